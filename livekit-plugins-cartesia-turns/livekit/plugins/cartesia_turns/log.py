@@ -1,0 +1,5 @@
+"""The plugin's logger, passed to the framework at registration so that it takes the worker's log level."""
+
+import logging
+
+logger = logging.getLogger("livekit.plugins.cartesia_turns")
