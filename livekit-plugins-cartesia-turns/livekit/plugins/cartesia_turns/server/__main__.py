@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(_serve(server))
     except (RecognizerMissingError, OSError, OverflowError, ValueError) as error:
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"error: {_reason(error)}\n")
         return USAGE_ERROR
     return 0
 
@@ -56,6 +56,12 @@ def _parser() -> argparse.ArgumentParser:
         help="JSON lines to play in place of recognition; once for each connection, the last one repeats",
     )
     return parser
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
 
 
 async def _serve(server: LocalServer) -> None:

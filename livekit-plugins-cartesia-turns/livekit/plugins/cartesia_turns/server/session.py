@@ -52,23 +52,25 @@ class Session:
         self._inbox: asyncio.Queue[_Item] = asyncio.Queue(MAX_INBOX)
         self._heard_bytes = 0
         self._garbage_sent = False
-        self._goodbye: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
+        self._goodbye: tuple[int, str] | None = None
+        self._closing = asyncio.Event()
         self._last_message_s = asyncio.get_running_loop().time()
 
     async def run(self) -> None:
         """Returns when the connection is over, whoever ended it."""
-        tasks = [asyncio.create_task(pump) for pump in (self._read(), self._answer(), self._close_when_idle())]
+        pumps = (self._read(), self._answer(), self._close_when_idle(), self._wait_for_close())
+        tasks = [asyncio.create_task(pump) for pump in pumps]
         try:
-            await asyncio.wait([*tasks, self._goodbye], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
                 task.cancel()
             outcomes = await asyncio.gather(*tasks, return_exceptions=True)
             self._responder.close()
-        if self._goodbye.done():
+        if self._goodbye is not None:
             # Only now, with nobody else reading: the client's half of the close must be read, or what it still sends
             # makes TCP reset the connection and take the last messages with it.
-            code, reason = self._goodbye.result()
+            code, reason = self._goodbye
             await self._socket.close(code=code, message=reason.encode())
         for outcome in outcomes:
             # A client may vanish in the middle of a message: that is its right.
@@ -77,9 +79,10 @@ class Session:
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Lets `run` close the websocket and wait for the client's half of it, CLOSE_WAIT_S at most."""
-        if not self._goodbye.done():
-            self._goodbye.set_result((code, reason))
+        if self._goodbye is None:
+            self._goodbye = (code, reason)
             self._record.closing(code)
+        self._closing.set()
 
     def drop(self, code: int | None) -> None:
         """Ends the connection: with a close frame of this code, or by a TCP reset where it is None."""
@@ -168,6 +171,9 @@ class Session:
         if reached(self._faults.drop_at_s, now_s):
             self.drop(self._faults.drop_code)
             raise ConnectionAbortedError("dropped, as the fault asks")
+
+    async def _wait_for_close(self) -> None:
+        await self._closing.wait()
 
     async def _close_when_idle(self) -> None:
         loop = asyncio.get_running_loop()
