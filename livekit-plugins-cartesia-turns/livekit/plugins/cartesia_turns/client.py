@@ -7,22 +7,19 @@ A shell pumps it: whatever `outgoing` returns is sent and confirmed with `sent`,
 from __future__ import annotations
 
 import math
-from collections import deque
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TypeAlias
 
 from .activity import Activity
-from .link import HangUp, Link, Outgoing
+from .link import SERVER_LAG_S, HangUp, Link, Outgoing
 from .options import Options
 from .protocol import Connected, ErrorMessage, ServerMessage, TurnEnd, TurnMessage, Unknown
-from .replay import Chunk, ReplayBuffer
+from .replay import Chunk, Marks, ReplayBuffer
 from .stats import Stats
 from .turns import Kind, State, Turn, TurnEvent
 from .watchdog import StallRule, Watchdog
 
-TAIL_S = 0.2
-"""What was sent so shortly before a turn.end is not settled by it: the next turn may begin there."""
 PRE_ROLL_S = 1.0
 """Kept while no turn is open, since turn.start comes after the onset of speech."""
 RESCUE_S = 10.0
@@ -74,8 +71,7 @@ class TurnsClient:
         self._watchdog = Watchdog(limits.watchdog_min_timeout_s)
         self._stall = StallRule()
         self._stats = Stats()
-        self._marks: deque[tuple[float, int]] = deque()
-        self._turn_from_s = 0.0
+        self._marks = Marks()
         self._lost_at = now
         self._rescue_at = now
         self._ending = self._drained = self._owes_voice = self._overflowed = False
@@ -127,7 +123,7 @@ class TurnsClient:
             self._stats,
             backlog_s=abs(round(self._buffer.backlog_s, 3)),
             held_s=abs(round(self._buffer.held_s, 3)),
-            lost_s=self._stats.lost_s + self._buffer.lost_s,
+            lost_s=self._buffer.lost_s,
         )
 
     # Input.
@@ -178,7 +174,7 @@ class TurnsClient:
         if self._turn.is_open and self._turn.state is not State.RESUMING:
             self._lost_at = now
             self._rescue_at = now + RESCUE_S
-        self._turn.lost(self._kept_text())
+        self._turn.lost(self._marks.words_before(self._buffer.forgotten_s))
         self._buffer.rewind()
         self._owes_voice = self._buffer.has_voice
         return []
@@ -191,7 +187,7 @@ class TurnsClient:
         """A message from the server."""
         if self._link is None or isinstance(message, ErrorMessage | Unknown):
             return []
-        self._link.heard(now)
+        self._link.heard(message, now)
         self._overflowed = False
         self.request_id = message.request_id or self.request_id
         return [] if isinstance(message, Connected) else self._receive_turn(message, now)
@@ -202,8 +198,10 @@ class TurnsClient:
             return
         confirmed_at = self._link.liveness.pong(payload, now)
         self._stats = replace(self._stats, rtt_s=self._link.liveness.rtt_s)
-        if confirmed_at is not None and not self._turn.is_open:
-            self._buffer.forget_idle(PRE_ROLL_S, confirmed_at)
+        if confirmed_at is None or self._turn.is_open or self._link.in_turn or self._link.hang_up:
+            return
+        self._buffer.forget_idle(PRE_ROLL_S, confirmed_at - SERVER_LAG_S)
+        self._turn.forget(self._marks.words_before(self._buffer.forgotten_s))
 
     @property
     def send_at(self) -> float:
@@ -261,7 +259,6 @@ class TurnsClient:
         """Ends an open turn with the text so far."""
         events = self._turn.close()
         if events:
-            self._marks.clear()
             self._count(turns_closed_by_us=1)
         return list(events)
 
@@ -278,9 +275,6 @@ class TurnsClient:
             self._count(dead_peers=1)
         elif link and link.hang_up is None:
             self._count(**{"drops" if self._turn.is_open else "idle_closes": 1})
-        if self._turn.is_open:
-            self._count(lost_s=max(0.0, self._buffer.forgotten_s - self._turn_from_s))
-            self._turn_from_s = self._buffer.forgotten_s
 
     def _receive_turn(self, message: TurnMessage, now: float) -> list[ClientEvent]:
         self._stall.heard(now)
@@ -288,14 +282,20 @@ class TurnsClient:
         if started := sum(event.kind is Kind.START for event in events):
             self._count(turns=started)
             self._watchdog.turn_opened(now)
-            self._turn_from_s = self._buffer.forgotten_s
         if isinstance(message, TurnEnd):
-            self._marks.clear()
-            self._buffer.settle(now - TAIL_S)
+            self._settle(now)
             self._rotate_if_stale()
-        elif self._turn.is_open:
-            self._marks.append((self._buffer.sent_to_s, len(self._turn.text)))
+        elif self._turn.words:
+            self._marks.note(self._buffer.sent_to_s, self._turn.words)
+        else:
+            self._marks.clear()
         return list(events)
+
+    def _settle(self, now: float) -> None:
+        """The server ended a turn: its words and its audio are done with."""
+        heard_by = now - ((self._link and self._link.liveness.rtt_s) or 0.0)
+        self._marks.clear()
+        self._buffer.settle(heard_by - SERVER_LAG_S)
 
     def _audio_sent(self, chunk: Chunk, now: float) -> None:
         again = self._buffer.advance(now)
@@ -305,13 +305,6 @@ class TurnsClient:
             self._watchdog.audio_sent(chunk.seconds, now)
         self._count(sent_s=chunk.seconds, replayed_s=chunk.seconds * again, silent_s=chunk.seconds * chunk.injected)
 
-    def _kept_text(self) -> str:
-        """The part of the open turn's text whose audio is gone, so that no replay can bring it back."""
-        length = 0
-        while self._marks and self._marks[0][0] <= self._buffer.forgotten_s:
-            length = self._marks.popleft()[1]
-        return self._turn.text[:length]
-
     def _rotate_if_stale(self) -> None:
         if self._link is None or self._turn.is_open or self._ending:
             return
@@ -319,8 +312,7 @@ class TurnsClient:
             self._link.hang_up = HangUp.ROTATE
 
     def _server_turn_is_open(self) -> bool:
-        is_linked = self._link is not None and not self._link.hang_up
-        return is_linked and self._turn.state in (State.SPEAKING, State.EAGER_ENDED)
+        return self._link is not None and self._link.in_turn and not self._link.hang_up
 
     def _stalled_at(self) -> float:
         return self._stall.stalled_at(self._options.end_timeout_s) if self._server_turn_is_open() else math.inf
