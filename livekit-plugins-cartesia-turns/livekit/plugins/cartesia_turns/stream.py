@@ -153,12 +153,13 @@ class SpeechStream(stt.RecognizeStream):
                 self._to_link.clear()
                 continue
             try:
-                connection = await self._connect(session)
+                options = self._client.options
+                connection = await self._connect(session, options)
             except APIError as error:
                 self._client.attempt_failed()
                 await self._back_off(error)
                 continue
-            failure = await self._use(connection)
+            failure = await self._use(connection, options)
             if failure is not None:
                 await self._back_off(failure)
 
@@ -174,18 +175,18 @@ class SpeechStream(stt.RecognizeStream):
 
     # One socket.
 
-    async def _connect(self, session: aiohttp.ClientSession) -> Connection:
+    async def _connect(self, session: aiohttp.ClientSession, options: Options) -> Connection:
         await asyncio.sleep(self._settings.limiter.reserve(time.monotonic()))
         self._attempt_at = time.monotonic()
         headers = await self._settings.headers()
-        url = f"{self._settings.endpoint}?{self._client.options.query()}"
+        url = f"{self._settings.endpoint}?{options.query()}"
         return await Connection.open(session, url, headers, timeout_s=self._conn_options.timeout)
 
-    async def _use(self, connection: Connection) -> APIError | None:
+    async def _use(self, connection: Connection, options: Options) -> APIError | None:
         """Serves one socket to its end; returns what was wrong, None if the next one may follow at once."""
         self._to_hang_up.clear()
         opened_at = time.monotonic()
-        self._client.link_opened(opened_at)
+        self._client.link_opened(options, opened_at)
         self._after([])
         failure: APIError | None = None
         try:
