@@ -40,6 +40,14 @@ def test_settling_gives_out_the_rest_and_the_next_segment_follows_it() -> None:
     assert subject.settle("An ill-disposed young man.") == "He was not. An ill disposed young man."
 
 
+def test_words_given_out_from_behind_a_cut_are_not_repeated() -> None:
+    subject = TurnTranscript()
+    subject.agree("one two three four five")
+    assert subject.agree("one two three four five") == "one two three four"
+    assert subject.cut("One two.") == "one two three four"
+    assert subject.settle("Three four five six.") == "one two three four five six."
+
+
 def test_a_hypothesis_that_repeats_words_is_cut_behind_those_given() -> None:
     assert remainder(["no", "no"], ["no", "no", "no"]) == ["no"]
 

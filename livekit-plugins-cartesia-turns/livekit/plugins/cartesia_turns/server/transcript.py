@@ -12,7 +12,7 @@ from itertools import accumulate, takewhile
 
 
 class TurnTranscript:
-    """The text of one turn, segment after segment: `agree` while a segment grows, `settle` when it is whole."""
+    """The text of one turn, segment after segment: `agree` while a segment grows, then `settle` or `cut`."""
 
     def __init__(self) -> None:
         self.text = ""
@@ -39,6 +39,16 @@ class TurnTranscript:
         rest = remainder(self._given, hypothesis.split())
         self._given, self._previous = [], []
         return self._append(rest)
+
+    def cut(self, hypothesis: str) -> str:
+        """Takes the last hypothesis of the segment's beginning; the rest of it is the next segment.
+
+        Words given out that lie behind the cut count as given out of the next segment.
+        """
+        ahead = remainder(hypothesis.split(), self._given)
+        text = self.settle(hypothesis)
+        self._given = ahead
+        return text
 
     def _append(self, words: Sequence[str]) -> str:
         self.text = " ".join(([self.text] if self.text else []) + list(words))
