@@ -54,12 +54,18 @@ class RawClient:
 
 @asynccontextmanager
 async def connected(
-    server: LocalServer, query: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+    server: LocalServer,
+    query: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+    heartbeat_s: float | None = None,
 ) -> AsyncIterator[RawClient]:
     """A client of this server; the query's entries replace or add to the usual ones."""
     url = f"{server.url}{PATH}?{urlencode({**QUERY, **(query or {})})}"
     headers = {"X-API-Key": server.key} if headers is None else headers
-    async with aiohttp.ClientSession() as session, session.ws_connect(url, headers=headers) as socket:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(url, headers=headers, heartbeat=heartbeat_s) as socket,
+    ):
         yield RawClient(socket)
 
 

@@ -1,17 +1,15 @@
 import socket
 
-import aiohttp
 import pytest
 import synthetic
 from livekit.plugins.cartesia_turns.protocol import (
-    PATH,
     Connected,
     ErrorMessage,
     TurnStart,
 )
 from livekit.plugins.cartesia_turns.server import Recognizer
 from localserver import finals, kinds, server
-from rawclient import RawClient, connected, eventually
+from rawclient import connected, eventually
 
 
 @pytest.mark.parametrize(
@@ -35,12 +33,9 @@ async def test_a_bad_text_frame_gets_an_error_and_the_socket_is_closed(frame: st
 
 
 async def test_a_quiet_socket_is_closed_as_idle_and_pings_do_not_keep_it() -> None:
-    async with server(idle_timeout_s=0.2) as local, aiohttp.ClientSession() as session:
-        url = f"{local.url}{PATH}?model=ink-2&encoding=pcm_s16le&sample_rate=16000&access_token={local.key}"
-        async with session.ws_connect(url, heartbeat=0.05) as socket:
-            client = RawClient(socket)
-            assert kinds(await client.rest()) == [Connected]
-            assert socket.close_code == 1001
+    async with server(idle_timeout_s=0.2) as local, connected(local, heartbeat_s=0.05) as client:
+        assert kinds(await client.rest()) == [Connected]
+        assert client.socket.close_code == 1001
 
 
 async def test_a_minute_in_one_burst_to_a_client_that_does_not_read_is_answered_in_full() -> None:
