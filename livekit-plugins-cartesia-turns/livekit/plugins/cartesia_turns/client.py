@@ -125,8 +125,8 @@ class TurnsClient:
         """A snapshot of the counters."""
         return replace(
             self._stats,
-            backlog_s=self._buffer.backlog_s,
-            held_s=self._buffer.held_s,
+            backlog_s=abs(round(self._buffer.backlog_s, 3)),
+            held_s=abs(round(self._buffer.held_s, 3)),
             lost_s=self._stats.lost_s + self._buffer.lost_s,
         )
 
@@ -326,7 +326,7 @@ class TurnsClient:
         return self._stall.stalled_at(self._options.end_timeout_s) if self._server_turn_is_open() else math.inf
 
     def _silence_at(self) -> float:
-        is_due = self._server_turn_is_open() and not self._buffer.backlog_s and not self._ending
+        is_due = self._server_turn_is_open() and not self._buffer.has_backlog and not self._ending
         return self._watchdog.deadline() if is_due else math.inf
 
     def _feed_silence(self, now: float) -> list[ClientEvent]:

@@ -16,7 +16,7 @@ from .protocol import ClientMessage, Close, Config
 from .replay import Chunk, ReplayBuffer
 
 DRAIN_S = 5.0
-"""How long the server may take to answer a close."""
+"""How long the server may be silent after it was asked to finish."""
 CATCH_UP_SPEED = 8.0
 """How many times faster than real time a backlog is sent, so that the server keeps up with what it is sent."""
 BURST_S = 2.0
@@ -104,10 +104,15 @@ class Link:
         """A message came in."""
         self.liveness.heard(now)
         self._connected_by = math.inf
+        if self.close_sent:
+            self._drain_by = now + DRAIN_S
 
     def send_at(self, buffer: ReplayBuffer) -> float:
         """When `outgoing` may have something to send although nothing else happens."""
-        return min(self.liveness.ping_at, self._pacer.ready_at if buffer.backlog_s else math.inf)
+        if self.hang_up:
+            return math.inf
+        waits = buffer.has_backlog and not self.close_sent
+        return min(self.liveness.ping_at, self._pacer.ready_at if waits else math.inf)
 
     def outgoing(self, buffer: ReplayBuffer, wanted: Options, now: float, *, ending: bool) -> Outgoing | None:
         """What to send next: a ping that is due, changed turn settings, audio, and the close when no more audio comes.

@@ -60,6 +60,11 @@ class ReplayBuffer:
         return self._backlog_s if self._cursor < len(self._chunks) else 0.0
 
     @property
+    def has_backlog(self) -> bool:
+        """There is audio that this socket has not been given."""
+        return self._cursor < len(self._chunks)
+
+    @property
     def has_unsent(self) -> bool:
         """There is audio that no socket was ever given."""
         return bool(self._chunks) and self._chunks[-1].sent_at is None

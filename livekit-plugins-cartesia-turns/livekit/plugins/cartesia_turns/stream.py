@@ -79,11 +79,17 @@ class SpeechStream(stt.RecognizeStream):
         self._tick_at = math.inf
         self._attempt_at = now
         self._odd_frames: dict[str, float] = {}
+        self._is_over = False
 
     @property
     def stats(self) -> Stats:
         """A snapshot of what happened on this stream so far."""
         return self._client.stats
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing happens on this stream any more."""
+        return self._is_over
 
     def update_options(self, options: Options) -> None:
         """Takes over the STT's changed options; see `STT.update_options`."""
@@ -119,7 +125,8 @@ class SpeechStream(stt.RecognizeStream):
             raise failure from None
         finally:
             self._report_usage()
-            self._owner._retire(self)
+            self._is_over = True
+            self._owner._retire(self._client.stats)
 
     # Three tasks: the input, the sockets one after another, and the clock.
 
@@ -365,8 +372,10 @@ async def _until_done(main: Coroutine[Any, Any, object], *helpers: Coroutine[Any
 
 
 async def _wait(event: asyncio.Event, timeout_s: float) -> None:
-    """Waits for the event, no longer than `timeout_s` seconds, and clears it."""
-    if timeout_s > 0:
+    """Waits for the event, no longer than `timeout_s` seconds, and clears it. Always lets other tasks run."""
+    if timeout_s <= 0:
+        await asyncio.sleep(0)
+    else:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(event.wait(), None if timeout_s == math.inf else timeout_s)
     event.clear()

@@ -135,7 +135,7 @@ class STT(stt.STT[EventName]):
     @property
     def stats(self) -> Stats:
         """A snapshot over all streams, those that ended included."""
-        return sum((stream.stats for stream in self._streams), start=self._past)
+        return sum((stream.stats for stream in self._streams if not stream.is_over), start=self._past)
 
     def stream(
         self,
@@ -224,10 +224,9 @@ class STT(stt.STT[EventName]):
     def _announce(self, name: EventName, event: object) -> None:
         self.emit(name, event)
 
-    def _retire(self, stream: SpeechStream) -> None:
-        """The stream is over: its counters stay."""
-        self._streams.discard(stream)
-        self._past += replace(stream.stats, backlog_s=0.0, held_s=0.0)
+    def _retire(self, stats: Stats) -> None:
+        """A stream is over: its counters stay."""
+        self._past += replace(stats, backlog_s=0.0, held_s=0.0)
 
 
 class _Key(str):
