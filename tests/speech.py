@@ -25,7 +25,7 @@ def clips() -> dict[str, str]:
 def pcm(name: str) -> bytes:
     """A clip's samples: 16 kHz, 16-bit, mono."""
     with wave.open(str(AUDIO / name)) as file:
-        return file.readframes(file.getnframes())
+        return bytes(file.readframes(file.getnframes()))
 
 
 def silence(duration_s: float) -> bytes:

@@ -36,14 +36,14 @@ class Call:
 
     async def run(self, server: LocalServer, session: aiohttp.ClientSession) -> None:
         async with session.ws_connect(server.url + PATH, params=QUERY, headers={"X-API-Key": server.key}) as socket:
-            first = json.loads(await socket.receive_str())
+            first = json.loads((await socket.receive()).data)
             record = next(item for item in server.connections if item.request_id == first["request_id"])
             sending = asyncio.create_task(self.send(socket, record))
             async for frame in socket:
                 self.messages.append((self.sent_s, json.loads(frame.data)))
             await sending
 
-    async def send(self, socket: aiohttp.ClientWebSocketResponse, record: ConnectionRecord) -> None:
+    async def send(self, socket: aiohttp.ClientWebSocketResponse[bool], record: ConnectionRecord) -> None:
         audio, loop = speech.call(), asyncio.get_running_loop()
         begun_s = loop.time()
         for start in range(0, len(audio), FRAME_BYTES):

@@ -10,6 +10,7 @@ from livekit.plugins.cartesia_turns.protocol import TurnEnd, TurnStart
 from livekit.plugins.cartesia_turns.server import LocalServer, Recognizer, RecognizerMissingError
 from livekit.plugins.cartesia_turns.server.recognizer import Decoder, MoonshineTranscriber, packaged_recognizer
 from localserver import finals, kinds
+from numpy.typing import NDArray
 from rawclient import connected
 
 
@@ -98,12 +99,12 @@ def encoded(audio: bytes, encoding: str, rate: int) -> bytes:
     at = np.arange(len(samples) * rate // synthetic.RATE) * synthetic.RATE / rate
     resampled = np.interp(at, np.arange(len(samples)), samples)
     if encoding == "pcm_f32le":
-        return (resampled / 32768).astype("<f4").tobytes()
-    return mulaw(resampled) if encoding == "pcm_mulaw" else resampled.astype("<i2").tobytes()
+        return bytes((resampled / 32768).astype("<f4").tobytes())
+    return mulaw(resampled) if encoding == "pcm_mulaw" else bytes(resampled.astype("<i2").tobytes())
 
 
-def mulaw(samples: np.ndarray) -> bytes:
+def mulaw(samples: NDArray[np.float64]) -> bytes:
     magnitude = np.minimum(np.abs(samples), 32635).astype(int) + 0x84
     exponent = np.floor(np.log2(magnitude)).astype(int) - 7
     code = (exponent << 4) | ((magnitude >> (exponent + 3)) & 0x0F) | np.where(samples < 0, 0x80, 0)
-    return (~code & 0xFF).astype(np.uint8).tobytes()
+    return bytes((~code & 0xFF).astype(np.uint8).tobytes())

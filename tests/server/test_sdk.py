@@ -23,12 +23,16 @@ async def test_turns_come_through_to_the_vendors_sdk() -> None:
         events = [event async for event in connection]
     kinds = [event.type for event in events if event.type != "turn.update"]
     assert kinds == ["connected", "turn.start", "turn.eager_end", "turn.end"]
-    assert events[-1].transcript == synthetic.text(0, 4)
+    assert events[-1].to_dict()["transcript"] == synthetic.text(0, 4)
     assert {event.request_id for event in events} == {local.connections[0].request_id}
 
 
 async def test_the_sdks_settings_arrive() -> None:
-    options = {"keyterm": ["Dashwood", "Norland"], "turn_end_threshold": 0.1, "turn_end_timeout_ms": 700}
+    options: dict[str, Any] = {
+        "keyterm": ["Dashwood", "Norland"],
+        "turn_end_threshold": 0.1,
+        "turn_end_timeout_ms": 700,
+    }
     async with server() as local, client_of(local) as client:
         async with client.stt.auto_finalize.websocket(**SETTINGS, **options) as connection:
             await connection.send({"type": "config", "turn": {"start_threshold": 0.7}})
@@ -45,7 +49,8 @@ async def test_an_error_in_band_reaches_the_sdk_typed() -> None:
         await connection.send_raw("nonsense")
         await connection.recv()
         error = await connection.recv()
-    assert (error.type, error.status_code, error.error_code) == ("error", 400, "invalid_request")
+    fields = error.to_dict()
+    assert (fields["type"], fields["status_code"], fields["error_code"]) == ("error", 400, "invalid_request")
 
 
 async def test_a_wrong_key_fails_the_sdks_handshake_with_401() -> None:
