@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -99,8 +100,11 @@ async def main() -> None:
     async with LocalServer(record=True) as server, aiohttp.ClientSession() as session:
         for name, count in (("one real-time stream", 1), ("four real-time streams at once", 4)):
             calls = [Call() for _ in range(count)]
+            used_s = time.process_time()
             await asyncio.gather(*(call.run(server, session) for call in calls))
+            used_s = time.process_time() - used_s
             show(name, calls)
+            print(f"  processor time            {used_s / calls[0].sent_s:.2f} s for each second, clients included")
             for text in calls[0].texts():
                 print(f"    {text}")
 

@@ -110,7 +110,10 @@ class Listener:
         if self._unseen_s < UPDATE_S and not paused:
             return
         under_way = self._look is not None and not self._look.taken
-        if under_way or self._has_heard_all() or not self._segment.is_spoken() or not self._decoder.is_free:
+        if under_way or self._has_heard_all() or not self._segment.is_spoken():
+            return
+        # What was said before a pause is needed whether or not the turn ends there; other looks can be left out.
+        if not paused and not self._decoder.is_free:
             return
         self._look = _Look(self._decoder.submit(self._segment.audio()), len(self._segment), paused)
         self._unseen_s = 0.0
