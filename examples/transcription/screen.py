@@ -46,6 +46,9 @@ class Screen:
         )
         console.print()
 
+    def __rich__(self) -> RenderableType:
+        return self._render()
+
     def __enter__(self) -> Screen:
         self._live.start()
         return self
