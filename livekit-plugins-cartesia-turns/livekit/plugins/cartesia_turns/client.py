@@ -23,6 +23,8 @@ from .watchdog import StallRule, Watchdog
 
 TAIL_S = 0.2
 """What was sent so shortly before a turn.end is not settled by it: the next turn may begin there."""
+PAUSE_S = 0.4
+"""Silence that parts two turns, where nothing else tells them apart."""
 PRE_ROLL_S = 1.0
 """Kept while no turn is open, since turn.start comes after the onset of speech."""
 RESCUE_S = 10.0
@@ -324,12 +326,19 @@ class TurnsClient:
             self._watchdog.turn_opened(now)
             self._turn_from_s = self._buffer.forgotten_s
         if isinstance(message, TurnEnd):
-            self._buffer.settle(now - TAIL_S)
+            self._settle(now)
             self._turn_ended()
             return [*events, *self._flush_answered(events)]
         if self._turn.is_open:
             self._marks.append((self._buffer.sent_to_s, len(self._turn.text)))
         return list(events)
+
+    def _settle(self, now: float) -> None:
+        """The server is done with the audio of a turn."""
+        if self._link and self._link.is_ahead(now):
+            self._buffer.settle_speech(PAUSE_S)
+        else:
+            self._buffer.settle(now - TAIL_S)
 
     def _turn_ended(self) -> None:
         self._marks.clear()

@@ -114,6 +114,21 @@ class ReplayBuffer:
         while self._cursor and (self._chunks[0].sent_at or 0.0) <= before:
             self._forget_first()
 
+    def settle_speech(self, pause_s: float) -> None:
+        """Forgets the first stretch of voice that was sent, up to a pause of `pause_s` seconds behind it.
+
+        For a turn.end that comes while the server is behind: which audio it is about is told by the pause alone.
+        """
+        heard_voice, quiet_s = False, 0.0
+        for index in range(self._cursor):
+            chunk = self._chunks[index]
+            heard_voice = heard_voice or chunk.voiced
+            quiet_s = 0.0 if chunk.voiced else quiet_s + chunk.seconds
+            if heard_voice and quiet_s >= pause_s:
+                for _ in range(index + 1):
+                    self._forget_first()
+                return
+
     def forget_idle(self, keep_s: float, before: float) -> None:
         """Forgets audio in which no turn began, all but the last `keep_s` seconds of what was sent before `before`."""
         kept_s = 0.0
