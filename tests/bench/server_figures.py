@@ -1,7 +1,7 @@
 """Prints the local server's figures, as the README gives them: python tests/bench/server_figures.py.
 
 One real-time stream of the five clips, then four at once. It takes a bit over a minute. Delays count from the end of
-speech. In audio time they end with the audio that led to the message: that much is the turn detection's, and the same on
+speech. In audio time they end with the audio that led to the message: that is the turn detection's share, the same on
 every machine. As seen by the client they end with the audio it had sent when the message came: waiting for the
 recognizer counts, and a busy machine shows.
 """
