@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 import aiohttp
+from livekit import rtc
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions, LanguageCode, stt, utils
 from livekit.agents.types import NOT_GIVEN, NotGivenOr
 
@@ -255,11 +256,14 @@ class STT(stt.STT[EventName]):
 
     def emit(self, event: str, *args: object) -> None:
         """Calls the handlers of an event; one that raises harms neither the others nor the stream."""
-        try:
-            super().emit(event, *args)  # type: ignore[arg-type]  # the base's own names are not in its type
-        except TypeError:
-            # The base class lets just this one through.
-            logger.exception("a handler failed", extra={"event": event})
+        # The base class lets a TypeError through, and then the handlers behind it don't hear of the event.
+        for handler in list(self._events.get(event, ())):  # type: ignore[call-overload]  # the base has names of its own
+            alone = rtc.EventEmitter[str]()
+            alone.on(event, handler)
+            try:
+                alone.emit(event, *args)
+            except TypeError:
+                logger.exception("a handler failed", extra={"event": event})
 
     async def _recognize_impl(
         self, buffer: utils.AudioBuffer, *, language: NotGivenOr[str] = NOT_GIVEN, conn_options: APIConnectOptions
