@@ -96,8 +96,10 @@ async def test_a_refusal_carries_all_that_the_server_said() -> None:
 
 @pytest.mark.parametrize(
     ("status", "retryable"),
-    [(400, False), (401, False), (402, False), (403, False), (404, False), (408, True), (429, True), (500, True)]
-    + [(502, True), (503, True), (529, True)],
+    [
+        *[(status, False) for status in (400, 401, 402, 403, 404)],
+        *[(status, True) for status in (408, 429, 500, 502, 503, 529)],
+    ],
 )
 async def test_only_408_429_and_5xx_are_retryable(status: int, retryable: bool) -> None:
     async with web_peer(refusing(status=status)) as url:
@@ -382,9 +384,13 @@ async def test_sending_on_a_lost_socket_is_a_drop() -> None:
         connection = await open_at(session, url)
         sockets.made[0].shutdown(1)
         with pytest.raises(DroppedError):
-            while True:
-                await connection.send(Chunk(bytes(1000), 0.1))
+            await send_for_ever(connection)
         await connection.close()
+
+
+async def send_for_ever(connection: Connection) -> None:
+    while True:
+        await connection.send(Chunk(bytes(1000), 0.1))
 
 
 async def test_closing_tells_the_server() -> None:

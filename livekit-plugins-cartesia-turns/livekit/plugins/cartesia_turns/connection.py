@@ -69,14 +69,12 @@ class Connection:
                 await cls(attempt.result(), secrets).close()
             raise
         error = asyncio.TimeoutError() if attempt.cancelled() else attempt.exception()
-        if error is None:
-            return cls(attempt.result(), secrets)
+        # Raised where `error` is not being handled: it may hold the request's headers, and would be the context.
         if isinstance(error, aiohttp.WSServerHandshakeError):
-            # Raised where `error` is not being handled: it holds the request's headers, and would be the context.
             raise _refusal(error, bytes(body), secrets)
-        if isinstance(error, aiohttp.ClientError | OSError | asyncio.TimeoutError | ValueError | RuntimeError):
+        if isinstance(error, Exception):
             raise as_api_error(error)
-        raise error
+        return cls(attempt.result(), secrets)
 
     async def send(self, item: Outgoing) -> None:
         """Sends, waiting while the socket's own buffer is full.

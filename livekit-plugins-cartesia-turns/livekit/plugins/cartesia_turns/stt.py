@@ -101,6 +101,10 @@ class STT(stt.STT[EventName]):
         _check_language(language)
         _check_model(model)
         _check_positive(watchdog_min_timeout=watchdog_min_timeout, max_buffer=max_buffer)
+        if outage_timeout is not None and not outage_timeout >= 0:
+            raise ValueError(
+                f"outage_timeout={outage_timeout!r} is out of range: it must be 0 or more seconds, or None"
+            )
         chunk_ms = _given(audio_chunk_duration_ms)
         if chunk_ms is not None:
             _check_positive(audio_chunk_duration_ms=chunk_ms)
@@ -159,7 +163,7 @@ class STT(stt.STT[EventName]):
                 agent session deaf.
             conn_options: `timeout` bounds a connection attempt, `max_retry` the attempts in a row.
         """
-        if utils.is_given(language) and not _is_english(language):
+        if utils.is_given(language) and language and not _is_english(language):
             self._warn_once("the model hears everything as English: ignoring the language")
         stream = SpeechStream(
             stt=self,
