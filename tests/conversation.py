@@ -19,6 +19,7 @@ from livekit.agents import (
     Agent,
     AgentSession,
     APIConnectOptions,
+    ConversationItemAddedEvent,
     UserInputTranscribedEvent,
     llm,
     tts,
@@ -201,9 +202,13 @@ class Conversation:
     def __post_init__(self) -> None:
         self.session.on("user_input_transcribed", self.transcripts.append)
         self.session.on("user_state_changed", lambda event: self.user_states.append(event.new_state))
-        self.session.on("conversation_item_added", lambda event: self.messages.append(event.item))
+        self.session.on("conversation_item_added", self._note)
         for name in ("connected", "turn_start", "turn_update", "turn_eager_end", "turn_resume", "turn_end"):
             self.stt.on(name, lambda _, name=name: self.plugin_events.append(name))
+
+    def _note(self, event: ConversationItemAddedEvent) -> None:
+        if isinstance(event.item, llm.ChatMessage):
+            self.messages.append(event.item)
 
     async def hears(self, *messages: ServerMessage, pcm: bytes = VOICED) -> None:
         """The server answers one frame with these messages, and the plugin has told of them."""
@@ -263,7 +268,7 @@ async def conversation(
     ):
         stt = stt_for(server, **(stt_options or {}))
         given = {"stt": wrap(stt) if wrap else stt, "vad": None, "turn_handling": turn_handling(), **options}
-        session = AgentSession[None](llm=model, tts=Voice(reply_s), aec_warmup_duration=None, **given)
+        session = AgentSession[None](llm=model, tts=Voice(reply_s), **{"aec_warmup_duration": None, **given})
         talk = Conversation(server, stage, stt, session, model=model, speaker=speaker or Speaker())
         session.input.audio, session.output.audio = talk.microphone, talk.speaker
         try:

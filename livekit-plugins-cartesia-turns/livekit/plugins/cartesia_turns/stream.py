@@ -342,9 +342,11 @@ async def _until_done(main: Coroutine[Any, Any, object], *helpers: Coroutine[Any
 
 async def _wait(event: asyncio.Event, timeout_s: float) -> None:
     """Waits for the event, no longer than `timeout_s` seconds, and clears it. Always lets other tasks run."""
-    if timeout_s <= 0:
-        await asyncio.sleep(0)
-    else:
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(event.wait(), None if timeout_s == math.inf else timeout_s)
+    # Not `asyncio.wait_for`: before Python 3.12 it forgets that it was cancelled where the event is set by then.
+    alarm = None if timeout_s == math.inf else asyncio.get_running_loop().call_later(max(0.0, timeout_s), event.set)
+    try:
+        await (asyncio.sleep(0) if timeout_s <= 0 else event.wait())
+    finally:
+        if alarm is not None:
+            alarm.cancel()
     event.clear()
