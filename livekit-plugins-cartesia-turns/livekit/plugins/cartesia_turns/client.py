@@ -275,8 +275,7 @@ class TurnsClient:
         if self._turn.state is State.RESUMING and now >= self._rescue_at:
             return [Notice.NOT_RESUMED, *self.close_turn()]
         if now >= self._flush_by:
-            self._flush_by = math.inf
-            return self.close_turn() or [Flushed()]
+            return self.close_turn() or self._flush_answered([])
         return self._feed_silence(now) if now >= self._silence_at() else []
 
     def usage_due(self, now: float) -> bool:
@@ -292,10 +291,10 @@ class TurnsClient:
     def close_turn(self) -> list[ClientEvent]:
         """Ends an open turn with the text so far."""
         events = self._turn.close()
-        if events:
-            self._count(turns_closed_by_us=1)
-            self._turn_ended()
-        return list(events)
+        if not events:
+            return []
+        self._count(turns_closed_by_us=1)
+        return self._turn_ended(events)
 
     # Inside.
 
@@ -319,8 +318,7 @@ class TurnsClient:
             self._watchdog.turn_opened(now)
         if isinstance(message, TurnEnd):
             self._settle(now)
-            self._turn_ended()
-            return [*events, *self._flush_answered(events)]
+            return self._turn_ended(events)
         if self._turn.words:
             self._marks.note(self._buffer.sent_to_s, self._turn.words)
         else:
@@ -330,16 +328,17 @@ class TurnsClient:
     def _settle(self, now: float) -> None:
         """The server ended a turn: its words and its audio are done with."""
         heard_by = now - ((self._link and self._link.liveness.rtt_s) or 0.0)
-        self._marks.clear()
         self._buffer.settle(heard_by - SERVER_LAG_S)
 
-    def _turn_ended(self) -> None:
+    def _turn_ended(self, events: list[TurnEvent]) -> list[ClientEvent]:
+        self._marks.clear()
         if self._next_options is not None:
             self._options, self._next_options = self._next_options, None
         self._rotate_if_stale()
+        return [*events, *self._flush_answered(events)]
 
     def _flush_answered(self, events: list[TurnEvent]) -> list[ClientEvent]:
-        """The server ended the turn that a flush waits for; without text, the flush has to be acknowledged."""
+        """The turn that a flush waits for is over; without text, the flush has to be acknowledged."""
         if self._flush_by == math.inf:
             return []
         self._flush_by = math.inf
@@ -366,7 +365,9 @@ class TurnsClient:
         return self._stall.stalled_at(self._options.end_timeout_s) if self._server_turn_is_open() else math.inf
 
     def _silence_at(self) -> float:
-        is_due = self._server_turn_is_open() and not self._buffer.has_backlog and not self._ending
+        # A flush has sent its silence ahead.
+        is_waiting = self._buffer.has_backlog or self._ending or self._flush_by != math.inf
+        is_due = self._server_turn_is_open() and not is_waiting
         return self._watchdog.deadline() if is_due else math.inf
 
     def _feed_silence(self, now: float) -> list[ClientEvent]:
