@@ -15,7 +15,6 @@ import sys
 import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import IO
 
 import aiohttp
 
@@ -184,10 +183,8 @@ class LivekitServer:
 
     async def _start(self, binary: Path, port: int) -> str:
         """Start the process; what it said last where it does not answer, nothing where it does."""
-        if self._log_path is None:
-            log: IO[bytes] = self._resources.enter_context(tempfile.TemporaryFile())
-        else:
-            log = self._resources.enter_context(self._log_path.open("w+b"))
+        path = self._log_path or Path(self._resources.enter_context(tempfile.TemporaryDirectory())) / "log"
+        log = self._resources.enter_context(path.open("w+b"))
         environment = {
             **os.environ,
             "LIVEKIT_CONFIG": json.dumps(loopback_config(port)),
