@@ -1,1 +1,47 @@
 """Cartesia Ink-2 turn events for LiveKit Agents: streaming speech-to-text that tells when a turn starts and ends."""
+
+from livekit.agents import Plugin
+
+from .errors import DroppedError, ServerError
+from .events import (
+    ConnectedEvent,
+    ConnectionErrorEvent,
+    DisconnectedEvent,
+    TurnEagerEndEvent,
+    TurnEndEvent,
+    TurnResumeEvent,
+    TurnStartEvent,
+    TurnUpdateEvent,
+)
+from .log import logger
+from .stats import Stats
+from .stream import SpeechStream
+from .stt import STT
+from .version import __version__
+
+__all__ = [
+    "STT",
+    "ConnectedEvent",
+    "ConnectionErrorEvent",
+    "DisconnectedEvent",
+    "DroppedError",
+    "ServerError",
+    "SpeechStream",
+    "Stats",
+    "TurnEagerEndEvent",
+    "TurnEndEvent",
+    "TurnResumeEvent",
+    "TurnStartEvent",
+    "TurnUpdateEvent",
+    "__version__",
+]
+
+
+class CartesiaTurnsPlugin(Plugin):
+    """Registers the plugin with the framework, which then sets its logger's level."""
+
+    def __init__(self) -> None:
+        super().__init__(__name__, __version__, __package__, logger)
+
+
+Plugin.register_plugin(CartesiaTurnsPlugin())

@@ -76,7 +76,7 @@ class TurnEnd:
 
 @dataclass(frozen=True, slots=True)
 class ErrorMessage:
-    """The server reports a failure and usually closes the socket next; a failed handshake has the same fields as its body.
+    """The server reports a failure and usually closes the socket next; a failed handshake has these fields as its body.
 
     `status_code` is HTTP-like, `error_code` machine-readable (e.g. "concurrency_limited").
     """

@@ -1,0 +1,43 @@
+# `make` lists the targets. Each sets up what it needs by itself, given Python 3.10+, make and git.
+#
+#   PYTHON=3.12 make test    another interpreter (a version, a command or a path), in an environment of its own
+#   make test ARGS="-k turn" more arguments for the command behind demo and test
+
+PYTHON ?=
+ARGS ?=
+VENV := $(if $(PYTHON),.venvs/$(notdir $(PYTHON)),.venv)
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PLUGIN := livekit-plugins-cartesia-turns
+unexport VIRTUAL_ENV
+
+.PHONY: help install demo test check format clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
+		printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+install: $(READY) ## Set up the environment, uv included
+
+demo: $(READY) ## Turn recorded speech into turns, through the plugin and a local server: no key, no internet
+	@$(BIN)/python examples/transcribe.py $(ARGS)
+
+test: $(READY) ## Run the tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(READY) ## Check format, lint and types; change nothing
+	@$(BIN)/ruff format --quiet --diff .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+
+format: $(READY) ## Format the code and mend what the linter can
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format .
+
+clean: ## Remove environments and caches
+	rm -rf .venv .venvs .tools .artifacts .mypy_cache .pytest_cache .ruff_cache .hypothesis dist uv.lock
+
+# Made again when a dependency may have changed; quiet and free otherwise.
+$(READY): pyproject.toml $(PLUGIN)/pyproject.toml examples/pyproject.toml tools/setup tools/find-python
+	@tools/setup $(VENV) $(PYTHON)
+	@touch $@

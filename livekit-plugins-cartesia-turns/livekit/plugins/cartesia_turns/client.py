@@ -1,0 +1,346 @@
+"""The client's side of the conversation without any I/O: audio and messages in, audio and turn events out.
+
+A shell pumps it: whatever `outgoing` returns is sent and confirmed with `sent`, what comes in goes to `receive` or
+`pong`, and `tick` is called at `deadline`. One client outlives many sockets. All times are monotonic seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import TypeAlias
+
+from .activity import Activity
+from .link import HangUp, Link, Outgoing
+from .options import Options
+from .protocol import Connected, ErrorMessage, ServerMessage, TurnEnd, TurnMessage, Unknown
+from .replay import Chunk, ReplayBuffer
+from .stats import Stats
+from .turns import Kind, State, Turn, TurnEvent
+from .watchdog import StallRule, Watchdog
+
+TAIL_S = 0.2
+"""What was sent so shortly before a turn.end is not settled by it: the next turn may begin there."""
+PRE_ROLL_S = 1.0
+"""Kept while no turn is open, since turn.start comes after the onset of speech."""
+RESCUE_S = 10.0
+"""How long after a drop a turn may wait for its replay before it is closed with the text so far."""
+RESCUE_LINKED_S = 5.0
+"""What a new socket has of that time at least, within twice the whole."""
+QUIET_S = 1.0
+"""Silence beyond this is dropped first when too much audio waits."""
+USAGE_EVERY_S = 5.0
+
+
+class Notice(Enum):
+    """Something the user of the stream may want to know. The value is a static text for the log."""
+
+    FEEDING = "audio stopped in mid-turn: sending silence until it comes back or the turn ends"
+    OVERDUE = "silence did not end the turn: closing it with the text so far"
+    STALLED = "the server sends no events in mid-turn: closing the turn with the text so far"
+    NOT_RESUMED = "the replayed audio did not bring the turn back: closing it with the text so far"
+    AUDIO_LOST = "more audio waits than the buffer holds: dropping silence first, then the oldest"
+
+
+ClientEvent: TypeAlias = TurnEvent | Notice
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What bounds a client, in seconds."""
+
+    watchdog_min_timeout_s: float = 0.5
+    buffer_s: float = 60.0
+    connect_timeout_s: float = 10.0
+
+
+class TurnsClient:
+    """All state of a stream.
+
+    Args:
+        options: what sockets are opened with.
+        limits: bounds.
+        now: the present.
+    """
+
+    def __init__(self, options: Options, limits: Limits, now: float) -> None:
+        self._options = options
+        self._limits = limits
+        self._link: Link | None = None
+        self._turn = Turn()
+        self._buffer = ReplayBuffer(limits.buffer_s)
+        self._watchdog = Watchdog(limits.watchdog_min_timeout_s)
+        self._stall = StallRule()
+        self._stats = Stats()
+        self._marks: deque[tuple[float, int]] = deque()
+        self._turn_from_s = 0.0
+        self._lost_at = now
+        self._rescue_at = now
+        self._ending = self._drained = self._owes_voice = self._overflowed = False
+        self._unreported_s = 0.0
+        self._usage_at = now + USAGE_EVERY_S
+        self.activity = Activity()
+        """When somebody was heard in the audio."""
+        self.request_id = ""
+        """The vendor's name for the present socket, or the last."""
+
+    # What the shell asks.
+
+    @property
+    def options(self) -> Options:
+        """What the next socket is opened with."""
+        return self._options
+
+    @property
+    def turn(self) -> Turn:
+        """The current turn; for reading."""
+        return self._turn
+
+    @property
+    def hang_up(self) -> HangUp | None:
+        """Why the present socket has to go, if it has to."""
+        return self._link.hang_up if self._link else None
+
+    @property
+    def is_connected(self) -> bool:
+        """A socket is open and the server said so."""
+        return self._link is not None and self._link.is_connected
+
+    @property
+    def wants_link(self) -> bool:
+        """A socket is needed: at the start, and whenever something waits for one."""
+        if self._drained:
+            return False
+        return self._has_news() or (not self._stats.connections and not self._ending)
+
+    @property
+    def finished(self) -> bool:
+        """The input has ended and all that could come of it has come."""
+        return self._drained or (self._ending and self._link is None and not self._has_news())
+
+    @property
+    def stats(self) -> Stats:
+        """A snapshot of the counters."""
+        return replace(
+            self._stats,
+            backlog_s=abs(round(self._buffer.backlog_s, 3)),
+            held_s=abs(round(self._buffer.held_s, 3)),
+            lost_s=self._stats.lost_s + self._buffer.lost_s,
+        )
+
+    # Input.
+
+    def push_audio(self, pcm: bytes, now: float) -> list[ClientEvent]:
+        """The user's audio: signed 16-bit little-endian mono PCM at the rate of the options, of any length."""
+        seconds = len(pcm) / 2 / self._options.sample_rate
+        self.activity.push(pcm, seconds, now)
+        quiet_s = self.activity.quiet_s
+        lost_s = self._buffer.lost_s
+        self._buffer.append(Chunk(pcm, seconds, voiced=quiet_s == 0, droppable=quiet_s > QUIET_S))
+        if self._buffer.lost_s == lost_s or self._overflowed:
+            return []
+        self._overflowed = True
+        return [Notice.AUDIO_LOST]
+
+    def end_input(self) -> None:
+        """No more audio comes."""
+        self._ending = True
+
+    def update(self, options: Options) -> None:
+        """Other options: turn settings go out in-band, anything else with a new socket, taken between turns."""
+        self._options = options
+        self._rotate_if_stale()
+
+    # The socket.
+
+    def link_opened(self, now: float) -> None:
+        """A socket is open; it was asked for with `options`."""
+        self._link = Link(self._options, self._limits.connect_timeout_s, now)
+        self._owes_voice = False
+        self._stall.heard(now)
+        self._rescue_at = min(max(self._rescue_at, now + RESCUE_LINKED_S), self._lost_at + 2 * RESCUE_S)
+        self._count(connections=1)
+
+    def link_lost(self, now: float, *, clean: bool = False) -> list[ClientEvent]:
+        """The socket is gone.
+
+        Args:
+            now: the present.
+            clean: the server closed it in the ordinary way.
+        """
+        link, self._link = self._link, None
+        if link and link.close_sent and (clean or link.hang_up is HangUp.DRAINED):
+            self._drained = True
+            return self.close_turn()
+        self._count_loss(link)
+        if self._turn.is_open and self._turn.state is not State.RESUMING:
+            self._lost_at = now
+            self._rescue_at = now + RESCUE_S
+        self._turn.lost(self._kept_text())
+        self._buffer.rewind()
+        self._owes_voice = self._buffer.has_voice
+        return []
+
+    def attempt_failed(self) -> None:
+        """A socket could not be opened."""
+        self._count(failed_attempts=1)
+
+    def receive(self, message: ServerMessage, now: float) -> list[ClientEvent]:
+        """A message from the server."""
+        if self._link is None or isinstance(message, ErrorMessage | Unknown):
+            return []
+        self._link.heard(now)
+        self._overflowed = False
+        self.request_id = message.request_id or self.request_id
+        return [] if isinstance(message, Connected) else self._receive_turn(message, now)
+
+    def pong(self, payload: bytes, now: float) -> None:
+        """The answer to a ping: while no turn is open, what was sent before that ping need not be kept for long."""
+        if self._link is None:
+            return
+        confirmed_at = self._link.liveness.pong(payload, now)
+        self._stats = replace(self._stats, rtt_s=self._link.liveness.rtt_s)
+        if confirmed_at is not None and not self._turn.is_open:
+            self._buffer.forget_idle(PRE_ROLL_S, confirmed_at)
+
+    @property
+    def send_at(self) -> float:
+        """When to ask `outgoing` again although nothing else happened."""
+        return self._link.send_at(self._buffer) if self._link else math.inf
+
+    def outgoing(self, now: float) -> Outgoing | None:
+        """What to send next, if anything may be sent now."""
+        return self._link.outgoing(self._buffer, self._options, now, ending=self._ending) if self._link else None
+
+    def sent(self, item: Outgoing, now: float) -> None:
+        """What `outgoing` returned is with the socket."""
+        if self._link is None:
+            return
+        self._link.sent(item, now)
+        if isinstance(item, Chunk):
+            self._audio_sent(item, now)
+
+    # Time.
+
+    @property
+    def deadline(self) -> float:
+        """When to call `tick`, unless something else happens before."""
+        times = [
+            self._link.deadline if self._link else math.inf,
+            self._usage_at if self._unreported_s else math.inf,
+            self._rescue_at if self._turn.state is State.RESUMING else math.inf,
+            self._stalled_at(),
+            self._silence_at(),
+        ]
+        return min(times)
+
+    def tick(self, now: float) -> list[ClientEvent]:
+        """Does what is due."""
+        if self._link:
+            self._link.check(now)
+        if now >= self._stalled_at():
+            self._count(stalls=1)
+            return [Notice.STALLED, *self._give_up_turn()]
+        if self._turn.state is State.RESUMING and now >= self._rescue_at:
+            return [Notice.NOT_RESUMED, *self.close_turn()]
+        return self._feed_silence(now) if now >= self._silence_at() else []
+
+    def usage_due(self, now: float) -> bool:
+        """Whether it is time to report usage although no turn ended."""
+        return bool(self._unreported_s) and now >= self._usage_at
+
+    def take_usage(self, now: float) -> float:
+        """Seconds of audio sent since the last call."""
+        seconds, self._unreported_s = self._unreported_s, 0.0
+        self._usage_at = now + USAGE_EVERY_S
+        return seconds
+
+    def close_turn(self) -> list[ClientEvent]:
+        """Ends an open turn with the text so far."""
+        events = self._turn.close()
+        if events:
+            self._marks.clear()
+            self._count(turns_closed_by_us=1)
+        return list(events)
+
+    # Inside.
+
+    def _has_news(self) -> bool:
+        return self._buffer.has_unsent or self._owes_voice or self._turn.is_open
+
+    def _count(self, **changes: float) -> None:
+        self._stats = replace(self._stats, **{name: getattr(self._stats, name) + by for name, by in changes.items()})
+
+    def _count_loss(self, link: Link | None) -> None:
+        if link and link.hang_up is HangUp.DEAD:
+            self._count(dead_peers=1)
+        elif link and link.hang_up is None:
+            self._count(**{"drops" if self._turn.is_open else "idle_closes": 1})
+        if self._turn.is_open:
+            self._count(lost_s=max(0.0, self._buffer.forgotten_s - self._turn_from_s))
+            self._turn_from_s = self._buffer.forgotten_s
+
+    def _receive_turn(self, message: TurnMessage, now: float) -> list[ClientEvent]:
+        self._stall.heard(now)
+        events = self._turn.receive(message)
+        if started := sum(event.kind is Kind.START for event in events):
+            self._count(turns=started)
+            self._watchdog.turn_opened(now)
+            self._turn_from_s = self._buffer.forgotten_s
+        if isinstance(message, TurnEnd):
+            self._marks.clear()
+            self._buffer.settle(now - TAIL_S)
+            self._rotate_if_stale()
+        elif self._turn.is_open:
+            self._marks.append((self._buffer.sent_to_s, len(self._turn.text)))
+        return list(events)
+
+    def _audio_sent(self, chunk: Chunk, now: float) -> None:
+        again = self._buffer.advance(now)
+        self._stall.audio_sent(chunk.seconds)
+        self._unreported_s += chunk.seconds
+        if not chunk.injected:
+            self._watchdog.audio_sent(chunk.seconds, now)
+        self._count(sent_s=chunk.seconds, replayed_s=chunk.seconds * again, silent_s=chunk.seconds * chunk.injected)
+
+    def _kept_text(self) -> str:
+        """The part of the open turn's text whose audio is gone, so that no replay can bring it back."""
+        length = 0
+        while self._marks and self._marks[0][0] <= self._buffer.forgotten_s:
+            length = self._marks.popleft()[1]
+        return self._turn.text[:length]
+
+    def _rotate_if_stale(self) -> None:
+        if self._link is None or self._turn.is_open or self._ending:
+            return
+        if replace(self._link.options, turn=self._options.turn) != self._options:
+            self._link.hang_up = HangUp.ROTATE
+
+    def _server_turn_is_open(self) -> bool:
+        is_linked = self._link is not None and not self._link.hang_up
+        return is_linked and self._turn.state in (State.SPEAKING, State.EAGER_ENDED)
+
+    def _stalled_at(self) -> float:
+        return self._stall.stalled_at(self._options.end_timeout_s) if self._server_turn_is_open() else math.inf
+
+    def _silence_at(self) -> float:
+        is_due = self._server_turn_is_open() and not self._buffer.has_backlog and not self._ending
+        return self._watchdog.deadline() if is_due else math.inf
+
+    def _feed_silence(self, now: float) -> list[ClientEvent]:
+        if self._watchdog.gives_up(self._options.end_timeout_s):
+            return [Notice.OVERDUE, *self._give_up_turn()]
+        first = not self._watchdog.silence_s
+        samples = round(self._watchdog.due_s(now) * self._options.sample_rate)
+        seconds = samples / self._options.sample_rate
+        self._watchdog.silence_sent(seconds, now)
+        self._buffer.append(Chunk(bytes(2 * samples), seconds, voiced=False, droppable=True, injected=True))
+        return [Notice.FEEDING] if first else []
+
+    def _give_up_turn(self) -> list[ClientEvent]:
+        """Closes a turn that the server does not end, and leaves the rest of it behind with the socket."""
+        if self._link:
+            self._link.hang_up = HangUp.ROTATE
+        return self.close_turn()

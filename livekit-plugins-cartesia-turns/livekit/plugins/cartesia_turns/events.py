@@ -1,0 +1,86 @@
+"""What an STT tells beside the framework's speech events: `stt.on(name, handler)`, one frozen dataclass each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from livekit.agents import APIError
+
+EventName: TypeAlias = Literal[
+    "connected",
+    "disconnected",
+    "connection_error",
+    "turn_start",
+    "turn_update",
+    "turn_eager_end",
+    "turn_resume",
+    "turn_end",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectedEvent:
+    """The server said `connected`. `connect_s` is how long that took since the attempt began, in seconds."""
+
+    request_id: str
+    connect_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class DisconnectedEvent:
+    """A socket is gone. `reason` is a static text, `code` the close code where the server gave one."""
+
+    request_id: str
+    reason: str
+    code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionErrorEvent:
+    """An attempt to connect failed, or a turn's socket was lost. `retry_in_s` is None where the stream gives up."""
+
+    error: APIError
+    retry_in_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnStartEvent:
+    """The user began to speak: the moment to interrupt an agent that speaks."""
+
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnUpdateEvent:
+    """The text of the turn grew. `transcript` is all of it."""
+
+    request_id: str
+    transcript: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEagerEndEvent:
+    """The user may be done."""
+
+    request_id: str
+    transcript: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnResumeEvent:
+    """The user was not done."""
+
+    request_id: str
+    transcript: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEndEvent:
+    """The turn is over. `transcript` is empty where nothing was said."""
+
+    request_id: str
+    transcript: str
+
+
+TurnEventData: TypeAlias = TurnStartEvent | TurnUpdateEvent | TurnEagerEndEvent | TurnResumeEvent | TurnEndEvent

@@ -1,0 +1,58 @@
+"""Whether the peer is still there, told by pings: a half-open socket takes audio for many minutes without an error."""
+
+from __future__ import annotations
+
+PING_EVERY_S = 3.0
+DEAD_AFTER_S = 9.0
+"""Without a frame of any kind for so long, the peer is dead. Three pings have gone unanswered by then."""
+
+
+class Liveness:
+    """Schedules pings and judges by the answers. All times are monotonic seconds.
+
+    Args:
+        now: when the socket was opened.
+    """
+
+    def __init__(self, now: float) -> None:
+        self._alive_at = now
+        self._number = 0
+        self._sent: dict[bytes, float] = {}
+        self.ping_at = now
+        """When the next ping is due."""
+        self.rtt_s: float | None = None
+        """Round-trip time of the last answered ping."""
+
+    @property
+    def dead_at(self) -> float:
+        """When the peer is dead, unless something comes in before."""
+        return self._alive_at + DEAD_AFTER_S
+
+    @property
+    def next_payload(self) -> bytes:
+        """The payload of the next ping."""
+        return str(self._number).encode()
+
+    def ping_sent(self, now: float) -> None:
+        """The next ping is with the socket."""
+        self._sent[self.next_payload] = now
+        self._number += 1
+        self.ping_at = now + PING_EVERY_S
+
+    def heard(self, now: float) -> None:
+        """A frame came in."""
+        self._alive_at = now
+
+    def pong(self, payload: bytes, now: float) -> float | None:
+        """A pong came in.
+
+        Returns:
+            When its ping was sent: the peer has received all that was sent before. None for a pong nobody asked for.
+        """
+        self.heard(now)
+        sent_at = self._sent.pop(payload, None)
+        if sent_at is None:
+            return None
+        self.rtt_s = now - sent_at
+        self._sent = {later: at for later, at in self._sent.items() if at > sent_at}
+        return sent_at

@@ -1,0 +1,60 @@
+"""Turn events as the framework's speech events, and as the STT's public events."""
+
+from __future__ import annotations
+
+from livekit.agents import LanguageCode, stt
+
+from .events import (
+    EventName,
+    TurnEagerEndEvent,
+    TurnEndEvent,
+    TurnEventData,
+    TurnResumeEvent,
+    TurnStartEvent,
+    TurnUpdateEvent,
+)
+from .turns import Kind, TurnEvent
+
+LANGUAGE = "en"
+"""Ink-2 hears everything as English."""
+
+_TRANSCRIPTS = {
+    Kind.UPDATE: stt.SpeechEventType.INTERIM_TRANSCRIPT,
+    Kind.EAGER_END: stt.SpeechEventType.PREFLIGHT_TRANSCRIPT,
+    # The text so far once more: a speculative reply is kept until the text really moves.
+    Kind.RESUME: stt.SpeechEventType.INTERIM_TRANSCRIPT,
+}
+
+
+def speech_events(event: TurnEvent, request_id: str) -> list[stt.SpeechEvent]:
+    """The framework's events for one step of a turn, in order."""
+    if event.kind is Kind.START:
+        return [stt.SpeechEvent(type=stt.SpeechEventType.START_OF_SPEECH, request_id=request_id)]
+    if event.kind is not Kind.END:
+        return [_transcript(_TRANSCRIPTS[event.kind], event.transcript, request_id)]
+    # An empty final would leave a stale interim in place; an empty interim clears it.
+    said = stt.SpeechEventType.FINAL_TRANSCRIPT if event.transcript else stt.SpeechEventType.INTERIM_TRANSCRIPT
+    return [
+        _transcript(said, event.transcript, request_id),
+        stt.SpeechEvent(type=stt.SpeechEventType.END_OF_SPEECH, request_id=request_id),
+    ]
+
+
+def public_event(event: TurnEvent, request_id: str) -> tuple[EventName, TurnEventData]:
+    """The name and the data of the STT's own event for one step of a turn."""
+    match event.kind:
+        case Kind.START:
+            return "turn_start", TurnStartEvent(request_id)
+        case Kind.UPDATE:
+            return "turn_update", TurnUpdateEvent(request_id, event.transcript)
+        case Kind.EAGER_END:
+            return "turn_eager_end", TurnEagerEndEvent(request_id, event.transcript)
+        case Kind.RESUME:
+            return "turn_resume", TurnResumeEvent(request_id, event.transcript)
+        case Kind.END:
+            return "turn_end", TurnEndEvent(request_id, event.transcript)
+
+
+def _transcript(kind: stt.SpeechEventType, text: str, request_id: str) -> stt.SpeechEvent:
+    data = stt.SpeechData(language=LanguageCode(LANGUAGE), text=text)
+    return stt.SpeechEvent(type=kind, request_id=request_id, alternatives=[data])

@@ -1,0 +1,83 @@
+"""When to try again: per stream (RetryPolicy) and across the streams that share a key (ConnectLimiter)."""
+
+from __future__ import annotations
+
+FIRST_DELAY_S = 0.1
+LATER_DELAY_S = 1.0
+LONGEST_DELAY_S = 4.0
+JITTER = 0.25
+"""A delay grows by up to this part of itself, so that streams that failed together do not return together."""
+SPACING_S = 0.25
+"""Between two attempts under one key after the server said that there are too many."""
+RATE_LIMITED_S = 1.0
+"""How long a key is left alone after a 429 that names no time."""
+
+
+class RetryPolicy:
+    """Decides after each failed attempt whether and when to try again. All times are monotonic seconds.
+
+    Args:
+        max_retry: failed attempts in a row that are followed by another one, whatever time they took.
+        patience_s: for how long attempts go on beyond that.
+    """
+
+    def __init__(self, max_retry: int, patience_s: float) -> None:
+        self._max_retry = max_retry
+        self._patience_s = patience_s
+        self._failures = 0
+        self._failing_since: float | None = None
+
+    def succeeded(self) -> None:
+        """A connection was made: the count starts over."""
+        self._failures = 0
+        self._failing_since = None
+
+    def delay_after_failure(self, now: float, *, jitter: float, retry_after_s: float | None = None) -> float | None:
+        """An attempt failed in a way that may pass.
+
+        Args:
+            now: the time of the failure.
+            jitter: random, from 0 to 1.
+            retry_after_s: what the server asked for, in seconds.
+
+        Returns:
+            Seconds to wait before the next attempt; None to give up.
+        """
+        if self._failing_since is None:
+            self._failing_since = now
+        self._failures += 1
+        spread = 1 + JITTER * jitter
+        delay_s = FIRST_DELAY_S * spread
+        if self._failures > 1:
+            delay_s = min(LATER_DELAY_S * 2 ** min(self._failures - 2, 8), LONGEST_DELAY_S) * spread
+        if retry_after_s is not None:
+            delay_s = max(delay_s, retry_after_s * spread)
+        runs_out = now + delay_s > self._failing_since + self._patience_s
+        return None if self._failures > self._max_retry and runs_out else delay_s
+
+
+class ConnectLimiter:
+    """Spaces attempts under one key once the server has answered 429. All times are monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._next_at: float | None = None
+
+    def rate_limited(self, now: float, retry_after_s: float | None) -> None:
+        """An attempt was refused with 429."""
+        wait_s = RATE_LIMITED_S if retry_after_s is None else retry_after_s
+        self._next_at = max(self._next_at or now, now + wait_s)
+
+    def reserve(self, now: float) -> float:
+        """Takes a place in the row.
+
+        Returns:
+            Seconds to wait before connecting; 0 where nothing was refused lately.
+        """
+        if self._next_at is None:
+            return 0.0
+        at = max(self._next_at, now)
+        if at == now and self._next_at + SPACING_S < now:
+            self._next_at = None
+            return 0.0
+        self._next_at = at + SPACING_S
+        return at - now

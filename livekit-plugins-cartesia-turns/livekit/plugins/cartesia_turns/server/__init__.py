@@ -1,0 +1,31 @@
+"""A local server that speaks Cartesia's turn protocol: real recognition, scripted dialogues, faults on purpose."""
+
+from .app import LocalServer
+from .dialogue import Dialogue, TurnLikelihood, TurnState
+from .faults import FaultPlan, Faults
+from .handshake import StreamRequest
+from .recognizer import Recognizer, RecognizerMissingError, SpeechDetector, Transcriber
+from .record import ConnectionRecord, Handshake
+from .responder import Responder, ResponderFactory
+from .script import Line, Script, say
+
+__all__ = [
+    "ConnectionRecord",
+    "Dialogue",
+    "FaultPlan",
+    "Faults",
+    "Handshake",
+    "Line",
+    "LocalServer",
+    "Recognizer",
+    "RecognizerMissingError",
+    "Responder",
+    "ResponderFactory",
+    "Script",
+    "SpeechDetector",
+    "StreamRequest",
+    "Transcriber",
+    "TurnLikelihood",
+    "TurnState",
+    "say",
+]

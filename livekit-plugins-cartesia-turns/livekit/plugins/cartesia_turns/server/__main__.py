@@ -1,0 +1,84 @@
+"""Runs the local server from the command line: python -m livekit.plugins.cartesia_turns.server."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Sequence
+
+from .app import LocalServer
+from .recognizer import RecognizerMissingError
+from .script import Script
+
+USAGE_ERROR = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serves until Ctrl-C. Returns the exit code: 0, or 2 where it can't start."""
+    options = _parser().parse_args(arguments)
+    try:
+        server = LocalServer(
+            host=options.host,
+            port=options.port,
+            key=options.key,
+            script=[Script.load(path) for path in options.script] or None,
+            max_streams=options.max_streams,
+            idle_timeout_s=options.idle_timeout,
+        )
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(_serve(server))
+    except (RecognizerMissingError, OSError, OverflowError, ValueError) as error:
+        sys.stderr.write(f"error: {_reason(error)}\n")
+        return USAGE_ERROR
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m livekit.plugins.cartesia_turns.server",
+        description="Cartesia's turn-based speech-to-text endpoint on this machine.",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8765, help="0 takes a free one (default: %(default)s)")
+    parser.add_argument("--key", help="the key to let in (default: a random one, printed)")
+    parser.add_argument("--max-streams", type=int, default=32, help="more get 429 (default: %(default)s)")
+    parser.add_argument(
+        "--idle-timeout", type=float, default=300.0, help="seconds without a message (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--script",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="JSON lines to play in place of recognition; once for each connection, the last one repeats",
+    )
+    return parser
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
+async def _serve(server: LocalServer) -> None:
+    async with server:
+        sys.stdout.write(
+            f"listening on {server.url}, key {server.key}\n"
+            "plugin:  cartesia_turns.STT(base_url=..., api_key=...) with this address and key\n"
+            "or:      export CARTESIA_BASE_URL and CARTESIA_API_KEY for clients that read them\n"
+            "Ctrl-C ends it.\n"
+        )
+        sys.stdout.flush()
+        stop = asyncio.Event()
+        for kind in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(NotImplementedError):  # Windows: asyncio.run turns Ctrl-C into KeyboardInterrupt
+                asyncio.get_running_loop().add_signal_handler(kind, stop.set)
+        await stop.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

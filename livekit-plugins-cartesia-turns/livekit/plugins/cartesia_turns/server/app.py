@@ -1,0 +1,166 @@
+"""The local server: Cartesia's turn endpoint on this machine, without a key to buy and without the internet."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket as sockets
+from collections.abc import Sequence
+from functools import partial
+from types import TracebackType
+
+from aiohttp import web
+
+from ..protocol import PATH
+from .endpoint import Endpoint
+from .faults import FaultPlan, Faults
+from .handshake import StreamRequest
+from .listener import Listener
+from .recognizer import Decoder, Recognizer, packaged_recognizer
+from .record import ConnectionRecord, Handshake
+from .responder import ResponderFactory
+from .script import Script, Scripts
+from .session import CLOSE_WAIT_S
+
+NO_FAULTS = Faults()
+
+
+class LocalServer:
+    """Speaks the vendor's protocol to any client of it.
+
+        async with LocalServer() as server:
+            stt = cartesia_turns.STT(base_url=server.url, api_key=server.key)
+
+    Args:
+        host: the address to listen on.
+        port: 0 takes a free one.
+        key: the only key that is let in; a random one where none is given.
+        recognizer: hears in place of the packaged models.
+        script: plays dialogues in place of a recognizer; of several, each connection gets the next, and the last one
+            repeats.
+        responder: makes what answers a connection, in place of a recognizer or a script.
+        faults: what goes wrong on purpose.
+        max_streams: further connections are refused with 429.
+        idle_timeout_s: a socket is closed when no message has come for so long, in seconds.
+        record: keep audio, commands and messages in `connections`.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        key: str | None = None,
+        recognizer: Recognizer | None = None,
+        script: Script | Sequence[Script] | None = None,
+        responder: ResponderFactory | None = None,
+        faults: FaultPlan = NO_FAULTS,
+        max_streams: int = 32,
+        idle_timeout_s: float = 300.0,
+        record: bool = False,
+    ) -> None:
+        self.key = key or f"local-{secrets.token_hex(12)}"
+        self._endpoint = Endpoint(key=self.key, max_streams=max_streams, idle_timeout_s=idle_timeout_s, record=record)
+        self._endpoint.faults = faults
+        self._host = host
+        self._port = port
+        self._recognizer = recognizer
+        self._responder = Scripts(script) if script is not None else responder
+        self._decoder: Decoder | None = None
+        self._runner: web.AppRunner | None = None
+        self._site: web.SockSite | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens: `http://HOST:PORT`."""
+        return f"http://{self._host}:{self._port}"
+
+    @property
+    def faults(self) -> FaultPlan:
+        """What goes wrong with connections to come; may be set at any time."""
+        return self._endpoint.faults
+
+    @faults.setter
+    def faults(self, plan: FaultPlan) -> None:
+        self._endpoint.faults = plan
+
+    @property
+    def connections(self) -> list[ConnectionRecord]:
+        """The last accepted connections, oldest first."""
+        return list(self._endpoint.connections)
+
+    @property
+    def handshakes(self) -> list[Handshake]:
+        """The last attempts to connect, refused ones too, oldest first."""
+        return list(self._endpoint.handshakes)
+
+    @property
+    def open_streams(self) -> int:
+        """How many connections are open now."""
+        return len(self._endpoint.sessions)
+
+    async def start(self) -> None:
+        """Loads the recognizer where one is needed, and listens.
+
+        Raises:
+            RecognizerMissingError: the `server` extra is not installed.
+            OSError: the address is taken, or not this machine's.
+        """
+        self._endpoint.respond = self._responder or await self._listeners()
+        app = web.Application()
+        app.router.add_get(PATH, self._endpoint.handle)
+        self._runner = web.AppRunner(app, shutdown_timeout=CLOSE_WAIT_S, access_log=None)
+        await self._runner.setup()
+        await self.resume_accepting()
+
+    async def aclose(self) -> None:
+        """Closes every connection with 1001, and stops."""
+        await self.pause_accepting()
+        await self._endpoint.end_all(lambda session: session.close(1001, "Server stopped"))
+        if self._runner is not None:
+            await self._runner.cleanup()
+        if self._decoder is not None:
+            self._decoder.close()
+
+    async def __aenter__(self) -> LocalServer:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def drop_all(self, code: int | None = None) -> None:
+        """Drops every open connection: with a close frame of this code, or by a TCP reset where it is None."""
+        await self._endpoint.end_all(lambda session: session.drop(code))
+
+    async def pause_accepting(self) -> None:
+        """Refuses TCP connections from now on; those that are open stay."""
+        if self._site is not None:
+            await self._site.stop()
+        self._site = None
+
+    async def resume_accepting(self) -> None:
+        """Listens again, on the same port.
+
+        Raises:
+            OSError: the port was taken meanwhile.
+        """
+        if self._site is not None or self._runner is None:
+            return
+        listener = sockets.create_server((self._host, self._port))
+        self._port = listener.getsockname()[1]
+        self._site = web.SockSite(self._runner, listener)
+        await self._site.start()
+
+    async def _listeners(self) -> ResponderFactory:
+        recognizer = self._recognizer
+        if recognizer is None:
+            recognizer = await asyncio.to_thread(packaged_recognizer)
+        self._decoder = Decoder(recognizer)
+        return partial(_listen, recognizer, self._decoder)
+
+
+def _listen(recognizer: Recognizer, decoder: Decoder, stream: StreamRequest) -> Listener:
+    return Listener(stream, recognizer.detector(), decoder)

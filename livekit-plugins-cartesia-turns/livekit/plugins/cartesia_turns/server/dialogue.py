@@ -1,0 +1,160 @@
+"""The server's side of a turn: how likely it is that the user is in a turn goes in, wire messages come out.
+
+Pure: no audio, no recognizer, no clock. Time is the duration of what was heard, in seconds of audio.
+
+    Idle --turn.start--> Speaking --turn.eager_end--> EagerEnded --turn.resume--> Speaking
+    Speaking --turn.end--> Idle        EagerEnded --turn.end--> Idle
+"""
+
+from __future__ import annotations
+
+import math
+from enum import Enum
+
+from ..options import DEFAULT_TURN, check_turn, merge
+from ..protocol import TurnEagerEnd, TurnEnd, TurnMessage, TurnResume, TurnSettings, TurnStart, TurnUpdate
+
+
+class TurnState(Enum):
+    """Where the turn stands."""
+
+    IDLE = "Idle"
+    SPEAKING = "Speaking"
+    EAGER_ENDED = "EagerEnded"
+
+
+class TurnLikelihood:
+    """Smooths the probability of speech (0-1) into the likelihood (0-1) that the user is in a turn.
+
+    It rises fast, so that a click starts no turn and a word soon does, and falls slowly, so that a pause within a
+    sentence ends none: at the default thresholds silence means turn.eager_end after 0.38 s and turn.end after 0.68 s.
+    """
+
+    RISE_S = 0.08
+    FALL_S = 0.42
+
+    def __init__(self) -> None:
+        self.value = 0.0
+
+    def step(self, speech: float, duration_s: float) -> float:
+        """Takes the probability of speech in the next `duration_s` seconds; returns the likelihood after them."""
+        time_constant_s = self.RISE_S if speech > self.value else self.FALL_S
+        self.value += (speech - self.value) * (1 - math.exp(-duration_s / time_constant_s))
+        return self.value
+
+
+class Dialogue:
+    """One socket's turns.
+
+    Args:
+        settings: what differs from the vendor's defaults.
+        request_id: identifies the socket in each message.
+
+    Raises:
+        ValueError: the settings are out of range or out of order.
+    """
+
+    def __init__(self, settings: TurnSettings, request_id: str) -> None:
+        self._request_id = request_id
+        self._settings = DEFAULT_TURN
+        self._state = TurnState.IDLE
+        self._silence_s = 0.0
+        self._transcript = ""
+        self.configure(settings)
+
+    @property
+    def state(self) -> TurnState:
+        """Where the turn stands."""
+        return self._state
+
+    @property
+    def settings(self) -> TurnSettings:
+        """The settings in force; none of them is None."""
+        return self._settings
+
+    def configure(self, settings: TurnSettings) -> None:
+        """Changes the settings that are given, from the next step on.
+
+        Raises:
+            ValueError: together with those in force they are out of range or out of order; nothing changed.
+        """
+        changed = merge(self._settings, settings)
+        check_turn(changed)
+        self._settings = changed
+
+    def needs_whole_text(self, likelihood: float, duration_s: float) -> bool:
+        """Whether `step` with these arguments would eager-end or end the turn.
+
+        Those messages carry all that was said, so the caller transcribes what it has heard before it takes that step.
+        """
+        after = self._next_state(likelihood, self._silence_after(likelihood, duration_s))
+        return after is not self._state and self._state is not TurnState.IDLE and after is not TurnState.SPEAKING
+
+    def step(self, likelihood: float, duration_s: float, transcript: str | None = None) -> list[TurnMessage]:
+        """Takes the next `duration_s` seconds of audio.
+
+        Args:
+            likelihood: that the user is in a turn, 0-1.
+            duration_s: how much audio it stands for, in seconds.
+            transcript: all the text of this turn where it was looked at anew, else None. It only grows.
+
+        Raises:
+            ValueError: the transcript does not continue what was sent; nothing changed.
+        """
+        self._check_grows(transcript)
+        silence_s = self._silence_after(likelihood, duration_s)
+        before, after = self._state, self._next_state(likelihood, silence_s)
+        self._silence_s = silence_s
+        self._state = after
+        return self._messages(before, after, transcript)
+
+    def close(self, transcript: str | None = None) -> list[TurnMessage]:
+        """Ends the turn that is open, if one is: the client asked for everything.
+
+        Raises:
+            ValueError: the transcript does not continue what was sent; nothing changed.
+        """
+        self._check_grows(transcript)
+        before, self._state = self._state, TurnState.IDLE
+        return self._messages(before, TurnState.IDLE, transcript)
+
+    def _silence_after(self, likelihood: float, duration_s: float) -> float:
+        # What would not start a turn is no speech: the timeout runs even where the likelihood hangs in the middle.
+        return 0.0 if likelihood > (self._settings.start_threshold or 0) else self._silence_s + duration_s
+
+    def _next_state(self, likelihood: float, silence_s: float) -> TurnState:
+        settings = self._settings
+        if likelihood > (settings.start_threshold or 0):
+            return TurnState.SPEAKING
+        if self._state is TurnState.IDLE or likelihood < (settings.end_threshold or 0):
+            return TurnState.IDLE
+        if silence_s >= (settings.end_timeout_ms or 0) / 1000:
+            return TurnState.IDLE
+        if likelihood < (settings.eager_end_threshold or 0):
+            return TurnState.EAGER_ENDED
+        return self._state
+
+    def _messages(self, before: TurnState, after: TurnState, transcript: str | None) -> list[TurnMessage]:
+        if before is TurnState.IDLE:
+            self._transcript = ""
+            return [TurnStart(self._request_id)] if after is TurnState.SPEAKING else []
+        if transcript is not None:
+            self._transcript = transcript
+        if after is TurnState.IDLE:
+            return [TurnEnd(self._request_id, self._transcript)]
+        if after is not before:
+            return [self._pause_or_resume(after)]
+        if transcript is not None and after is TurnState.SPEAKING:
+            return [TurnUpdate(self._request_id, self._transcript)]
+        return []
+
+    def _pause_or_resume(self, after: TurnState) -> TurnMessage:
+        if after is TurnState.EAGER_ENDED:
+            return TurnEagerEnd(self._request_id, self._transcript)
+        return TurnResume(self._request_id)
+
+    def _check_grows(self, transcript: str | None) -> None:
+        if self._state is TurnState.IDLE or transcript is None:
+            return
+        if not transcript.startswith(self._transcript):
+            raise ValueError("transcript must continue what was sent: the protocol never revises text")

@@ -1,0 +1,147 @@
+"""The websocket endpoint: lets a client in or refuses it, and knows who is connected."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from uuid import uuid4
+
+from aiohttp import web
+
+from ..protocol import API_KEY_HEADER, ErrorMessage
+from . import handshake
+from .faults import FaultPlan, Faults, faults_of
+from .handshake import RefusedError, StreamRequest
+from .record import ConnectionRecord, Handshake
+from .responder import ResponderFactory
+from .session import CLOSE_WAIT_S, MAX_FRAME_BYTES, Session, reset
+
+MAX_RECORDS = 1000
+SECRET_HEADERS = {API_KEY_HEADER.lower(), "authorization", "cookie"}
+
+
+class Endpoint:
+    """Answers handshakes and runs a session for each that it accepts.
+
+    Args:
+        key: the only key that is let in.
+        max_streams: further connections are refused with 429.
+        idle_timeout_s: a socket is closed when no message has come for so long, in seconds.
+        record: keep audio, commands and messages in `connections`.
+    """
+
+    def __init__(self, *, key: str, max_streams: int, idle_timeout_s: float, record: bool) -> None:
+        self.faults: FaultPlan = Faults()
+        self.connections: deque[ConnectionRecord] = deque(maxlen=MAX_RECORDS)
+        self.handshakes: deque[Handshake] = deque(maxlen=MAX_RECORDS)
+        self.sessions: set[Session] = set()
+        self.respond: ResponderFactory | None = None
+        self._key = key
+        self._max_streams = max_streams
+        self._idle_timeout_s = idle_timeout_s
+        self._record = record
+        self._attempts = 0
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answers one request: with a websocket until that is closed, or with an error."""
+        faults = faults_of(self.faults, self._attempts)
+        self._attempts += 1
+        request_id = str(uuid4())
+        await asyncio.sleep(faults.handshake_delay_s)
+        try:
+            return await self._accept(request, request_id, faults)
+        except RefusedError as refusal:
+            self._note(refusal.error.status_code)
+            headers = {"X-Request-Id": request_id, **refusal.headers}
+            return web.Response(
+                status=refusal.error.status_code,
+                text=refusal.body(),
+                content_type="application/json",
+                headers=headers,
+            )
+
+    async def end_all(self, end: Callable[[Session], None]) -> None:
+        """Ends the sessions that are open now, and returns when they are over."""
+        sessions = list(self.sessions)
+        for session in sessions:
+            end(session)
+        for session in sessions:
+            await session.over.wait()
+
+    async def _accept(self, request: web.Request, request_id: str, faults: Faults) -> web.StreamResponse:
+        transport = request.transport
+        if faults.refuse or not isinstance(transport, asyncio.Transport):
+            return self._hang_up(transport)
+        if faults.status is not None:
+            error = ErrorMessage("A fault set from Python.", "Server fault", faults.status, None, request_id)
+            raise RefusedError(error, faults.status_headers)
+        query = handshake.read_query(request.rel_url.raw_query_string)
+        handshake.check_key(request.headers, query, self._key, request_id)
+        stream = handshake.read_request(query, request_id)
+        if len(self.sessions) >= self._max_streams:
+            raise handshake.too_many_streams(self._max_streams, request_id)
+        socket = web.WebSocketResponse(timeout=CLOSE_WAIT_S, max_msg_size=MAX_FRAME_BYTES, compress=False)
+        if not socket.can_prepare(request):
+            raise RefusedError(handshake.bad_request("This is the address of a websocket.", request_id))
+        record = self._new_record(request_id, query, request.headers)
+        session = self._session(socket, transport, stream, faults, record)
+        await self._run(session, socket, request, record)
+        return socket
+
+    def _session(
+        self,
+        socket: web.WebSocketResponse,
+        transport: asyncio.Transport,
+        stream: StreamRequest,
+        faults: Faults,
+        record: ConnectionRecord,
+    ) -> Session:
+        if self.respond is None:
+            raise RuntimeError("the server has not been started")
+        return Session(
+            socket,
+            transport,
+            stream,
+            self.respond(stream),
+            faults=faults,
+            record=record,
+            idle_timeout_s=self._idle_timeout_s,
+        )
+
+    async def _run(
+        self, session: Session, socket: web.WebSocketResponse, request: web.Request, record: ConnectionRecord
+    ) -> None:
+        # Before the first await: of two handshakes at once the second must see the first.
+        self.sessions.add(session)
+        self.connections.append(record)
+        self._note(101)
+        try:
+            socket.headers["X-Request-Id"] = record.request_id
+            await socket.prepare(request)
+            await session.run()
+        finally:
+            self.sessions.discard(session)
+            record.closing(int(socket.close_code or 1006))
+            record.closed_s = asyncio.get_running_loop().time()
+            session.over.set()
+
+    def _new_record(
+        self, request_id: str, query: list[tuple[str, str]], headers: Mapping[str, str]
+    ) -> ConnectionRecord:
+        return ConnectionRecord(
+            request_id,
+            [(name, value) for name, value in query if name != handshake.TOKEN_PARAMETER],
+            {name: value for name, value in headers.items() if name.lower() not in SECRET_HEADERS},
+            asyncio.get_running_loop().time(),
+            keeps_content=self._record,
+        )
+
+    def _hang_up(self, transport: asyncio.BaseTransport | None) -> web.Response:
+        self._note(0)
+        if isinstance(transport, asyncio.Transport):
+            reset(transport)
+        return web.Response()
+
+    def _note(self, status: int) -> None:
+        self.handshakes.append(Handshake(asyncio.get_running_loop().time(), status))

@@ -1,0 +1,61 @@
+"""What goes wrong on purpose: faults of one connection, set from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """Faults of one connection. Times are seconds of the connection's audio; 0.0 is before any audio.
+
+    Attributes:
+        refuse: reset the TCP connection in place of an answer to the handshake.
+        status: answer the handshake with this HTTP status, e.g. 503.
+        status_headers: headers of that answer, e.g. {"Retry-After": "2"}.
+        handshake_delay_s: wait so long, in seconds of the clock, before the handshake is answered.
+        no_connected: never send `connected`.
+        drop_at_s: drop the connection at this audio time.
+        drop_code: the close frame's code; None drops without a close frame, by a TCP reset.
+        stall_at_s: from this audio time on send no events, but go on reading and answer pings.
+        half_open_at_s: from this audio time on neither read nor answer pings, and leave the socket open.
+        garbage_at_s: the audio time at which the `garbage` is sent.
+        garbage: frames sent as they are: str as a text frame, bytes as a binary one.
+        slow_read_bytes_per_s: read no faster than this.
+        never_close: answer `close` with every event as usual, but leave the socket open.
+    """
+
+    refuse: bool = False
+    status: int | None = None
+    status_headers: Mapping[str, str] = field(default_factory=dict)
+    handshake_delay_s: float = 0.0
+    no_connected: bool = False
+    drop_at_s: float | None = None
+    drop_code: int | None = None
+    stall_at_s: float | None = None
+    half_open_at_s: float | None = None
+    garbage_at_s: float | None = None
+    garbage: Sequence[str | bytes] = ()
+    slow_read_bytes_per_s: float | None = None
+    never_close: bool = False
+
+
+FaultPlan: TypeAlias = Faults | Sequence[Faults] | Callable[[int], Faults]
+"""One for every connection; or one each for the first ones, those after them faultless; or chosen by the connection's
+index. Each handshake counts, the refused ones too."""
+
+
+def faults_of(plan: FaultPlan, index: int) -> Faults:
+    """The faults of connection `index`, counted from 0."""
+    if isinstance(plan, Faults):
+        return plan
+    if callable(plan):
+        return plan(index)
+    return plan[index] if index < len(plan) else Faults()
+
+
+def reached(at_s: float | None, now_s: float) -> bool:
+    """Whether a fault set for audio time `at_s` has come by `now_s`."""
+    return at_s is not None and now_s >= at_s

@@ -1,0 +1,135 @@
+"""What a client asks for when it connects: read, checked, or refused the way the vendor does. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from hmac import compare_digest
+from types import MappingProxyType
+from urllib.parse import unquote
+
+from ..options import MODEL, TURN_RANGES, check_keyterms, check_sample_rate, check_turn
+from ..protocol import API_KEY_HEADER, ErrorMessage, TurnSettings
+from .pcm import SAMPLE_BYTES
+
+TOKEN_PARAMETER = "access_token"  # noqa: S105 - the parameter's name, no token
+DOC_URL = "https://docs.cartesia.ai/api-reference/stt/turns/websocket"
+AUTHORIZATION_DOC_URL = "https://docs.cartesia.ai/get-started/authenticate-your-client-applications"
+LIMITS_DOC_URL = "https://docs.cartesia.ai/use-the-api/concurrency-limits-and-timeouts"
+
+
+class RefusedError(Exception):
+    """The handshake fails with this error; the answer gets these headers."""
+
+    def __init__(self, error: ErrorMessage, headers: Mapping[str, str] = MappingProxyType({})) -> None:
+        super().__init__(error.title)
+        self.error = error
+        self.headers = headers
+
+    def body(self) -> str:
+        """The answer's body: the fields of the error as JSON."""
+        return json.dumps(asdict(self.error))
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRequest:
+    """What one socket was opened with. `sample_rate` is in Hz; `encoding` is a key of SAMPLE_BYTES."""
+
+    request_id: str
+    encoding: str
+    sample_rate: int
+    turn: TurnSettings
+    keyterms: tuple[str, ...] = ()
+
+    @property
+    def bytes_per_second(self) -> int:
+        """Bytes of one second of this socket's audio."""
+        return self.sample_rate * SAMPLE_BYTES[self.encoding]
+
+
+def read_query(query: str) -> list[tuple[str, str]]:
+    """The parameters of a raw query string, in order. A `+` is a plus: the vendor reads only %20 as a space."""
+    pairs = (pair.partition("=") for pair in query.split("&") if pair)
+    return [(unquote(name), unquote(value)) for name, _, value in pairs]
+
+
+def check_key(headers: Mapping[str, str], query: list[tuple[str, str]], key: str, request_id: str) -> None:
+    """Checks the key: X-API-Key, `Authorization: Bearer` or the access_token parameter.
+
+    Raises:
+        RefusedError: 401, none of them is the server's key.
+    """
+    scheme, _, token = headers.get("Authorization", "").partition(" ")
+    offered = [headers.get(API_KEY_HEADER, ""), token if scheme.lower() == "bearer" else ""]
+    offered += [value for name, value in query if name == TOKEN_PARAMETER]
+    if not any(compare_digest(candidate.encode(), key.encode()) for candidate in offered):
+        raise RefusedError(
+            ErrorMessage(
+                "The API key is missing or wrong.", "Unauthorized", 401, None, request_id, AUTHORIZATION_DOC_URL
+            )
+        )
+
+
+def read_request(query: list[tuple[str, str]], request_id: str) -> StreamRequest:
+    """Reads and checks what the query asks for.
+
+    Raises:
+        RefusedError: 400, a parameter is missing, out of range, or not known here.
+    """
+    try:
+        return _request(query, request_id)
+    except ValueError as error:
+        raise RefusedError(bad_request(str(error), request_id)) from None
+
+
+def bad_request(message: str, request_id: str) -> ErrorMessage:
+    """The error for a request that can't be right however often it is tried."""
+    return ErrorMessage(message, "Bad request", 400, "invalid_request", request_id, DOC_URL)
+
+
+def too_many_streams(max_streams: int, request_id: str) -> RefusedError:
+    """The refusal of one socket too many."""
+    message = f"{max_streams} streams are open, the most there may be."
+    error = ErrorMessage(message, "Too many requests", 429, "concurrency_limited", request_id, LIMITS_DOC_URL)
+    return RefusedError(error, {"Retry-After": "1"})
+
+
+def _request(query: list[tuple[str, str]], request_id: str) -> StreamRequest:
+    single = dict(query)
+    model = _required(single, "model")
+    if model != MODEL:
+        raise ValueError(f"model={model!r} is not served here: it must be {MODEL!r}")
+    encoding = _required(single, "encoding")
+    if encoding not in SAMPLE_BYTES:
+        raise ValueError(f"encoding={encoding!r} is not known: it must be one of {', '.join(SAMPLE_BYTES)}")
+    sample_rate = round(_number("sample_rate", _required(single, "sample_rate")))
+    check_sample_rate(sample_rate)
+    turn = _turn_settings(single)
+    check_turn(turn)
+    keyterms = tuple(value for name, value in query if name == "keyterm")
+    check_keyterms(keyterms)
+    return StreamRequest(request_id, encoding, sample_rate, turn, keyterms)
+
+
+def _turn_settings(parameters: dict[str, str]) -> TurnSettings:
+    given = {name: parameters.get(f"turn_{name}") for name in TURN_RANGES}
+    numbers = {name: _number(f"turn_{name}", value) for name, value in given.items() if value is not None}
+    timeout_ms = numbers.pop("end_timeout_ms", None)
+    return TurnSettings(**numbers, end_timeout_ms=None if timeout_ms is None else round(timeout_ms))
+
+
+def _required(parameters: dict[str, str], name: str) -> str:
+    if not parameters.get(name):
+        raise ValueError(f"{name} is missing")
+    return parameters[name]
+
+
+def _number(name: str, value: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        raise ValueError(f"{name}={value!r} is not a number") from None
+    if not abs(number) < float("inf"):
+        raise ValueError(f"{name}={value!r} is not a number")
+    return number

@@ -1,0 +1,115 @@
+"""Hears one connection: audio becomes turn likelihood and text, and those become the dialogue's messages."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from concurrent.futures import Future
+
+from ..protocol import TurnEnd, TurnMessage, TurnSettings, serialize
+from .dialogue import Dialogue, TurnLikelihood, TurnState
+from .handshake import StreamRequest
+from .pcm import WINDOW_S, PcmReader, Samples
+from .recognizer import Decoder, SpeechDetector
+from .record import Frame
+from .segment import Segment
+from .transcript import TurnTranscript
+
+UPDATE_S = 0.4
+"""A growing segment is looked at again after so many seconds of audio, where the decoder is free."""
+
+
+class Listener:
+    """The responder with a recognizer behind it.
+
+    The speech detector runs here, window by window; text comes from the decoder's thread. While the user speaks, the
+    newest look at the open segment is taken when it is ready and nobody waits for it. Only where a message must carry
+    all that was said does the connection wait for the decoder, and its audio waits with it.
+
+    The stream's keyterms are checked at the handshake and have no effect: the model can't be biased.
+    """
+
+    def __init__(self, stream: StreamRequest, detector: SpeechDetector, decoder: Decoder) -> None:
+        self._pcm = PcmReader(stream.encoding, stream.sample_rate)
+        self._detector = detector
+        self._decoder = decoder
+        self._likelihood = TurnLikelihood()
+        self._dialogue = Dialogue(stream.turn, stream.request_id)
+        self._segment = Segment()
+        self._transcript = TurnTranscript()
+        self._look: Future[str] | None = None
+        self._unseen_s = 0.0
+
+    async def hear(self, pcm: bytes) -> AsyncIterator[Frame]:
+        """Takes the next audio; yields the messages it leads to."""
+        async for frame in self._hear(self._pcm.push(pcm)):
+            yield frame
+
+    def configure(self, turn: TurnSettings) -> None:
+        """Changes turn detection.
+
+        Raises:
+            ValueError: the settings don't fit those in force.
+        """
+        self._dialogue.configure(turn)
+
+    async def finish(self) -> AsyncIterator[Frame]:
+        """Yields the messages of what is buffered, and ends the open turn."""
+        async for frame in self._hear(self._pcm.flush()):
+            yield frame
+        text = None if self._dialogue.state is TurnState.IDLE else await self._settle()
+        for message in self._dialogue.close(text):
+            yield serialize(message)
+
+    def close(self) -> None:
+        """Leaves the decoder to others."""
+        self._forget_look()
+
+    async def _hear(self, windows: Iterable[Samples]) -> AsyncIterator[Frame]:
+        for window in windows:
+            for message in await self._hear_window(window):
+                yield serialize(message)
+
+    async def _hear_window(self, window: Samples) -> list[TurnMessage]:
+        speech = self._detector(window)
+        likelihood = self._likelihood.step(speech, WINDOW_S)
+        self._segment.push(window, speech)
+        messages = self._dialogue.step(likelihood, WINDOW_S, await self._text(likelihood))
+        if self._dialogue.state is not TurnState.SPEAKING:
+            self._segment.keep_pre_roll()
+        if any(isinstance(message, TurnEnd) for message in messages):
+            self._transcript = TurnTranscript()
+        return messages
+
+    async def _text(self, likelihood: float) -> str | None:
+        """The turn's text where it was looked at anew, or must be."""
+        if self._dialogue.needs_whole_text(likelihood, WINDOW_S):
+            return await self._settle()
+        if self._dialogue.state is not TurnState.SPEAKING:
+            return None
+        if (cut := self._segment.cut_point()) is not None:
+            return await self._settle(cut)
+        return self._newest_look()
+
+    async def _settle(self, cut: int | None = None) -> str:
+        """Transcribes the segment up to the cut for good; what follows it begins the next one."""
+        self._forget_look()
+        audio = self._segment.take(cut)
+        hypothesis = "" if audio is None else await asyncio.wrap_future(self._decoder.submit(audio))
+        return self._transcript.settle(hypothesis)
+
+    def _newest_look(self) -> str | None:
+        self._unseen_s += WINDOW_S
+        if self._look is None and self._unseen_s >= UPDATE_S and self._decoder.is_free:
+            self._look = self._decoder.submit(self._segment.audio())
+            self._unseen_s = 0.0
+        if self._look is None or not self._look.done():
+            return None
+        hypothesis, self._look = self._look.result(), None
+        return self._transcript.agree(hypothesis)
+
+    def _forget_look(self) -> None:
+        if self._look is not None:
+            self._look.cancel()
+        self._look = None
+        self._unseen_s = 0.0

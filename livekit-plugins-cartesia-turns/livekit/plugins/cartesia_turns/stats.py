@@ -1,0 +1,52 @@
+"""Counters of a stream, and of all streams of an STT."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """A snapshot of what happened so far. Seconds are of audio, unless the name says otherwise."""
+
+    connections: int = 0
+    """Sockets opened."""
+    drops: int = 0
+    """Sockets lost to a reset, a failed send or a close that was not asked for, but for idle closes."""
+    idle_closes: int = 0
+    """Sockets closed or lost while no turn was open: not an error."""
+    dead_peers: int = 0
+    """Sockets given up because nothing came back any more, pongs included."""
+    stalls: int = 0
+    """Sockets given up because the server took audio in mid-turn and said nothing."""
+    failed_attempts: int = 0
+    """Attempts to connect that failed."""
+    turns: int = 0
+    """Turns started."""
+    turns_closed_by_us: int = 0
+    """Turns ended from the text so far, without the server's turn.end."""
+    sent_s: float = 0.0
+    """Audio given to sockets: what the vendor bills, silence and replay included."""
+    silent_s: float = 0.0
+    """Of `sent_s`, silence sent in place of audio that stopped in mid-turn."""
+    replayed_s: float = 0.0
+    """Of `sent_s`, audio that an earlier socket had been given already."""
+    lost_s: float = 0.0
+    """Audio of the user's that was dropped unsent, or that could not be sent again: over the limit of the buffer."""
+    backlog_s: float = 0.0
+    """Audio that waits to be sent."""
+    held_s: float = 0.0
+    """Audio in memory: the backlog, and what would be replayed."""
+    rtt_s: float | None = None
+    """Round-trip time of the last ping, in seconds."""
+
+    @property
+    def reconnects(self) -> int:
+        """Sockets opened after the first."""
+        return max(0, self.connections - 1)
+
+    def __add__(self, other: Stats) -> Stats:
+        """Both together: sums, and the longer round trip."""
+        sums = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(Stats) if f.name != "rtt_s"}
+        trips = [rtt for rtt in (self.rtt_s, other.rtt_s) if rtt is not None]
+        return Stats(**sums, rtt_s=max(trips, default=None))

@@ -1,0 +1,272 @@
+"""The STT: arguments, environment and defaults in; streams out."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import weakref
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import aiohttp
+from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions, LanguageCode, stt, utils
+from livekit.agents.types import NOT_GIVEN, NotGivenOr
+
+from .events import EventName
+from .log import logger
+from .options import MODEL, Options, endpoint, merge
+from .protocol import API_KEY_HEADER, API_VERSION, VERSION_HEADER, TurnSettings
+from .retry import ConnectLimiter
+from .stats import Stats
+from .stream import SpeechStream, StreamSettings
+
+T = TypeVar("T")
+AccessToken = str | Callable[[], Awaitable[str]]
+
+_limiters: weakref.WeakValueDictionary[tuple[str, str], ConnectLimiter] = weakref.WeakValueDictionary()
+"""One for each endpoint and key in use, so that the streams of a process that share a key share its limits."""
+
+
+class STT(stt.STT[EventName]):
+    """Cartesia Ink-2: streaming speech-to-text that tells when a turn starts, may be over, and is over.
+
+    Use it with `AgentSession(stt=STT(), vad=None, turn_handling={"turn_detection": "stt"})`: in any other mode the
+    framework ignores the turns that the server detects.
+
+    Args:
+        model: "ink-2".
+        sample_rate: of the audio sent to the server, in Hz, 8000 to 48000. Frames of any rate and number of channels
+            are converted. 16000 is what the model is made for; 8000 saves bandwidth on telephone audio.
+        api_key: Cartesia's key; else the environment's CARTESIA_API_KEY.
+        access_token: a short-lived token in place of the key, or an async function asked for one at each connect.
+        base_url: http(s) or ws(s), a bare host, a path prefix, or the whole endpoint.
+        allow_plaintext: accept an unencrypted `base_url` that is not on this machine.
+        language: English only; any other is refused.
+        audio_chunk_duration_ms: cut audio into pieces of this length; by default frames are sent as they come, since a
+            longer piece is older when it arrives.
+        turn_start_threshold: likelihood above which a turn starts, 0.5 to 0.9, the server's default is 0.8.
+        turn_eager_end_threshold: likelihood below which the user may be done, 0.3 to 0.6, default 0.4.
+        turn_end_threshold: likelihood below which the turn ends, 0.05 to 0.5, default 0.2. The three must be in
+            strict order: start > eager end > end.
+        turn_end_timeout_ms: longest wait after speech stopped, 640 to 11200, default 5600.
+        keyterm: terms to listen for, at most 100 and 1200 characters in all.
+        watchdog_min_timeout: seconds without audio in mid-turn after which silence is sent in its place, so that the
+            turn can end; twice the last frame's duration where that is longer.
+        max_buffer: seconds of audio kept for a replay or an outage; beyond it the oldest goes, silence first.
+        outage_timeout: seconds for which a stream tries to reconnect before its error surfaces. By default
+            `max_buffer`, but where the framework asks for fewer than its usual 3 retries (FallbackAdapter), just those.
+        extra_headers: sent with the handshake.
+        api_version: the Cartesia-Version header.
+        http_session: used for all connections and left open; by default the job's.
+
+    Raises:
+        ValueError: an argument is out of range, or there is neither a key nor a token.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str = MODEL,
+        sample_rate: int = 16000,
+        api_key: str | None = None,
+        access_token: AccessToken | None = None,
+        base_url: str = "https://api.cartesia.ai",
+        allow_plaintext: bool = False,
+        language: str | None = None,
+        audio_chunk_duration_ms: NotGivenOr[int | None] = NOT_GIVEN,
+        turn_start_threshold: NotGivenOr[float | None] = NOT_GIVEN,
+        turn_eager_end_threshold: NotGivenOr[float | None] = NOT_GIVEN,
+        turn_end_threshold: NotGivenOr[float | None] = NOT_GIVEN,
+        turn_end_timeout_ms: NotGivenOr[int | None] = NOT_GIVEN,
+        keyterm: NotGivenOr[Sequence[str] | None] = NOT_GIVEN,
+        watchdog_min_timeout: float = 0.5,
+        max_buffer: float = 60.0,
+        outage_timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+        api_version: str = API_VERSION,
+        http_session: aiohttp.ClientSession | None = None,
+    ) -> None:
+        super().__init__(
+            capabilities=stt.STTCapabilities(streaming=True, interim_results=True, offline_recognize=False)
+        )
+        _check_language(language)
+        _check_model(model)
+        _check_positive(watchdog_min_timeout=watchdog_min_timeout, max_buffer=max_buffer)
+        chunk_ms = _given(audio_chunk_duration_ms)
+        if chunk_ms is not None:
+            _check_positive(audio_chunk_duration_ms=chunk_ms)
+        self._turn_defaults = TurnSettings(
+            _given(turn_start_threshold),
+            _given(turn_eager_end_threshold),
+            _given(turn_end_threshold),
+            _given(turn_end_timeout_ms),
+        )
+        self._options = Options(model, sample_rate, self._turn_defaults, _terms(_given(keyterm)))
+        self._credentials = _credentials(api_key, access_token)
+        self._extra_headers = dict(extra_headers or {})
+        self._api_version = api_version
+        address = endpoint(base_url, allow_plaintext=allow_plaintext)
+        self._settings = StreamSettings(
+            endpoint=address,
+            headers=self._headers,
+            limiter=_limiters.setdefault((address, repr(self._credentials)), ConnectLimiter()),
+            watchdog_min_timeout_s=watchdog_min_timeout,
+            max_buffer_s=max_buffer,
+            outage_timeout_s=outage_timeout,
+            audio_chunk_duration_ms=chunk_ms,
+            speech_times=True,
+            http_session=http_session,
+        )
+        self._streams: weakref.WeakSet[SpeechStream] = weakref.WeakSet()
+        self._past = Stats()
+        self._language_warned = False
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return self._options.model
+
+    @property
+    def provider(self) -> str:
+        """The vendor's name."""
+        return "Cartesia"
+
+    @property
+    def stats(self) -> Stats:
+        """A snapshot over all streams, those that ended included."""
+        return sum((stream.stats for stream in self._streams if not stream.is_over), start=self._past)
+
+    def stream(
+        self,
+        *,
+        language: NotGivenOr[str] = NOT_GIVEN,
+        conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
+    ) -> SpeechStream:
+        """Opens a stream for one call.
+
+        Args:
+            language: English only; any other is warned about once and ignored, since an exception here would leave an
+                agent session deaf.
+            conn_options: `timeout` bounds a connection attempt, `max_retry` the attempts in a row.
+        """
+        if utils.is_given(language) and not _is_english(language) and not self._language_warned:
+            self._language_warned = True
+            logger.warning("the model hears everything as English: ignoring the language", extra={"language": language})
+        stream = SpeechStream(stt=self, conn_options=conn_options, options=self._options, settings=self._settings)
+        self._streams.add(stream)
+        return stream
+
+    def update_options(
+        self,
+        *,
+        turn_start_threshold: NotGivenOr[float] = NOT_GIVEN,
+        turn_eager_end_threshold: NotGivenOr[float] = NOT_GIVEN,
+        turn_end_threshold: NotGivenOr[float] = NOT_GIVEN,
+        turn_end_timeout_ms: NotGivenOr[int] = NOT_GIVEN,
+        keyterm: NotGivenOr[Sequence[str]] = NOT_GIVEN,
+        model: NotGivenOr[str] = NOT_GIVEN,
+        language: NotGivenOr[str] = NOT_GIVEN,
+        sample_rate: NotGivenOr[int] = NOT_GIVEN,
+    ) -> None:
+        """Changes options for the streams in use and those to come.
+
+        Turn settings take effect at once, without a reconnect; keyterms with a new connection, made between turns.
+
+        Raises:
+            ValueError: a value is out of range (nothing is changed then), or the server can't change that option.
+        """
+        for name, value, now in (
+            ("model", model, self._options.model),
+            ("language", language, "en"),
+            ("sample_rate", sample_rate, self._options.sample_rate),
+        ):
+            if utils.is_given(value) and value != now:
+                raise ValueError(f"{name} can't be changed from {now!r} to {value!r} on a running STT: make a new STT")
+        change = TurnSettings(
+            _given(turn_start_threshold),
+            _given(turn_eager_end_threshold),
+            _given(turn_end_threshold),
+            _given(turn_end_timeout_ms),
+        )
+        keyterms = _terms(_given(keyterm)) if utils.is_given(keyterm) else self._options.keyterms
+        self._options = replace(self._options, turn=merge(self._options.turn, change), keyterms=keyterms)
+        for stream in list(self._streams):
+            stream.update_options(self._options)
+
+    async def aclose(self) -> None:
+        """Closes every stream; a session that was passed in stays open."""
+        await asyncio.gather(*(stream.aclose() for stream in list(self._streams)), return_exceptions=True)
+
+    def emit(self, event: str, *args: object) -> None:
+        """Calls the handlers of an event; one that raises harms neither the others nor the stream."""
+        try:
+            super().emit(event, *args)  # type: ignore[arg-type]  # the base's own names are not in its type
+        except TypeError:
+            # The base class lets just this one through.
+            logger.exception("a handler failed", extra={"event": event})
+
+    async def _recognize_impl(
+        self, buffer: utils.AudioBuffer, *, language: NotGivenOr[str] = NOT_GIVEN, conn_options: APIConnectOptions
+    ) -> stt.SpeechEvent:
+        raise NotImplementedError("the model only streams: use stream(), or a batch STT")
+
+    async def _headers(self) -> dict[str, str]:
+        headers = {**self._extra_headers, VERSION_HEADER: self._api_version}
+        if isinstance(self._credentials, _Key):
+            headers[API_KEY_HEADER] = self._credentials
+        elif callable(self._credentials):
+            headers["Authorization"] = f"Bearer {await self._credentials()}"
+        else:
+            headers["Authorization"] = f"Bearer {self._credentials}"
+        return headers
+
+    def _announce(self, name: EventName, event: object) -> None:
+        self.emit(name, event)
+
+    def _retire(self, stats: Stats) -> None:
+        """A stream is over: its counters stay."""
+        self._past += replace(stats, backlog_s=0.0, held_s=0.0)
+
+
+class _Key(str):
+    """An API key, told apart from a token."""
+
+    __slots__ = ()
+
+
+def _credentials(api_key: str | None, access_token: AccessToken | None) -> AccessToken:
+    if access_token is not None:
+        return access_token
+    key = api_key or os.environ.get("CARTESIA_API_KEY")
+    if not key:
+        raise ValueError("no key: pass api_key or access_token, or set CARTESIA_API_KEY")
+    return _Key(key)
+
+
+def _given(value: NotGivenOr[T | None]) -> T | None:
+    return value if utils.is_given(value) else None
+
+
+def _terms(keyterm: Sequence[str] | None) -> tuple[str, ...]:
+    return (keyterm,) if isinstance(keyterm, str) else tuple(keyterm or ())
+
+
+def _is_english(language: str) -> bool:
+    return LanguageCode(language).language == "en"
+
+
+def _check_language(language: str | None) -> None:
+    if language is not None and not _is_english(language):
+        raise ValueError(f"language={language!r} is not supported: {MODEL} hears English only ('en')")
+
+
+def _check_model(model: str) -> None:
+    if model.startswith("ink-whisper"):
+        raise ValueError(f"model={model!r} has no turn detection: use {MODEL!r}, or livekit-plugins-cartesia")
+
+
+def _check_positive(**values: float) -> None:
+    for name, value in values.items():
+        if not value > 0:
+            raise ValueError(f"{name}={value!r} is out of range: it must be greater than 0")

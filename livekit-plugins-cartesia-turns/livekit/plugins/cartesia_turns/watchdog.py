@@ -1,0 +1,95 @@
+"""Two ways a turn can hang, and when to act on each.
+
+The audio stops (mute, unpublish, a held call): the server waits for more and never ends the turn, since it does not
+take a gap for silence (https://docs.cartesia.ai/use-the-api/stt/troubleshooting/auto). `Watchdog` says how much silence
+to send in its place. The events stop while audio flows: `StallRule` says when to stop waiting for them.
+"""
+
+from __future__ import annotations
+
+import math
+
+PACE_S = 0.1
+"""Length of one piece of silence once the gap is filled."""
+LONGEST_GAP_S = 1.0
+"""The most silence sent in one piece, however long the process was held up."""
+GIVE_UP_AFTER_S = 1.0
+"""Silence beyond the turn's end timeout after which the server is not expected to end the turn."""
+STALLED_AFTER_S = 3.0
+"""Audio beyond the turn's end timeout without any event after which the server is taken to have stalled."""
+
+
+class Watchdog:
+    """Keeps audio time going while a turn is open and no audio comes. All times are monotonic seconds.
+
+    Args:
+        min_timeout_s: the shortest gap that counts as one; twice the last frame's duration where that is longer.
+    """
+
+    def __init__(self, min_timeout_s: float) -> None:
+        self._min_timeout_s = min_timeout_s
+        self._frame_s = 0.0
+        self._audio_until = -math.inf
+        self._silence_s = 0.0
+
+    @property
+    def silence_s(self) -> float:
+        """Seconds of silence sent since the last audio."""
+        return self._silence_s
+
+    def audio_sent(self, seconds: float, now: float) -> None:
+        """The user's audio went out."""
+        self._frame_s = seconds
+        self._audio_until = now
+        self._silence_s = 0.0
+
+    def silence_sent(self, seconds: float, now: float) -> None:
+        """Silence went out in place of audio."""
+        self._audio_until = now
+        self._silence_s += seconds
+
+    def turn_opened(self, now: float) -> None:
+        """Time counts from here where no audio went out before."""
+        self._audio_until = max(self._audio_until, now - self._min_timeout_s)
+        self._silence_s = 0.0
+
+    def deadline(self) -> float:
+        """When silence is due next, provided that the turn is open and no audio waits to be sent."""
+        if self._silence_s:
+            return self._audio_until + PACE_S
+        return self._audio_until + max(2 * self._frame_s, self._min_timeout_s)
+
+    def due_s(self, now: float) -> float:
+        """Seconds of silence to send now: the gap first, then piece by piece at the pace of real time."""
+        if now < self.deadline():
+            return 0.0
+        return min(now - self._audio_until, LONGEST_GAP_S)
+
+    def gives_up(self, end_timeout_s: float) -> bool:
+        """Whether enough silence went out that the server should have ended the turn long ago."""
+        return self._silence_s >= end_timeout_s + GIVE_UP_AFTER_S
+
+
+class StallRule:
+    """Notices a server that takes audio in mid-turn and says nothing any more."""
+
+    def __init__(self) -> None:
+        self._heard_at = 0.0
+        self._audio_s = 0.0
+
+    def heard(self, now: float) -> None:
+        """An event of the turn came."""
+        self._heard_at = now
+        self._audio_s = 0.0
+
+    def audio_sent(self, seconds: float) -> None:
+        """Audio of any kind went out."""
+        self._audio_s += seconds
+
+    def stalled_at(self, end_timeout_s: float) -> float:
+        """When the server can be called stalled, inf as long as it was not given audio enough.
+
+        Both count, audio and time: what is caught up faster than real time is no reason to expect an answer sooner.
+        """
+        limit_s = end_timeout_s + STALLED_AFTER_S
+        return self._heard_at + limit_s if self._audio_s >= limit_s else math.inf

