@@ -14,24 +14,41 @@ PACKAGE = "livekit.plugins.cartesia_turns"
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "livekit-plugins-cartesia-turns" / "livekit" / "plugins" / "cartesia_turns"
 
-CORE = {"turns", "replay", "watchdog", "activity", "liveness", "stats", "options"}
+CORE = {"turns", "replay", "watchdog", "activity", "liveness", "link", "stats", "options"}
 
 ANY = {"log", "version"}
 """Every module may import these; they import none."""
 
 ARROWS: dict[str, set[str]] = {
-    "__init__": {"stt", "stream", "stats", "options", "protocol"},
-    "stt": {"stream", "connection", "stats", "options", "protocol"},
-    "stream": {"connection", "client", "retry", *CORE, "protocol"},
-    "connection": {"retry", "options", "protocol"},
+    "__init__": {"stt", "stream", "errors", "events", "stats", "options", "protocol"},
+    "stt": {"stream", "events", "retry", "stats", "options", "protocol"},
+    "stream": {
+        "connection",
+        "audio",
+        "mapping",
+        "client",
+        "errors",
+        "events",
+        "retry",
+        "link",
+        "options",
+        "stats",
+        "protocol",
+    },
+    "connection": {"errors", "link", "replay", "protocol"},
+    "mapping": {"events", "turns"},
+    "errors": {"protocol"},
+    "events": set(),
+    "audio": set(),
     "client": {*CORE, "protocol"},
-    "turns": {"options", "protocol"},
-    "replay": {"options", "protocol"},
-    "watchdog": {"options", "protocol"},
-    "activity": {"options", "protocol"},
-    "retry": {"options", "protocol"},
-    "liveness": {"options", "protocol"},
-    "stats": {"options", "protocol"},
+    "link": {"liveness", "replay", "options", "protocol"},
+    "turns": {"protocol"},
+    "replay": set(),
+    "watchdog": set(),
+    "activity": set(),
+    "retry": set(),
+    "liveness": set(),
+    "stats": set(),
     "options": {"protocol"},
     "protocol": set(),
     "server": {"server.app", "server.recognizer", "server.dialogue", "options", "protocol"},
