@@ -18,17 +18,15 @@ from types import TracebackType
 
 import aiohttp
 
+from .errors import RoomError, last_line
+from .processes import end_process
+
 TOOL_MODULE = Path(__file__).parent / "livekit-server"
 PACKAGE = "github.com/livekit/livekit-server"
 START_TIMEOUT_S = 15.0
-STOP_TIMEOUT_S = 5.0
 POLL_S = 0.05
 BIND_ATTEMPTS = 3
 NO_STUN = "127.0.0.1:9"  # the discard port: nobody answers, nothing leaves the machine
-
-
-class RoomError(RuntimeError):
-    """Something the room needs is missing or did not start; the message is one line for the user."""
 
 
 def pinned_version() -> str:
@@ -36,7 +34,7 @@ def pinned_version() -> str:
     text = (TOOL_MODULE / "go.mod").read_text(encoding="utf-8")
     found = re.search(rf"{re.escape(PACKAGE)} v(\S+)", text)
     if found is None:
-        raise RoomError("examples/room/livekit-server/go.mod requires no livekit-server")
+        raise RoomError("examples/roomkit/livekit-server/go.mod requires no livekit-server")
     return found.group(1)
 
 
@@ -98,12 +96,6 @@ def ensure_livekit_server() -> Path:
     print("building livekit-server once, this takes a few minutes", file=sys.stderr)
     build_livekit_server(target)
     return target
-
-
-def last_line(text: str) -> str:
-    """The last line of `text` that says something."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing"
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
@@ -219,17 +211,3 @@ async def answers(process: asyncio.subprocess.Process, url: str) -> bool:
                         return True
             await asyncio.sleep(POLL_S)
     return False
-
-
-async def end_process(process: asyncio.subprocess.Process) -> None:
-    """Ask a process to end, twice (livekit-server waits for its participants on the first), then make it end."""
-    for _ in range(2):
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S / 2)
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()

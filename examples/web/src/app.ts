@@ -24,6 +24,7 @@ export class App implements SessionListener {
   #captions: Captions = NO_CAPTIONS;
   #timeline: model.Timeline = model.NO_TIMELINE;
   #heard: Heard = SILENT;
+  #heardYou: Heard = SILENT;
   #phase: Phase = "before";
   #agentHere = false;
   #now: () => number;
@@ -61,7 +62,7 @@ export class App implements SessionListener {
     this.#now = this.#clock;
     this.#timeline = model.NO_TIMELINE;
     this.#captions = NO_CAPTIONS;
-    this.#heard = SILENT;
+    this.#heard = this.#heardYou = SILENT;
     this.#levels = { you: new Levels(), agent: new Levels() };
     this.#view.clearLog();
     this.setPhase("joining");
@@ -72,7 +73,7 @@ export class App implements SessionListener {
   }
 
   onTurnEvent(event: TurnEvent): void {
-    this.#timeline = model.addEvent(this.#timeline, event, this.#now());
+    this.#timeline = model.addEvent(this.#timeline, event, this.#now(), this.#heardYou.lastSound);
     this.#show();
   }
 
@@ -115,6 +116,7 @@ export class App implements SessionListener {
       this.#show();
     }
     this.#heard = heard;
+    this.#heardYou = hear(this.#heardYou, levels.you, now);
   }
 
   /** Draw the timeline as it stands at this moment. */
@@ -149,7 +151,7 @@ export class App implements SessionListener {
     this.#now = () => now;
     this.#timeline = model.settle(this.#timeline, now);
     this.#captions = settleCaptions(this.#captions);
-    this.#heard = SILENT;
+    this.#heard = this.#heardYou = SILENT;
   }
 
   #show(): void {

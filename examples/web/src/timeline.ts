@@ -50,16 +50,21 @@ export interface Delays {
 export const NO_TIMELINE: Timeline = { turns: [], talks: [], clockOffset: null };
 
 const KEPT = 100;
+/** A sound nearer than this to the end of a turn is noise, or a pause inside speech, rather than the last word. */
+const PAUSE_MS = 100;
 /** How long "done" is shown before the page says that it listens again. */
 const DONE_SHOWN_MS = 1200;
 
-/** Take in a turn event that arrived at `now`. An event of an unknown turn begins it, as its start may have been missed. */
-export function addEvent(timeline: Timeline, event: TurnEvent, now: number): Timeline {
+/**
+ * Take in a turn event that arrived at `now`. An event of an unknown turn begins it, as its start may have been missed.
+ * Where the worker does not know when speech stopped, the microphone's last sound (`lastSound`) tells.
+ */
+export function addEvent(timeline: Timeline, event: TurnEvent, now: number, lastSound: number | null = null): Timeline {
   const clockOffset = Math.min(timeline.clockOffset ?? Infinity, now - event.at);
   const local = (at: number): number => at + clockOffset;
   const known = timeline.turns.find((turn) => turn.id === event.turn);
   const begun = known ?? newTurn(event, local(event.speech_start_at ?? event.at));
-  const next = advance(begun, event, local);
+  const next = advance(begun, event, local, lastSound);
   const turns = known === undefined ? begin(timeline, next) : timeline.turns.map((turn) => (turn === known ? next : turn));
   return { ...timeline, turns, clockOffset };
 }
@@ -120,10 +125,11 @@ function newTurn(event: TurnEvent, from: number): Turn {
   return { id: event.turn, from, speechEnd: null, maybe: [], to: null, text: "" };
 }
 
-function advance(turn: Turn, event: TurnEvent, local: (at: number) => number): Turn {
+function advance(turn: Turn, event: TurnEvent, local: (at: number) => number, lastSound: number | null): Turn {
   if (turn.to !== null) return turn;
   const at = Math.max(local(event.at), turn.from);
-  const speechEnd = event.speech_end_at === undefined ? turn.speechEnd : Math.max(local(event.speech_end_at), turn.from);
+  const heardLast = lastSound !== null && lastSound > turn.from && lastSound <= at - PAUSE_MS ? lastSound : turn.speechEnd;
+  const speechEnd = event.speech_end_at === undefined ? heardLast : Math.max(local(event.speech_end_at), turn.from);
   const text = event.transcript === "" ? turn.text : event.transcript;
   switch (event.type) {
     case "turn_start":

@@ -64,6 +64,12 @@ describe("delays", () => {
     expect(delays(timeline, 1)).toEqual({ end: 600, lead: 400, reply: 900, stop: null });
   });
 
+  it("go by the microphone where the worker knows nothing of the end of speech", () => {
+    const started = play(event("turn_start", 0));
+    expect(delays(addEvent(started, event("turn_end", 2600), 2600, 2000), 1).end).toBe(600);
+    expect(delays(addEvent(started, event("turn_end", 2600), 2600, 2590), 1).end).toBeNull();
+  });
+
   it("give a turn one reply only", () => {
     const once = setAgentSpeaking(setAgentSpeaking(ended, true, 2900), false, 3500);
     const again = setAgentSpeaking(once, true, 4000);
