@@ -27,8 +27,9 @@ from livekit.plugins.cartesia_turns import TurnStartEvent
 from offline import OfflineLLM
 from turn_feed import TurnFeed
 
-# The worker's own health endpoint is for this machine alone; a container's probe needs host="".
-server = AgentServer(host="127.0.0.1")
+# One process stands ready, so that a visitor does not wait for it to start. The health endpoint is for this machine alone:
+# a container's probe needs host="".
+server = AgentServer(host="127.0.0.1", num_idle_processes=1)
 
 KEYTERMS = ("LiveKit", "Cartesia", "Ink")
 """Words the speech-to-text would hardly guess by itself."""

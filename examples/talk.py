@@ -37,7 +37,7 @@ async def serve(port: int, log: Path) -> None:
     page = await asyncio.to_thread(ensure_page)
     log.parent.mkdir(parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as parts:
-        livekit = await parts.enter_async_context(LivekitServer(binary))
+        livekit = await parts.enter_async_context(LivekitServer(binary, log=log.with_name("livekit.log")))
         access = LivekitAccess(livekit.url, livekit.api_key, livekit.api_secret)
         ears = await recognizer(parts)
         worker = await parts.enter_async_context(Worker(access, log=log, environment=ears))

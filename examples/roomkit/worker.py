@@ -72,6 +72,8 @@ class Worker:
                 str(self._script),
                 "dev",
                 "--no-reload",
+                "--log-level",
+                "info",
                 env=self._environment,
                 stdout=log,
                 stderr=log,

@@ -39,6 +39,11 @@ export class App implements SessionListener {
     return this.#phase === "waiting" || this.#phase === "live" || this.#phase === "reconnecting";
   }
 
+  /** Whether the timeline stands still: before a visit, and after it. */
+  get isStill(): boolean {
+    return this.#now !== this.#clock;
+  }
+
   setPhase(phase: Phase): void {
     this.#phase = phase;
     this.#view.showPhase(phase);

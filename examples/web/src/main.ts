@@ -9,6 +9,7 @@ import { View } from "./view";
 import { errorWords } from "./words";
 
 const MEASURE_MS = 30;
+const DRAW_MS = 30;
 const CALM_DRAW_MS = 500;
 
 class Visit {
@@ -61,13 +62,12 @@ class Visit {
   }
 }
 
-/** Draw each frame, or twice a second for visitors who ask for less motion. */
+/** Draw 30 times a second; twice where nothing moves, and for visitors who ask for less motion. */
 function keepDrawing(app: App): void {
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const draw = (): void => {
     app.draw();
-    if (calm.matches) setTimeout(draw, CALM_DRAW_MS);
-    else requestAnimationFrame(draw);
+    setTimeout(() => requestAnimationFrame(draw), calm.matches || app.isStill ? CALM_DRAW_MS : DRAW_MS);
   };
   draw();
 }
