@@ -38,6 +38,6 @@ clean: ## Remove environments and caches
 	rm -rf .venv .venvs .tools .artifacts .mypy_cache .pytest_cache .ruff_cache .hypothesis dist uv.lock
 
 # Made again when a dependency may have changed; quiet and free otherwise.
-$(READY): pyproject.toml $(PLUGIN)/pyproject.toml examples/pyproject.toml tools/setup tools/find-python
-	@tools/setup $(VENV) $(PYTHON)
+$(READY): pyproject.toml $(PLUGIN)/pyproject.toml examples/pyproject.toml .ci/setup .ci/find-python
+	@.ci/setup $(VENV) $(PYTHON)
 	@touch $@

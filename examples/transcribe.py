@@ -51,8 +51,8 @@ async def transcribe(stream: cartesia_turns.SpeechStream, source: Source, call: 
 async def push(source: Source, stream: cartesia_turns.SpeechStream, view: View) -> None:
     """Gives all audio to the plugin, which never blocks and keeps a minute at most: what is not live waits for it."""
     async for frame in source.frames():
-        while not source.clock.is_live and stream.stats.backlog_s > BACKLOG_S:
-            await asyncio.sleep(0.01)  # nothing tells that audio went out
+        while not source.clock.is_live and stream.stats.backlog_s > BACKLOG_S:  # noqa: ASYNC110  # there is no event
+            await asyncio.sleep(0.01)
         stream.push_frame(frame)
         view.heard(source.played_s)
     stream.end_input()  # what the last audio brings still comes

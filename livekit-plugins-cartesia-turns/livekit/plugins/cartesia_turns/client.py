@@ -23,6 +23,8 @@ from .watchdog import StallRule, Watchdog
 
 TAIL_S = 0.2
 """What was sent so shortly before a turn.end is not settled by it: the next turn may begin there."""
+PAUSE_S = 0.4
+"""Silence that parts two turns, where nothing else tells them apart."""
 PRE_ROLL_S = 1.0
 """Kept while no turn is open, since turn.start comes after the onset of speech."""
 RESCUE_S = 10.0
@@ -32,6 +34,10 @@ RESCUE_LINKED_S = 5.0
 QUIET_S = 1.0
 """Silence beyond this is dropped first when too much audio waits."""
 USAGE_EVERY_S = 5.0
+FLUSH_S = 1.0
+"""How long a flush waits for the server to end the turn."""
+FLUSH_SILENCE_S = 1.5
+"""Silence sent at a flush, at once: enough for the server to hear that the user is done."""
 
 
 class Notice(Enum):
@@ -44,16 +50,23 @@ class Notice(Enum):
     AUDIO_LOST = "more audio waits than the buffer holds: dropping silence first, then the oldest"
 
 
-ClientEvent: TypeAlias = TurnEvent | Notice
+@dataclass(frozen=True, slots=True)
+class Flushed:
+    """A flush is done and has no final text of its own to show for it."""
+
+
+ClientEvent: TypeAlias = TurnEvent | Flushed | Notice
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What bounds a client, in seconds."""
+    """What bounds a client; times are in seconds."""
 
     watchdog_min_timeout_s: float = 0.5
     buffer_s: float = 60.0
     connect_timeout_s: float = 10.0
+    early_preflight: int = 0
+    """Speculative texts in a turn, when a whole sentence may be one; 0 leaves them to turn.eager_end."""
 
 
 class TurnsClient:
@@ -69,7 +82,7 @@ class TurnsClient:
         self._options = options
         self._limits = limits
         self._link: Link | None = None
-        self._turn = Turn()
+        self._turn = Turn(limits.early_preflight)
         self._buffer = ReplayBuffer(limits.buffer_s)
         self._watchdog = Watchdog(limits.watchdog_min_timeout_s)
         self._stall = StallRule()
@@ -78,6 +91,8 @@ class TurnsClient:
         self._turn_from_s = 0.0
         self._lost_at = now
         self._rescue_at = now
+        self._flush_by = math.inf
+        self._next_options: Options | None = None
         self._ending = self._drained = self._owes_voice = self._overflowed = False
         self._unreported_s = 0.0
         self._usage_at = now + USAGE_EVERY_S
@@ -148,9 +163,26 @@ class TurnsClient:
         """No more audio comes."""
         self._ending = True
 
-    def update(self, options: Options) -> None:
-        """Other options: turn settings go out in-band, anything else with a new socket, taken between turns."""
+    def flush(self, now: float) -> list[ClientEvent]:
+        """The user is done for now: what was said is to be final at once, within FLUSH_S at most."""
+        if not self._turn.is_open and self.activity.voice_ended(now, within_s=FLUSH_S) is None:
+            return [Flushed()]
+        self._flush_by = min(self._flush_by, now + FLUSH_S)
+        self._append_silence(FLUSH_SILENCE_S)
+        return []
+
+    def update(self, options: Options, *, after_turn: bool = False) -> None:
+        """Other options: turn settings go out in-band, anything else with a new socket, taken between turns.
+
+        Args:
+            options: all of them.
+            after_turn: leave an open turn as it is.
+        """
+        if after_turn and self._turn.is_open:
+            self._next_options = options
+            return
         self._options = options
+        self._next_options = None
         self._rotate_if_stale()
 
     # The socket.
@@ -231,6 +263,7 @@ class TurnsClient:
             self._link.deadline if self._link else math.inf,
             self._usage_at if self._unreported_s else math.inf,
             self._rescue_at if self._turn.state is State.RESUMING else math.inf,
+            self._flush_by,
             self._stalled_at(),
             self._silence_at(),
         ]
@@ -245,6 +278,9 @@ class TurnsClient:
             return [Notice.STALLED, *self._give_up_turn()]
         if self._turn.state is State.RESUMING and now >= self._rescue_at:
             return [Notice.NOT_RESUMED, *self.close_turn()]
+        if now >= self._flush_by:
+            self._flush_by = math.inf
+            return self.close_turn() or [Flushed()]
         return self._feed_silence(now) if now >= self._silence_at() else []
 
     def usage_due(self, now: float) -> bool:
@@ -261,8 +297,8 @@ class TurnsClient:
         """Ends an open turn with the text so far."""
         events = self._turn.close()
         if events:
-            self._marks.clear()
             self._count(turns_closed_by_us=1)
+            self._turn_ended()
         return list(events)
 
     # Inside.
@@ -290,12 +326,32 @@ class TurnsClient:
             self._watchdog.turn_opened(now)
             self._turn_from_s = self._buffer.forgotten_s
         if isinstance(message, TurnEnd):
-            self._marks.clear()
-            self._buffer.settle(now - TAIL_S)
-            self._rotate_if_stale()
-        elif self._turn.is_open:
+            self._settle(now)
+            self._turn_ended()
+            return [*events, *self._flush_answered(events)]
+        if self._turn.is_open:
             self._marks.append((self._buffer.sent_to_s, len(self._turn.text)))
         return list(events)
+
+    def _settle(self, now: float) -> None:
+        """The server is done with the audio of a turn."""
+        if self._link and self._link.is_ahead(now):
+            self._buffer.settle_speech(PAUSE_S)
+        else:
+            self._buffer.settle(now - TAIL_S)
+
+    def _turn_ended(self) -> None:
+        self._marks.clear()
+        if self._next_options is not None:
+            self._options, self._next_options = self._next_options, None
+        self._rotate_if_stale()
+
+    def _flush_answered(self, events: list[TurnEvent]) -> list[ClientEvent]:
+        """The server ended the turn that a flush waits for; without text, the flush has to be acknowledged."""
+        if self._flush_by == math.inf:
+            return []
+        self._flush_by = math.inf
+        return [] if any(event.transcript for event in events) else [Flushed()]
 
     def _audio_sent(self, chunk: Chunk, now: float) -> None:
         again = self._buffer.advance(now)
@@ -333,11 +389,15 @@ class TurnsClient:
         if self._watchdog.gives_up(self._options.end_timeout_s):
             return [Notice.OVERDUE, *self._give_up_turn()]
         first = not self._watchdog.silence_s
-        samples = round(self._watchdog.due_s(now) * self._options.sample_rate)
-        seconds = samples / self._options.sample_rate
-        self._watchdog.silence_sent(seconds, now)
-        self._buffer.append(Chunk(bytes(2 * samples), seconds, voiced=False, droppable=True, injected=True))
+        self._watchdog.silence_sent(self._append_silence(self._watchdog.due_s(now)), now)
         return [Notice.FEEDING] if first else []
+
+    def _append_silence(self, seconds: float) -> float:
+        """Puts whole samples of silence behind the audio; returns how many seconds that made."""
+        samples = round(seconds * self._options.sample_rate)
+        seconds = samples / self._options.sample_rate
+        self._buffer.append(Chunk(bytes(2 * samples), seconds, voiced=False, droppable=True, injected=True))
+        return seconds
 
     def _give_up_turn(self) -> list[ClientEvent]:
         """Closes a turn that the server does not end, and leaves the rest of it behind with the socket."""

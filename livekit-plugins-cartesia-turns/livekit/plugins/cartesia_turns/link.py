@@ -21,6 +21,10 @@ CATCH_UP_SPEED = 8.0
 """How many times faster than real time a backlog is sent, so that the server keeps up with what it is sent."""
 BURST_S = 2.0
 """Audio that may go out at once."""
+SERVER_SPEED = 2.0
+"""How many times faster than real time the server is trusted to be."""
+AHEAD_S = 1.0
+"""More than this that the server may not have heard yet means that it is behind what it was sent."""
 
 
 class HangUp(Enum):
@@ -43,16 +47,22 @@ Outgoing: TypeAlias = Chunk | ClientMessage | Ping
 
 
 class Pacer:
-    """Lets audio out in real time or faster, but not without bound."""
+    """Lets audio out in real time or faster, but not without bound, and estimates how far the server is behind it."""
 
     def __init__(self, now: float) -> None:
         self._credit_s = BURST_S
+        self._unheard_s = 0.0
         self._at = now
 
     def spend(self, seconds: float, now: float) -> None:
         """Audio went out."""
         self._credit_s = min(BURST_S, self._credit_s + (now - self._at) * CATCH_UP_SPEED) - seconds
+        self._unheard_s = self.unheard_s(now) + seconds
         self._at = now
+
+    def unheard_s(self, now: float) -> float:
+        """Seconds of audio that the server may not have come to yet."""
+        return max(0.0, self._unheard_s - (now - self._at) * SERVER_SPEED)
 
     @property
     def ready_at(self) -> float:
@@ -90,6 +100,10 @@ class Link:
     def deadline(self) -> float:
         """When to call `check`."""
         return math.inf if self.hang_up else min(self._connected_by, self._drain_by, self.liveness.dead_at)
+
+    def is_ahead(self, now: float) -> bool:
+        """The server may be far behind what it was sent: a backlog went out just now."""
+        return self._pacer.unheard_s(now) > AHEAD_S
 
     def check(self, now: float) -> None:
         """Hangs up if the server took too long over anything."""

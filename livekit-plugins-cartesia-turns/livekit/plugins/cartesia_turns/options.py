@@ -78,6 +78,22 @@ def check_keyterms(keyterms: Sequence[str]) -> None:
         raise ValueError("keyterm has an empty term: each must have at least one character")
 
 
+def fitting_keyterms(keyterms: Sequence[str]) -> tuple[tuple[str, ...], int]:
+    """The first of the terms, without empty ones and repetitions, as far as the server's limits go.
+
+    Returns:
+        The terms, and how many were left out for the limits.
+    """
+    terms = list(dict.fromkeys(term for term in keyterms if term.strip()))
+    kept: list[str] = []
+    characters = 0
+    for term in terms:
+        if len(kept) < MAX_KEYTERMS and characters + len(term) <= MAX_KEYTERM_CHARACTERS:
+            kept.append(term)
+            characters += len(term)
+    return tuple(kept), len(terms) - len(kept)
+
+
 def check_sample_rate(sample_rate: int) -> None:
     """Checks that the server takes audio at this rate, in Hz.
 

@@ -56,7 +56,8 @@ class ReplayBuffer:
     @property
     def backlog_s(self) -> float:
         """Seconds of audio that this socket has not been given."""
-        return self._backlog_s
+        # The sum keeps a rounding error, and whoever waits for audio to send would take that for audio.
+        return self._backlog_s if self._cursor < len(self._chunks) else 0.0
 
     @property
     def has_backlog(self) -> bool:
@@ -112,6 +113,21 @@ class ReplayBuffer:
         """Forgets what was sent up to the time `before`: the server is done with it."""
         while self._cursor and (self._chunks[0].sent_at or 0.0) <= before:
             self._forget_first()
+
+    def settle_speech(self, pause_s: float) -> None:
+        """Forgets the first stretch of voice that was sent, up to a pause of `pause_s` seconds behind it.
+
+        For a turn.end that comes while the server is behind: which audio it is about is told by the pause alone.
+        """
+        heard_voice, quiet_s = False, 0.0
+        for index in range(self._cursor):
+            chunk = self._chunks[index]
+            heard_voice = heard_voice or chunk.voiced
+            quiet_s = 0.0 if chunk.voiced else quiet_s + chunk.seconds
+            if heard_voice and quiet_s >= pause_s:
+                for _ in range(index + 1):
+                    self._forget_first()
+                return
 
     def forget_idle(self, keep_s: float, before: float) -> None:
         """Forgets audio in which no turn began, all but the last `keep_s` seconds of what was sent before `before`."""

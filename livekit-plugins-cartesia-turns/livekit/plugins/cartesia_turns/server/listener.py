@@ -88,15 +88,18 @@ class Listener:
         if self._dialogue.state is not TurnState.SPEAKING:
             return None
         if (cut := self._segment.cut_point()) is not None:
-            return await self._settle(cut)
+            return self._transcript.cut(await self._take(cut))
         return self._newest_look()
 
-    async def _settle(self, cut: int | None = None) -> str:
-        """Transcribes the segment up to the cut for good; what follows it begins the next one."""
+    async def _settle(self) -> str:
+        """Transcribes the segment for good; returns the turn's text."""
+        return self._transcript.settle(await self._take())
+
+    async def _take(self, cut: int | None = None) -> str:
+        """Removes the segment, or what of it lies before the cut; returns the words in it."""
         self._forget_look()
         audio = self._segment.take(cut)
-        hypothesis = "" if audio is None else await asyncio.wrap_future(self._decoder.submit(audio))
-        return self._transcript.settle(hypothesis)
+        return "" if audio is None else await asyncio.wrap_future(self._decoder.submit(audio))
 
     def _newest_look(self) -> str | None:
         self._unseen_s += WINDOW_S
