@@ -51,8 +51,9 @@ async def converse(ctx: JobContext) -> None:
     session = build_session(ears)
     ears.on("turn_start", lambda event: barge_in(session, event))
     ctx.add_shutdown_callback(TurnFeed(ears, ctx.room).aclose)
-    # The user's words and the agent's go to the room as text; with a voice, the agent's as it speaks them.
-    options = room_io.RoomOptions(audio_output=session.tts is not None, text_output=True)
+    # The user's words and the agent's go to the room as text; with a voice, the agent's as it speaks them. A user who
+    # leaves may come back: the agent stays until the room is empty for long enough to be closed.
+    options = room_io.RoomOptions(audio_output=session.tts is not None, text_output=True, close_on_disconnect=False)
     await session.start(Assistant(), room=ctx.room, room_options=options)
 
 
