@@ -5,9 +5,9 @@
     python examples/agent.py dev               serve rooms; needs LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET
     python examples/agent.py start             the same in production
 
-It runs without any key of a vendor: speech is then recognized by a local server that each job starts, answers come from
-a few rules and are spoken by espeak-ng where that is installed, else sent as text. It uses better parts where their keys
-are set (`uv sync --extra vendors` installs the plugins):
+It runs without any key of a vendor: speech is then recognized by a local server that each job starts, a few rules
+answer, and espeak-ng speaks where it is installed; else the answers are text. It uses better parts where their keys are
+set (`uv sync --extra vendors` installs the plugins):
 
     CARTESIA_API_KEY      Cartesia hears and speaks
     OPENAI_API_KEY        OpenAI answers
@@ -27,8 +27,8 @@ from livekit.plugins.cartesia_turns import TurnStartEvent
 from offline import OfflineLLM
 from turn_feed import TurnFeed
 
-# One process stands ready, so that a visitor does not wait for it to start. The health endpoint is for this machine alone:
-# a container's probe needs host="".
+# One process stands ready, so that a visitor does not wait for it to start. The health endpoint is for this machine
+# alone: a container's probe needs host="".
 server = AgentServer(host="127.0.0.1", num_idle_processes=1)
 
 KEYTERMS = ("LiveKit", "Cartesia", "Ink")
@@ -52,9 +52,10 @@ async def converse(ctx: JobContext) -> None:
     ears.on("turn_start", lambda event: barge_in(session, event))
     ctx.add_shutdown_callback(TurnFeed(ears, ctx.room).aclose)
     # The user's words and the agent's go to the room as text; with a voice, the agent's as it speaks them. A user who
-    # leaves may come back: the agent stays until the room is empty for long enough to be closed.
+    # leaves may come back: the agent stays for as long as there is a room, and listens to whoever joined last.
     options = room_io.RoomOptions(audio_output=session.tts is not None, text_output=True, close_on_disconnect=False)
     await session.start(Assistant(), room=ctx.room, room_options=options)
+    ctx.room.on("participant_connected", lambda guest: session.room_io.set_participant(guest.identity))
 
 
 def barge_in(session: AgentSession[None], _event: TurnStartEvent) -> None:

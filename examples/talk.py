@@ -33,8 +33,7 @@ async def serve(port: int, log: Path) -> None:
     Raises:
         RoomError: A part is missing, or did not start, or ended.
     """
-    binary = await asyncio.to_thread(ensure_livekit_server)
-    page = await asyncio.to_thread(ensure_page)
+    binary, page = await asyncio.to_thread(prepare)
     log.parent.mkdir(parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as parts:
         livekit = await parts.enter_async_context(LivekitServer(binary, log=log.with_name("livekit.log")))
@@ -44,6 +43,15 @@ async def serve(port: int, log: Path) -> None:
         await listen(parts, Settings(access, page), port)
         print(f"Open http://127.0.0.1:{port} and talk. Ctrl-C ends it; the agent's log is {log}.", flush=True)
         raise RoomError(f"the agent worker ended: {await worker.wait()}")
+
+
+def prepare() -> tuple[Path, Path]:
+    """Build what is not built yet: livekit-server and the page; returns where they are.
+
+    Raises:
+        RoomError: A tool is missing, or a build failed.
+    """
+    return ensure_livekit_server(), ensure_page()
 
 
 async def recognizer(parts: contextlib.AsyncExitStack) -> dict[str, str]:
@@ -82,9 +90,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Talk to the agent in a browser, everything on this machine.")
     parser.add_argument("--port", type=int, default=PORT, help="the page's port (default: %(default)s)")
     parser.add_argument("--log", type=Path, default=LOG, help="the agent's log (default: %(default)s)")
+    parser.add_argument("--prepare", action="store_true", help="build what is not built yet, and end")
     arguments = parser.parse_args()
     try:
-        asyncio.run(until_told(arguments.port, arguments.log))
+        if arguments.prepare:
+            prepare()
+        else:
+            asyncio.run(until_told(arguments.port, arguments.log))
     except (RoomError, RecognizerMissingError) as error:
         print(f"talk: {error}", file=sys.stderr)
         return 2

@@ -43,9 +43,9 @@ class TurnFeed:
         self._sender.cancel()
         await asyncio.wait([self._sender])
 
-    def _on_start(self, _event: TurnStartEvent) -> None:
+    def _on_start(self, event: TurnStartEvent) -> None:
         self._turn += 1
-        self._put("turn_start", "")
+        self._put("turn_start", speech_start_at=event.speech_start_time)
 
     def _on_update(self, event: TurnUpdateEvent) -> None:
         self._put("turn_update", event.transcript)
@@ -57,11 +57,12 @@ class TurnFeed:
         self._put("turn_resume", event.transcript)
 
     def _on_end(self, event: TurnEndEvent) -> None:
-        self._put("turn_end", event.transcript)
+        self._put("turn_end", event.transcript, speech_end_at=event.speech_end_time)
 
-    def _put(self, kind: str, transcript: str) -> None:
-        at_ms = round(time.time() * 1000)
-        self._packets.put_nowait(json.dumps({"type": kind, "turn": self._turn, "at": at_ms, "transcript": transcript}))
+    def _put(self, kind: str, transcript: str = "", **times_s: float | None) -> None:
+        packet: dict[str, object] = {"type": kind, "turn": self._turn, "at": _ms(time.time()), "transcript": transcript}
+        packet.update({name: _ms(at) for name, at in times_s.items() if at is not None})
+        self._packets.put_nowait(json.dumps(packet))
 
     async def _send(self) -> None:
         while True:
@@ -69,3 +70,7 @@ class TurnFeed:
             # While the room is away there is nobody to tell.
             with contextlib.suppress(PublishDataError):
                 await self._room.local_participant.publish_data(packet, reliable=True, topic=TOPIC)
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

