@@ -37,11 +37,20 @@ def ensure_page() -> Path:
     npm = shutil.which("npm")
     if npm is None:
         raise RoomError("the page has to be built and npm is missing: install Node.js 20 or newer")
+    install(npm)
+    run(npm, "run", "build")
+    return BUILT
+
+
+def install(npm: str) -> None:
+    """Install the page's packages where they are missing or older than the lock file.
+
+    Raises:
+        RoomError: npm failed.
+    """
     installed = WEB / "node_modules" / ".package-lock.json"
     if not installed.is_file() or installed.stat().st_mtime < (WEB / "package-lock.json").stat().st_mtime:
         run(npm, "ci")
-    run(npm, "run", "build")
-    return BUILT
 
 
 def run(npm: str, *arguments: str) -> None:

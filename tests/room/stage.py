@@ -43,6 +43,7 @@ def parts(*, browser: bool) -> list[Part]:
     needed = [
         Part("livekit-server", find_livekit_server() is not None, PREPARE),
         Part("built page", not is_stale(), PREPARE),
+        Part("Node.js with npm", shutil.which("npm") is not None, "apt-get install npm"),
         Part("espeak-ng", shutil.which("espeak-ng") is not None, "apt-get install espeak-ng"),
     ]
     if browser:

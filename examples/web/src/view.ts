@@ -13,6 +13,9 @@ const AGENT_WORDS: Record<string, string> = {
   speaking: "",
 };
 
+/** A lead too short to be of use to anybody is not told. */
+const NOTEWORTHY_MS = 20;
+
 const IN_ROOM: ReadonlySet<Phase> = new Set(["waiting", "live", "reconnecting"]);
 
 export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
@@ -120,7 +123,7 @@ export function figureWords(delays: Delays): string {
   const parts: string[] = [];
   if (delays.stop !== null) parts.push(`agent stopped after ${seconds(delays.stop)}`);
   if (delays.end !== null) parts.push(`turn over after ${seconds(delays.end)}`);
-  if (delays.lead !== null) parts.push(`foreseen ${seconds(delays.lead)} earlier`);
+  if (delays.lead !== null && delays.lead >= NOTEWORTHY_MS) parts.push(`foreseen ${seconds(delays.lead)} earlier`);
   if (delays.reply !== null) parts.push(`reply heard after ${seconds(delays.reply)}`);
   return parts.join(" · ");
 }
