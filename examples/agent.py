@@ -1,7 +1,7 @@
 """A voice agent whose turns come from the speech-to-text, as a LiveKit worker.
 
-    python examples/agent.py console --text    type to it in this terminal
-    python examples/agent.py console           talk to it in this terminal
+    python examples/agent.py console           talk to it in this terminal (needs PortAudio: apt install libportaudio2)
+    python examples/agent.py console --text    type to it
     python examples/agent.py dev               serve rooms; needs LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET
     python examples/agent.py start             the same in production
 
@@ -21,7 +21,19 @@ import os
 
 import espeak
 from espeak import EspeakTTS
-from livekit.agents import NOT_GIVEN, Agent, AgentServer, AgentSession, JobContext, NotGivenOr, cli, llm, room_io, tts
+from livekit.agents import (
+    NOT_GIVEN,
+    Agent,
+    AgentServer,
+    AgentSession,
+    JobContext,
+    JobProcess,
+    NotGivenOr,
+    cli,
+    llm,
+    room_io,
+    tts,
+)
 from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns import TurnStartEvent
 from offline import OfflineLLM
@@ -42,6 +54,15 @@ class Assistant(Agent):
         super().__init__(
             instructions="You are a friendly voice assistant. Answer in one or two short sentences, without formatting."
         )
+
+
+def warm_up(_: JobProcess) -> None:
+    """Runs in a new process before it has a job: imports what the first caller should not wait for."""
+    if needs_local_server():
+        import livekit.plugins.cartesia_turns.server  # noqa: F401, PLC0415  # an extra: may be missing
+
+
+server.setup_fnc = warm_up
 
 
 @server.rtc_session()
@@ -84,15 +105,18 @@ def build_session(stt: cartesia_turns.STT) -> AgentSession[None]:
 
 async def open_stt(ctx: JobContext) -> cartesia_turns.STT:
     """Cartesia, the server at CARTESIA_TURNS_URL, or a local server that lives as long as the job."""
-    if url := os.environ.get("CARTESIA_TURNS_URL"):
+    if not needs_local_server():
+        url = os.environ.get("CARTESIA_TURNS_URL", "https://api.cartesia.ai")
         return cartesia_turns.STT(base_url=url, keyterm=KEYTERMS)
-    if os.environ.get("CARTESIA_API_KEY"):
-        return cartesia_turns.STT(keyterm=KEYTERMS)
     from livekit.plugins.cartesia_turns.server import LocalServer  # noqa: PLC0415  # an extra: may be missing
 
     local = await LocalServer().__aenter__()
     ctx.add_shutdown_callback(local.aclose)
     return cartesia_turns.STT(api_key=local.key, base_url=local.url, keyterm=KEYTERMS)
+
+
+def needs_local_server() -> bool:
+    return not os.environ.get("CARTESIA_TURNS_URL") and not os.environ.get("CARTESIA_API_KEY")
 
 
 def choose_llm() -> llm.LLM[str]:
