@@ -164,7 +164,7 @@ class STT(stt.STT[EventName]):
             conn_options: `timeout` bounds a connection attempt, `max_retry` the attempts in a row.
         """
         if utils.is_given(language) and language and not _is_english(language):
-            self._warn_once("the model hears everything as English: ignoring the language")
+            self.warn_once("the model hears everything as English: ignoring the language")
         stream = SpeechStream(
             stt=self,
             conn_options=conn_options,
@@ -286,7 +286,7 @@ class STT(stt.STT[EventName]):
             turn = merge(turn, override)
         keyterms, dropped = fitting_keyterms((*self._base.keyterms, *self._session_keyterms))
         if dropped:
-            self._warn_once("more keyterms than the server takes: leaving out the last ones")
+            self.warn_once("more keyterms than the server takes: leaving out the last ones")
         return replace(self._base, turn=turn, keyterms=keyterms)
 
     def _apply(self, *, after_turn: bool = False) -> None:
@@ -294,7 +294,8 @@ class STT(stt.STT[EventName]):
         for stream in list(self._streams):
             stream.apply(options, after_turn=after_turn)
 
-    def _warn_once(self, text: str) -> None:
+    def warn_once(self, text: str) -> None:
+        """Logs a static text, once in the life of this STT."""
         if text not in self._warned:
             self._warned.add(text)
             logger.warning(text)
