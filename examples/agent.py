@@ -6,7 +6,8 @@
     python examples/agent.py start             the same in production
 
 It runs without any vendor's key: speech is then recognized by a local server that each job starts, and answers come
-from a few rules, as text. It uses better parts where their keys are set (`uv sync --extra vendors` installs the plugins):
+from a few rules, as text. It uses better parts where their keys are set (`uv sync --all-packages --extra vendors`
+installs the plugins):
 
     CARTESIA_API_KEY      Cartesia hears and speaks
     OPENAI_API_KEY        OpenAI answers
