@@ -7,24 +7,19 @@ A shell pumps it: whatever `outgoing` returns is sent and confirmed with `sent`,
 from __future__ import annotations
 
 import math
-from collections import deque
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TypeAlias
 
 from .activity import Activity
-from .link import HangUp, Link, Outgoing
+from .link import SERVER_LAG_S, HangUp, Link, Outgoing
 from .options import Options
 from .protocol import Connected, ErrorMessage, ServerMessage, TurnEnd, TurnMessage, Unknown
-from .replay import Chunk, ReplayBuffer
+from .replay import Chunk, Marks, ReplayBuffer
 from .stats import Stats
 from .turns import Kind, State, Turn, TurnEvent
 from .watchdog import StallRule, Watchdog
 
-TAIL_S = 0.2
-"""What was sent so shortly before a turn.end is not settled by it: the next turn may begin there."""
-PAUSE_S = 0.4
-"""Silence that parts two turns, where nothing else tells them apart."""
 PRE_ROLL_S = 1.0
 """Kept while no turn is open, since turn.start comes after the onset of speech."""
 RESCUE_S = 10.0
@@ -87,8 +82,7 @@ class TurnsClient:
         self._watchdog = Watchdog(limits.watchdog_min_timeout_s)
         self._stall = StallRule()
         self._stats = Stats()
-        self._marks: deque[tuple[float, int]] = deque()
-        self._turn_from_s = 0.0
+        self._marks = Marks()
         self._lost_at = now
         self._rescue_at = now
         self._flush_by = math.inf
@@ -142,7 +136,7 @@ class TurnsClient:
             self._stats,
             backlog_s=abs(round(self._buffer.backlog_s, 3)),
             held_s=abs(round(self._buffer.held_s, 3)),
-            lost_s=self._stats.lost_s + self._buffer.lost_s,
+            lost_s=self._buffer.lost_s,
         )
 
     # Input.
@@ -210,7 +204,7 @@ class TurnsClient:
         if self._turn.is_open and self._turn.state is not State.RESUMING:
             self._lost_at = now
             self._rescue_at = now + RESCUE_S
-        self._turn.lost(self._kept_text())
+        self._turn.lost(self._marks.words_before(self._buffer.forgotten_s))
         self._buffer.rewind()
         self._owes_voice = self._buffer.has_voice
         return []
@@ -223,7 +217,7 @@ class TurnsClient:
         """A message from the server."""
         if self._link is None or isinstance(message, ErrorMessage | Unknown):
             return []
-        self._link.heard(now)
+        self._link.heard(message, now)
         self._overflowed = False
         self.request_id = message.request_id or self.request_id
         return [] if isinstance(message, Connected) else self._receive_turn(message, now)
@@ -234,8 +228,10 @@ class TurnsClient:
             return
         confirmed_at = self._link.liveness.pong(payload, now)
         self._stats = replace(self._stats, rtt_s=self._link.liveness.rtt_s)
-        if confirmed_at is not None and not self._turn.is_open:
-            self._buffer.forget_idle(PRE_ROLL_S, confirmed_at)
+        if confirmed_at is None or self._turn.is_open or self._link.in_turn or self._link.hang_up:
+            return
+        self._buffer.forget_idle(PRE_ROLL_S, confirmed_at - SERVER_LAG_S)
+        self._turn.forget(self._marks.words_before(self._buffer.forgotten_s))
 
     @property
     def send_at(self) -> float:
@@ -279,8 +275,7 @@ class TurnsClient:
         if self._turn.state is State.RESUMING and now >= self._rescue_at:
             return [Notice.NOT_RESUMED, *self.close_turn()]
         if now >= self._flush_by:
-            self._flush_by = math.inf
-            return self.close_turn() or [Flushed()]
+            return self.close_turn() or self._flush_answered([])
         return self._feed_silence(now) if now >= self._silence_at() else []
 
     def usage_due(self, now: float) -> bool:
@@ -296,10 +291,10 @@ class TurnsClient:
     def close_turn(self) -> list[ClientEvent]:
         """Ends an open turn with the text so far."""
         events = self._turn.close()
-        if events:
-            self._count(turns_closed_by_us=1)
-            self._turn_ended()
-        return list(events)
+        if not events:
+            return []
+        self._count(turns_closed_by_us=1)
+        return self._turn_ended(events)
 
     # Inside.
 
@@ -314,9 +309,6 @@ class TurnsClient:
             self._count(dead_peers=1)
         elif link and link.hang_up is None:
             self._count(**{"drops" if self._turn.is_open else "idle_closes": 1})
-        if self._turn.is_open:
-            self._count(lost_s=max(0.0, self._buffer.forgotten_s - self._turn_from_s))
-            self._turn_from_s = self._buffer.forgotten_s
 
     def _receive_turn(self, message: TurnMessage, now: float) -> list[ClientEvent]:
         self._stall.heard(now)
@@ -324,30 +316,29 @@ class TurnsClient:
         if started := sum(event.kind is Kind.START for event in events):
             self._count(turns=started)
             self._watchdog.turn_opened(now)
-            self._turn_from_s = self._buffer.forgotten_s
         if isinstance(message, TurnEnd):
             self._settle(now)
-            self._turn_ended()
-            return [*events, *self._flush_answered(events)]
-        if self._turn.is_open:
-            self._marks.append((self._buffer.sent_to_s, len(self._turn.text)))
+            return self._turn_ended(events)
+        if self._turn.words:
+            self._marks.note(self._buffer.sent_to_s, self._turn.words)
+        else:
+            self._marks.clear()
         return list(events)
 
     def _settle(self, now: float) -> None:
-        """The server is done with the audio of a turn."""
-        if self._link and self._link.is_ahead(now):
-            self._buffer.settle_speech(PAUSE_S)
-        else:
-            self._buffer.settle(now - TAIL_S)
+        """The server ended a turn: its words and its audio are done with."""
+        heard_by = now - ((self._link and self._link.liveness.rtt_s) or 0.0)
+        self._buffer.settle(heard_by - SERVER_LAG_S)
 
-    def _turn_ended(self) -> None:
+    def _turn_ended(self, events: list[TurnEvent]) -> list[ClientEvent]:
         self._marks.clear()
         if self._next_options is not None:
             self._options, self._next_options = self._next_options, None
         self._rotate_if_stale()
+        return [*events, *self._flush_answered(events)]
 
     def _flush_answered(self, events: list[TurnEvent]) -> list[ClientEvent]:
-        """The server ended the turn that a flush waits for; without text, the flush has to be acknowledged."""
+        """The turn that a flush waits for is over; without text, the flush has to be acknowledged."""
         if self._flush_by == math.inf:
             return []
         self._flush_by = math.inf
@@ -361,13 +352,6 @@ class TurnsClient:
             self._watchdog.audio_sent(chunk.seconds, now)
         self._count(sent_s=chunk.seconds, replayed_s=chunk.seconds * again, silent_s=chunk.seconds * chunk.injected)
 
-    def _kept_text(self) -> str:
-        """The part of the open turn's text whose audio is gone, so that no replay can bring it back."""
-        length = 0
-        while self._marks and self._marks[0][0] <= self._buffer.forgotten_s:
-            length = self._marks.popleft()[1]
-        return self._turn.text[:length]
-
     def _rotate_if_stale(self) -> None:
         if self._link is None or self._turn.is_open or self._ending:
             return
@@ -375,14 +359,15 @@ class TurnsClient:
             self._link.hang_up = HangUp.ROTATE
 
     def _server_turn_is_open(self) -> bool:
-        is_linked = self._link is not None and not self._link.hang_up
-        return is_linked and self._turn.state in (State.SPEAKING, State.EAGER_ENDED)
+        return self._link is not None and self._link.in_turn and not self._link.hang_up
 
     def _stalled_at(self) -> float:
         return self._stall.stalled_at(self._options.end_timeout_s) if self._server_turn_is_open() else math.inf
 
     def _silence_at(self) -> float:
-        is_due = self._server_turn_is_open() and not self._buffer.has_backlog and not self._ending
+        # A flush has sent its silence ahead.
+        is_waiting = self._buffer.has_backlog or self._ending or self._flush_by != math.inf
+        is_due = self._server_turn_is_open() and not is_waiting
         return self._watchdog.deadline() if is_due else math.inf
 
     def _feed_silence(self, now: float) -> list[ClientEvent]:
