@@ -90,6 +90,7 @@ class TurnsClient:
         self._lost_at = now
         self._rescue_at = now
         self._flush_by = math.inf
+        self._settled_at = now
         self._next_options: Options | None = None
         self._ending = self._drained = self._owes_voice = self._overflowed = False
         self._unreported_s = 0.0
@@ -163,8 +164,11 @@ class TurnsClient:
 
     def flush(self, now: float) -> list[ClientEvent]:
         """The user is done for now: what was said is to be final at once, within FLUSH_S at most."""
-        if not self._turn.is_open and self.activity.voice_ended(now, within_s=FLUSH_S) is None:
+        unsettled_s = min(FLUSH_S, now - self._settled_at)
+        is_waiting = self._turn.is_open or self._flush_by != math.inf
+        if not is_waiting and self.activity.voice_ended(now, within_s=unsettled_s) is None:
             return [Flushed()]
+        self._settled_at = now
         self._flush_by = min(self._flush_by, now + FLUSH_S)
         self._append_silence(FLUSH_SILENCE_S)
         return []
@@ -185,9 +189,10 @@ class TurnsClient:
 
     # The socket.
 
-    def link_opened(self, now: float) -> None:
-        """A socket is open; it was asked for with `options`."""
-        self._link = Link(self._options, self._limits.connect_timeout_s, now)
+    def link_opened(self, options: Options, now: float) -> None:
+        """A socket is open that was asked for with these options; the present ones may be others by now."""
+        self._link = Link(options, self._limits.connect_timeout_s, now)
+        self._rotate_if_stale()
         self._owes_voice = False
         self._stall.heard(now)
         self._rescue_at = min(max(self._rescue_at, now + RESCUE_LINKED_S), self._lost_at + 2 * RESCUE_S)
@@ -323,7 +328,8 @@ class TurnsClient:
             self._watchdog.turn_opened(now)
             self._turn_from_s = self._buffer.forgotten_s
         if isinstance(message, TurnEnd):
-            self._buffer.settle(now - TAIL_S)
+            self._settled_at = now - TAIL_S
+            self._buffer.settle(self._settled_at)
             return self._turn_ended(events)
         if self._turn.is_open:
             self._marks.append((self._buffer.sent_to_s, len(self._turn.text)))

@@ -11,8 +11,8 @@ from enum import Enum
 from typing import TypeAlias
 
 from .liveness import Liveness
-from .options import Options
-from .protocol import ClientMessage, Close, Config
+from .options import Options, merge, turn_change
+from .protocol import ClientMessage, Close, Config, TurnSettings
 from .replay import Chunk, ReplayBuffer
 
 DRAIN_S = 5.0
@@ -129,8 +129,8 @@ class Link:
             return Ping(self.liveness.next_payload)
         if self.close_sent:
             return None
-        if wanted.turn != self.options.turn:
-            return Config(wanted.turn)
+        if (change := turn_change(self.options.turn, wanted.turn)) != TurnSettings():
+            return Config(change)
         if (chunk := buffer.peek()) is not None:
             return chunk if now >= self._pacer.ready_at else None
         return Close() if ending else None
@@ -142,7 +142,7 @@ class Link:
         elif isinstance(item, Ping):
             self.liveness.ping_sent(now)
         elif isinstance(item, Config):
-            self.options = replace(self.options, turn=item.turn)
+            self.options = replace(self.options, turn=merge(self.options.turn, item.turn))
         else:
             self.close_sent = True
             self._drain_by = now + DRAIN_S

@@ -164,13 +164,14 @@ class SpeechStream(stt.RecognizeStream):
                 await self._to_link.wait()
                 self._to_link.clear()
                 continue
+            options = self._client.options
             try:
-                connection, greeting = await self._connect(session)
+                connection, greeting = await self._connect(session, options)
             except APIError as error:
                 self._client.attempt_failed()
                 await self._back_off(error)
                 continue
-            failure = await self._use(connection, greeting)
+            failure = await self._use(connection, options, greeting)
             if failure is not None:
                 await self._back_off(failure)
 
@@ -186,19 +187,20 @@ class SpeechStream(stt.RecognizeStream):
 
     # One socket.
 
-    async def _connect(self, session: aiohttp.ClientSession) -> tuple[Connection, Connected | None]:
+    async def _connect(
+        self, session: aiohttp.ClientSession, options: Options
+    ) -> tuple[Connection, Connected | None]:
         """A prewarmed connection with its greeting, else a new one."""
         self._attempt_at = time.monotonic()
-        options = self._client.options
         if (warm := await self._owner.take_warm(options)) is not None:
             return warm.connection, warm.greeting
         return await self._dialer.open(session, options, timeout_s=self._conn_options.timeout), None
 
-    async def _use(self, connection: Connection, greeting: Connected | None) -> APIError | None:
+    async def _use(self, connection: Connection, options: Options, greeting: Connected | None) -> APIError | None:
         """Serves one socket to its end; returns what was wrong, None if the next one may follow at once."""
         self._to_hang_up.clear()
         opened_at = time.monotonic()
-        self._client.link_opened(opened_at)
+        self._client.link_opened(options, opened_at)
         if greeting is not None:
             self._take_message(greeting, reused=True)
         self._after([])
