@@ -1,12 +1,13 @@
 """A voice agent whose turns come from the speech-to-text, as a LiveKit worker.
 
-    python examples/agent.py console --text    type to it in this terminal
-    python examples/agent.py console           talk to it in this terminal
+    python examples/agent.py console           talk to it in this terminal (needs PortAudio: apt install libportaudio2)
+    python examples/agent.py console --text    type to it
     python examples/agent.py dev               serve rooms; needs LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET
     python examples/agent.py start             the same in production
 
-It runs without any key of a vendor: speech is then recognized by a local server that each job starts, answers come from
-a few rules, as text. It uses better parts where their keys are set (`uv sync --extra vendors` installs the plugins):
+It runs without any vendor's key: speech is then recognized by a local server that each job starts, and answers come
+from a few rules, as text. It uses better parts where their keys are set (`uv sync --extra vendors` installs their
+plugins):
 
     CARTESIA_API_KEY      Cartesia hears and speaks
     OPENAI_API_KEY        OpenAI answers
@@ -18,7 +19,19 @@ from __future__ import annotations
 
 import os
 
-from livekit.agents import NOT_GIVEN, Agent, AgentServer, AgentSession, JobContext, NotGivenOr, cli, llm, room_io, tts
+from livekit.agents import (
+    NOT_GIVEN,
+    Agent,
+    AgentServer,
+    AgentSession,
+    JobContext,
+    JobProcess,
+    NotGivenOr,
+    cli,
+    llm,
+    room_io,
+    tts,
+)
 from livekit.plugins import cartesia_turns
 from offline import OfflineLLM
 
@@ -32,6 +45,15 @@ class Assistant(Agent):
         super().__init__(
             instructions="You are a friendly voice assistant. Answer in one or two short sentences, without formatting."
         )
+
+
+def warm_up(_: JobProcess) -> None:
+    """Runs in a new process before it has a job: imports what the first caller should not wait for."""
+    if needs_local_server():
+        import livekit.plugins.cartesia_turns.server  # noqa: F401, PLC0415  # an extra: may be missing
+
+
+server.setup_fnc = warm_up
 
 
 @server.rtc_session()
@@ -59,15 +81,17 @@ def build_session(stt: cartesia_turns.STT) -> AgentSession[None]:
 
 async def open_stt(ctx: JobContext) -> cartesia_turns.STT:
     """Cartesia, the server at CARTESIA_TURNS_URL, or a local server that lives as long as the job."""
-    if url := os.environ.get("CARTESIA_TURNS_URL"):
-        return cartesia_turns.STT(base_url=url)
-    if os.environ.get("CARTESIA_API_KEY"):
-        return cartesia_turns.STT()
+    if not needs_local_server():
+        return cartesia_turns.STT(base_url=os.environ.get("CARTESIA_TURNS_URL", "https://api.cartesia.ai"))
     from livekit.plugins.cartesia_turns.server import LocalServer  # noqa: PLC0415  # an extra: may be missing
 
     local = await LocalServer().__aenter__()
     ctx.add_shutdown_callback(local.aclose)
     return cartesia_turns.STT(api_key=local.key, base_url=local.url)
+
+
+def needs_local_server() -> bool:
+    return not os.environ.get("CARTESIA_TURNS_URL") and not os.environ.get("CARTESIA_API_KEY")
 
 
 def choose_llm() -> llm.LLM[str]:

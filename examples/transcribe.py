@@ -131,7 +131,7 @@ def interrupt(stop: Callable[[], None]) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Reads the command line.
 
     Raises:
@@ -172,10 +172,11 @@ def check_picture(path: Path) -> None:
         raise UserError(f"--timeline {path}: no such directory")
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line. Returns the exit code: 2 where there is something for the user to put right."""
     logging.getLogger("livekit").addHandler(logging.NullHandler())  # what matters is shown by the view
     try:
-        return asyncio.run(run(parse()))
+        return asyncio.run(run(parse(arguments)))
     except (UserError, ImportError) as error:  # an ImportError tells how to install the local server
         print(f"transcribe.py: {error}", file=sys.stderr)
         return 2

@@ -27,7 +27,14 @@ from livekit.agents import (
 )
 from livekit.agents.voice import io
 from livekit.plugins.cartesia_turns import STT, turn_handling
-from livekit.plugins.cartesia_turns.protocol import ServerMessage, TurnEagerEnd, TurnEnd, TurnResume, TurnStart, TurnUpdate
+from livekit.plugins.cartesia_turns.protocol import (
+    ServerMessage,
+    TurnEagerEnd,
+    TurnEnd,
+    TurnResume,
+    TurnStart,
+    TurnUpdate,
+)
 from livekit.plugins.cartesia_turns.server import LocalServer
 from stage import Stage
 
@@ -87,9 +94,7 @@ class Speaker(io.AudioOutput):
     """Plays in real time, and notes when sound began and stopped. It can pause where `pausable`."""
 
     def __init__(self, *, pausable: bool = True) -> None:
-        super().__init__(
-            label="Speaker", capabilities=io.AudioOutputCapabilities(pause=pausable), sample_rate=24000
-        )
+        super().__init__(label="Speaker", capabilities=io.AudioOutputCapabilities(pause=pausable), sample_rate=24000)
         self.started_at: list[float] = []
         self.stopped_at: list[float] = []
         self.paused_at: list[float] = []
@@ -162,7 +167,7 @@ class _Answer(llm.LLMStream):
         self._event_ch.send_nowait(llm.ChatChunk(id="1", delta=llm.ChoiceDelta(role="assistant", content=reply)))
 
 
-class Voice(tts.TTS):
+class Voice(tts.TTS[Any]):
     """Says each text in `duration_s` seconds of audio."""
 
     def __init__(self, duration_s: float = 0.2) -> None:

@@ -17,7 +17,7 @@ QUERY = {"model": "ink-2", "encoding": "pcm_s16le", "sample_rate": "16000"}
 
 
 class RawClient:
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse[bool]) -> None:
         self.socket = socket
         self.messages: list[ServerMessage] = []
 

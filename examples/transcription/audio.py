@@ -119,6 +119,9 @@ class Player:
     def samples(self) -> Samples:
         return self._samples
 
+    def since(self, start_s: float) -> Samples:
+        return self._samples[round(start_s * SAMPLE_RATE) :]
+
     async def frames(self) -> AsyncIterator[rtc.AudioFrame]:
         self.clock.start(time.time())
         for frame in frames(self.samples):

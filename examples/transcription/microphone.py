@@ -33,7 +33,11 @@ class Microphone:
     @property
     def samples(self) -> Samples:
         """What was recorded so far."""
-        return np.frombuffer(b"".join(self._blocks), np.int16)
+        return self.since(0.0)
+
+    def since(self, start_s: float) -> Samples:
+        """The same, from about that second on."""
+        return np.frombuffer(b"".join(self._blocks[int(start_s / FRAME_S) :]), np.int16)
 
     async def frames(self) -> AsyncIterator[rtc.AudioFrame]:
         """The recording as it grows."""

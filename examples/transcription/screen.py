@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 from types import TracebackType
 
 from rich.console import Console, Group, RenderableType
@@ -19,9 +21,11 @@ BLOCKS = " ▁▂▃▄▅▆▇█"
 WINDOW_S = 30.0
 """How much of a microphone's audio the waveform shows."""
 MARGIN = 2
-BADGE_WIDTH = 14
+BADGE_WIDTH, ASIDE_WIDTH = 14, 30
 LOUDNESS_EXPONENT = 0.6
 """Lifts what is quiet, as the ear does."""
+STILL_TO_COME, BETWEEN = "bright_black", "white"
+STYLES = {State.SPEAKING: "green", State.MAYBE_DONE: "yellow", State.DONE: "cyan"}
 BADGES = {
     None: Text("○ listening", "dim"),
     State.SPEAKING: Text("● speaking", "bold green"),
@@ -40,11 +44,14 @@ class Screen:
         self._position_s = 0.0
         self._turn: Turn | None = None
         self._levels: tuple[int, list[float]] = (0, [])
-        self._live = Live(console=console, get_renderable=self._render, refresh_per_second=15, transient=True)
+        self._live = Live(console=console, get_renderable=self._render, refresh_per_second=10, transient=True)
         console.print(
             Text.assemble((source.name, "bold"), (" → ", "dim"), (side, "bold"), ("   Ctrl-C ends it", "dim"))
         )
         console.print()
+
+    def __rich__(self) -> RenderableType:
+        return self._render()
 
     def __enter__(self) -> Screen:
         self._live.start()
@@ -65,9 +72,8 @@ class Screen:
         if moment.type == FINAL:
             self._console.print(_final(moment.turn))
         elif moment.type == EAGER_END:
-            self._console.print(
-                _aside("◐", "yellow", moment, "maybe done", tail(moment.text, self._console.width - 30))
-            )
+            text = tail(moment.text, self._console.width - ASIDE_WIDTH)
+            self._console.print(_aside("◐", "yellow", moment, "maybe done", text))
         elif moment.type == RESUME:
             self._console.print(_aside("↺", "magenta", moment, "goes on", ""))
 
@@ -101,37 +107,34 @@ class Screen:
     def _waveform(self) -> list[Text]:
         width = max(10, self._console.width - MARGIN)
         start_s, end_s, heights = self._heights(width)
-        styles = [self._style(start_s + (end_s - start_s) * (bin_ + 0.5) / width) for bin_ in range(width)]
+        styles = self._styles(width, start_s, (end_s - start_s) / width)
         return [_row(heights, styles, row) for row in (1, 0)]
 
     def _heights(self, width: int) -> tuple[float, float, list[float]]:
         total = self._source.duration_s
         if total is None:
             start_s = max(0.0, self._position_s - WINDOW_S)
-            window = self._source.samples[round(start_s * SAMPLE_RATE) :]
-            return start_s, start_s + WINDOW_S, _padded(window, width)
+            return start_s, start_s + WINDOW_S, _padded(self._source.since(start_s), width)
         if self._levels[0] != width:
             self._levels = (width, levels(self._source.samples, width))
         return 0.0, total, self._levels[1]
 
-    def _style(self, at_s: float) -> str:
-        if at_s > self._position_s:
-            return "bright_black"
-        for turn in reversed(self._call.turns):
-            if turn.began_s is not None and turn.began_s <= at_s:
-                return _turn_style(turn, at_s)
-        return "white"
+    def _styles(self, width: int, start_s: float, bin_s: float) -> list[str]:
+        """How each bin is drawn: what is still to come, turns, and the rest."""
+        played = min(width, max(0, round((self._position_s - start_s) / bin_s)))
+        styles = [BETWEEN] * played + [STILL_TO_COME] * (width - played)
+        for turn in self._call.turns:
+            if turn.began_s is None:
+                continue
+            end_s = self._position_s if turn.ended_s is None else turn.ended_s
+            first, last = (min(width, max(0, round((at_s - start_s) / bin_s))) for at_s in (turn.began_s, end_s))
+            styles[first:last] = [STYLES[turn.state]] * max(0, last - first)
+        return styles
 
 
 def tail(text: str, width: int) -> str:
     """The end of a text that is too long, after an ellipsis."""
     return text if len(text) <= width else "…" + text[len(text) - width + 1 :]
-
-
-def _turn_style(turn: Turn, at_s: float) -> str:
-    if turn.state is State.DONE:
-        return "white" if turn.ended_s is not None and at_s > turn.ended_s else "cyan"
-    return "green" if turn.state is State.SPEAKING else "yellow"
 
 
 def _padded(window: Samples, width: int) -> list[float]:
@@ -141,13 +144,12 @@ def _padded(window: Samples, width: int) -> list[float]:
 
 def _row(heights: Sequence[float], styles: Sequence[str], row: int) -> Text:
     """One of the two lines of the waveform; row 1 is the upper."""
-    line = Text(" ")
     steps = len(BLOCKS) - 1
-    for height, style in zip(heights, styles, strict=True):
-        filled = round(height**LOUDNESS_EXPONENT * 2 * steps) - row * steps
-        floor = 1 if row == 0 else 0
-        line.append(BLOCKS[max(floor, min(steps, filled))], style)
-    return line
+    floor = 1 if row == 0 else 0
+    filled = (round(height**LOUDNESS_EXPONENT * 2 * steps) - row * steps for height in heights)
+    blocks = (BLOCKS[max(floor, min(steps, level))] for level in filled)
+    runs = groupby(zip(blocks, styles, strict=True), key=itemgetter(1))
+    return Text.assemble(" ", *(("".join(block for block, _ in run), style) for style, run in runs))
 
 
 def _final(turn: Turn) -> RenderableType:

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from .audio import SAMPLE_RATE, Samples
 from .call import Turn
@@ -76,6 +77,7 @@ def _frame(ax: Axes, start_s: float, width_s: float) -> None:
     ax.spines[["top", "left", "right"]].set_visible(False)
     ax.spines["bottom"].set_color(WAVE)
     ax.tick_params(axis="x", colors=INK, labelsize=8)
+    ax.xaxis.set_major_locator(MaxNLocator(12, integer=True))
     ax.xaxis.set_major_formatter(lambda position_s, _: clock_text(position_s).removesuffix(".0"))
 
 

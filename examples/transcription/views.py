@@ -29,6 +29,9 @@ class Source(Protocol):
     def samples(self) -> Samples:
         """All of a file, or what was recorded so far."""
 
+    def since(self, start_s: float) -> Samples:
+        """The same, from that second on."""
+
     def frames(self) -> AsyncIterator[rtc.AudioFrame]:
         """The audio, each frame when it has been spoken."""
 

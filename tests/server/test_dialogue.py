@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +26,7 @@ FOLLOWERS: dict[type[TurnMessage] | None, set[type[TurnMessage]]] = {
 }
 
 
-def dialogue(**settings: float) -> Dialogue:
+def dialogue(**settings: Any) -> Dialogue:
     return Dialogue(TurnSettings(**settings), "r")
 
 
@@ -126,7 +128,7 @@ def test_settings_change_from_the_next_step_on() -> None:
 
 
 @pytest.mark.parametrize("change", [{"eager_end_threshold": 0.59}, {"start_threshold": 0.95}, {"end_timeout_ms": 1}])
-def test_settings_that_do_not_fit_those_in_force_change_nothing(change: dict[str, float]) -> None:
+def test_settings_that_do_not_fit_those_in_force_change_nothing(change: dict[str, Any]) -> None:
     subject = dialogue(start_threshold=0.58)
     before = subject.settings
     with pytest.raises(ValueError, match="turn_"):

@@ -77,7 +77,9 @@ async def test_without_record_only_counters_are_kept() -> None:
         await client.send(SENTENCE)
         await client.close()
         record = local.connections[0]
-    assert (record.audio_bytes, record.audio, record.messages) == (len(SENTENCE), b"", [])
+    assert record.audio_bytes == len(SENTENCE)
+    assert not record.audio
+    assert not record.messages
 
 
 async def test_every_byte_and_command_is_recorded() -> None:

@@ -108,7 +108,7 @@ async def test_a_half_open_server_answers_nothing_not_even_pings() -> None:
 
 
 async def test_garbage_is_sent_once_at_its_time() -> None:
-    garbage = ["[1, 2]", b"\x80", "nope"]
+    garbage: list[str | bytes] = ["[1, 2]", b"\x80", "nope"]
     async with server(faults=Faults(garbage_at_s=0.1, garbage=garbage)) as local, connected(local) as client:
         await client.until(Connected)
         await client.send(synthetic.silence(0.5))

@@ -60,7 +60,9 @@ def test_too_many_keyterms_are_refused() -> None:
     ],
 )
 def test_the_key_comes_by_header_or_bearer_or_query(headers: dict[str, str], query: list[tuple[str, str]]) -> None:
-    assert handshake.check_key(headers, query, "secret", "r") is None
+    handshake.check_key(headers, query, "secret", "r")
+    with pytest.raises(RefusedError):
+        handshake.check_key(headers, query, "another", "r")
 
 
 @pytest.mark.parametrize("headers", [{}, {"X-API-Key": "other"}, {"Authorization": "Basic secret"}, {"X-API-Key": "é"}])

@@ -12,6 +12,7 @@ from livekit.plugins.cartesia_turns.protocol import (
     TurnStart,
 )
 from livekit.plugins.cartesia_turns.server import Recognizer
+from livekit.plugins.cartesia_turns.server.pcm import Samples
 from localserver import SENTENCE, finals, kinds, server
 from rawclient import connected, eventually
 
@@ -50,7 +51,7 @@ async def test_updates_come_every_six_tenths_of_a_second_and_only_grow() -> None
 async def test_a_turn_of_a_minute_is_transcribed_whole_and_in_bounded_pieces() -> None:
     lengths: list[int] = []
 
-    def transcribe(audio: object) -> str:
+    def transcribe(audio: Samples) -> str:
         lengths.append(len(audio))
         return synthetic.transcribe(audio)
 

@@ -19,34 +19,40 @@ def test_the_pre_roll_is_kept_and_no_more() -> None:
 def test_a_stretch_without_speech_is_not_transcribed() -> None:
     segment = Segment()
     push(segment, 50, 0.3)
+    assert not segment.is_spoken()
     assert segment.take() is None
     push(segment, 50, 0.9)
+    assert segment.is_spoken()
     audio = segment.take()
     assert audio is not None
     assert len(audio) == 50 * WINDOW
 
 
-def test_a_short_segment_is_not_cut_at_a_pause() -> None:
+def test_it_is_paused_when_nobody_has_spoken_for_a_while() -> None:
     segment = Segment()
-    push(segment, Segment.LONG // 2, 0.9)
-    push(segment, Segment.PAUSE, 0.0)
-    assert segment.cut_point() is None
+    assert not segment.is_paused()
+    push(segment, 10, 0.9)
+    push(segment, Segment.PAUSE - 1, 0.0)
+    assert not segment.is_paused()
+    push(segment, 1, 0.0)
+    assert segment.is_paused()
 
 
-def test_a_long_segment_is_cut_in_the_middle_of_a_pause() -> None:
+def test_speech_behind_a_cut_is_told_from_speech_before_it() -> None:
     segment = Segment()
-    push(segment, Segment.LONG, 0.9)
-    assert segment.cut_point() is None
-    push(segment, Segment.PAUSE, 0.0)
-    assert segment.cut_point() == Segment.LONG + Segment.PAUSE - Segment.PAUSE // 2
+    push(segment, 10, 0.9)
+    push(segment, 10, 0.1)
+    assert segment.speaks_after(9)
+    assert not segment.speaks_after(10)
 
 
 def test_the_longest_segment_is_cut_where_its_later_half_is_quietest() -> None:
     segment = Segment()
     push(segment, 200, 0.9)
+    assert segment.quietest_cut() is None
     push(segment, 3, 0.9, level=0.01)
     push(segment, Segment.LONGEST - 203, 0.9)
-    assert segment.cut_point() == 201
+    assert segment.quietest_cut() == 201
 
 
 def test_what_follows_the_cut_begins_the_next_segment() -> None:

@@ -53,3 +53,4 @@ async def test_a_client_that_vanishes_in_mid_turn_leaves_nothing_behind() -> Non
             await client.until(TurnStart)
             client.socket.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
         await eventually(lambda: local.open_streams == 0)
+        assert local.connections[0].close_code == 1006

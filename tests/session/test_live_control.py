@@ -20,6 +20,10 @@ def configs(talk: Conversation) -> list[dict[str, float]]:
     return [json.loads(command) for record in talk.server.connections for command in record.commands]
 
 
+async def connections(talk: Conversation, expected: int) -> None:
+    await eventually(lambda: len(talk.server.connections) == expected)
+
+
 async def heard_all(talk: Conversation) -> None:
     """Waits until the plugin has nothing left to send."""
     await eventually(lambda: talk.stt.stats.backlog_s == 0)
@@ -48,7 +52,7 @@ async def test_a_later_connection_is_opened_with_them() -> None:
 
 async def test_a_setting_out_of_range_changes_nothing() -> None:
     async with conversation() as talk:
-        with pytest.raises(ValueError, match="turn_end_threshold=0.9"):
+        with pytest.raises(ValueError, match=r"turn_end_threshold=0\.9"):
             talk.stt.update_options(turn_end_threshold=0.9, turn_end_timeout_ms=2000)
         await talk.turn("hello")
         assert talk.stage.configured == []
@@ -68,11 +72,23 @@ async def test_a_profile_holds_for_the_question_and_is_put_back_after_the_turn()
         assert talk.stage.configured[-1] == TurnSettings(None, 0.4, 0.2, 5600)
 
 
+async def test_a_profile_set_while_asking_holds_until_the_answer_is_over() -> None:
+    async with conversation() as talk:
+        with talk.stt.turn_profile("digits"):
+            talk.session.say("What is your order number?")
+            await talk.answered()
+        talk.microphone.push()
+        await heard_all(talk)
+        assert talk.stage.configured[-1].end_timeout_ms == 8000, "the answer is yet to come"
+        await talk.turn("one two three")
+        talk.microphone.push()
+        await eventually(lambda: talk.stage.configured[-1].end_timeout_ms == 5600)
+
+
 async def test_a_profile_goes_over_thresholds_of_ones_own_and_gives_them_back() -> None:
     async with conversation(stt_options={"turn_end_timeout_ms": 3000}) as talk:
         with talk.stt.turn_profile(end_timeout_ms=9000):
-            talk.microphone.push()
-            await eventually(lambda: talk.stage.configured)
+            await talk.turn("hello")
         talk.microphone.push()
         await eventually(lambda: len(talk.stage.configured) == 2)
         assert [turn.end_timeout_ms for turn in talk.stage.configured] == [9000, 3000]
@@ -112,8 +128,8 @@ async def test_a_turn_that_starts_as_the_socket_changes_is_heard_in_full() -> No
 
 
 async def test_the_sessions_keyterms_join_the_users_without_repetition() -> None:
-    options = {"stt_context_options": {"keyterms": ["Ink-2", "LiveKit"]}}
-    async with conversation(stt_options={"keyterm": ["LiveKit"]}, **options) as talk:
+    context = {"keyterms": ["Ink-2", "LiveKit"]}
+    async with conversation(stt_options={"keyterm": ["LiveKit"]}, stt_context_options=context) as talk:
         assert keyterms(talk) == [["LiveKit", "Ink-2"]], "from the first socket on"
         talk.session.update_options(keyterms=["Sonic"])
         talk.microphone.push(QUIET)
@@ -126,10 +142,10 @@ async def test_more_keyterms_than_the_server_takes_are_left_out_with_one_warning
 ) -> None:
     async with conversation(stt_options={"keyterm": ["mine"]}) as talk:
         with caplog.at_level(logging.WARNING):
-            for round_ in range(2):
-                talk.session.update_options(keyterms=[f"term {round_} {number}" for number in range(200)])
+            for expected, kind in ((2, "first"), (3, "second")):
+                talk.session.update_options(keyterms=[f"{kind} {number}" for number in range(200)])
                 talk.microphone.push(QUIET)
-                await eventually(lambda: len(talk.server.connections) == round_ + 2)
+                await connections(talk, expected)
         terms = keyterms(talk)[-1]
         assert terms[0] == "mine"
         assert len(terms) <= 100

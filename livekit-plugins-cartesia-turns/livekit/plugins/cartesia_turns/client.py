@@ -7,22 +7,19 @@ A shell pumps it: whatever `outgoing` returns is sent and confirmed with `sent`,
 from __future__ import annotations
 
 import math
-from collections import deque
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TypeAlias
 
 from .activity import Activity
-from .link import HangUp, Link, Outgoing
+from .link import SERVER_LAG_S, HangUp, Link, Outgoing
 from .options import Options
 from .protocol import Connected, ErrorMessage, ServerMessage, TurnEnd, TurnMessage, Unknown
-from .replay import Chunk, ReplayBuffer
+from .replay import Chunk, Marks, ReplayBuffer
 from .stats import Stats
 from .turns import Kind, State, Turn, TurnEvent
 from .watchdog import StallRule, Watchdog
 
-TAIL_S = 0.2
-"""What was sent so shortly before a turn.end is not settled by it: the next turn may begin there."""
 PRE_ROLL_S = 1.0
 """Kept while no turn is open, since turn.start comes after the onset of speech."""
 RESCUE_S = 10.0
@@ -85,8 +82,7 @@ class TurnsClient:
         self._watchdog = Watchdog(limits.watchdog_min_timeout_s)
         self._stall = StallRule()
         self._stats = Stats()
-        self._marks: deque[tuple[float, int]] = deque()
-        self._turn_from_s = 0.0
+        self._marks = Marks()
         self._lost_at = now
         self._rescue_at = now
         self._flush_by = math.inf
@@ -141,7 +137,7 @@ class TurnsClient:
             self._stats,
             backlog_s=abs(round(self._buffer.backlog_s, 3)),
             held_s=abs(round(self._buffer.held_s, 3)),
-            lost_s=self._stats.lost_s + self._buffer.lost_s,
+            lost_s=self._buffer.lost_s,
         )
 
     # Input.
@@ -170,7 +166,8 @@ class TurnsClient:
             return [Flushed()]
         self._settled_at = now
         self._flush_by = min(self._flush_by, now + FLUSH_S)
-        self._append_silence(FLUSH_SILENCE_S)
+        # Sent ahead of its time: the watchdog has nothing to add until then.
+        self._watchdog.silence_sent(self._append_silence(FLUSH_SILENCE_S), now + FLUSH_SILENCE_S)
         return []
 
     def update(self, options: Options, *, after_turn: bool = False) -> None:
@@ -178,9 +175,9 @@ class TurnsClient:
 
         Args:
             options: all of them.
-            after_turn: leave an open turn as it is.
+            after_turn: not before the open turn is over, or else the next.
         """
-        if after_turn and self._turn.is_open:
+        if after_turn:
             self._next_options = options
             return
         self._options = options
@@ -213,7 +210,7 @@ class TurnsClient:
         if self._turn.is_open and self._turn.state is not State.RESUMING:
             self._lost_at = now
             self._rescue_at = now + RESCUE_S
-        self._turn.lost(self._kept_text())
+        self._turn.lost(self._marks.words_before(self._buffer.forgotten_s))
         self._buffer.rewind()
         self._owes_voice = self._buffer.has_voice
         return []
@@ -226,7 +223,7 @@ class TurnsClient:
         """A message from the server."""
         if self._link is None or isinstance(message, ErrorMessage | Unknown):
             return []
-        self._link.heard(now)
+        self._link.heard(message, now)
         self._overflowed = False
         self.request_id = message.request_id or self.request_id
         return [] if isinstance(message, Connected) else self._receive_turn(message, now)
@@ -237,8 +234,10 @@ class TurnsClient:
             return
         confirmed_at = self._link.liveness.pong(payload, now)
         self._stats = replace(self._stats, rtt_s=self._link.liveness.rtt_s)
-        if confirmed_at is not None and not self._turn.is_open:
-            self._buffer.forget_idle(PRE_ROLL_S, confirmed_at)
+        if confirmed_at is None or self._turn.is_open or self._link.in_turn or self._link.hang_up:
+            return
+        self._buffer.forget_idle(PRE_ROLL_S, confirmed_at - SERVER_LAG_S)
+        self._turn.forget(self._marks.words_before(self._buffer.forgotten_s))
 
     @property
     def send_at(self) -> float:
@@ -316,9 +315,6 @@ class TurnsClient:
             self._count(dead_peers=1)
         elif link and link.hang_up is None:
             self._count(**{"drops" if self._turn.is_open else "idle_closes": 1})
-        if self._turn.is_open:
-            self._count(lost_s=max(0.0, self._buffer.forgotten_s - self._turn_from_s))
-            self._turn_from_s = self._buffer.forgotten_s
 
     def _receive_turn(self, message: TurnMessage, now: float) -> list[ClientEvent]:
         self._stall.heard(now)
@@ -326,14 +322,20 @@ class TurnsClient:
         if started := sum(event.kind is Kind.START for event in events):
             self._count(turns=started)
             self._watchdog.turn_opened(now)
-            self._turn_from_s = self._buffer.forgotten_s
         if isinstance(message, TurnEnd):
-            self._settled_at = now - TAIL_S
-            self._buffer.settle(self._settled_at)
+            self._settle(now)
             return self._turn_ended(events)
-        if self._turn.is_open:
-            self._marks.append((self._buffer.sent_to_s, len(self._turn.text)))
+        if self._turn.words:
+            self._marks.note(self._buffer.sent_to_s, self._turn.words)
+        else:
+            self._marks.clear()
         return list(events)
+
+    def _settle(self, now: float) -> None:
+        """The server ended a turn: its words and its audio are done with."""
+        heard_by = now - ((self._link and self._link.liveness.rtt_s) or 0.0)
+        self._settled_at = heard_by - SERVER_LAG_S
+        self._buffer.settle(self._settled_at)
 
     def _turn_ended(self, events: list[TurnEvent]) -> list[ClientEvent]:
         self._marks.clear()
@@ -357,13 +359,6 @@ class TurnsClient:
             self._watchdog.audio_sent(chunk.seconds, now)
         self._count(sent_s=chunk.seconds, replayed_s=chunk.seconds * again, silent_s=chunk.seconds * chunk.injected)
 
-    def _kept_text(self) -> str:
-        """The part of the open turn's text whose audio is gone, so that no replay can bring it back."""
-        length = 0
-        while self._marks and self._marks[0][0] <= self._buffer.forgotten_s:
-            length = self._marks.popleft()[1]
-        return self._turn.text[:length]
-
     def _rotate_if_stale(self) -> None:
         if self._link is None or self._turn.is_open or self._ending:
             return
@@ -371,16 +366,13 @@ class TurnsClient:
             self._link.hang_up = HangUp.ROTATE
 
     def _server_turn_is_open(self) -> bool:
-        is_linked = self._link is not None and not self._link.hang_up
-        return is_linked and self._turn.state in (State.SPEAKING, State.EAGER_ENDED)
+        return self._link is not None and self._link.in_turn and not self._link.hang_up
 
     def _stalled_at(self) -> float:
         return self._stall.stalled_at(self._options.end_timeout_s) if self._server_turn_is_open() else math.inf
 
     def _silence_at(self) -> float:
-        # A flush has sent its silence ahead.
-        is_waiting = self._buffer.has_backlog or self._ending or self._flush_by != math.inf
-        is_due = self._server_turn_is_open() and not is_waiting
+        is_due = self._server_turn_is_open() and not self._buffer.has_backlog and not self._ending
         return self._watchdog.deadline() if is_due else math.inf
 
     def _feed_silence(self, now: float) -> list[ClientEvent]:
