@@ -11,7 +11,7 @@ READY := $(VENV)/.ready
 PLUGIN := livekit-plugins-cartesia-turns
 unexport VIRTUAL_ENV
 
-.PHONY: help install demo test check format clean
+.PHONY: help install demo room test check format clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -21,6 +21,9 @@ install: $(READY) ## Set up the environment, uv included
 
 demo: $(READY) ## Turn recorded speech into turns, through the plugin and a local server: no key, no internet
 	@$(BIN)/python examples/transcribe.py $(ARGS)
+
+room: $(READY) ## Talk to the agent in a browser: a LiveKit room, the agent and the page, all on this machine
+	@$(BIN)/python examples/talk.py $(ARGS)
 
 test: $(READY) ## Run the tests
 	@$(BIN)/python -m pytest $(ARGS)

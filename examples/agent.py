@@ -5,9 +5,9 @@
     python examples/agent.py dev               serve rooms; needs LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET
     python examples/agent.py start             the same in production
 
-It runs without any vendor's key: speech is then recognized by a local server that each job starts, and answers come
-from a few rules, as text. It uses better parts where their keys are set (`uv sync --extra vendors` installs their
-plugins):
+It runs without any key of a vendor: speech is then recognized by a local server that each job starts, a few rules
+answer, and espeak-ng speaks where it is installed; else the answers are text. It uses better parts where their keys are
+set (`uv sync --extra vendors` installs the plugins):
 
     CARTESIA_API_KEY      Cartesia hears and speaks
     OPENAI_API_KEY        OpenAI answers
@@ -19,6 +19,8 @@ from __future__ import annotations
 
 import os
 
+import espeak
+from espeak import EspeakTTS
 from livekit.agents import (
     NOT_GIVEN,
     Agent,
@@ -33,9 +35,16 @@ from livekit.agents import (
     tts,
 )
 from livekit.plugins import cartesia_turns
+from livekit.plugins.cartesia_turns import TurnStartEvent
 from offline import OfflineLLM
+from turn_feed import TurnFeed
 
-server = AgentServer()
+# One process stands ready, so that a visitor does not wait for it to start. The health endpoint is for this machine
+# alone: a container's probe needs host="".
+server = AgentServer(host="127.0.0.1", num_idle_processes=1)
+
+KEYTERMS = ("LiveKit", "Cartesia", "Ink")
+"""Words the speech-to-text would hardly guess by itself."""
 
 
 class Assistant(Agent):
@@ -59,9 +68,21 @@ server.setup_fnc = warm_up
 @server.rtc_session()
 async def converse(ctx: JobContext) -> None:
     """One job: the conversation in one room."""
-    session = build_session(await open_stt(ctx))
-    options = room_io.RoomOptions(audio_output=session.tts is not None)
+    ears = await open_stt(ctx)
+    session = build_session(ears)
+    ears.on("turn_start", lambda event: barge_in(session, event))
+    ctx.add_shutdown_callback(TurnFeed(ears, ctx.room).aclose)
+    # The user's words and the agent's go to the room as text; with a voice, the agent's as it speaks them. A user who
+    # leaves may come back: the agent stays for as long as there is a room, and listens to whoever joined last.
+    options = room_io.RoomOptions(audio_output=session.tts is not None, text_output=True, close_on_disconnect=False)
     await session.start(Assistant(), room=ctx.room, room_options=options)
+    ctx.room.on("participant_connected", lambda guest: session.room_io.set_participant(guest.identity))
+
+
+def barge_in(session: AgentSession[None], _event: TurnStartEvent) -> None:
+    """Silence an agent that speaks as soon as the user does: the session by itself waits for the first words."""
+    if session.agent_state == "speaking":
+        session.interrupt()
 
 
 def build_session(stt: cartesia_turns.STT) -> AgentSession[None]:
@@ -73,7 +94,10 @@ def build_session(stt: cartesia_turns.STT) -> AgentSession[None]:
     return AgentSession(
         stt=stt,
         vad=None,
-        turn_handling={"turn_detection": "stt"},
+        # The server has waited long enough when it says that a turn is over: no more waiting here.
+        turn_handling={"turn_detection": "stt", "endpointing": {"min_delay": 0.0}},
+        # Browsers cancel echo from the first moment, so the user may interrupt from the first moment too.
+        aec_warmup_duration=None,
         llm=choose_llm(),
         tts=choose_tts(),
     )
@@ -82,12 +106,13 @@ def build_session(stt: cartesia_turns.STT) -> AgentSession[None]:
 async def open_stt(ctx: JobContext) -> cartesia_turns.STT:
     """Cartesia, the server at CARTESIA_TURNS_URL, or a local server that lives as long as the job."""
     if not needs_local_server():
-        return cartesia_turns.STT(base_url=os.environ.get("CARTESIA_TURNS_URL", "https://api.cartesia.ai"))
+        url = os.environ.get("CARTESIA_TURNS_URL", "https://api.cartesia.ai")
+        return cartesia_turns.STT(base_url=url, keyterm=KEYTERMS)
     from livekit.plugins.cartesia_turns.server import LocalServer  # noqa: PLC0415  # an extra: may be missing
 
     local = await LocalServer().__aenter__()
     ctx.add_shutdown_callback(local.aclose)
-    return cartesia_turns.STT(api_key=local.key, base_url=local.url)
+    return cartesia_turns.STT(api_key=local.key, base_url=local.url, keyterm=KEYTERMS)
 
 
 def needs_local_server() -> bool:
@@ -105,7 +130,7 @@ def choose_llm() -> llm.LLM[str]:
 
 def choose_tts() -> NotGivenOr[tts.TTS[str]]:
     if not os.environ.get("CARTESIA_API_KEY") or os.environ.get("CARTESIA_TURNS_URL"):
-        return NOT_GIVEN
+        return EspeakTTS() if espeak.is_installed() else NOT_GIVEN
     from livekit.plugins.cartesia import TTS  # noqa: PLC0415  # an extra: may be missing
 
     voice: tts.TTS[str] = TTS()

@@ -167,7 +167,7 @@ class _Answer(llm.LLMStream):
         self._event_ch.send_nowait(llm.ChatChunk(id="1", delta=llm.ChoiceDelta(role="assistant", content=reply)))
 
 
-class Voice(tts.TTS[Any]):
+class Voice(tts.TTS[str]):
     """Says each text in `duration_s` seconds of audio."""
 
     def __init__(self, duration_s: float = 0.2) -> None:

@@ -53,11 +53,11 @@ def end_of_speech(request_id: str) -> stt.SpeechEvent:
     return stt.SpeechEvent(type=stt.SpeechEventType.END_OF_SPEECH, request_id=request_id)
 
 
-def public_event(event: TurnEvent, request_id: str) -> tuple[EventName, TurnEventData]:
-    """The name and the data of the STT's own event for one step of a turn."""
+def public_event(event: TurnEvent, request_id: str, at: float | None = None) -> tuple[EventName, TurnEventData]:
+    """The name and the data of the STT's own event for one step of a turn; `at` as for `speech_events`."""
     match event.kind:
         case Kind.START:
-            return "turn_start", TurnStartEvent(request_id)
+            return "turn_start", TurnStartEvent(request_id, at)
         case Kind.UPDATE:
             return "turn_update", TurnUpdateEvent(request_id, event.transcript)
         case Kind.EAGER_END:
@@ -65,7 +65,7 @@ def public_event(event: TurnEvent, request_id: str) -> tuple[EventName, TurnEven
         case Kind.RESUME:
             return "turn_resume", TurnResumeEvent(request_id, event.transcript)
         case Kind.END:
-            return "turn_end", TurnEndEvent(request_id, event.transcript)
+            return "turn_end", TurnEndEvent(request_id, event.transcript, at)
 
 
 def transcript_event(kind: stt.SpeechEventType, text: str, request_id: str) -> stt.SpeechEvent:

@@ -133,12 +133,13 @@ class Reporter:
         at = self._time_of(event)
         if event.kind is Kind.START and turns_are_ignored():
             self._owner.warn_once(IGNORED)
-        for speech_event in speech_events(event, request_id, at if self._with_times else None):
+        told = at if self._with_times else None
+        for speech_event in speech_events(event, request_id, told):
             if speech_event.type is stt.SpeechEventType.END_OF_SPEECH:
                 self.usage()
             self._send(speech_event)
         self._telemetry.turn(event, at)
-        self._owner.announce(*public_event(event, request_id))
+        self._owner.announce(*public_event(event, request_id, told))
 
     def _time_of(self, event: TurnEvent) -> float:
         """The wall clock's time at which speech began, for START, or ended, for END; else the present."""

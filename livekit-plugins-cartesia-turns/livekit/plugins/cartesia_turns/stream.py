@@ -191,9 +191,7 @@ class SpeechStream(stt.RecognizeStream):
 
     # One socket.
 
-    async def _connect(
-        self, session: aiohttp.ClientSession, options: Options
-    ) -> tuple[Connection, Connected | None]:
+    async def _connect(self, session: aiohttp.ClientSession, options: Options) -> tuple[Connection, Connected | None]:
         """A prewarmed connection with its greeting, else a new one."""
         self._attempt_at = time.monotonic()
         if (warm := await self._owner.take_warm(options)) is not None:
