@@ -215,9 +215,9 @@ class Conversation:
         if isinstance(event.item, llm.ChatMessage):
             self.messages.append(event.item)
 
-    async def hears(self, *messages: ServerMessage, pcm: bytes = VOICED) -> None:
-        """The server answers one frame with these messages, and the plugin has told of them."""
-        expected = len(self.plugin_events) + len(messages)
+    async def hears(self, *messages: ServerMessage, pcm: bytes = VOICED, steps: int | None = None) -> None:
+        """The server answers one frame with these messages, and the plugin has told of them, in `steps` events."""
+        expected = len(self.plugin_events) + (len(messages) if steps is None else steps)
         self.stage.cue(*messages)
         self.microphone.push(pcm)
         await eventually(lambda: len(self.plugin_events) >= expected, f"{messages} heard")

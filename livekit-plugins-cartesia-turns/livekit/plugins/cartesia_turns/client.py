@@ -88,6 +88,7 @@ class TurnsClient:
         self._lost_at = now
         self._rescue_at = now
         self._flush_by = math.inf
+        self._settled_at = now
         self._next_options: Options | None = None
         self._ending = self._drained = self._owes_voice = self._overflowed = False
         self._unreported_s = 0.0
@@ -160,10 +161,14 @@ class TurnsClient:
 
     def flush(self, now: float) -> list[ClientEvent]:
         """The user is done for now: what was said is to be final at once, within FLUSH_S at most."""
-        if not self._turn.is_open and self.activity.voice_ended(now, within_s=FLUSH_S) is None:
+        unsettled_s = min(FLUSH_S, now - self._settled_at)
+        is_waiting = self._turn.is_open or self._flush_by != math.inf
+        if not is_waiting and self.activity.voice_ended(now, within_s=unsettled_s) is None:
             return [Flushed()]
+        self._settled_at = now
         self._flush_by = min(self._flush_by, now + FLUSH_S)
-        self._append_silence(FLUSH_SILENCE_S)
+        # Sent ahead of its time: the watchdog has nothing to add until then.
+        self._watchdog.silence_sent(self._append_silence(FLUSH_SILENCE_S), now + FLUSH_SILENCE_S)
         return []
 
     def update(self, options: Options, *, after_turn: bool = False) -> None:
@@ -171,9 +176,9 @@ class TurnsClient:
 
         Args:
             options: all of them.
-            after_turn: leave an open turn as it is.
+            after_turn: not before the open turn is over, or else the next.
         """
-        if after_turn and self._turn.is_open:
+        if after_turn:
             self._next_options = options
             return
         self._options = options
@@ -336,7 +341,8 @@ class TurnsClient:
     def _settle(self, now: float) -> None:
         """The server ended a turn: its words and its audio are done with."""
         heard_by = now - ((self._link and self._link.liveness.rtt_s) or 0.0)
-        self._buffer.settle(heard_by - SERVER_LAG_S)
+        self._settled_at = heard_by - SERVER_LAG_S
+        self._buffer.settle(self._settled_at)
 
     def _turn_ended(self, events: list[TurnEvent]) -> list[ClientEvent]:
         self._marks.clear()
@@ -373,9 +379,7 @@ class TurnsClient:
         return self._stall.stalled_at(self._options.end_timeout_s) if self._server_turn_is_open() else math.inf
 
     def _silence_at(self) -> float:
-        # A flush has sent its silence ahead.
-        is_waiting = self._buffer.has_backlog or self._ending or self._flush_by != math.inf
-        is_due = self._server_turn_is_open() and not is_waiting
+        is_due = self._server_turn_is_open() and not self._buffer.has_backlog and not self._ending
         return self._watchdog.deadline() if is_due else math.inf
 
     def _feed_silence(self, now: float) -> list[ClientEvent]:

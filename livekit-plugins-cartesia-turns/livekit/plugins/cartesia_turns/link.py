@@ -11,8 +11,18 @@ from enum import Enum
 from typing import TypeAlias
 
 from .liveness import Liveness
-from .options import Options
-from .protocol import ClientMessage, Close, Config, ServerMessage, TurnEagerEnd, TurnEnd, TurnStart, TurnUpdate
+from .options import Options, merge, turn_change
+from .protocol import (
+    ClientMessage,
+    Close,
+    Config,
+    ServerMessage,
+    TurnEagerEnd,
+    TurnEnd,
+    TurnSettings,
+    TurnStart,
+    TurnUpdate,
+)
 from .replay import PAUSE_S, Chunk, ReplayBuffer
 
 DRAIN_S = 5.0
@@ -155,8 +165,8 @@ class Link:
             return Ping(self.liveness.next_payload)
         if self.close_sent:
             return None
-        if wanted.turn != self.options.turn:
-            return Config(wanted.turn)
+        if (change := turn_change(self.options.turn, wanted.turn)) != TurnSettings():
+            return Config(change)
         if (chunk := buffer.peek()) is not None:
             return chunk if now >= self._ready_at(chunk) else None
         return Close() if ending else None
@@ -168,7 +178,7 @@ class Link:
         elif isinstance(item, Ping):
             self.liveness.ping_sent(now)
         elif isinstance(item, Config):
-            self.options = replace(self.options, turn=item.turn)
+            self.options = replace(self.options, turn=merge(self.options.turn, item.turn))
         else:
             self.close_sent = True
             self._drain_by = now + DRAIN_S

@@ -96,6 +96,11 @@ class SpeechStream(stt.RecognizeStream):
         """Nothing happens on this stream any more."""
         return self._is_over
 
+    @property
+    def in_turn(self) -> bool:
+        """The user is in a turn."""
+        return self._client.turn.is_open
+
     def turn_profile(self, profile: str | None = None, **settings: float) -> contextlib.AbstractContextManager[None]:
         """As `STT.turn_profile`: a call has one stream at a time."""
         return self._owner.turn_profile(profile, **settings)
@@ -112,7 +117,7 @@ class SpeechStream(stt.RecognizeStream):
         self._input_ch.send_nowait(frame)
 
     def apply(self, options: Options, *, after_turn: bool = False) -> None:
-        """Takes over changed options, where wanted not before an open turn is over."""
+        """Takes over changed options, where wanted not before the open turn is over, or else the next."""
         self._client.update(options, after_turn=after_turn)
         self._after([])
 
@@ -163,8 +168,8 @@ class SpeechStream(stt.RecognizeStream):
                 await self._to_link.wait()
                 self._to_link.clear()
                 continue
+            options = self._client.options
             try:
-                options = self._client.options
                 connection, greeting = await self._connect(session, options)
             except APIError as error:
                 self._client.attempt_failed()

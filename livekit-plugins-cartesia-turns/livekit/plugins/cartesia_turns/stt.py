@@ -213,12 +213,13 @@ class STT(stt.STT[EventName]):
 
     @contextlib.contextmanager
     def turn_profile(self, profile: str | None = None, **settings: float) -> Iterator[None]:
-        """Other turn settings for what the agent just asked, put back once the turn under way is over.
+        """Other turn settings for what the agent asks meanwhile, put back once the answer is over.
+
+        That is at the end of the block or of the turn under way then; if nobody spoke meanwhile, of the next turn.
 
         Example:
             with stt.turn_profile("digits"):
-                await session.generate_reply(instructions="Ask for the order number.")
-                ...
+                await session.say("What is your order number?")
 
         Args:
             profile: "yes_no", "digits" or "open"; see `PROFILES`.
@@ -228,13 +229,15 @@ class STT(stt.STT[EventName]):
             ValueError: no such profile or setting, or a value out of range.
         """
         override = turn_profile_settings(profile, settings)
+        turns = self.stats.turns
         self._profiles.append(override)
         try:
             self._apply()
             yield
         finally:
             self._profiles.remove(override)
-            self._apply(after_turn=True)
+            nobody_spoke = self.stats.turns == turns
+            self._apply(after_turn=nobody_spoke or any(stream.in_turn for stream in self._streams))
 
     def prewarm(self) -> None:
         """Opens a connection in the background; the first `stream()` within 30 seconds takes it over.
