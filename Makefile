@@ -11,7 +11,7 @@ READY := $(VENV)/.ready
 PLUGIN := livekit-plugins-cartesia-turns
 unexport VIRTUAL_ENV
 
-.PHONY: help install demo test check format fuzz clean
+.PHONY: help install demo room test check format fuzz clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -21,6 +21,9 @@ install: $(READY) ## Set up the environment, uv included
 
 demo: $(READY) ## Turn recorded speech into turns, through the plugin and a local server: no key, no internet
 	@$(BIN)/python examples/transcribe.py $(ARGS)
+
+room: $(READY) ## Talk to the agent in a browser: a LiveKit room, the agent and the page, all on this machine
+	@$(BIN)/python examples/talk.py $(ARGS)
 
 test: $(READY) ## Run the tests
 	@$(BIN)/python -m pytest $(ARGS)
@@ -41,6 +44,6 @@ clean: ## Remove environments and caches
 	rm -rf .venv .venvs .tools .artifacts .mypy_cache .pytest_cache .ruff_cache .hypothesis dist uv.lock
 
 # Made again when a dependency may have changed; quiet and free otherwise.
-$(READY): pyproject.toml $(PLUGIN)/pyproject.toml examples/pyproject.toml tools/setup tools/find-python
-	@tools/setup $(VENV) $(PYTHON)
+$(READY): pyproject.toml $(PLUGIN)/pyproject.toml examples/pyproject.toml .ci/setup .ci/find-python
+	@.ci/setup $(VENV) $(PYTHON)
 	@touch $@

@@ -28,7 +28,6 @@ def constructor_arguments(source: str) -> set[str]:
     return {argument.arg for argument in init.args.kwonlyargs}
 
 
-@pytest.mark.skipif(not STT.exists(), reason="the plugin's STT is not there yet")
 def test_the_table_of_options_has_each_argument_of_the_constructor() -> None:
     assert set(options_table()) == constructor_arguments(STT.read_text())
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-FIND_PYTHON = Path(__file__).parent.parent / "tools" / "find-python"
+FIND_PYTHON = Path(__file__).parent.parent / ".ci" / "find-python"
 VERSION = "{}.{}".format(*sys.version_info)
 
 

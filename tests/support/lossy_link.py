@@ -206,7 +206,7 @@ class Call:
         for event in events:
             if isinstance(event, Notice):
                 self.outcome.notices.append(event)
-            else:
+            elif isinstance(event, TurnEvent):
                 self.outcome.events.append((self.now, event))
 
     # The link.

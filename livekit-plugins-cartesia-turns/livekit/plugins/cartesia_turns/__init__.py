@@ -14,12 +14,15 @@ from .events import (
     TurnUpdateEvent,
 )
 from .log import logger
+from .profiles import PROFILES
 from .stats import Stats
 from .stream import SpeechStream
 from .stt import STT
 from .version import __version__
+from .voice import interrupt_on_turn_start, turn_handling
 
 __all__ = [
+    "PROFILES",
     "STT",
     "ConnectedEvent",
     "ConnectionErrorEvent",
@@ -34,6 +37,8 @@ __all__ = [
     "TurnStartEvent",
     "TurnUpdateEvent",
     "__version__",
+    "interrupt_on_turn_start",
+    "turn_handling",
 ]
 
 

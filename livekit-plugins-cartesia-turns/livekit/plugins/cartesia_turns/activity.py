@@ -12,6 +12,8 @@ ABOVE_FLOOR_DB = 9.0
 """How far voice stands above the noise floor."""
 FLOOR_RISE_DB_PER_S = 3.0
 """How fast the floor follows a noise that stays: speech has gaps long before the floor reaches it."""
+LONGEST_ONSET_S = 3.0
+"""How long before a turn.start its speech may have begun."""
 LONGEST_GAP_S = 0.6
 """A pause within one stretch of speech."""
 
@@ -60,3 +62,38 @@ class Activity:
 
     def _recent(self, at: float | None, now: float, within_s: float) -> float | None:
         return at if at is not None and now - at <= within_s else None
+
+
+class SpeechTimes:
+    """The start and the end of the speech in a turn, on the clock of the pushed audio.
+
+    Always start <= end <= now.
+
+    Args:
+        activity: what was heard.
+    """
+
+    def __init__(self, activity: Activity) -> None:
+        self._activity = activity
+        self._started_at = 0.0
+        self._text_at: float | None = None
+
+    def turn_started(self, now: float) -> float:
+        """A turn started; returns when its speech began: the onset that was heard, or else `now`."""
+        heard = self._activity.voice_began(now, within_s=LONGEST_ONSET_S)
+        self._started_at = now if heard is None else heard
+        self._text_at = None
+        return self._started_at
+
+    def text_grew(self, now: float) -> None:
+        """New words came: they were spoken before `now`."""
+        self._text_at = now
+
+    def turn_ended(self, now: float) -> float:
+        """The turn ended; returns when its speech ended.
+
+        That is when voice was last heard, but not after the last words came, so that noise does not count as speech.
+        """
+        bounds = [self._activity.voice_ended(now, within_s=now - self._started_at), self._text_at]
+        ended_at = min((at for at in bounds if at is not None), default=now)
+        return max(ended_at, self._started_at)

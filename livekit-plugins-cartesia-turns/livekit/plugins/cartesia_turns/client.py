@@ -31,6 +31,10 @@ LONGEST_CHUNK_S = 1.0
 QUIET_S = 1.0
 """Silence beyond this is dropped first when too much audio waits."""
 USAGE_EVERY_S = 5.0
+FLUSH_S = 1.0
+"""How long a flush waits for the server to end the turn."""
+FLUSH_SILENCE_S = 1.5
+"""Silence sent at a flush, at once: enough for the server to hear that the user is done."""
 
 
 class Notice(Enum):
@@ -43,16 +47,23 @@ class Notice(Enum):
     AUDIO_LOST = "more audio waits than the buffer holds: dropping silence first, then the oldest"
 
 
-ClientEvent: TypeAlias = TurnEvent | Notice
+@dataclass(frozen=True, slots=True)
+class Flushed:
+    """A flush is done and has no final text of its own to show for it."""
+
+
+ClientEvent: TypeAlias = TurnEvent | Flushed | Notice
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What bounds a client, in seconds."""
+    """What bounds a client; times are in seconds."""
 
     watchdog_min_timeout_s: float = 0.5
     buffer_s: float = 60.0
     connect_timeout_s: float = 10.0
+    early_preflight: int = 0
+    """Speculative texts in a turn, when a whole sentence may be one; 0 leaves them to turn.eager_end."""
 
 
 class TurnsClient:
@@ -68,7 +79,7 @@ class TurnsClient:
         self._options = options
         self._limits = limits
         self._link: Link | None = None
-        self._turn = Turn()
+        self._turn = Turn(limits.early_preflight)
         self._buffer = ReplayBuffer(limits.buffer_s)
         self._watchdog = Watchdog(limits.watchdog_min_timeout_s)
         self._stall = StallRule()
@@ -76,6 +87,9 @@ class TurnsClient:
         self._marks = Marks()
         self._lost_at = now
         self._rescue_at = now
+        self._flush_by = math.inf
+        self._settled_at = now
+        self._next_options: Options | None = None
         self._ending = self._drained = self._owes_voice = self._overflowed = False
         self._unreported_s = 0.0
         self._usage_at = now + USAGE_EVERY_S
@@ -145,9 +159,30 @@ class TurnsClient:
         """No more audio comes."""
         self._ending = True
 
-    def update(self, options: Options) -> None:
-        """Other options: turn settings go out in-band, anything else with a new socket, taken between turns."""
+    def flush(self, now: float) -> list[ClientEvent]:
+        """The user is done for now: what was said is to be final at once, within FLUSH_S at most."""
+        unsettled_s = min(FLUSH_S, now - self._settled_at)
+        is_waiting = self._turn.is_open or self._flush_by != math.inf
+        if not is_waiting and self.activity.voice_ended(now, within_s=unsettled_s) is None:
+            return [Flushed()]
+        self._settled_at = now
+        self._flush_by = min(self._flush_by, now + FLUSH_S)
+        # Sent ahead of its time: the watchdog has nothing to add until then.
+        self._watchdog.silence_sent(self._append_silence(FLUSH_SILENCE_S), now + FLUSH_SILENCE_S)
+        return []
+
+    def update(self, options: Options, *, after_turn: bool = False) -> None:
+        """Other options: turn settings go out in-band, anything else with a new socket, taken between turns.
+
+        Args:
+            options: all of them.
+            after_turn: not before the open turn is over, or else the next.
+        """
+        if after_turn:
+            self._next_options = options
+            return
         self._options = options
+        self._next_options = None
         self._rotate_if_stale()
 
     # The socket.
@@ -231,6 +266,7 @@ class TurnsClient:
             self._link.deadline if self._link else math.inf,
             self._usage_at if self._unreported_s else math.inf,
             self._rescue_at if self._turn.state is State.RESUMING else math.inf,
+            self._flush_by,
             self._stalled_at(),
             self._silence_at(),
         ]
@@ -245,6 +281,8 @@ class TurnsClient:
             return [Notice.STALLED, *self._give_up_turn()]
         if self._turn.state is State.RESUMING and now >= self._rescue_at:
             return [Notice.NOT_RESUMED, *self.close_turn()]
+        if now >= self._flush_by:
+            return self.close_turn() or self._flush_answered([])
         return self._feed_silence(now) if now >= self._silence_at() else []
 
     def usage_due(self, now: float) -> bool:
@@ -260,9 +298,10 @@ class TurnsClient:
     def close_turn(self) -> list[ClientEvent]:
         """Ends an open turn with the text so far."""
         events = self._turn.close()
-        if events:
-            self._count(turns_closed_by_us=1)
-        return list(events)
+        if not events:
+            return []
+        self._count(turns_closed_by_us=1)
+        return self._turn_ended(events)
 
     # Inside.
 
@@ -292,8 +331,8 @@ class TurnsClient:
             self._watchdog.turn_opened(now)
         if isinstance(message, TurnEnd):
             self._settle(now)
-            self._rotate_if_stale()
-        elif self._turn.words:
+            return self._turn_ended(events)
+        if self._turn.words:
             self._marks.note(self._buffer.sent_to_s, self._turn.words)
         else:
             self._marks.clear()
@@ -302,8 +341,22 @@ class TurnsClient:
     def _settle(self, now: float) -> None:
         """The server ended a turn: its words and its audio are done with."""
         heard_by = now - ((self._link and self._link.liveness.rtt_s) or 0.0)
+        self._settled_at = heard_by - SERVER_LAG_S
+        self._buffer.settle(self._settled_at)
+
+    def _turn_ended(self, events: list[TurnEvent]) -> list[ClientEvent]:
         self._marks.clear()
-        self._buffer.settle(heard_by - SERVER_LAG_S)
+        if self._next_options is not None:
+            self._options, self._next_options = self._next_options, None
+        self._rotate_if_stale()
+        return [*events, *self._flush_answered(events)]
+
+    def _flush_answered(self, events: list[TurnEvent]) -> list[ClientEvent]:
+        """The turn that a flush waits for is over; without text, the flush has to be acknowledged."""
+        if self._flush_by == math.inf:
+            return []
+        self._flush_by = math.inf
+        return [] if any(event.transcript for event in events) else [Flushed()]
 
     def _audio_sent(self, chunk: Chunk, now: float) -> None:
         again = self._buffer.advance(now)
@@ -333,11 +386,15 @@ class TurnsClient:
         if self._watchdog.gives_up(self._options.end_timeout_s):
             return [Notice.OVERDUE, *self._give_up_turn()]
         first = not self._watchdog.silence_s
-        samples = round(self._watchdog.due_s(now) * self._options.sample_rate)
-        seconds = samples / self._options.sample_rate
-        self._watchdog.silence_sent(seconds, now)
-        self._buffer.append(Chunk(bytes(2 * samples), seconds, voiced=False, droppable=True, injected=True))
+        self._watchdog.silence_sent(self._append_silence(self._watchdog.due_s(now)), now)
         return [Notice.FEEDING] if first else []
+
+    def _append_silence(self, seconds: float) -> float:
+        """Puts whole samples of silence behind the audio; returns how many seconds that made."""
+        samples = round(seconds * self._options.sample_rate)
+        seconds = samples / self._options.sample_rate
+        self._buffer.append(Chunk(bytes(2 * samples), seconds, voiced=False, droppable=True, injected=True))
+        return seconds
 
     def _give_up_turn(self) -> list[ClientEvent]:
         """Closes a turn that the server does not end, and leaves the rest of it behind with the socket."""

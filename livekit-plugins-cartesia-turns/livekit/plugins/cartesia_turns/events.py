@@ -46,9 +46,13 @@ class ConnectionErrorEvent:
 
 @dataclass(frozen=True, slots=True)
 class TurnStartEvent:
-    """The user began to speak: the moment to interrupt an agent that speaks."""
+    """The user began to speak: the moment to interrupt an agent that speaks.
+
+    `speech_start_time` is when the first sound was pushed, in seconds of the wall clock.
+    """
 
     request_id: str
+    speech_start_time: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +81,14 @@ class TurnResumeEvent:
 
 @dataclass(frozen=True, slots=True)
 class TurnEndEvent:
-    """The turn is over. `transcript` is empty where nothing was said."""
+    """The turn is over. `transcript` is empty where nothing was said.
+
+    `speech_end_time` is when the last sound of speech was pushed, in seconds of the wall clock.
+    """
 
     request_id: str
     transcript: str
+    speech_end_time: float | None = None
 
 
 TurnEventData: TypeAlias = TurnStartEvent | TurnUpdateEvent | TurnEagerEndEvent | TurnResumeEvent | TurnEndEvent

@@ -11,12 +11,24 @@ from enum import Enum
 from typing import TypeAlias
 
 from .liveness import Liveness
-from .options import Options
-from .protocol import ClientMessage, Close, Config, ServerMessage, TurnEagerEnd, TurnEnd, TurnStart, TurnUpdate
+from .options import Options, merge, turn_change
+from .protocol import (
+    ClientMessage,
+    Close,
+    Config,
+    ServerMessage,
+    TurnEagerEnd,
+    TurnEnd,
+    TurnSettings,
+    TurnStart,
+    TurnUpdate,
+)
 from .replay import PAUSE_S, Chunk, ReplayBuffer
 
 DRAIN_S = 5.0
-"""How long the server may take to close the socket after it was asked to."""
+"""How long the server may be silent after it was asked to finish and to close the socket."""
+LONGEST_DRAIN_S = 60.0
+"""How long it may take in all, while it still brings the events of a backlog."""
 CATCH_UP_SPEED = 8.0
 """How many times faster than real time a backlog is sent, so that the server keeps up with what it is sent."""
 BURST_S = 0.5
@@ -99,7 +111,7 @@ class Link:
         """The server is in a turn, by its own messages."""
         self._pacer = Pacer(now)
         self._connected_by = now + connect_timeout_s
-        self._drain_by = math.inf
+        self._drain_by = self._drain_end = math.inf
 
     @property
     def is_connected(self) -> bool:
@@ -124,6 +136,8 @@ class Link:
         """A message came in."""
         self.liveness.heard(now)
         self._connected_by = math.inf
+        if self.close_sent:
+            self._drain_by = min(now + DRAIN_S, self._drain_end)
         if isinstance(message, TurnStart):
             self.in_turn = True
         elif isinstance(message, TurnUpdate | TurnEagerEnd):
@@ -153,8 +167,8 @@ class Link:
             return Ping(self.liveness.next_payload)
         if self.close_sent:
             return None
-        if wanted.turn != self.options.turn:
-            return Config(wanted.turn)
+        if (change := turn_change(self.options.turn, wanted.turn)) != TurnSettings():
+            return Config(change)
         if (chunk := buffer.peek()) is not None:
             return chunk if now >= self._ready_at(chunk) else None
         return Close() if ending else None
@@ -166,10 +180,11 @@ class Link:
         elif isinstance(item, Ping):
             self.liveness.ping_sent(now)
         elif isinstance(item, Config):
-            self.options = replace(self.options, turn=item.turn)
+            self.options = replace(self.options, turn=merge(self.options.turn, item.turn))
         else:
             self.close_sent = True
             self._drain_by = now + DRAIN_S
+            self._drain_end = now + LONGEST_DRAIN_S
 
     def _ready_at(self, chunk: Chunk) -> float:
         return self._pacer.ready_at(chunk, (self.liveness.rtt_s or 0.0) + SERVER_LAG_S)

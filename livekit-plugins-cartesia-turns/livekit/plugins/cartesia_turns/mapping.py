@@ -26,25 +26,38 @@ _TRANSCRIPTS = {
 }
 
 
-def speech_events(event: TurnEvent, request_id: str) -> list[stt.SpeechEvent]:
-    """The framework's events for one step of a turn, in order."""
+def speech_events(event: TurnEvent, request_id: str, at: float | None = None) -> list[stt.SpeechEvent]:
+    """The framework's events for one step of a turn, in order.
+
+    Args:
+        event: the step.
+        request_id: the vendor's name for the socket.
+        at: for START when speech began, for END when it ended: wall clock, seconds. With an end in the past the
+            framework does not wait for it once more.
+    """
     if event.kind is Kind.START:
-        return [stt.SpeechEvent(type=stt.SpeechEventType.START_OF_SPEECH, request_id=request_id)]
+        start = stt.SpeechEvent(type=stt.SpeechEventType.START_OF_SPEECH, request_id=request_id)
+        return [_timed(start, "speech_start_time", at)]
     if event.kind is not Kind.END:
-        return [_transcript(_TRANSCRIPTS[event.kind], event.transcript, request_id)]
+        return [transcript_event(_TRANSCRIPTS[event.kind], event.transcript, request_id)]
     # An empty final would leave a stale interim in place; an empty interim clears it.
     said = stt.SpeechEventType.FINAL_TRANSCRIPT if event.transcript else stt.SpeechEventType.INTERIM_TRANSCRIPT
     return [
-        _transcript(said, event.transcript, request_id),
-        stt.SpeechEvent(type=stt.SpeechEventType.END_OF_SPEECH, request_id=request_id),
+        _timed(transcript_event(said, event.transcript, request_id), "speech_end_time", at),
+        _timed(end_of_speech(request_id), "speech_end_time", at),
     ]
 
 
-def public_event(event: TurnEvent, request_id: str) -> tuple[EventName, TurnEventData]:
-    """The name and the data of the STT's own event for one step of a turn."""
+def end_of_speech(request_id: str) -> stt.SpeechEvent:
+    """The end of a turn."""
+    return stt.SpeechEvent(type=stt.SpeechEventType.END_OF_SPEECH, request_id=request_id)
+
+
+def public_event(event: TurnEvent, request_id: str, at: float | None = None) -> tuple[EventName, TurnEventData]:
+    """The name and the data of the STT's own event for one step of a turn; `at` as for `speech_events`."""
     match event.kind:
         case Kind.START:
-            return "turn_start", TurnStartEvent(request_id)
+            return "turn_start", TurnStartEvent(request_id, at)
         case Kind.UPDATE:
             return "turn_update", TurnUpdateEvent(request_id, event.transcript)
         case Kind.EAGER_END:
@@ -52,9 +65,17 @@ def public_event(event: TurnEvent, request_id: str) -> tuple[EventName, TurnEven
         case Kind.RESUME:
             return "turn_resume", TurnResumeEvent(request_id, event.transcript)
         case Kind.END:
-            return "turn_end", TurnEndEvent(request_id, event.transcript)
+            return "turn_end", TurnEndEvent(request_id, event.transcript, at)
 
 
-def _transcript(kind: stt.SpeechEventType, text: str, request_id: str) -> stt.SpeechEvent:
+def transcript_event(kind: stt.SpeechEventType, text: str, request_id: str) -> stt.SpeechEvent:
+    """An event with a text: always exactly one alternative, since the framework fails on none."""
     data = stt.SpeechData(language=LanguageCode(LANGUAGE), text=text)
     return stt.SpeechEvent(type=kind, request_id=request_id, alternatives=[data])
+
+
+def _timed(event: stt.SpeechEvent, name: str, at: float | None) -> stt.SpeechEvent:
+    # Older versions of the framework have no such field.
+    if at is not None and hasattr(event, name):
+        setattr(event, name, at)
+    return event

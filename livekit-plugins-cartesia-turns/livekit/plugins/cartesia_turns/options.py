@@ -44,6 +44,17 @@ def merge(base: TurnSettings, change: TurnSettings) -> TurnSettings:
     )
 
 
+def turn_change(old: TurnSettings, new: TurnSettings) -> TurnSettings:
+    """What takes a server from one to the other: only what differs, and the vendor's default for what is not given."""
+    before, after = with_defaults(old), with_defaults(new)
+    return TurnSettings(
+        *(
+            None if getattr(before, name) == getattr(after, name) else getattr(after, name)
+            for name in TurnSettings.__slots__
+        )
+    )
+
+
 def check_turn(turn: TurnSettings) -> None:
     """Checks ranges, and the strict order of the thresholds with the defaults filled in.
 
@@ -76,6 +87,22 @@ def check_keyterms(keyterms: Sequence[str]) -> None:
         raise ValueError(f"keyterm has {characters} characters in all: at most {MAX_KEYTERM_CHARACTERS} are allowed")
     if not all(term.strip() for term in keyterms):
         raise ValueError("keyterm has an empty term: each must have at least one character")
+
+
+def fitting_keyterms(keyterms: Sequence[str]) -> tuple[tuple[str, ...], int]:
+    """The first of the terms, without empty ones and repetitions, as far as the server's limits go.
+
+    Returns:
+        The terms, and how many were left out for the limits.
+    """
+    terms = list(dict.fromkeys(term for term in keyterms if term.strip()))
+    kept: list[str] = []
+    characters = 0
+    for term in terms:
+        if len(kept) < MAX_KEYTERMS and characters + len(term) <= MAX_KEYTERM_CHARACTERS:
+            kept.append(term)
+            characters += len(term)
+    return tuple(kept), len(terms) - len(kept)
 
 
 def check_sample_rate(sample_rate: int) -> None:

@@ -61,7 +61,8 @@ class ReplayBuffer:
     @property
     def backlog_s(self) -> float:
         """Seconds of audio that this socket has not been given."""
-        return self._backlog_s
+        # The sum keeps a rounding error, and whoever waits for audio to send would take that for audio.
+        return self._backlog_s if self._cursor < len(self._chunks) else 0.0
 
     @property
     def has_backlog(self) -> bool:

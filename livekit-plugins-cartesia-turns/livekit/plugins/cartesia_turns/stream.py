@@ -7,52 +7,57 @@ import contextlib
 import math
 import random
 import time
-import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import aiohttp
 from livekit import rtc
 from livekit.agents import APIConnectOptions, APIError, APITimeoutError, stt, utils
 
 from .audio import PcmConverter
-from .client import ClientEvent, Limits, Notice, TurnsClient
+from .client import ClientEvent, Limits, TurnsClient
 from .connection import Connection, Pong
+from .dialer import Dialer
 from .errors import DroppedError, ServerError, as_api_error
-from .events import ConnectedEvent, ConnectionErrorEvent, DisconnectedEvent
 from .link import HangUp
-from .log import logger
-from .mapping import public_event, speech_events
 from .options import Options
-from .protocol import Connected, ProtocolError, Unknown
-from .retry import ConnectLimiter, RetryPolicy
+from .protocol import Connected, ProtocolError, ServerMessage, TurnEnd, Unknown
+from .reporter import Reporter
+from .retry import RetryPolicy
 from .stats import Stats
+from .tasks import finish, until_done, wait_for_event
 
 if TYPE_CHECKING:
     from .stt import STT
 
 STEADY_AFTER_S = 5.0
-"""A socket that lived so long, or brought a turn event, counts as a success: the next failure is a new one."""
+"""A socket that lived so long, or brought a whole turn, counts as a success: the next failure is a new one."""
 MANY_RETRIES = 3
 """The framework's default: with fewer, it wants failures soon (FallbackAdapter, to switch to the next STT)."""
-ODD_FRAMES_EVERY_S = 60.0
-"""How often an odd frame of one kind is logged."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamSettings:
-    """What a stream needs beside the options that go into the URL."""
+    """What a stream needs beside the options that go into the URL. Times are in seconds."""
 
-    endpoint: str
-    headers: Callable[[], Awaitable[dict[str, str]]]
-    limiter: ConnectLimiter
-    watchdog_min_timeout_s: float
-    max_buffer_s: float
-    outage_timeout_s: float | None
-    audio_chunk_duration_ms: int | None
-    speech_times: bool
-    http_session: aiohttp.ClientSession | None
+    watchdog_min_timeout_s: float = 0.5
+    max_buffer_s: float = 60.0
+    outage_timeout_s: float | None = None
+    audio_chunk_duration_ms: int | None = None
+    speech_times: bool = True
+    early_preflight: int = 0
+    http_session: aiohttp.ClientSession | None = None
+
+    def limits(self, connect_timeout_s: float) -> Limits:
+        """What bounds the client."""
+        return Limits(self.watchdog_min_timeout_s, self.max_buffer_s, connect_timeout_s, self.early_preflight)
+
+    def patience_s(self, max_retry: int) -> float:
+        """How long an outage may last before it surfaces."""
+        if self.outage_timeout_s is not None:
+            return self.outage_timeout_s
+        return self.max_buffer_s if max_retry >= MANY_RETRIES else 0.0
 
 
 class SpeechStream(stt.RecognizeStream):
@@ -62,23 +67,23 @@ class SpeechStream(stt.RecognizeStream):
     """
 
     def __init__(
-        self, *, stt: STT, conn_options: APIConnectOptions, options: Options, settings: StreamSettings
+        self, *, stt: STT, conn_options: APIConnectOptions, options: Options, settings: StreamSettings, dialer: Dialer
     ) -> None:
         super().__init__(stt=stt, conn_options=conn_options)
         self._owner = stt
         self._settings = settings
-        now = time.monotonic()
-        limits = Limits(settings.watchdog_min_timeout_s, settings.max_buffer_s, conn_options.timeout)
-        self._client = TurnsClient(options, limits, now)
+        self._dialer = dialer
+        limits = settings.limits(conn_options.timeout)
+        self._client = TurnsClient(options, limits, time.monotonic())
+        self._reporter = Reporter(stt, self._client, self._event_ch.send_nowait, speech_times=settings.speech_times)
         self._converter = PcmConverter(options.sample_rate, settings.audio_chunk_duration_ms)
-        self._policy = RetryPolicy(conn_options.max_retry, self._patience_s())
+        self._policy = RetryPolicy(conn_options.max_retry, settings.patience_s(conn_options.max_retry))
         self._to_send = asyncio.Event()
         self._to_hang_up = asyncio.Event()
         self._to_link = asyncio.Event()
         self._to_tick = asyncio.Event()
         self._tick_at = math.inf
-        self._attempt_at = now
-        self._odd_frames: dict[str, float] = {}
+        self._attempt_at = time.monotonic()
         self._is_over = False
 
     @property
@@ -91,10 +96,14 @@ class SpeechStream(stt.RecognizeStream):
         """Nothing happens on this stream any more."""
         return self._is_over
 
-    def update_options(self, options: Options) -> None:
-        """Takes over the STT's changed options; see `STT.update_options`."""
-        self._client.update(options)
-        self._after([])
+    @property
+    def in_turn(self) -> bool:
+        """The user is in a turn."""
+        return self._client.turn.is_open
+
+    def turn_profile(self, profile: str | None = None, **settings: float) -> contextlib.AbstractContextManager[None]:
+        """As `STT.turn_profile`: a call has one stream at a time."""
+        return self._owner.turn_profile(profile, **settings)
 
     def push_frame(self, frame: rtc.AudioFrame) -> None:
         """Pushes audio to be recognized: signed 16-bit PCM of any rate and number of channels, which may change.
@@ -107,42 +116,49 @@ class SpeechStream(stt.RecognizeStream):
         self._check_not_closed()
         self._input_ch.send_nowait(frame)
 
+    def apply(self, options: Options, *, after_turn: bool = False) -> None:
+        """Takes over changed options, where wanted not before the open turn is over, or else the next."""
+        self._client.update(options, after_turn=after_turn)
+        self._after([])
+
     async def _run(self) -> None:
         """Serves the stream to its end.
 
         This is the one boundary: whatever goes wrong leaves it as an APIError, since anything else would leave the
         session open and deaf.
         """
+        if self._owner.take_left_open():
+            self._reporter.left_open()
         try:
             async with self._http_session() as session:
-                await _until_done(self._keep_linked(session), self._take_input(), self._keep_time())
+                await until_done(self._keep_linked(session), self._take_input(), self._keep_time())
         except Exception as error:
-            self._log_unexpected(error)
+            self._reporter.failed(error)
             self._after(self._client.close_turn())
             failure = as_api_error(error)
             # All retries were made here, with the audio kept; the base class's would start from nothing.
             failure.retryable = False
             raise failure from None
         finally:
-            self._report_usage()
+            self._reporter.usage()
+            self._reporter.closed()
             self._is_over = True
-            self._owner._retire(self._client.stats)
+            self._owner.retire(self._client.stats, left_open=self._client.turn.is_open)
 
     # Three tasks: the input, the sockets one after another, and the clock.
 
     async def _take_input(self) -> None:
         while True:
             try:
-                item = await asyncio.wait_for(self._input_ch.recv(), self._hold_s())
-            except asyncio.TimeoutError:
-                self._push(self._converter.flush())
-                continue
+                item = await self._next_input()
             except utils.aio.ChanClosed:
                 break
             if isinstance(item, rtc.AudioFrame):
                 self._push(self._converter.push(item))
             else:
                 self._push(self._converter.flush())
+            if isinstance(item, self._FlushSentinel):
+                self._flush()
         self._client.end_input()
         self._after([])
 
@@ -152,45 +168,47 @@ class SpeechStream(stt.RecognizeStream):
                 await self._to_link.wait()
                 self._to_link.clear()
                 continue
+            options = self._client.options
             try:
-                options = self._client.options
-                connection = await self._connect(session, options)
+                connection, greeting = await self._connect(session, options)
             except APIError as error:
                 self._client.attempt_failed()
                 await self._back_off(error)
                 continue
-            failure = await self._use(connection, options)
+            failure = await self._use(connection, options, greeting)
             if failure is not None:
                 await self._back_off(failure)
 
     async def _keep_time(self) -> None:
         while True:
             self._tick_at = self._client.deadline
-            await _wait(self._to_tick, self._tick_at - time.monotonic())
+            await wait_for_event(self._to_tick, self._tick_at - time.monotonic())
             now = time.monotonic()
             events = self._client.tick(now)
             if self._client.usage_due(now):
-                self._report_usage()
+                self._reporter.usage()
             self._after(events)
 
     # One socket.
 
-    async def _connect(self, session: aiohttp.ClientSession, options: Options) -> Connection:
-        await asyncio.sleep(self._settings.limiter.reserve(time.monotonic()))
+    async def _connect(self, session: aiohttp.ClientSession, options: Options) -> tuple[Connection, Connected | None]:
+        """A prewarmed connection with its greeting, else a new one."""
         self._attempt_at = time.monotonic()
-        headers = await self._settings.headers()
-        url = f"{self._settings.endpoint}?{options.query()}"
-        return await Connection.open(session, url, headers, timeout_s=self._conn_options.timeout)
+        if (warm := await self._owner.take_warm(options)) is not None:
+            return warm.connection, warm.greeting
+        return await self._dialer.open(session, options, timeout_s=self._conn_options.timeout), None
 
-    async def _use(self, connection: Connection, options: Options) -> APIError | None:
+    async def _use(self, connection: Connection, options: Options, greeting: Connected | None) -> APIError | None:
         """Serves one socket to its end; returns what was wrong, None if the next one may follow at once."""
         self._to_hang_up.clear()
         opened_at = time.monotonic()
         self._client.link_opened(options, opened_at)
+        if greeting is not None:
+            self._take_message(greeting, reused=True)
         self._after([])
         failure: APIError | None = None
         try:
-            await _until_done(self._to_hang_up.wait(), self._send(connection), self._receive(connection))
+            await until_done(self._to_hang_up.wait(), self._receive(connection), self._send(connection))
         except APIError as error:
             failure = error
         finally:
@@ -201,7 +219,7 @@ class SpeechStream(stt.RecognizeStream):
         while True:
             item = self._client.outgoing(time.monotonic())
             if item is None:
-                await _wait(self._to_send, self._client.send_at - time.monotonic())
+                await wait_for_event(self._to_send, self._client.send_at - time.monotonic())
                 continue
             await connection.send(item)
             self._client.sent(item, time.monotonic())
@@ -212,46 +230,43 @@ class SpeechStream(stt.RecognizeStream):
             try:
                 message = await connection.receive()
             except ProtocolError as error:
-                self._log_odd_frame(str(error))
+                self._reporter.odd_frame(str(error))
                 continue
-            now = time.monotonic()
             if isinstance(message, Pong):
-                self._client.pong(message.payload, now)
-                continue
-            if isinstance(message, Unknown):
-                self._log_odd_frame("a message of an unknown type")
-            elif isinstance(message, Connected):
-                self._connected(message, now)
+                self._client.pong(message.payload, time.monotonic())
             else:
-                self._policy.succeeded()
-            self._after(self._client.receive(message, now))
+                self._take_message(message)
 
-    def _connected(self, message: Connected, now: float) -> None:
-        took_s = now - self._attempt_at
-        self._report_connection_acquired(took_s, False)
-        self._owner._announce("connected", ConnectedEvent(message.request_id, took_s))
+    def _take_message(self, message: ServerMessage, *, reused: bool = False) -> None:
+        now = time.monotonic()
+        if isinstance(message, Unknown):
+            self._reporter.odd_frame("a message of an unknown type")
+        elif isinstance(message, Connected):
+            self._report_connection_acquired(now - self._attempt_at, reused)
+            self._reporter.connected(message.request_id, now - self._attempt_at)
+        elif isinstance(message, TurnEnd):
+            self._policy.succeeded()
+        self._after(self._client.receive(message, now))
 
     def _link_over(self, failure: APIError | None, *, steady: bool) -> APIError | None:
         client = self._client
         hang_up, in_turn, was_connected = client.hang_up, client.turn.is_open, client.is_connected
-        code = failure.code if isinstance(failure, DroppedError) else None
-        clean = isinstance(failure, DroppedError) and failure.is_clean
-        self._after(client.link_lost(time.monotonic(), clean=clean))
-        reason = hang_up.value if hang_up else str(failure.message if failure else "")
-        self._owner._announce("disconnected", DisconnectedEvent(client.request_id, reason, code))
+        dropped = failure if isinstance(failure, DroppedError) else None
+        self._after(client.link_lost(time.monotonic(), clean=dropped is not None and dropped.is_clean))
+        reason = hang_up.value if hang_up else failure.message if failure else ""
+        self._reporter.disconnected(reason, dropped.code if dropped else None)
         if hang_up is HangUp.NOT_CONNECTED:
             client.attempt_failed()
             return APITimeoutError(hang_up.value)
         if hang_up is not None or client.finished:
             return None
+        if dropped:
+            self._reporter.dropped(dropped, in_turn=in_turn)
+        elif failure:
+            self._dialer.note(failure)
         if was_connected and steady:
             self._policy.succeeded()
-        if isinstance(failure, DroppedError) and was_connected and (steady or in_turn or clean):
-            self._log_drop(failure, in_turn=in_turn)
-            return None
-        return failure
-
-    # Failures.
+        return None if dropped and was_connected and steady else failure
 
     async def _back_off(self, error: APIError) -> None:
         """Waits before the next attempt.
@@ -259,54 +274,26 @@ class SpeechStream(stt.RecognizeStream):
         Raises:
             APIError: there is no point in another one.
         """
-        retry_after_s = error.retry_after_s if isinstance(error, ServerError) else None
-        now = time.monotonic()
-        if isinstance(error, ServerError) and error.status_code == 429:
-            self._settings.limiter.rate_limited(now, retry_after_s)
         delay_s = None
         if error.retryable:
-            # Spreads the attempts of many streams; nothing secret depends on it.
-            jitter = random.random()  # noqa: S311
-            delay_s = self._policy.delay_after_failure(now, jitter=jitter, retry_after_s=retry_after_s)
-        self._owner._announce("connection_error", ConnectionErrorEvent(error, delay_s))
+            delay_s = self._policy.delay_after_failure(
+                time.monotonic(),
+                # Spreads the attempts of many streams; nothing secret depends on it.
+                jitter=random.random(),  # noqa: S311
+                retry_after_s=error.retry_after_s if isinstance(error, ServerError) else None,
+            )
+        # A socket lost between turns costs nobody anything.
+        if delay_s is None or not isinstance(error, DroppedError) or self._client.turn.is_open:
+            self._reporter.attempt_failed(error, delay_s)
         if delay_s is None:
             raise error
-        logger.warning("connection failed, trying again", extra={"retry_in_s": delay_s, "error": type(error).__name__})
         await asyncio.sleep(delay_s)
 
-    def _patience_s(self) -> float:
-        """How long an outage may last before it surfaces."""
-        if self._settings.outage_timeout_s is not None:
-            return self._settings.outage_timeout_s
-        return self._settings.max_buffer_s if self._conn_options.max_retry >= MANY_RETRIES else 0.0
-
-    def _log_drop(self, error: DroppedError, *, in_turn: bool) -> None:
-        extra = {"code": error.code, "request_id": self._client.request_id}
-        if in_turn:
-            logger.warning("the socket was lost in mid-turn, going on with a new one", extra=extra)
-            self._owner._announce("connection_error", ConnectionErrorEvent(error, 0.0))
-        else:
-            logger.debug("the socket was closed between turns", extra=extra)
-
-    def _log_odd_frame(self, kind: str) -> None:
-        """Logs each kind of odd frame once a minute at most."""
-        now = time.monotonic()
-        if now - self._odd_frames.get(kind, -math.inf) >= ODD_FRAMES_EVERY_S:
-            self._odd_frames[kind] = now
-            logger.warning("ignoring an odd frame from the server", extra={"frame": kind})
-
-    def _log_unexpected(self, error: Exception) -> None:
-        if not isinstance(error, APIError):
-            frames = traceback.extract_tb(error.__traceback__)
-            where = f"{frames[-1].name}:{frames[-1].lineno}" if frames else "?"
-            logger.error("the stream failed unexpectedly", extra={"error": type(error).__name__, "where": where})
-
-    # What the client said.
+    # Small parts.
 
     def _after(self, events: Sequence[ClientEvent]) -> None:
-        """Publishes events and wakes whoever has something to do now."""
-        for event in events:
-            self._publish(event)
+        """Passes events on and wakes whoever has something to do now."""
+        self._reporter.events(events)
         self._to_send.set()
         if self._client.hang_up:
             self._to_hang_up.set()
@@ -315,37 +302,23 @@ class SpeechStream(stt.RecognizeStream):
         if self._client.deadline < self._tick_at:
             self._to_tick.set()
 
-    def _publish(self, event: ClientEvent) -> None:
-        if isinstance(event, Notice):
-            logger.warning(event.value, extra={"request_id": self._client.request_id})
-            return
-        for speech_event in speech_events(event, self._client.request_id):
-            if speech_event.type is stt.SpeechEventType.END_OF_SPEECH:
-                self._report_usage()
-            self._event_ch.send_nowait(speech_event)
-        self._owner._announce(*public_event(event, self._client.request_id))
-
-    def _report_usage(self) -> None:
-        seconds = self._client.take_usage(time.monotonic())
-        if seconds:
-            self._event_ch.send_nowait(
-                stt.SpeechEvent(
-                    type=stt.SpeechEventType.RECOGNITION_USAGE,
-                    request_id=self._client.request_id,
-                    recognition_usage=stt.RecognitionUsage(audio_duration=seconds),
-                )
-            )
-
-    # Small parts.
-
     def _push(self, pieces: list[bytes]) -> None:
         now = time.monotonic()
         for pcm in pieces:
             self._after(self._client.push_audio(pcm, now))
 
-    def _hold_s(self) -> float | None:
-        """How long a chunk that is not full may wait."""
-        return (self._settings.audio_chunk_duration_ms or 0) / 1000 if self._converter.is_holding else None
+    def _flush(self) -> None:
+        # `end_input` flushes too, and its close brings the final.
+        if not self._input_ch.closed:
+            self._after(self._client.flush(time.monotonic()))
+
+    async def _next_input(self) -> rtc.AudioFrame | stt.RecognizeStream._FlushSentinel | None:
+        """The next frame or flush; None when a chunk that is not full has waited for long enough."""
+        if not self._converter.is_holding:
+            return await self._input_ch.recv()
+        hold_s = (self._settings.audio_chunk_duration_ms or 0) / 1000
+        receiving = await finish(asyncio.create_task(self._input_ch.recv()), hold_s)
+        return None if receiving.cancelled() else receiving.result()
 
     @contextlib.asynccontextmanager
     async def _http_session(self) -> AsyncIterator[aiohttp.ClientSession]:
@@ -356,27 +329,3 @@ class SpeechStream(stt.RecognizeStream):
             return
         async with utils.http_context.open() as session:
             yield session
-
-
-async def _until_done(main: Coroutine[Any, Any, object], *helpers: Coroutine[Any, Any, object]) -> None:
-    """Runs all until `main` returns; an exception in any of them ends the others and is raised."""
-    first = asyncio.create_task(main)
-    tasks = {first, *map(asyncio.create_task, helpers)}
-    pending = set(tasks)
-    try:
-        while not first.done():
-            done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-    finally:
-        await utils.aio.cancel_and_wait(*tasks)
-
-
-async def _wait(event: asyncio.Event, timeout_s: float) -> None:
-    """Waits for the event, no longer than `timeout_s` seconds, and clears it. Always lets other tasks run."""
-    if timeout_s <= 0:
-        await asyncio.sleep(0)
-    else:
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(event.wait(), None if timeout_s == math.inf else timeout_s)
-    event.clear()

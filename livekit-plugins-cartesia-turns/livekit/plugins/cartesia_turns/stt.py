@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import contextlib
+import functools
 import weakref
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 import aiohttp
+from livekit import rtc
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions, LanguageCode, stt, utils
 from livekit.agents.types import NOT_GIVEN, NotGivenOr
 
+from .connection import Connection
+from .dialer import Credentials, Dialer, TokenProvider
 from .events import EventName
 from .log import logger
-from .options import MODEL, Options, endpoint, merge
-from .protocol import API_KEY_HEADER, API_VERSION, VERSION_HEADER, TurnSettings
-from .retry import ConnectLimiter
+from .options import MODEL, Options, endpoint, fitting_keyterms, merge
+from .profiles import profile as turn_profile_settings
+from .protocol import API_VERSION, TurnSettings
 from .stats import Stats
 from .stream import SpeechStream, StreamSettings
+from .warm import Prewarmer, WarmConnection
 
 T = TypeVar("T")
-AccessToken = str | Callable[[], Awaitable[str]]
-
-_limiters: weakref.WeakValueDictionary[tuple[str, str], ConnectLimiter] = weakref.WeakValueDictionary()
-"""One for each endpoint and key in use, so that the streams of a process that share a key share its limits."""
 
 
 class STT(stt.STT[EventName]):
     """Cartesia Ink-2: streaming speech-to-text that tells when a turn starts, may be over, and is over.
 
-    Use it with `AgentSession(stt=STT(), vad=None, turn_handling={"turn_detection": "stt"})`: in any other mode the
+    Use it with `AgentSession(stt=STT(), vad=None, turn_handling=turn_handling())`: in any other mode than "stt" the
     framework ignores the turns that the server detects.
 
     Args:
@@ -56,6 +57,12 @@ class STT(stt.STT[EventName]):
         max_buffer: seconds of audio kept for a replay or an outage; beyond it the oldest goes, silence first.
         outage_timeout: seconds for which a stream tries to reconnect before its error surfaces. By default
             `max_buffer`, but where the framework asks for fewer than its usual 3 retries (FallbackAdapter), just those.
+        speech_end_time: tell the framework when speech ended, so that it does not wait `min_delay` once more after the
+            server's turn.end. False keeps that pause.
+        manual_flush: take part in manual turns: a flush makes what was said final within a second. False leaves that to
+            the server.
+        early_preflight: speculative replies that a turn may cost at most, when whole sentences start them before
+            turn.eager_end. 0, the default, leaves them to turn.eager_end.
         extra_headers: sent with the handshake.
         api_version: the Cartesia-Version header.
         http_session: used for all connections and left open; by default the job's.
@@ -70,7 +77,7 @@ class STT(stt.STT[EventName]):
         model: str = MODEL,
         sample_rate: int = 16000,
         api_key: str | None = None,
-        access_token: AccessToken | None = None,
+        access_token: str | TokenProvider | None = None,
         base_url: str = "https://api.cartesia.ai",
         allow_plaintext: bool = False,
         language: str | None = None,
@@ -83,49 +90,55 @@ class STT(stt.STT[EventName]):
         watchdog_min_timeout: float = 0.5,
         max_buffer: float = 60.0,
         outage_timeout: float | None = None,
+        speech_end_time: bool = True,
+        manual_flush: bool = True,
+        early_preflight: int = 0,
         extra_headers: Mapping[str, str] | None = None,
         api_version: str = API_VERSION,
         http_session: aiohttp.ClientSession | None = None,
     ) -> None:
-        super().__init__(
-            capabilities=stt.STTCapabilities(streaming=True, interim_results=True, offline_recognize=False)
-        )
+        super().__init__(capabilities=_capabilities(manual_flush=manual_flush))
         _check_language(language)
         _check_model(model)
         _check_positive(watchdog_min_timeout=watchdog_min_timeout, max_buffer=max_buffer)
+        if outage_timeout is not None and not outage_timeout >= 0:
+            raise ValueError(
+                f"outage_timeout={outage_timeout!r} is out of range: it must be 0 or more seconds, or None"
+            )
         chunk_ms = _given(audio_chunk_duration_ms)
         if chunk_ms is not None:
             _check_positive(audio_chunk_duration_ms=chunk_ms)
-        self._turn_defaults = TurnSettings(
+        turn = TurnSettings(
             _given(turn_start_threshold),
             _given(turn_eager_end_threshold),
             _given(turn_end_threshold),
             _given(turn_end_timeout_ms),
         )
-        self._options = Options(model, sample_rate, self._turn_defaults, _terms(_given(keyterm)))
-        self._credentials = _credentials(api_key, access_token)
-        self._extra_headers = dict(extra_headers or {})
-        self._api_version = api_version
+        self._base = Options(model, sample_rate, turn, _terms(_given(keyterm)))
+        self._session_keyterms: tuple[str, ...] = ()
+        self._profiles: list[TurnSettings] = []
         address = endpoint(base_url, allow_plaintext=allow_plaintext)
+        credentials = Credentials.resolve(api_key, access_token)
+        self._dialer = Dialer(address, credentials, extra_headers or {}, api_version)
         self._settings = StreamSettings(
-            endpoint=address,
-            headers=self._headers,
-            limiter=_limiters.setdefault((address, repr(self._credentials)), ConnectLimiter()),
             watchdog_min_timeout_s=watchdog_min_timeout,
             max_buffer_s=max_buffer,
             outage_timeout_s=outage_timeout,
             audio_chunk_duration_ms=chunk_ms,
-            speech_times=True,
+            speech_times=speech_end_time,
+            early_preflight=early_preflight,
             http_session=http_session,
         )
         self._streams: weakref.WeakSet[SpeechStream] = weakref.WeakSet()
         self._past = Stats()
-        self._language_warned = False
+        self._left_open = False
+        self._prewarmer: Prewarmer | None = None
+        self._warned: set[str] = set()
 
     @property
     def model(self) -> str:
         """The model's name."""
-        return self._options.model
+        return self._base.model
 
     @property
     def provider(self) -> str:
@@ -150,10 +163,15 @@ class STT(stt.STT[EventName]):
                 agent session deaf.
             conn_options: `timeout` bounds a connection attempt, `max_retry` the attempts in a row.
         """
-        if utils.is_given(language) and not _is_english(language) and not self._language_warned:
-            self._language_warned = True
-            logger.warning("the model hears everything as English: ignoring the language", extra={"language": language})
-        stream = SpeechStream(stt=self, conn_options=conn_options, options=self._options, settings=self._settings)
+        if utils.is_given(language) and language and not _is_english(language):
+            self.warn_once("the model hears everything as English: ignoring the language")
+        stream = SpeechStream(
+            stt=self,
+            conn_options=conn_options,
+            options=self._options(),
+            settings=self._settings,
+            dialer=self._dialer,
+        )
         self._streams.add(stream)
         return stream
 
@@ -177,9 +195,9 @@ class STT(stt.STT[EventName]):
             ValueError: a value is out of range (nothing is changed then), or the server can't change that option.
         """
         for name, value, now in (
-            ("model", model, self._options.model),
+            ("model", model, self._base.model),
             ("language", language, "en"),
-            ("sample_rate", sample_rate, self._options.sample_rate),
+            ("sample_rate", sample_rate, self._base.sample_rate),
         ):
             if utils.is_given(value) and value != now:
                 raise ValueError(f"{name} can't be changed from {now!r} to {value!r} on a running STT: make a new STT")
@@ -189,59 +207,135 @@ class STT(stt.STT[EventName]):
             _given(turn_end_threshold),
             _given(turn_end_timeout_ms),
         )
-        keyterms = _terms(_given(keyterm)) if utils.is_given(keyterm) else self._options.keyterms
-        self._options = replace(self._options, turn=merge(self._options.turn, change), keyterms=keyterms)
-        for stream in list(self._streams):
-            stream.update_options(self._options)
+        keyterms = _terms(_given(keyterm)) if utils.is_given(keyterm) else self._base.keyterms
+        self._base = replace(self._base, turn=merge(self._base.turn, change), keyterms=keyterms)
+        self._apply()
+
+    @contextlib.contextmanager
+    def turn_profile(self, profile: str | None = None, **settings: float) -> Iterator[None]:
+        """Other turn settings for what the agent asks meanwhile, put back once the answer is over.
+
+        That is at the end of the block or of the turn under way then; if nobody spoke meanwhile, of the next turn.
+
+        Example:
+            with stt.turn_profile("digits"):
+                await session.say("What is your order number?")
+
+        Args:
+            profile: "yes_no", "digits" or "open"; see `PROFILES`.
+            settings: single settings: start_threshold, eager_end_threshold, end_threshold, end_timeout_ms.
+
+        Raises:
+            ValueError: no such profile or setting, or a value out of range.
+        """
+        override = turn_profile_settings(profile, settings)
+        turns = self.stats.turns
+        self._profiles.append(override)
+        try:
+            self._apply()
+            yield
+        finally:
+            self._profiles.remove(override)
+            nobody_spoke = self.stats.turns == turns
+            self._apply(after_turn=nobody_spoke or any(stream.in_turn for stream in self._streams))
+
+    def prewarm(self) -> None:
+        """Opens a connection in the background; the first `stream()` within 30 seconds takes it over.
+
+        Called by the framework before a session's first stream. Never fails: the stream meets and reports the error.
+        """
+        if self._prewarmer is not None or any(not stream.is_over for stream in self._streams):
+            return
+        try:
+            asyncio.get_running_loop()
+            session = self._settings.http_session or utils.http_context.http_session()
+        except RuntimeError:
+            logger.debug("not prewarming: no event loop, or no HTTP session as a job has one")
+            return
+        self._prewarmer = Prewarmer(functools.partial(self._dial, session), self._options)
 
     async def aclose(self) -> None:
         """Closes every stream; a session that was passed in stays open."""
+        prewarmer, self._prewarmer = self._prewarmer, None
+        if prewarmer is not None:
+            await prewarmer.aclose()
         await asyncio.gather(*(stream.aclose() for stream in list(self._streams)), return_exceptions=True)
 
     def emit(self, event: str, *args: object) -> None:
         """Calls the handlers of an event; one that raises harms neither the others nor the stream."""
-        try:
-            super().emit(event, *args)  # type: ignore[arg-type]  # the base's own names are not in its type
-        except TypeError:
-            # The base class lets just this one through.
-            logger.exception("a handler failed", extra={"event": event})
+        # The base class lets a TypeError through, and then the handlers behind it don't hear of the event.
+        for handler in list(self._events.get(event, ())):  # type: ignore[call-overload]  # the base has names of its own
+            alone = rtc.EventEmitter[str]()
+            alone.on(event, handler)
+            try:
+                alone.emit(event, *args)
+            except TypeError:
+                logger.exception("a handler failed", extra={"event": event})
 
     async def _recognize_impl(
         self, buffer: utils.AudioBuffer, *, language: NotGivenOr[str] = NOT_GIVEN, conn_options: APIConnectOptions
     ) -> stt.SpeechEvent:
         raise NotImplementedError("the model only streams: use stream(), or a batch STT")
 
-    async def _headers(self) -> dict[str, str]:
-        headers = {**self._extra_headers, VERSION_HEADER: self._api_version}
-        if isinstance(self._credentials, _Key):
-            headers[API_KEY_HEADER] = self._credentials
-        elif callable(self._credentials):
-            headers["Authorization"] = f"Bearer {await self._credentials()}"
-        else:
-            headers["Authorization"] = f"Bearer {self._credentials}"
-        return headers
+    def _update_session_keyterms(self, keyterms: list[str]) -> None:
+        """The framework's hook for the session's keyterms, its configured and its detected ones."""
+        self._session_keyterms = tuple(keyterms)
+        self._apply()
 
-    def _announce(self, name: EventName, event: object) -> None:
+    def _options(self) -> Options:
+        """What a connection is opened with: the user's options, the session's keyterms and the profiles in force."""
+        turn = self._base.turn
+        for override in self._profiles:
+            turn = merge(turn, override)
+        keyterms, dropped = fitting_keyterms((*self._base.keyterms, *self._session_keyterms))
+        if dropped:
+            self.warn_once("more keyterms than the server takes: leaving out the last ones")
+        return replace(self._base, turn=turn, keyterms=keyterms)
+
+    def _apply(self, *, after_turn: bool = False) -> None:
+        options = self._options()
+        for stream in list(self._streams):
+            stream.apply(options, after_turn=after_turn)
+
+    def warn_once(self, text: str) -> None:
+        """Logs a static text, once in the life of this STT."""
+        if text not in self._warned:
+            self._warned.add(text)
+            logger.warning(text)
+
+    async def _dial(self, session: aiohttp.ClientSession, options: Options) -> Connection:
+        return await self._dialer.open(session, options, timeout_s=DEFAULT_API_CONNECT_OPTIONS.timeout)
+
+    # For the streams.
+
+    async def take_warm(self, options: Options) -> WarmConnection | None:
+        """The prewarmed connection, once, if it fits."""
+        prewarmer, self._prewarmer = self._prewarmer, None
+        return None if prewarmer is None else await prewarmer.take(options)
+
+    def announce(self, name: EventName, event: object) -> None:
+        """Emits one of the plugin's own events."""
         self.emit(name, event)
 
-    def _retire(self, stats: Stats) -> None:
-        """A stream is over: its counters stay."""
+    def retire(self, stats: Stats, *, left_open: bool) -> None:
+        """A stream is over: its counters stay, and its turn may have been left open."""
         self._past += replace(stats, backlog_s=0.0, held_s=0.0)
+        self._left_open = self._left_open or left_open
+
+    def take_left_open(self) -> bool:
+        """Whether the last stream was cut off in mid-turn, with nobody left to hear its end; true once."""
+        left_open, self._left_open = self._left_open, False
+        return left_open
 
 
-class _Key(str):
-    """An API key, told apart from a token."""
-
-    __slots__ = ()
-
-
-def _credentials(api_key: str | None, access_token: AccessToken | None) -> AccessToken:
-    if access_token is not None:
-        return access_token
-    key = api_key or os.environ.get("CARTESIA_API_KEY")
-    if not key:
-        raise ValueError("no key: pass api_key or access_token, or set CARTESIA_API_KEY")
-    return _Key(key)
+def _capabilities(*, manual_flush: bool) -> stt.STTCapabilities:
+    return stt.STTCapabilities(
+        streaming=True,
+        interim_results=True,
+        offline_recognize=False,
+        keyterms=True,
+        manual_flush=manual_flush,
+    )
 
 
 def _given(value: NotGivenOr[T | None]) -> T | None:

@@ -78,6 +78,7 @@ IGNORED: frozenset[tuple[State, type[TurnMessage]]] = frozenset(
     {(State.IDLE, TurnResume), (State.SPEAKING, TurnResume), (State.RESUMING, TurnResume)}
 )
 
+_SENTENCE_END = re.compile(r"[.?!][\"')\]]*\s*$")
 _WORD = re.compile(r"\S+")
 
 
@@ -101,9 +102,16 @@ def first_words(text: str, count: int) -> str:
 
 
 class Turn:
-    """Keeps the state and the text of the current turn."""
+    """Keeps the state and the text of the current turn.
 
-    def __init__(self) -> None:
+    Args:
+        early_preflight: how many EAGER_END events a turn has at most, when an update that ends with a sentence makes
+            one too; 0 leaves them to turn.eager_end, without a limit.
+    """
+
+    def __init__(self, early_preflight: int = 0) -> None:
+        self._budget = early_preflight
+        self._spent = 0
         self._state = State.IDLE
         self._shown = ""
         self._speculated = ""
@@ -202,7 +210,7 @@ class Turn:
             case Action.OPEN:
                 return self._started()
             case Action.SHOW:
-                return self._show(Kind.UPDATE, text) if self._is_news(text) else []
+                return self._update(text)
             case Action.SPECULATE:
                 return self._speculate(text)
             case Action.REVIVE:
@@ -210,9 +218,12 @@ class Turn:
             case Action.SPLIT:
                 return [*self._ended(self._shown), *self._started()] if self._shown else []
             case Action.CLOSE:
-                self._settle()
-                self._replaying = False
-                return self._ended(text or self._shown if self._resumed else text)
+                return self._close(text)
+
+    def _close(self, text: str) -> list[TurnEvent]:
+        self._settle()
+        self._replaying = False
+        return self._ended(text or self._shown if self._resumed else text)
 
     def _settle(self) -> None:
         """The server's turn is over: whatever it tells next is new."""
@@ -220,6 +231,7 @@ class Turn:
 
     def _started(self) -> list[TurnEvent]:
         self._shown = self._speculated = ""
+        self._spent = 0
         self._replaying = False
         return [TurnEvent(Kind.START)]
 
@@ -228,6 +240,13 @@ class Turn:
         self._resumed = False
         return [TurnEvent(Kind.END, text)]
 
+    def _update(self, text: str) -> list[TurnEvent]:
+        if not self._is_news(text):
+            return []
+        if self._spent < self._budget and _SENTENCE_END.search(text):
+            return self._speculate(text)
+        return self._show(Kind.UPDATE, text)
+
     def _show(self, kind: Kind, text: str) -> list[TurnEvent]:
         self._shown = text
         return [TurnEvent(kind, text)]
@@ -235,6 +254,9 @@ class Turn:
     def _speculate(self, text: str) -> list[TurnEvent]:
         if not text or text == self._speculated or self._is_behind(text):
             return []
+        if self._budget and self._spent >= self._budget:
+            return self._show(Kind.UPDATE, text) if self._is_news(text) else []
+        self._spent += 1
         self._speculated = text
         return self._show(Kind.EAGER_END, text)
 

@@ -116,7 +116,7 @@ class LocalServer:
     async def aclose(self) -> None:
         """Closes every connection with 1001, and stops."""
         await self.pause_accepting()
-        await self._endpoint.end_all(lambda session: session.close(1001, "Server stopped"))
+        await self._endpoint.stop()
         if self._runner is not None:
             await self._runner.cleanup()
         if self._decoder is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Mapping
 from uuid import uuid4
@@ -42,13 +43,14 @@ class Endpoint:
         self._idle_timeout_s = idle_timeout_s
         self._record = record
         self._attempts = 0
+        self._stopped = asyncio.Event()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answers one request: with a websocket until that is closed, or with an error."""
         faults = faults_of(self.faults, self._attempts)
         self._attempts += 1
         request_id = str(uuid4())
-        await asyncio.sleep(faults.handshake_delay_s)
+        await self._delay(faults.handshake_delay_s)
         try:
             return await self._accept(request, request_id, faults)
         except RefusedError as refusal:
@@ -60,6 +62,11 @@ class Endpoint:
                 content_type="application/json",
                 headers=headers,
             )
+
+    async def stop(self) -> None:
+        """Closes every connection with 1001 and lets delayed handshakes go."""
+        self._stopped.set()
+        await self.end_all(lambda session: session.close(1001, "Server stopped"))
 
     async def end_all(self, end: Callable[[Session], None]) -> None:
         """Ends the sessions that are open now, and returns when they are over."""
@@ -136,6 +143,11 @@ class Endpoint:
             asyncio.get_running_loop().time(),
             keeps_content=self._record,
         )
+
+    async def _delay(self, delay_s: float) -> None:
+        # Not a sleep: a client may be gone long before the delay is over, and nobody would end this then.
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._stopped.wait(), delay_s)
 
     def _hang_up(self, transport: asyncio.BaseTransport | None) -> web.Response:
         self._note(0)

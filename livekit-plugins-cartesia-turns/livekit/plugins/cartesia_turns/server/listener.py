@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import Future
+from dataclasses import dataclass
 
 from ..protocol import TurnEnd, TurnMessage, TurnSettings, serialize
 from .dialogue import Dialogue, TurnLikelihood, TurnState
@@ -19,12 +20,23 @@ UPDATE_S = 0.4
 """A growing segment is looked at again after so many seconds of audio, where the decoder is free."""
 
 
+@dataclass(slots=True)
+class _Look:
+    """A hypothesis of the segment's first `windows` windows; `taken` once the turn has its words."""
+
+    text: Future[str]
+    windows: int
+    at_pause: bool
+    taken: bool = False
+
+
 class Listener:
     """The responder with a recognizer behind it.
 
-    The speech detector runs here, window by window; text comes from the decoder's thread. While the user speaks, the
-    newest look at the open segment is taken when it is ready and nobody waits for it. Only where a message must carry
-    all that was said does the connection wait for the decoder, and its audio waits with it.
+    The speech detector runs here, window by window; text comes from the decoder's thread. While the user speaks, a look
+    at the open segment is taken when it is ready, and nobody waits for it. A pause asks for a look at once: it is the
+    whole text should the turn end there, and the place to cut a long segment should it go on. Only where a message must
+    carry all that was said does the connection wait for the decoder, and its audio waits with it.
 
     The stream's keyterms are checked at the handshake and have no effect: the model can't be biased.
     """
@@ -37,7 +49,7 @@ class Listener:
         self._dialogue = Dialogue(stream.turn, stream.request_id)
         self._segment = Segment()
         self._transcript = TurnTranscript()
-        self._look: Future[str] | None = None
+        self._look: _Look | None = None
         self._unseen_s = 0.0
 
     async def hear(self, pcm: bytes) -> AsyncIterator[Frame]:
@@ -87,29 +99,56 @@ class Listener:
             return await self._settle()
         if self._dialogue.state is not TurnState.SPEAKING:
             return None
-        if (cut := self._segment.cut_point()) is not None:
-            return await self._settle(cut)
-        return self._newest_look()
+        if (cut := self._segment.quietest_cut()) is not None:
+            return self._transcript.cut(await self._take(cut))
+        self._begin_look()
+        return self._end_look()
 
-    async def _settle(self, cut: int | None = None) -> str:
-        """Transcribes the segment up to the cut for good; what follows it begins the next one."""
+    def _begin_look(self) -> None:
+        self._unseen_s += WINDOW_S
+        paused = self._segment.is_paused()
+        if self._unseen_s < UPDATE_S and not paused:
+            return
+        under_way = self._look is not None and not self._look.taken
+        if under_way or self._has_heard_all() or not self._segment.is_spoken():
+            return
+        # What was said before a pause is needed whether or not the turn ends there; other looks can be left out.
+        if not paused and not self._decoder.is_free:
+            return
+        self._look = _Look(self._decoder.submit(self._segment.audio()), len(self._segment), paused)
+        self._unseen_s = 0.0
+
+    def _end_look(self) -> str | None:
+        look = self._look
+        if look is None or look.taken or not look.text.done():
+            return None
+        look.taken = True
+        if not look.at_pause or look.windows < Segment.LONG:
+            return self._transcript.agree(look.text.result())
+        self._segment.take(look.windows)
+        self._look = None
+        return self._transcript.cut(look.text.result())
+
+    def _has_heard_all(self) -> bool:
+        return self._look is not None and not self._segment.speaks_after(self._look.windows)
+
+    async def _settle(self) -> str:
+        """Transcribes the segment for good; returns the turn's text."""
+        if self._look is None or not self._has_heard_all():
+            return self._transcript.settle(await self._take())
+        text = await asyncio.wrap_future(self._look.text)
+        self._look = None
+        self._segment.take()
+        return self._transcript.settle(text)
+
+    async def _take(self, cut: int | None = None) -> str:
+        """Removes the segment, or what of it lies before the cut; returns the words in it."""
         self._forget_look()
         audio = self._segment.take(cut)
-        hypothesis = "" if audio is None else await asyncio.wrap_future(self._decoder.submit(audio))
-        return self._transcript.settle(hypothesis)
-
-    def _newest_look(self) -> str | None:
-        self._unseen_s += WINDOW_S
-        if self._look is None and self._unseen_s >= UPDATE_S and self._decoder.is_free:
-            self._look = self._decoder.submit(self._segment.audio())
-            self._unseen_s = 0.0
-        if self._look is None or not self._look.done():
-            return None
-        hypothesis, self._look = self._look.result(), None
-        return self._transcript.agree(hypothesis)
+        return "" if audio is None else await asyncio.wrap_future(self._decoder.submit(audio))
 
     def _forget_look(self) -> None:
         if self._look is not None:
-            self._look.cancel()
+            self._look.text.cancel()
         self._look = None
         self._unseen_s = 0.0

@@ -35,8 +35,8 @@ def _from_alaw(data: NDArray[np.uint8]) -> NDArray[np.int16]:
 
 
 def _from_float(data: NDArray[np.float16] | NDArray[np.float32]) -> NDArray[np.int16]:
-    finite = np.nan_to_num(data.astype(np.float32), posinf=1.0, neginf=-1.0)
-    return np.clip(np.rint(finite * 32768), -32768, 32767).astype(np.int16)
+    unit = np.clip(np.nan_to_num(data.astype(np.float32)), -1.0, 1.0)
+    return np.minimum(np.rint(unit * 32768), 32767).astype(np.int16)
 
 
 _READERS: dict[str, tuple[int, Callable[[bytes], NDArray[np.int16]]]] = {

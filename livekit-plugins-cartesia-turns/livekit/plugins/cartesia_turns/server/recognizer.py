@@ -55,7 +55,7 @@ class Recognizer:
 
 
 class Decoder:
-    """Runs the transcriber off the event loop, one job at a time: the model itself spreads over the cores."""
+    """Runs the transcriber off the event loop, one job at a time."""
 
     def __init__(self, recognizer: Recognizer) -> None:
         self._transcriber = recognizer.transcriber
@@ -110,6 +110,8 @@ class MoonshineTranscriber:
         model = Path(moonshine.get_assets_path()) / "tiny-en"
         if not model.is_dir():
             raise RecognizerMissingError("moonshine-voice carries no model from release 0.1 on: install one before it")
+        # More threads for a decode cost twice the processor time: they wait for each other in loops.
+        os.environ.setdefault("MOONSHINE_ORT_SINGLE_THREAD", "1")
         # Without the threshold it looks for pauses itself and returns a line for each stretch.
         self._model = moonshine.Transcriber(
             os.fspath(model), moonshine.ModelArch.TINY, options={"vad_threshold": "0.0"}

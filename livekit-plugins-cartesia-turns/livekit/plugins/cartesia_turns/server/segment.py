@@ -18,10 +18,10 @@ class Segment:
 
     PRE_ROLL = round(0.6 / WINDOW_S)
     """Windows kept from before a turn starts: turn.start comes some time after the first sound."""
-    PAUSE = round(0.2 / WINDOW_S)
-    """Windows without speech that make a pause, where a long segment is cut."""
+    PAUSE = round(0.16 / WINDOW_S)
+    """Windows without speech that make a pause."""
     LONG = round(4.0 / WINDOW_S)
-    """Windows from which on the segment is cut at a pause."""
+    """Windows from which on the segment is cut at a pause. What is shorter gains more from its context."""
     LONGEST = round(10.0 / WINDOW_S)
     """Windows at which it is cut even without one."""
     LEAST_SPEECH = round(0.1 / WINDOW_S)
@@ -30,6 +30,9 @@ class Segment:
     def __init__(self) -> None:
         self._windows: list[Samples] = []
         self._speech: list[float] = []
+
+    def __len__(self) -> int:
+        return len(self._windows)
 
     def push(self, window: Samples, speech: float) -> None:
         """Adds the next window and the probability of speech in it."""
@@ -49,23 +52,29 @@ class Segment:
         """Removes the windows before the cut, or all; returns their audio, or None where nobody speaks in it."""
         windows, speech = self._windows[:cut], self._speech[:cut]
         self._windows, self._speech = self._windows[len(windows) :], self._speech[len(windows) :]
-        spoken = sum(probability >= SPEECH for probability in speech)
-        return np.concatenate(windows) if spoken >= self.LEAST_SPEECH else None
+        return np.concatenate(windows) if self._enough(speech) else None
 
-    def cut_point(self) -> int | None:
-        """Where to cut, as a count of windows, or None where the segment goes on.
+    def is_spoken(self) -> bool:
+        """Whether there is enough speech in it to transcribe."""
+        return self._enough(self._speech)
 
-        A long one is cut in the middle of a pause; the longest, in case of need, where its later half is quietest.
-        """
-        if len(self._windows) < self.LONG:
+    def speaks_after(self, cut: int) -> bool:
+        """Whether there is speech behind the cut."""
+        return any(probability >= SPEECH for probability in self._speech[cut:])
+
+    def is_paused(self) -> bool:
+        """Whether it ends with a pause, and so between two words."""
+        return len(self) >= self.PAUSE and not self.speaks_after(-self.PAUSE)
+
+    def quietest_cut(self) -> int | None:
+        """Where to cut the longest segment, as a count of windows: where its later half is quietest; else None."""
+        if len(self) < self.LONGEST:
             return None
-        if max(self._speech[-self.PAUSE :]) < SPEECH:
-            return len(self._windows) - self.PAUSE // 2
-        return self._quietest() if len(self._windows) >= self.LONGEST else None
-
-    def _quietest(self) -> int:
-        first = len(self._windows) // 2
+        first = len(self) // 2
         energy = np.array([float(np.square(window).mean()) for window in self._windows[first:]])
         # Three windows together: a stop consonant is as silent as a gap between words, but shorter.
         smooth = np.convolve(energy, np.ones(3), mode="valid")
         return first + int(np.argmin(smooth)) + 1
+
+    def _enough(self, speech: list[float]) -> bool:
+        return sum(probability >= SPEECH for probability in speech) >= self.LEAST_SPEECH

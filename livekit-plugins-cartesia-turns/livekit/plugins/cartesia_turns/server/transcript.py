@@ -8,11 +8,11 @@ never taken back. Pure: text in, text out.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import takewhile
+from itertools import accumulate, takewhile
 
 
 class TurnTranscript:
-    """The text of one turn, segment after segment: `agree` while a segment grows, `settle` when it is whole."""
+    """The text of one turn, segment after segment: `agree` while a segment grows, then `settle` or `cut`."""
 
     def __init__(self) -> None:
         self.text = ""
@@ -40,6 +40,16 @@ class TurnTranscript:
         self._given, self._previous = [], []
         return self._append(rest)
 
+    def cut(self, hypothesis: str) -> str:
+        """Takes the last hypothesis of the segment's beginning; the rest of it is the next segment.
+
+        Words given out that lie behind the cut count as given out of the next segment.
+        """
+        ahead = remainder(hypothesis.split(), self._given)
+        text = self.settle(hypothesis)
+        self._given = ahead
+        return text
+
     def _append(self, words: Sequence[str]) -> str:
         self.text = " ".join(([self.text] if self.text else []) + list(words))
         return self.text
@@ -48,18 +58,27 @@ class TurnTranscript:
 def remainder(given: Sequence[str], hypothesis: Sequence[str]) -> list[str]:
     """The words of `hypothesis` that come after those already given out.
 
-    A later hypothesis may spell, split or drop an earlier word, so the cut is where the hypothesis' beginning is
-    nearest to `given` in edits; among equals, where as many words are used up as were given.
+    A later hypothesis may spell, split, join or drop an earlier word, so the cut is where the letters before it are
+    nearest to the letters given out; among equals, where as many words lie before it as were given.
     """
-    distances = list(range(len(hypothesis) + 1))
-    for row, word in enumerate(given, 1):
+    if list(map(_plain, given)) == list(map(_plain, hypothesis[: len(given)])):
+        return list(hypothesis[len(given) :])
+    distances = _edits_to_prefixes("".join(map(_plain, given)), "".join(map(_plain, hypothesis)))
+    letters = accumulate((len(_plain(word)) for word in hypothesis), initial=0)
+    ranked = [(distances[position], abs(cut - len(given)), cut) for cut, position in enumerate(letters)]
+    return list(hypothesis[min(ranked)[2] :])
+
+
+def _edits_to_prefixes(source: str, target: str) -> list[int]:
+    """How many edits turn `source` into the first 0, 1, ... letters of `target`."""
+    distances = list(range(len(target) + 1))
+    for row, letter in enumerate(source, 1):
         diagonal, distances[0] = distances[0], row
-        for column, other in enumerate(hypothesis, 1):
-            changed = diagonal + (_plain(word) != _plain(other))
+        for column, other in enumerate(target, 1):
+            changed = diagonal + (letter != other)
             diagonal = distances[column]
-            distances[column] = min(changed, distances[column] + 1, distances[column - 1] + 1)
-    cut = min(range(len(distances)), key=lambda column: (distances[column], abs(column - len(given))))
-    return list(hypothesis[cut:])
+            distances[column] = min(changed, diagonal + 1, distances[column - 1] + 1)
+    return distances
 
 
 def _plain(word: str) -> str:

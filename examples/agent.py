@@ -1,0 +1,141 @@
+"""A voice agent whose turns come from the speech-to-text, as a LiveKit worker.
+
+    python examples/agent.py console           talk to it in this terminal (needs PortAudio: apt install libportaudio2)
+    python examples/agent.py console --text    type to it
+    python examples/agent.py dev               serve rooms; needs LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET
+    python examples/agent.py start             the same in production
+
+It runs without any key of a vendor: speech is then recognized by a local server that each job starts, a few rules
+answer, and espeak-ng speaks where it is installed; else the answers are text. It uses better parts where their keys are
+set (`uv sync --all-packages --extra vendors` installs the plugins):
+
+    CARTESIA_API_KEY      Cartesia hears and speaks
+    OPENAI_API_KEY        OpenAI answers
+    CARTESIA_TURNS_URL    another server of the turn protocol hears, e.g. one local server for many workers;
+                          CARTESIA_API_KEY is then its key, and Cartesia does not speak
+"""
+
+from __future__ import annotations
+
+import os
+
+import espeak
+from espeak import EspeakTTS
+from livekit.agents import (
+    NOT_GIVEN,
+    Agent,
+    AgentServer,
+    AgentSession,
+    JobContext,
+    JobProcess,
+    NotGivenOr,
+    cli,
+    llm,
+    room_io,
+    tts,
+)
+from livekit.plugins import cartesia_turns
+from livekit.plugins.cartesia_turns import TurnStartEvent
+from offline import OfflineLLM
+from turn_feed import TurnFeed
+
+# One process stands ready, so that a visitor does not wait for it to start. The health endpoint is for this machine
+# alone: a container's probe needs host="".
+server = AgentServer(host="127.0.0.1", num_idle_processes=1)
+
+KEYTERMS = ("LiveKit", "Cartesia", "Ink")
+"""Words the speech-to-text would hardly guess by itself."""
+
+
+class Assistant(Agent):
+    """What the agent is told to be."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            instructions="You are a friendly voice assistant. Answer in one or two short sentences, without formatting."
+        )
+
+
+def warm_up(_: JobProcess) -> None:
+    """Runs in a new process before it has a job: imports what the first caller should not wait for."""
+    if needs_local_server():
+        import livekit.plugins.cartesia_turns.server  # noqa: F401, PLC0415  # an extra: may be missing
+
+
+server.setup_fnc = warm_up
+
+
+@server.rtc_session()
+async def converse(ctx: JobContext) -> None:
+    """One job: the conversation in one room."""
+    ears = await open_stt(ctx)
+    session = build_session(ears)
+    ears.on("turn_start", lambda event: barge_in(session, event))
+    ctx.add_shutdown_callback(TurnFeed(ears, ctx.room).aclose)
+    # The user's words and the agent's go to the room as text; with a voice, the agent's as it speaks them. A user who
+    # leaves may come back: the agent stays for as long as there is a room, and listens to whoever joined last.
+    options = room_io.RoomOptions(audio_output=session.tts is not None, text_output=True, close_on_disconnect=False)
+    await session.start(Assistant(), room=ctx.room, room_options=options)
+    ctx.room.on("participant_connected", lambda guest: session.room_io.set_participant(guest.identity))
+
+
+def barge_in(session: AgentSession[None], _event: TurnStartEvent) -> None:
+    """Silence an agent that speaks as soon as the user does: the session by itself waits for the first words."""
+    if session.agent_state == "speaking":
+        session.interrupt()
+
+
+def build_session(stt: cartesia_turns.STT) -> AgentSession[None]:
+    """A session in which the STT alone says when the user's turn starts and ends.
+
+    Both settings are needed: without `turn_detection` the session ignores what the STT says about turns, and a VAD
+    would interrupt the agent by rules of its own.
+    """
+    return AgentSession(
+        stt=stt,
+        vad=None,
+        # The server has waited long enough when it says that a turn is over: no more waiting here.
+        turn_handling={"turn_detection": "stt", "endpointing": {"min_delay": 0.0}},
+        # Browsers cancel echo from the first moment, so the user may interrupt from the first moment too.
+        aec_warmup_duration=None,
+        llm=choose_llm(),
+        tts=choose_tts(),
+    )
+
+
+async def open_stt(ctx: JobContext) -> cartesia_turns.STT:
+    """Cartesia, the server at CARTESIA_TURNS_URL, or a local server that lives as long as the job."""
+    if not needs_local_server():
+        url = os.environ.get("CARTESIA_TURNS_URL", "https://api.cartesia.ai")
+        return cartesia_turns.STT(base_url=url, keyterm=KEYTERMS)
+    from livekit.plugins.cartesia_turns.server import LocalServer  # noqa: PLC0415  # an extra: may be missing
+
+    local = await LocalServer().__aenter__()
+    ctx.add_shutdown_callback(local.aclose)
+    return cartesia_turns.STT(api_key=local.key, base_url=local.url, keyterm=KEYTERMS)
+
+
+def needs_local_server() -> bool:
+    return not os.environ.get("CARTESIA_TURNS_URL") and not os.environ.get("CARTESIA_API_KEY")
+
+
+def choose_llm() -> llm.LLM[str]:
+    if not os.environ.get("OPENAI_API_KEY"):
+        return OfflineLLM()
+    from livekit.plugins.openai import LLM  # noqa: PLC0415  # an extra: may be missing
+
+    model: llm.LLM[str] = LLM()
+    return model
+
+
+def choose_tts() -> NotGivenOr[tts.TTS[str]]:
+    if not os.environ.get("CARTESIA_API_KEY") or os.environ.get("CARTESIA_TURNS_URL"):
+        return EspeakTTS() if espeak.is_installed() else NOT_GIVEN
+    from livekit.plugins.cartesia import TTS  # noqa: PLC0415  # an extra: may be missing
+
+    voice: tts.TTS[str] = TTS()
+    return voice
+
+
+if __name__ == "__main__":
+    cli.run_app(server)

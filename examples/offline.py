@@ -1,0 +1,68 @@
+"""A language model of a handful of rules: enough to see that the agent understood, with no key and no internet."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+
+from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, APIConnectOptions, NotGivenOr, llm, utils
+
+JOKES = (
+    "I told my microphone a secret. Now it keeps asking for feedback.",
+    "Why did the transcript break up with the audio? It needed some space between the words.",
+    "I would tell you a joke about latency, but you would have to wait for it.",
+)
+
+
+def reply(said: str, now: datetime, jokes_told: int = 0) -> str:
+    """What to answer to `said`, at the local time `now`."""
+    words = set(re.findall(r"[a-z']+", said.lower()))
+    if not words:
+        return "I did not catch that."
+    if "time" in words and words & {"what", "what's", "tell"}:
+        return f"It is {now:%H:%M}."
+    if words & {"joke", "jokes"}:
+        return JOKES[jokes_told % len(JOKES)]
+    if words & {"hello", "hi", "hey"}:
+        return "Hello! Tell me something, or ask me for the time or a joke."
+    if words & {"bye", "goodbye"}:
+        return "Goodbye!"
+    return f"You said: {said.strip()}"
+
+
+class OfflineLLM(llm.LLM[str]):
+    """Answers the user's last words by `reply`."""
+
+    @property
+    def model(self) -> str:
+        return "rules"
+
+    @property
+    def provider(self) -> str:
+        return "offline"
+
+    def chat(
+        self,
+        *,
+        chat_ctx: llm.ChatContext,
+        tools: list[llm.Tool] | None = None,
+        conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
+        parallel_tool_calls: NotGivenOr[bool] = NOT_GIVEN,
+        tool_choice: NotGivenOr[llm.ToolChoice] = NOT_GIVEN,
+        extra_kwargs: NotGivenOr[dict[str, Any]] = NOT_GIVEN,
+    ) -> llm.LLMStream:
+        return OfflineStream(self, chat_ctx=chat_ctx, tools=tools or [], conn_options=conn_options)
+
+
+class OfflineStream(llm.LLMStream):
+    """One answer, word by word as a model would give it."""
+
+    async def _run(self) -> None:
+        messages = self._chat_ctx.messages()
+        said = next((message.text_content or "" for message in reversed(messages) if message.role == "user"), "")
+        told = sum(message.text_content in JOKES for message in messages if message.role == "assistant")
+        answer_id = utils.shortuuid("offline_")
+        for word in re.findall(r"\S+\s*", reply(said, datetime.now().astimezone(), told)):
+            delta = llm.ChoiceDelta(role="assistant", content=word)
+            self._event_ch.send_nowait(llm.ChatChunk(id=answer_id, delta=delta))

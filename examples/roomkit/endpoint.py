@@ -1,0 +1,91 @@
+"""Serves the built page and the grants it joins with. Loopback by default, and never to pages of other origins."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from .grants import TOKEN_LIFE, LivekitAccess, issue, room_name
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+MAX_BODY = 4096
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the endpoint serves.
+
+    Attributes:
+        access: The LiveKit server that visitors are sent to, and the key to sign with.
+        page: The folder with the built page.
+        agent_name: See `grants.issue`.
+        hosts: Host names under which the page may be asked for; a name that resolves here by trickery is not one.
+    """
+
+    access: LivekitAccess
+    page: Path
+    agent_name: str = ""
+    hosts: frozenset[str] = field(default=LOOPBACK)
+
+
+SETTINGS: web.AppKey[Settings] = web.AppKey("settings", Settings)
+Json: TypeAlias = dict[str, object]
+
+
+def create_app(settings: Settings) -> web.Application:
+    """The web application: `/`, the page's files, and `POST /api/token`."""
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[only_known_hosts])
+    app[SETTINGS] = settings
+    app.router.add_get("/", index)
+    app.router.add_post("/api/token", token)
+    app.router.add_static("/assets", settings.page / "assets")
+    return app
+
+
+@web.middleware
+async def only_known_hosts(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse requests addressed to another host name or sent by another origin's page."""
+    hosts = request.app[SETTINGS].hosts
+    origin = request.headers.get("Origin")
+    if urlsplit(f"//{request.host}").hostname not in hosts:
+        return refusal(403, "this address is not served here")
+    if origin is not None and urlsplit(origin).netloc != request.host:
+        return refusal(403, "another page's requests are not served here")
+    return await handler(request)
+
+
+async def index(request: web.Request) -> web.FileResponse:
+    """The page."""
+    return web.FileResponse(request.app[SETTINGS].page / "index.html", headers={"Cache-Control": "no-cache"})
+
+
+async def token(request: web.Request) -> web.Response:
+    """A grant for the room in the body's `room`, or for a new room."""
+    settings = request.app[SETTINGS]
+    if request.content_type != "application/json":
+        return refusal(415, "the body must be JSON")
+    try:
+        body = json.loads(await request.text() or "{}")
+        room = room_name(body.get("room") if isinstance(body, dict) else body)
+    except ValueError as error:
+        return refusal(400, "the body is not JSON" if isinstance(error, json.JSONDecodeError) else str(error))
+    grant = issue(settings.access, room, agent_name=settings.agent_name)
+    answer: Json = {
+        "url": settings.access.url,
+        "room": grant.room,
+        "identity": grant.identity,
+        "token": grant.token,
+        "expires_in_s": int(TOKEN_LIFE.total_seconds()),
+    }
+    return web.json_response(answer, headers={"Cache-Control": "no-store"})
+
+
+def refusal(status: int, why: str) -> web.Response:
+    """An error the page can show."""
+    return web.json_response({"error": why}, status=status, headers={"Cache-Control": "no-store"})

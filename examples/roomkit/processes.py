@@ -1,0 +1,29 @@
+"""Child processes that end when they are told to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+
+STOP_TIMEOUT_S = 5.0
+
+
+async def end_process(process: asyncio.subprocess.Process, *, timeout_s: float = STOP_TIMEOUT_S) -> None:
+    """Ask a process to end, twice (livekit-server waits for its participants on the first), then make it end."""
+    for _ in range(2):
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(process.wait(), timeout_s / 2)
+    if process.returncode is None:
+        kill_group(process.pid)
+        await process.wait()
+
+
+def kill_group(pid: int) -> None:
+    """Kill a process started in a session of its own, and its children."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)

@@ -1,0 +1,115 @@
+"""The agent worker as a process of its own, as it runs in production: registered before anything goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from .errors import RoomError, last_line
+from .grants import LivekitAccess
+from .processes import end_process
+
+AGENT = Path(__file__).parent.parent / "agent.py"
+REGISTERED = "registered worker"
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 10.0
+POLL_S = 0.1
+
+
+class Worker:
+    """`examples/agent.py dev` in the background, as an async context manager.
+
+    Attributes:
+        log: The worker's own log, that of its jobs included.
+    """
+
+    def __init__(
+        self,
+        access: LivekitAccess,
+        *,
+        log: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        script: Path = AGENT,
+    ) -> None:
+        """Prepare a worker.
+
+        Args:
+            access: The LiveKit server whose rooms it takes.
+            log: Where its log goes; a file that is gone afterwards when not given.
+            environment: Variables beside this process's own, such as keys and the speech-to-text's address.
+            script: The worker's Python file.
+        """
+        self._resources = contextlib.ExitStack()
+        folder = None if log else self._resources.enter_context(tempfile.TemporaryDirectory())
+        self.log = log or Path(folder or "") / "worker.log"
+        self._script = script
+        self._environment = {
+            **os.environ,
+            **(environment or {}),
+            "LIVEKIT_URL": access.url,
+            "LIVEKIT_API_KEY": access.api_key,
+            "LIVEKIT_API_SECRET": access.api_secret,
+        }
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def __aenter__(self) -> Worker:
+        """Start it and wait until LiveKit knows it.
+
+        Raises:
+            RoomError: It ended, or did not register within a minute.
+        """
+        with self.log.open("wb") as log:
+            # `dev` turns nobody away when this machine is busy, and `start` would. A session of its own keeps the
+            # terminal's Ctrl-C with whoever owns the worker.
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                str(self._script),
+                "dev",
+                "--no-reload",
+                "--log-level",
+                "info",
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        if not await self._registers(self._process):
+            said = last_line(self._text())
+            await self.stop()
+            raise RoomError(f"the agent worker did not start: {said}")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def wait(self) -> str:
+        """Wait until the worker ends by itself; returns the last line of its log."""
+        if self._process is not None:
+            await self._process.wait()
+        return last_line(self._text())
+
+    async def stop(self) -> None:
+        """End the worker and its jobs."""
+        process, self._process = self._process, None
+        if process is not None:
+            await end_process(process, timeout_s=STOP_TIMEOUT_S)
+        self._resources.close()
+
+    async def _registers(self, process: asyncio.subprocess.Process) -> bool:
+        deadline = asyncio.get_running_loop().time() + START_TIMEOUT_S
+        while process.returncode is None and asyncio.get_running_loop().time() < deadline:
+            if REGISTERED in self._text():
+                return True
+            await asyncio.sleep(POLL_S)
+        return False
+
+    def _text(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace") if self.log.is_file() else ""

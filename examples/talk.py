@@ -1,0 +1,107 @@
+"""Talk to the agent in a browser: `make room`, or `python examples/talk.py`.
+
+Starts a livekit-server, a local speech-to-text server (unless CARTESIA_API_KEY is set), the agent worker and the page,
+all on this machine's loopback, prints the page's address and ends everything on Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from pathlib import Path
+
+from aiohttp import web
+from livekit.plugins.cartesia_turns.server import LocalServer, RecognizerMissingError
+from roomkit.endpoint import Settings, create_app
+from roomkit.errors import RoomError
+from roomkit.grants import LivekitAccess
+from roomkit.livekit_server import LivekitServer, ensure_livekit_server
+from roomkit.page import ensure_page
+from roomkit.worker import Worker
+
+PORT = 8080
+LOG = Path(".artifacts") / "agent.log"
+
+
+async def serve(port: int, log: Path) -> None:
+    """Serve rooms until the task is cancelled or the worker ends.
+
+    Raises:
+        RoomError: A part is missing, or did not start, or ended.
+    """
+    binary, page = await asyncio.to_thread(prepare)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    async with contextlib.AsyncExitStack() as parts:
+        livekit = await parts.enter_async_context(LivekitServer(binary, log=log.with_name("livekit.log")))
+        access = LivekitAccess(livekit.url, livekit.api_key, livekit.api_secret)
+        ears = await recognizer(parts)
+        worker = await parts.enter_async_context(Worker(access, log=log, environment=ears))
+        await listen(parts, Settings(access, page), port)
+        print(f"Open http://127.0.0.1:{port} and talk. Ctrl-C ends it; the agent's log is {log}.", flush=True)
+        raise RoomError(f"the agent worker ended: {await worker.wait()}")
+
+
+def prepare() -> tuple[Path, Path]:
+    """Build what is not built yet: livekit-server and the page; returns where they are.
+
+    Raises:
+        RoomError: A tool is missing, or a build failed.
+    """
+    return ensure_livekit_server(), ensure_page()
+
+
+async def recognizer(parts: contextlib.AsyncExitStack) -> dict[str, str]:
+    """What tells the worker where speech is recognized: nothing where Cartesia's key is set, else a local server."""
+    if os.environ.get("CARTESIA_API_KEY"):
+        return {}
+    local = await parts.enter_async_context(LocalServer())
+    return {"CARTESIA_TURNS_URL": local.url, "CARTESIA_API_KEY": local.key}
+
+
+async def listen(parts: contextlib.AsyncExitStack, settings: Settings, port: int) -> None:
+    """Serve the page on loopback.
+
+    Raises:
+        RoomError: The port is taken.
+    """
+    runner = web.AppRunner(create_app(settings), access_log=None)
+    await runner.setup()
+    parts.push_async_callback(runner.cleanup)
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+    except OSError as error:
+        raise RoomError(f"port {port} cannot be used ({error.strerror}): choose another with --port") from None
+
+
+async def until_told(port: int, log: Path) -> None:
+    """Serve until the terminal or a supervisor says to end."""
+    task = asyncio.create_task(serve(port, log))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Talk to the agent in a browser, everything on this machine.")
+    parser.add_argument("--port", type=int, default=PORT, help="the page's port (default: %(default)s)")
+    parser.add_argument("--log", type=Path, default=LOG, help="the agent's log (default: %(default)s)")
+    parser.add_argument("--prepare", action="store_true", help="build what is not built yet, and end")
+    arguments = parser.parse_args()
+    try:
+        if arguments.prepare:
+            prepare()
+        else:
+            asyncio.run(until_told(arguments.port, arguments.log))
+    except (RoomError, RecognizerMissingError) as error:
+        print(f"talk: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

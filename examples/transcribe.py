@@ -1,0 +1,191 @@
+"""Watch speech become turns: a recording, or your microphone, through the plugin and onto the terminal.
+
+    python examples/transcribe.py                     the recorded sentences beside this file, in real time
+    python examples/transcribe.py talk.mp3 --fast     a file of yours, as fast as the server takes it
+    python examples/transcribe.py --mic --cartesia    you, transcribed by Cartesia (needs CARTESIA_API_KEY)
+
+Without `--cartesia` the speech goes to a local server that this script starts: no key, no internet.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from pathlib import Path
+
+from livekit.agents import APIError
+from livekit.plugins import cartesia_turns
+from rich.console import Console
+from transcription.audio import SAMPLE_RATE, Player, UserError, demo_call, load
+from transcription.call import Call, summarize
+from transcription.microphone import Microphone
+from transcription.screen import Screen
+from transcription.views import JsonLines, PlainLines, Source, View
+
+BACKLOG_S = 1.0
+"""Audio that may wait in the plugin with --fast."""
+SPEEDS = (0.1, 8.0)
+"""The plugin catches up on audio that waits at eight times real time."""
+PICTURES = (".png", ".svg", ".pdf")
+
+
+async def transcribe(stream: cartesia_turns.SpeechStream, source: Source, call: Call, view: View) -> None:
+    """Pushes the audio and shows what comes back: all it takes to use the plugin without an AgentSession."""
+    async with stream:
+        pushing = asyncio.create_task(push(source, stream, view))
+        try:
+            async for event in stream:
+                for moment in call.add(event):
+                    view.show(moment)
+            await pushing
+        finally:
+            pushing.cancel()
+
+
+async def push(source: Source, stream: cartesia_turns.SpeechStream, view: View) -> None:
+    """Gives all audio to the plugin, which never blocks and keeps a minute at most: what is not live waits for it."""
+    async for frame in source.frames():
+        while not source.clock.is_live and stream.stats.backlog_s > BACKLOG_S:  # noqa: ASYNC110  # there is no event
+            await asyncio.sleep(0.01)
+        stream.push_frame(frame)
+        view.heard(source.played_s)
+    stream.end_input()  # what the last audio brings still comes
+
+
+@contextlib.asynccontextmanager
+async def open_stt(*, cartesia: bool) -> AsyncIterator[tuple[cartesia_turns.STT, str]]:
+    """An STT that talks to Cartesia or to a local server of its own, and a name for that side."""
+    if cartesia:
+        yield cartesia_turns.STT(), "Cartesia Ink-2"
+        return
+    from livekit.plugins.cartesia_turns.server import LocalServer  # noqa: PLC0415  # an extra: may be missing
+
+    async with LocalServer() as server:
+        yield cartesia_turns.STT(api_key=server.key, base_url=server.url), "local server"
+
+
+async def run(options: argparse.Namespace) -> int:
+    """One call from end to end. Returns the exit code."""
+    source = open_source(options)
+    call = Call(source.clock)
+    failure: APIError | None = None
+    async with open_stt(cartesia=options.cartesia) as (stt, side):
+        with open_view(options, source, side, call) as view, interrupt(source.stop):
+            stt.on("connection_error", lambda _: view.notice("the connection failed: trying again"))
+            stream = stt.stream()
+            try:
+                await transcribe(stream, source, call, view)
+            except APIError as error:
+                failure = error
+            summary = summarize(call.turns, audio_s=source.played_s, silence_sent_s=stream.stats.silent_s)
+            view.finish(call.turns, summary)
+    if options.timeline:
+        from transcription import timeline  # noqa: PLC0415  # drawing takes a second to import
+
+        heard = source.samples[: round(source.played_s * SAMPLE_RATE)]
+        timeline.draw(options.timeline, f"{source.name} → {side}", heard, call.turns)
+    if failure is not None:
+        print(f"transcribe.py: {side}: {failure.message}", file=sys.stderr)
+    return 1 if failure else 0
+
+
+def open_source(options: argparse.Namespace) -> Source:
+    if options.mic:
+        return Microphone()
+    recording = load(options.file) if options.file else demo_call()
+    return Player(recording, None if options.fast else options.speed)
+
+
+@contextlib.contextmanager
+def open_view(options: argparse.Namespace, source: Source, side: str, call: Call) -> Iterator[View]:
+    """JSON where asked for, the live screen on a terminal, else plain lines."""
+    console = Console(highlight=False)
+    if options.json:
+        yield JsonLines()
+    elif console.is_terminal and not console.is_dumb_terminal:
+        with Screen(console, source, side, call) as screen:
+            yield screen
+    else:
+        yield PlainLines(source, side)
+
+
+@contextlib.contextmanager
+def interrupt(stop: Callable[[], None]) -> Iterator[None]:
+    """Makes the first Ctrl-C call `stop`, so that the turn under way is still finished; the second is the usual one."""
+    loop = asyncio.get_running_loop()
+
+    def on_interrupt(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        loop.call_soon_threadsafe(stop)
+
+    before = signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Reads the command line.
+
+    Raises:
+        UserError: options that make no sense together, or no key for `--cartesia`.
+    """
+    parser = argparse.ArgumentParser("transcribe.py", description="Watch speech become turns.")
+    parser.add_argument("file", nargs="?", type=Path, help="audio in any format; default: recorded sentences")
+    parser.add_argument("--mic", action="store_true", help="listen to the default microphone instead")
+    parser.add_argument("--cartesia", action="store_true", help="use Cartesia, with the key in CARTESIA_API_KEY")
+    pace = parser.add_mutually_exclusive_group()
+    pace.add_argument("--speed", type=float, default=1.0, metavar="N", help="play N times as fast as real time")
+    pace.add_argument("--fast", action="store_true", help="as fast as the server takes it; nothing is timed then")
+    parser.add_argument("--json", action="store_true", help="write the events to stdout, one JSON object a line")
+    parser.add_argument("--timeline", type=Path, metavar="OUT.PNG", help="draw the call when it is over")
+    options = parser.parse_args(arguments)
+    if not SPEEDS[0] <= options.speed <= SPEEDS[1]:
+        raise UserError(f"--speed must be from {SPEEDS[0]} to {SPEEDS[1]}; --fast is as fast as can be")
+    if options.mic and (options.file or options.fast or options.speed != 1.0):
+        raise UserError("--mic takes neither a file nor a speed")
+    if options.timeline:
+        if options.fast:
+            raise UserError("--timeline shows when things happened, which --fast can't tell: use --speed 4, say")
+        check_picture(options.timeline)
+    if options.cartesia and not os.environ.get("CARTESIA_API_KEY"):
+        raise UserError("--cartesia needs a key: set CARTESIA_API_KEY")
+    return options
+
+
+def check_picture(path: Path) -> None:
+    """Sees to it, before a long call, that the picture can be written.
+
+    Raises:
+        UserError: it can't.
+    """
+    if path.suffix.lower() not in PICTURES:
+        raise UserError(f"--timeline {path}: the name must end in one of {', '.join(PICTURES)}")
+    if not path.parent.is_dir():
+        raise UserError(f"--timeline {path}: no such directory")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line. Returns the exit code: 2 where there is something for the user to put right."""
+    logging.getLogger("livekit").addHandler(logging.NullHandler())  # what matters is shown by the view
+    try:
+        return asyncio.run(run(parse(arguments)))
+    except (UserError, ImportError) as error:  # an ImportError tells how to install the local server
+        print(f"transcribe.py: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

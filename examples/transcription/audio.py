@@ -1,0 +1,136 @@
+"""Audio files, as the frames a LiveKit track would deliver."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TypeAlias
+
+import av
+import numpy as np
+import numpy.typing as npt
+from livekit import rtc
+
+from .call import Clock
+
+SAMPLE_RATE = 16000
+FRAME_S = 0.02
+CLIPS = Path(__file__).parent.parent / "audio"
+GAP_S = 1.5
+"""Silence between two clips of the demo: enough for a turn to end in."""
+TAIL_S = 2.0
+
+Samples: TypeAlias = npt.NDArray[np.int16]
+
+
+class UserError(Exception):
+    """Something the user can put right. Its text is one line that says what."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Mono 16-bit audio at `SAMPLE_RATE`, and what to call it."""
+
+    name: str
+    samples: Samples
+
+    @property
+    def duration_s(self) -> float:
+        return len(self.samples) / SAMPLE_RATE
+
+
+def load(path: Path) -> Recording:
+    """Decodes a file of any format FFmpeg knows.
+
+    Raises:
+        UserError: there is no such file, it is not audio, or there is nothing in it.
+    """
+    if path.is_file() and path.stat().st_size == 0:
+        raise UserError(f"{path} is empty")
+    try:
+        samples = _decode(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+    except av.FFmpegError:
+        raise UserError(f"{path} is not an audio file") from None
+    if not len(samples):
+        raise UserError(f"{path} holds no audio")
+    return Recording(path.name, samples)
+
+
+def demo_call() -> Recording:
+    """The recorded sentences beside this example as one call, with a pause after each."""
+    clips = [_decode(path) for path in sorted(CLIPS.glob("*.wav"))]
+    gap, tail = silence(GAP_S), silence(TAIL_S)
+    parts = [part for clip in clips for part in (gap, clip)][1:]
+    return Recording(f"{len(clips)} recorded sentences", np.concatenate([*parts, tail]))
+
+
+def silence(duration_s: float) -> Samples:
+    return np.zeros(round(duration_s * SAMPLE_RATE), np.int16)
+
+
+def _decode(path: Path) -> Samples:
+    with av.open(str(path)) as container:
+        if not container.streams.audio:
+            raise UserError(f"{path} is not an audio file")
+        resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
+        decoded = [*container.decode(audio=0), None]  # None flushes the resampler
+        chunks = [chunk.to_ndarray().ravel() for frame in decoded for chunk in resampler.resample(frame)]
+    return np.concatenate([np.zeros(0, np.int16), *chunks])
+
+
+def frames(samples: Samples) -> Iterator[rtc.AudioFrame]:
+    """Cuts audio into frames of `FRAME_S`; the last may be shorter."""
+    size = round(SAMPLE_RATE * FRAME_S)
+    for start in range(0, len(samples), size):
+        part = samples[start : start + size]
+        yield rtc.AudioFrame(part.tobytes(), SAMPLE_RATE, 1, len(part))
+
+
+def levels(samples: Samples, bins: int) -> list[float]:
+    """The peak of each of `bins` equal stretches, from 0 to 1, where 1 is the loudest of all."""
+    if not len(samples) or bins < 1:
+        return [0.0] * max(bins, 0)
+    edges = np.linspace(0, len(samples), bins + 1).astype(int)
+    heights = np.abs(samples.astype(np.int32))
+    peaks = [int(heights[start:end].max(initial=0)) for start, end in pairwise(edges)]
+    return [peak / max(1, *peaks) for peak in peaks]
+
+
+class Player:
+    """Plays a recording as a microphone would: each frame comes when its last sample has been spoken."""
+
+    def __init__(self, recording: Recording, speed: float | None) -> None:
+        self.name = recording.name
+        self.duration_s: float | None = recording.duration_s
+        self.clock = Clock(speed)
+        self.played_s = 0.0
+        self._samples = recording.samples
+        self._stopped = False
+
+    @property
+    def samples(self) -> Samples:
+        return self._samples
+
+    def since(self, start_s: float) -> Samples:
+        return self._samples[round(start_s * SAMPLE_RATE) :]
+
+    async def frames(self) -> AsyncIterator[rtc.AudioFrame]:
+        self.clock.start(time.time())
+        for frame in frames(self.samples):
+            await asyncio.sleep(max(0.0, self.clock.wall(self.played_s + frame.duration) - time.time()))
+            if self._stopped:
+                return
+            self.played_s += frame.duration
+            yield frame
+
+    def stop(self) -> None:
+        """Ends `frames` after the frame that is under way."""
+        self._stopped = True

@@ -1,0 +1,176 @@
+/** The page's state and what changes it: the one place where the room, the models and the view meet. */
+
+import type { DisconnectReason } from "livekit-client";
+import { addSegment, type Captions, NO_CAPTIONS, type Segment, settle as settleCaptions } from "./captions";
+import { BEGAN, play, WORTH_SEEING_MS } from "./example";
+import { hear, type Heard, SILENT } from "./heard";
+import { layout, type View as Window, xOf } from "./layout";
+import { type Level, Levels } from "./levels";
+import { Painter, type Waves } from "./paint";
+import type { SessionListener } from "./session";
+import * as model from "./timeline";
+import type { TurnEvent } from "./turn-events";
+import type { View } from "./view";
+import { type Phase, reasonWords } from "./words";
+
+const MS_PER_PIXEL = 28;
+const MOST_SHOWN_MS = 32_000;
+
+export class App implements SessionListener {
+  readonly #view: View;
+  readonly #painter: Painter;
+  readonly #clock: () => number;
+  #levels = { you: new Levels(), agent: new Levels() };
+  #captions: Captions = NO_CAPTIONS;
+  #timeline: model.Timeline = model.NO_TIMELINE;
+  #heard: Heard = SILENT;
+  #heardYou: Heard = SILENT;
+  #phase: Phase = "before";
+  #agentHere = false;
+  #now: () => number;
+
+  constructor(view: View, now: () => number = () => performance.timeOrigin + performance.now()) {
+    this.#view = view;
+    this.#clock = this.#now = now;
+    this.#painter = new Painter(view.canvas);
+  }
+
+  get inRoom(): boolean {
+    return this.#phase === "waiting" || this.#phase === "live" || this.#phase === "reconnecting";
+  }
+
+  /** Whether the timeline stands still: before a visit, and after it. */
+  get isStill(): boolean {
+    return this.#now !== this.#clock;
+  }
+
+  setPhase(phase: Phase): void {
+    this.#phase = phase;
+    this.#view.showPhase(phase);
+    if (this.inRoom || phase === "joining") this.#view.showAlert(null);
+    this.#show();
+  }
+
+  fail(words: string): void {
+    this.#settle();
+    this.setPhase("failed");
+    this.#view.showAlert(words);
+  }
+
+  left(): void {
+    this.#settle();
+    this.setPhase("left");
+  }
+
+  /** A new visit begins: the worker numbers its turns anew, and its clock may be another. */
+  begin(): void {
+    this.#now = this.#clock;
+    this.#timeline = model.NO_TIMELINE;
+    this.#captions = NO_CAPTIONS;
+    this.#heard = this.#heardYou = SILENT;
+    this.#levels = { you: new Levels(), agent: new Levels() };
+    this.#view.clearLog();
+    this.setPhase("joining");
+  }
+
+  joined(): void {
+    this.setPhase(this.#agentHere ? "live" : "waiting");
+  }
+
+  onTurnEvent(event: TurnEvent): void {
+    this.#timeline = model.addEvent(this.#timeline, event, this.#now(), this.#heardYou.lastSound);
+    this.#show();
+  }
+
+  onSegment(segment: Segment): void {
+    this.#captions = addSegment(this.#captions, segment, model.currentTurn(this.#timeline));
+    this.#show();
+  }
+
+  onAgentState(state: string | null): void {
+    this.#agentHere = state !== null;
+    this.#view.showAgent(state ?? "idle");
+    if (this.#phase === "waiting" || this.#phase === "live") this.joined();
+  }
+
+  onReconnecting(): void {
+    this.setPhase("reconnecting");
+  }
+
+  onReconnected(): void {
+    this.joined();
+  }
+
+  onDisconnected(reason: DisconnectReason | undefined): void {
+    this.fail(reasonWords(reason));
+  }
+
+  onSoundBlocked(blocked: boolean): void {
+    this.#view.sound.hidden = !blocked;
+  }
+
+  /** Note how loud both sides are (root mean square, 0 to 1). */
+  measure(levels: { you: number; agent: number }): void {
+    const now = this.#now();
+    this.#levels.you.add(now, levels.you * 4);
+    this.#levels.agent.add(now, levels.agent * 4);
+    this.#view.showLevel(levels.you);
+    const heard = hear(this.#heard, levels.agent, now);
+    if (heard.speaking !== this.#heard.speaking) {
+      this.#timeline = model.setAgentSpeaking(this.#timeline, heard.speaking, heard.since);
+      this.#show();
+    }
+    this.#heard = heard;
+    this.#heardYou = hear(this.#heardYou, levels.you, now);
+  }
+
+  /** Draw the timeline as it stands at this moment. */
+  draw(): void {
+    const width = this.#painter.width;
+    const window = { now: this.#now(), width, span: Math.min(width * MS_PER_PIXEL, MOST_SHOWN_MS) };
+    this.#painter.paint(layout(this.#timeline, window), this.#waves(window));
+    this.#view.showTurnState(model.turnState(this.#timeline, window.now));
+  }
+
+  /** Show a made-up conversation in the timeline, standing still; `begin` clears it away. */
+  showExample(): void {
+    const clock = { now: BEGAN };
+    this.#now = () => clock.now;
+    const audience = {
+      onTurnEvent: (event: TurnEvent) => this.onTurnEvent(event),
+      onSegment: () => undefined,
+      measure: (levels: { you: number; agent: number }) => this.measure(levels),
+    };
+    play(audience, WORTH_SEEING_MS, clock);
+    this.#view.showLevel(0);
+  }
+
+  themeChanged(): void {
+    this.#painter.refresh();
+    this.draw();
+  }
+
+  /** Close what is open, and let the timeline stand still. */
+  #settle(): void {
+    const now = this.#now();
+    this.#now = () => now;
+    this.#timeline = model.settle(this.#timeline, now);
+    this.#captions = settleCaptions(this.#captions);
+    this.#heard = this.#heardYou = SILENT;
+  }
+
+  #show(): void {
+    const hint = this.#phase === "waiting" ? "The agent will be here in a moment." : "Go ahead, say something.";
+    this.#view.showCaptions(this.#captions, hint);
+    this.#view.showLog(this.#captions, (turn) => model.delays(this.#timeline, turn));
+  }
+
+  #waves(window: Window): Waves {
+    const place = (level: Level): { x: number; level: Level } => ({ x: xOf(window, level.at), level });
+    const since = window.now - window.span;
+    return {
+      you: this.#levels.you.since(since).map(place),
+      agent: this.#levels.agent.since(since).map(place),
+    };
+  }
+}

@@ -1,0 +1,89 @@
+/** Starts the page: buttons to actions, and the clocks that measure and draw. */
+
+import "@fontsource-variable/atkinson-hyperlegible-next/index.css";
+import "./style.css";
+import { App } from "./app";
+import { Session } from "./session";
+import { requestGrant } from "./token";
+import { View } from "./view";
+import { errorWords } from "./words";
+
+const MEASURE_MS = 30;
+const DRAW_MS = 30;
+const CALM_DRAW_MS = 500;
+
+class Visit {
+  readonly #app: App;
+  readonly #view: View;
+  #session: Session | null = null;
+  #muted = false;
+
+  constructor(app: App, view: View) {
+    this.#app = app;
+    this.#view = view;
+  }
+
+  async join(): Promise<void> {
+    this.#app.begin();
+    try {
+      const room = new URLSearchParams(location.search).get("room");
+      this.#session = await Session.join(await requestGrant(room), this.#app);
+      this.#muted = false;
+      this.#view.showMuted(false);
+      this.#app.joined();
+    } catch (error) {
+      this.#app.fail(errorWords(error));
+    }
+  }
+
+  async toggleMute(): Promise<void> {
+    try {
+      await this.#session?.setMuted(!this.#muted);
+      this.#muted = !this.#muted;
+      this.#view.showMuted(this.#muted);
+    } catch (error) {
+      this.#view.showAlert(errorWords(error));
+    }
+  }
+
+  async leave(): Promise<void> {
+    const session = this.#session;
+    this.#session = null;
+    this.#app.left();
+    await session?.leave();
+  }
+
+  async startSound(): Promise<void> {
+    await this.#session?.startSound();
+  }
+
+  measure(): void {
+    if (this.#session !== null && this.#app.inRoom) this.#app.measure(this.#session.levels());
+  }
+}
+
+/** Draw 30 times a second; twice where nothing moves, and for visitors who ask for less motion. */
+function keepDrawing(app: App): void {
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  const draw = (): void => {
+    app.draw();
+    setTimeout(() => requestAnimationFrame(draw), calm.matches || app.isStill ? CALM_DRAW_MS : DRAW_MS);
+  };
+  draw();
+}
+
+function start(): void {
+  const view = new View();
+  const app = new App(view);
+  const visit = new Visit(app, view);
+  app.showExample();
+  view.join.addEventListener("click", () => void visit.join());
+  view.mute.addEventListener("click", () => void visit.toggleMute());
+  view.leave.addEventListener("click", () => void visit.leave());
+  view.sound.addEventListener("click", () => void visit.startSound());
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => app.themeChanged());
+  setInterval(() => visit.measure(), MEASURE_MS);
+  keepDrawing(app);
+}
+
+start();

@@ -1,0 +1,152 @@
+/** Puts the page's state on the page. Holds no state of its own but what it last showed. */
+
+import { type Captions, type Line, latest } from "./captions";
+import { seconds } from "./layout";
+import type { Delays, TurnState } from "./timeline";
+import { PHASE_WORDS, type Phase } from "./words";
+
+const AGENT_WORDS: Record<string, string> = {
+  initializing: "The agent is getting ready",
+  listening: "",
+  idle: "",
+  thinking: "The agent is thinking",
+  speaking: "",
+};
+
+/** A lead too short to be of use to anybody is not told. */
+const NOTEWORTHY_MS = 20;
+
+const IN_ROOM: ReadonlySet<Phase> = new Set(["waiting", "live", "reconnecting"]);
+
+export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
+  const element = document.getElementById(id);
+  if (element === null) throw new Error(`The page has no element "${id}".`);
+  return element as T;
+}
+
+export class View {
+  readonly join = byId<HTMLButtonElement>("join");
+  readonly mute = byId<HTMLButtonElement>("mute");
+  readonly leave = byId<HTMLButtonElement>("leave");
+  readonly sound = byId<HTMLButtonElement>("sound");
+  readonly canvas = byId<HTMLCanvasElement>("timeline");
+  readonly #rows = new Map<string, HTMLLIElement>();
+
+  /** Show a phase; the focus follows to the button that now matters. */
+  showPhase(phase: Phase): void {
+    const was = document.body.dataset.phase as Phase | undefined;
+    document.body.dataset.phase = phase;
+    setText(byId("status"), PHASE_WORDS[phase]);
+    const inRoom = IN_ROOM.has(phase);
+    byId("welcome").hidden = inRoom;
+    byId("stage").hidden = !inRoom;
+    byId("controls").hidden = !inRoom;
+    byId("conversation").hidden = !inRoom && this.#rows.size === 0;
+    document.body.classList.toggle("visited", this.#rows.size > 0);
+    this.join.disabled = phase === "joining";
+    this.join.textContent = phase === "joining" ? "Joining…" : this.#rows.size > 0 ? "Join again" : "Start talking";
+    if (was !== undefined && IN_ROOM.has(was) !== inRoom) (inRoom ? this.mute : this.join).focus();
+  }
+
+  showAlert(words: string | null): void {
+    const alert = byId("alert");
+    alert.hidden = words === null;
+    setText(alert, words ?? "");
+  }
+
+  showMuted(muted: boolean): void {
+    this.mute.setAttribute("aria-pressed", String(muted));
+    this.mute.textContent = muted ? "Unmute" : "Mute";
+    document.body.classList.toggle("muted", muted);
+  }
+
+  showLevel(level: number): void {
+    byId("level").style.transform = `scaleX(${Math.min(1, level * 6).toFixed(2)})`;
+  }
+
+  showTurnState(state: TurnState): void {
+    if (document.body.dataset.turn === state) return;
+    document.body.dataset.turn = state;
+    for (const item of byId("states").querySelectorAll("li")) {
+      if (item.dataset.state === state) item.setAttribute("aria-current", "step");
+      else item.removeAttribute("aria-current");
+    }
+  }
+
+  /** The big captions: what you say now, and what the agent answers. */
+  showCaptions(captions: Captions, hint: string): void {
+    const you = latest(captions, "you");
+    const agent = latest(captions, "agent");
+    const caption = byId("caption");
+    setWords(caption, you?.text ?? "");
+    caption.classList.toggle("final", you?.final ?? true);
+    if (you === null) setText(caption, hint);
+    caption.classList.toggle("hint", you === null);
+    const answered = agent !== null && (you === null || captions.lines.indexOf(agent) > captions.lines.indexOf(you));
+    setText(byId("reply"), answered ? agent.text : "");
+  }
+
+  showAgent(state: string): void {
+    byId("reply").dataset.waiting = AGENT_WORDS[state] ?? "";
+  }
+
+  /** One row a line, added once it is final so that a screen reader reads each line once and whole. */
+  showLog(captions: Captions, delaysOf: (turn: number) => Delays): void {
+    for (const line of captions.lines.filter((one) => one.final)) {
+      const key = `${line.who} ${line.id}`;
+      const row = this.#rows.get(key) ?? this.#addRow(key, line);
+      const figures = line.who === "you" && line.turn !== null ? figureWords(delaysOf(line.turn)) : "";
+      const place = row.querySelector<HTMLElement>(".figures");
+      if (place !== null) setText(place, figures);
+    }
+  }
+
+  clearLog(): void {
+    byId("log").replaceChildren();
+    this.#rows.clear();
+  }
+
+  #addRow(key: string, line: Line): HTMLLIElement {
+    const log = byId("log");
+    const row = document.createElement("li");
+    row.className = line.who;
+    row.append(span("who", line.who === "you" ? "You" : "Agent"), span("text", line.text), span("figures", ""));
+    log.append(row);
+    log.scrollTop = log.scrollHeight;
+    this.#rows.set(key, row);
+    return row;
+  }
+}
+
+/** The delays of a turn in a line: `turn over after 0.42 s · reply after 0.81 s`. */
+export function figureWords(delays: Delays): string {
+  const parts: string[] = [];
+  if (delays.stop !== null) parts.push(`agent stopped after ${seconds(delays.stop)}`);
+  if (delays.end !== null) parts.push(`turn over after ${seconds(delays.end)}`);
+  if (delays.lead !== null && delays.lead >= NOTEWORTHY_MS) parts.push(`foreseen ${seconds(delays.lead)} earlier`);
+  if (delays.reply !== null) parts.push(`reply heard after ${seconds(delays.reply)}`);
+  return parts.join(" · ");
+}
+
+function setText(element: HTMLElement, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Show words one element each, keeping those already there, so that only new ones appear anew. */
+function setWords(element: HTMLElement, text: string): void {
+  const words = text.split(/\s+/).filter((word) => word !== "");
+  if (!element.firstElementChild) element.textContent = "";
+  words.forEach((word, index) => {
+    const shown = element.children[index];
+    if (shown === undefined) element.append(span("word", `${word} `));
+    else if (shown.textContent !== `${word} `) shown.textContent = `${word} `;
+  });
+  while (element.children.length > words.length) element.lastElementChild?.remove();
+}
+
+function span(className: string, text: string): HTMLSpanElement {
+  const element = document.createElement("span");
+  element.className = className;
+  element.textContent = text;
+  return element;
+}

@@ -1,0 +1,117 @@
+"""Opens connections: the address, the credentials, and the pace that a key allows."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+from weakref import WeakValueDictionary
+
+import aiohttp
+from livekit.agents import APIConnectionError, APIError, APITimeoutError
+
+from .connection import Connection
+from .errors import ServerError
+from .options import Options
+from .protocol import API_KEY_HEADER, VERSION_HEADER
+from .retry import ConnectLimiter
+from .tasks import finish
+
+TokenProvider: TypeAlias = Callable[[], Awaitable[str]]
+KEY_VARIABLE = "CARTESIA_API_KEY"
+
+_limiters: WeakValueDictionary[tuple[str, object], ConnectLimiter] = WeakValueDictionary()
+"""One for each endpoint and key in use: the streams of a process that share a key share its limits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A key, or a token, or a function that is asked for a token at each connect. Never shown."""
+
+    api_key: str | None = None
+    access_token: str | TokenProvider | None = None
+
+    @classmethod
+    def resolve(cls, api_key: str | None, access_token: str | TokenProvider | None) -> Credentials:
+        """The arguments, else the environment.
+
+        Raises:
+            ValueError: neither a key nor a token.
+        """
+        if access_token:
+            return cls(access_token=access_token)
+        key = api_key or os.environ.get(KEY_VARIABLE)
+        if not key:
+            raise ValueError(f"there is no key: pass api_key or access_token, or set {KEY_VARIABLE}")
+        return cls(api_key=key)
+
+    def __repr__(self) -> str:
+        return "Credentials(***)"
+
+    async def header(self, timeout_s: float) -> tuple[str, str]:
+        """The name and the value of the header that carries it.
+
+        Raises:
+            APIConnectionError: the user's function failed, or took longer than `timeout_s` seconds.
+        """
+        if self.api_key is not None:
+            return API_KEY_HEADER, self.api_key
+        token = self.access_token
+        if callable(token):
+            token = await _ask(token, timeout_s)
+        return "Authorization", f"Bearer {token}"
+
+
+async def _ask(provider: TokenProvider, timeout_s: float) -> str:
+    asking = await finish(asyncio.create_task(_call(provider)), timeout_s)
+    if asking.cancelled():
+        raise APITimeoutError("access_token could not be had: the function took too long")
+    if (error := asking.exception()) is not None:
+        # The next attempt may fare better. The error's text may hold the token.
+        raise APIConnectionError(f"access_token could not be had: the function raised {type(error).__name__}")
+    return asking.result()
+
+
+async def _call(provider: TokenProvider) -> str:
+    return await provider()
+
+
+class Dialer:
+    """Opens the connections of an STT.
+
+    Args:
+        endpoint: the websocket's address without a query.
+        credentials: what the handshake carries.
+        headers: further headers of the handshake.
+        api_version: the vendor's API version.
+    """
+
+    def __init__(self, endpoint: str, credentials: Credentials, headers: Mapping[str, str], api_version: str) -> None:
+        self._endpoint = endpoint
+        self._credentials = credentials
+        self._headers = {**headers, VERSION_HEADER: api_version}
+        secret = credentials.api_key or credentials.access_token
+        self._limiter = _limiters.setdefault((endpoint, secret), ConnectLimiter())
+
+    async def open(self, session: aiohttp.ClientSession, options: Options, *, timeout_s: float) -> Connection:
+        """Opens a connection, after its turn has come where the key was told to slow down.
+
+        Raises:
+            APIError: as `Connection.open`.
+        """
+        await asyncio.sleep(self._limiter.reserve(time.monotonic()))
+        name, value = await self._credentials.header(timeout_s)
+        url = f"{self._endpoint}?{options.query()}"
+        try:
+            return await Connection.open(session, url, {**self._headers, name: value}, timeout_s=timeout_s)
+        except APIError as error:
+            self.note(error)
+            raise
+
+    def note(self, error: APIError) -> None:
+        """Slows down all that share the key if the server says that there are too many."""
+        if isinstance(error, ServerError) and error.status_code == 429:
+            self._limiter.rate_limited(time.monotonic(), error.retry_after_s)

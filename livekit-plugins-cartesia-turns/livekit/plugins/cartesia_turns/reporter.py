@@ -1,0 +1,158 @@
+"""Everything a stream tells: speech events to its consumer, the STT's own events, usage, spans and the log."""
+
+from __future__ import annotations
+
+import math
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from livekit.agents import APIError, stt
+
+from .activity import SpeechTimes
+from .client import ClientEvent, Flushed, Notice, TurnsClient
+from .errors import DroppedError
+from .events import ConnectedEvent, ConnectionErrorEvent, DisconnectedEvent, EventName
+from .log import logger
+from .mapping import end_of_speech, public_event, speech_events, transcript_event
+from .telemetry import Telemetry
+from .turns import Kind, TurnEvent
+from .voice import turns_are_ignored
+
+ODD_FRAMES_EVERY_S = 60.0
+"""How often an odd frame of one kind is logged."""
+
+
+IGNORED = "the session ignores the turns that the server detects: pass turn_handling=cartesia_turns.turn_handling()"
+
+
+class Owner(Protocol):
+    """What a reporter needs of the STT."""
+
+    def announce(self, name: EventName, event: object) -> None:
+        """Emits one of the STT's own events."""
+
+    def warn_once(self, text: str) -> None:
+        """Logs a static text, once in the life of the STT."""
+
+
+class Reporter:
+    """Turns what the client says into what others hear.
+
+    Args:
+        owner: the STT.
+        client: asked for request id and usage.
+        send: takes the speech events.
+        speech_times: whether START and END say when speech began and ended.
+    """
+
+    def __init__(
+        self, owner: Owner, client: TurnsClient, send: Callable[[stt.SpeechEvent], None], *, speech_times: bool
+    ) -> None:
+        self._owner = owner
+        self._client = client
+        self._send = send
+        self._times = SpeechTimes(client.activity)
+        self._with_times = speech_times
+        self._telemetry = Telemetry(client)
+        self._text = ""
+        self._odd_frames: dict[str, float] = {}
+
+    def events(self, events: Sequence[ClientEvent]) -> None:
+        """Passes on what the client said."""
+        for event in events:
+            if isinstance(event, TurnEvent):
+                self._turn(event)
+            elif isinstance(event, Flushed):
+                self._send(transcript_event(stt.SpeechEventType.FINAL_TRANSCRIPT, "", self._client.request_id))
+            else:
+                self._notice(event)
+
+    def usage(self) -> None:
+        """Reports the audio sent since the last time."""
+        seconds = self._client.take_usage(time.monotonic())
+        if seconds:
+            self._send(
+                stt.SpeechEvent(
+                    type=stt.SpeechEventType.RECOGNITION_USAGE,
+                    request_id=self._client.request_id,
+                    recognition_usage=stt.RecognitionUsage(audio_duration=seconds),
+                )
+            )
+
+    def left_open(self) -> None:
+        """Ends a turn that an earlier stream was cut off in: somebody may still take the user to be speaking."""
+        self._send(end_of_speech(""))
+
+    def connected(self, request_id: str, connect_s: float) -> None:
+        """A socket is open and the server said so."""
+        self._telemetry.connected(request_id)
+        self._owner.announce("connected", ConnectedEvent(request_id, connect_s))
+
+    def disconnected(self, reason: str, code: int | None) -> None:
+        """A socket is gone."""
+        self._telemetry.disconnected(reason, code)
+        self._owner.announce("disconnected", DisconnectedEvent(self._client.request_id, reason, code))
+
+    def attempt_failed(self, error: APIError, retry_in_s: float | None) -> None:
+        """A connection could not be made or did not last."""
+        self._owner.announce("connection_error", ConnectionErrorEvent(error, retry_in_s))
+        if retry_in_s is not None:
+            extra = {"retry_in_s": retry_in_s, "error": type(error).__name__}
+            logger.warning("connection failed, trying again", extra=extra)
+
+    def dropped(self, error: DroppedError, *, in_turn: bool) -> None:
+        """A socket was lost; the next one follows at once."""
+        extra = {"code": error.code, "request_id": self._client.request_id}
+        if in_turn:
+            logger.warning("the socket was lost in mid-turn, going on with a new one", extra=extra)
+        else:
+            logger.debug("the socket was closed between turns", extra=extra)
+
+    def odd_frame(self, kind: str) -> None:
+        """Logs each kind of odd frame once a minute at most."""
+        now = time.monotonic()
+        if now - self._odd_frames.get(kind, -math.inf) >= ODD_FRAMES_EVERY_S:
+            self._odd_frames[kind] = now
+            logger.warning("ignoring an odd frame from the server", extra={"frame": kind})
+
+    def failed(self, error: Exception) -> None:
+        """The stream is about to fail; an error of our own making leaves where it arose in the log, and no text."""
+        if not isinstance(error, APIError):
+            frames = traceback.extract_tb(error.__traceback__)
+            where = f"{frames[-1].name}:{frames[-1].lineno}" if frames else "?"
+            logger.error("the stream failed unexpectedly", extra={"error": type(error).__name__, "where": where})
+
+    def closed(self) -> None:
+        """The stream is over."""
+        self._telemetry.closed()
+
+    def _turn(self, event: TurnEvent) -> None:
+        request_id = self._client.request_id
+        at = self._time_of(event)
+        if event.kind is Kind.START and turns_are_ignored():
+            self._owner.warn_once(IGNORED)
+        told = at if self._with_times else None
+        for speech_event in speech_events(event, request_id, told):
+            if speech_event.type is stt.SpeechEventType.END_OF_SPEECH:
+                self.usage()
+            self._send(speech_event)
+        self._telemetry.turn(event, at)
+        self._owner.announce(*public_event(event, request_id, told))
+
+    def _time_of(self, event: TurnEvent) -> float:
+        """The wall clock's time at which speech began, for START, or ended, for END; else the present."""
+        at = now = time.monotonic()
+        if event.kind is Kind.START:
+            at = self._times.turn_started(now)
+        elif event.transcript != self._text:
+            self._times.text_grew(now)
+        self._text = event.transcript
+        if event.kind is Kind.END:
+            at = self._times.turn_ended(now)
+        return time.time() - (now - at)
+
+    def _notice(self, notice: Notice) -> None:
+        self._telemetry.notice(notice)
+        logger.warning(notice.value, extra={"request_id": self._client.request_id})

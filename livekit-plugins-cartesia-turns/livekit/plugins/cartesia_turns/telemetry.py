@@ -1,0 +1,93 @@
+"""OpenTelemetry: a span for each connection and each turn, under the session's, and counters of what went wrong."""
+
+from __future__ import annotations
+
+from livekit.agents.telemetry import tracer
+from opentelemetry import metrics, trace
+
+from .client import Notice, TurnsClient
+from .turns import Kind, TurnEvent
+
+NAMESPACE = "cartesia_turns"
+"""What the names of spans, attributes and counters begin with."""
+
+_meter = metrics.get_meter("livekit.plugins.cartesia_turns")
+_reconnects = _meter.create_counter(f"{NAMESPACE}.reconnects", description="Sockets opened after a stream's first")
+_notices = _meter.create_counter(f"{NAMESPACE}.notices", description="Watchdog, stall, rescue and overflow, by `kind`")
+_lost_audio = _meter.create_counter(f"{NAMESPACE}.lost_audio", unit="s", description="Audio dropped unsent")
+
+
+class Telemetry:
+    """The spans of one stream.
+
+    Args:
+        client: asked for its counters.
+    """
+
+    def __init__(self, client: TurnsClient) -> None:
+        self._client = client
+        self._connection: trace.Span | None = None
+        self._turn: trace.Span | None = None
+        self._at_turn_start = client.stats
+
+    def connected(self, request_id: str) -> None:
+        """A socket is open."""
+        if self._client.stats.reconnects:
+            _reconnects.add(1)
+        self._connection = tracer.start_span(f"{NAMESPACE}.connection")
+        self._connection.set_attribute(f"{NAMESPACE}.request_id", request_id)
+
+    def disconnected(self, reason: str, code: int | None) -> None:
+        """The socket is gone."""
+        if self._connection is None:
+            return
+        self._connection.set_attribute(f"{NAMESPACE}.reason", reason)
+        if code is not None:
+            self._connection.set_attribute(f"{NAMESPACE}.close_code", code)
+        self._connection.end()
+        self._connection = None
+
+    def turn(self, event: TurnEvent, at: float) -> None:
+        """A step of a turn, whose speech began or ended at `at`: wall clock, seconds."""
+        if event.kind is Kind.START:
+            self._at_turn_start = self._client.stats
+            self._turn = tracer.start_span(f"{NAMESPACE}.turn", start_time=round(at * 1e9))
+        elif self._turn is None:
+            return
+        elif event.kind is Kind.END:
+            self._end_turn(self._turn, event.transcript, at)
+        else:
+            self._turn.add_event(event.kind.value)
+
+    def notice(self, notice: Notice) -> None:
+        """Something unusual."""
+        _notices.add(1, {"kind": notice.name.lower()})
+        if self._turn is not None:
+            self._turn.add_event(notice.name.lower())
+
+    def closed(self) -> None:
+        """The stream is over."""
+        if lost_s := self._client.stats.lost_s:
+            _lost_audio.add(lost_s)
+        self.disconnected("the stream was closed", None)
+        if self._turn is not None:
+            self._turn.set_attribute(f"{NAMESPACE}.ended_by", "stream closed")
+            self._turn.end()
+            self._turn = None
+
+    def _end_turn(self, span: trace.Span, transcript: str, speech_end: float) -> None:
+        before, after = self._at_turn_start, self._client.stats
+        by_us = after.turns_closed_by_us > before.turns_closed_by_us
+        span.set_attributes(
+            {
+                f"{NAMESPACE}.request_id": self._client.request_id,
+                f"{NAMESPACE}.ended_by": "plugin" if by_us else "server",
+                f"{NAMESPACE}.speech_end_time": speech_end,
+                f"{NAMESPACE}.reconnects": after.reconnects - before.reconnects,
+                f"{NAMESPACE}.silent_s": round(after.silent_s - before.silent_s, 3),
+                f"{NAMESPACE}.replayed_s": round(after.replayed_s - before.replayed_s, 3),
+                "lk.pii.transcript": transcript,
+            }
+        )
+        span.end()
+        self._turn = None

@@ -1,0 +1,116 @@
+"""A connection made ahead of time, for the first stream to take over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from livekit.agents import APIError
+
+from .connection import Connection, Pong
+from .log import logger
+from .options import Options
+from .protocol import Connected, ProtocolError
+from .tasks import finish
+
+KEEP_S = 30.0
+"""How long a connection waits to be taken over before it is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class WarmConnection:
+    """An open socket whose server has said `connected`."""
+
+    connection: Connection
+    greeting: Connected
+    options: Options
+
+
+class Prewarmer:
+    """Opens one connection in the background and hands it over once, or closes it. Needs a running event loop.
+
+    Args:
+        connect: opens a connection with these options.
+        options: asked for when the connection is made, so that changes until then count.
+        greeting_timeout_s: how long the server may take to say `connected`.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[Options], Awaitable[Connection]],
+        options: Callable[[], Options],
+        *,
+        greeting_timeout_s: float = 10.0,
+    ) -> None:
+        self._connect = connect
+        self._options = options
+        self._greeting_timeout_s = greeting_timeout_s
+        self._ready: asyncio.Future[WarmConnection | None] = asyncio.get_running_loop().create_future()
+        self._taken = asyncio.Event()
+        self._task = asyncio.create_task(self._hold(), name="cartesia_turns.prewarm")
+
+    async def take(self, options: Options) -> WarmConnection | None:
+        """The connection, if it is to be had and was opened with these options; waits for one under way."""
+        warm = await asyncio.shield(self._ready)
+        if warm is None or self._task.done() or self._taken.is_set():
+            return None
+        self._taken.set()
+        if warm.options != options:
+            await warm.connection.close()
+            return None
+        return warm
+
+    async def aclose(self) -> None:
+        """Ends the task; closes a connection that nobody took."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _hold(self) -> None:
+        """Opens the connection and keeps it until it is taken or too old."""
+        try:
+            warm = await self._open()
+            self._ready.set_result(warm)
+        finally:
+            if not self._ready.done():
+                self._ready.set_result(None)
+        if warm is None:
+            return
+        try:
+            await finish(asyncio.create_task(self._taken.wait()), KEEP_S)
+        finally:
+            if not self._taken.is_set():
+                logger.debug("nobody took the prewarmed connection")
+                await warm.connection.close()
+
+    async def _open(self) -> WarmConnection | None:
+        options = self._options()
+        try:
+            connection = await self._connect(options)
+        except APIError as error:
+            # The stream meets the same error, and has somebody to tell.
+            logger.debug("prewarming failed", extra={"error": type(error).__name__})
+            return None
+        greeting = asyncio.create_task(_greeting(connection))
+        try:
+            await finish(greeting, self._greeting_timeout_s)
+        except asyncio.CancelledError:
+            await connection.close()
+            raise
+        if greeting.cancelled() or greeting.exception():
+            await connection.close()
+            return None
+        return WarmConnection(connection, greeting.result(), options)
+
+
+async def _greeting(connection: Connection) -> Connected:
+    """The server's `connected`; anything before it is none of a stream's business yet."""
+    while True:
+        try:
+            message = await connection.receive()
+        except ProtocolError:
+            continue
+        if isinstance(message, Connected):
+            return message
+        if isinstance(message, Pong):
+            continue

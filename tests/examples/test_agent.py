@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import asyncio
+
+import espeak
+import pytest
+from agent import Assistant, build_session, choose_llm, choose_tts
+from livekit import rtc
+from livekit.agents import NOT_GIVEN, ConversationItemAddedEvent
+from livekit.agents.llm import ChatMessage
+from livekit.agents.voice import io
+from livekit.plugins import cartesia_turns
+from livekit.plugins.cartesia_turns.server import LocalServer
+from offline import OfflineLLM
+from transcription.audio import Samples, frames, load, silence
+from wer import CLIPS, SPOKEN, word_error_rate
+
+REPLY_WITHIN_S = 30.0
+
+
+class Caller(io.AudioInput):
+    """Somebody who says what the test gives them."""
+
+    def __init__(self) -> None:
+        super().__init__(label="caller")
+        self._frames: asyncio.Queue[rtc.AudioFrame] = asyncio.Queue()
+
+    def say(self, samples: Samples) -> None:
+        for frame in frames(samples):
+            self._frames.put_nowait(frame)
+
+    async def __anext__(self) -> rtc.AudioFrame:
+        return await self._frames.get()
+
+
+@pytest.fixture(autouse=True)
+def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "CARTESIA_API_KEY", "CARTESIA_TURNS_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_without_keys_the_agent_answers_by_rules() -> None:
+    assert isinstance(choose_llm(), OfflineLLM)
+
+
+def test_without_keys_the_agent_speaks_by_espeak_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(espeak, "is_installed", lambda: True)
+    assert isinstance(choose_tts(), espeak.EspeakTTS)
+    monkeypatch.setattr(espeak, "is_installed", lambda: False)
+    assert choose_tts() is NOT_GIVEN
+
+
+async def test_the_agent_answers_each_turn_of_recorded_speech() -> None:
+    caller = Caller()
+    replies: asyncio.Queue[str] = asyncio.Queue()
+
+    def on_item(event: ConversationItemAddedEvent) -> None:
+        if isinstance(event.item, ChatMessage) and event.item.role == "assistant":
+            replies.put_nowait(event.item.text_content or "")
+
+    async with LocalServer() as server:
+        stt = cartesia_turns.STT(api_key=server.key, base_url=server.url)
+        async with build_session(stt) as session:
+            session.on("conversation_item_added", on_item)
+            session.input.audio = caller
+            await session.start(Assistant(), record=False)
+            answers = []
+            for clip in sorted(CLIPS.glob("*.wav")):
+                caller.say(load(clip).samples)
+                caller.say(silence(1.5))
+                answers.append(await asyncio.wait_for(replies.get(), REPLY_WITHIN_S))
+    assert replies.empty()
+    assert word_error_rate([f"You said: {text}" for text in SPOKEN], answers) <= 0.10

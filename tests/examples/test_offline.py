@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+from livekit.agents.llm import ChatContext
+from offline import JOKES, OfflineLLM, reply
+
+NOON = datetime(2024, 5, 1, 12, 4)  # the hour on a clock on the wall
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        ("What time is it?", "It is 12:04."),
+        ("Tell me the time, please.", "It is 12:04."),
+        ("Tell me a joke.", JOKES[0]),
+        ("Hello there!", "Hello! Tell me something, or ask me for the time or a joke."),
+        ("Goodbye.", "Goodbye!"),
+        (" He was not an ill-disposed young man. ", "You said: He was not an ill-disposed young man."),
+        ("It was the best of times.", "You said: It was the best of times."),
+        ("", "I did not catch that."),
+        ("...", "I did not catch that."),
+    ],
+)
+def test_what_was_said_decides_the_answer(said: str, answer: str) -> None:
+    assert reply(said, NOON) == answer
+
+
+def test_jokes_come_one_after_the_other() -> None:
+    told = [reply("another joke", NOON, count) for count in range(len(JOKES) + 1)]
+    assert told == [*JOKES, JOKES[0]]
+
+
+async def test_the_model_streams_its_answer_to_the_last_words_of_the_user() -> None:
+    history = ChatContext.empty()
+    history.add_message(role="user", content="Tell me a joke.")
+    history.add_message(role="assistant", content=JOKES[0])
+    history.add_message(role="user", content="One more joke!")
+    async with OfflineLLM() as model, model.chat(chat_ctx=history) as stream:
+        chunks = [chunk.delta.content or "" async for chunk in stream if chunk.delta]
+    assert len(chunks) > 1
+    assert "".join(chunks) == JOKES[1]
+
+
+async def test_a_conversation_without_a_user_gets_an_answer_too() -> None:
+    async with OfflineLLM() as model:
+        answer = await model.chat(chat_ctx=ChatContext.empty()).collect()
+    assert answer.text == "I did not catch that."

@@ -1,0 +1,157 @@
+"""The parts around a room that need no room: grants, the token endpoint, the page's age, livekit-server's settings."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.web import Application, Request
+from livekit import api
+from livekit.api.access_token import Claims
+from roomkit import livekit_server, page
+from roomkit.endpoint import Settings, create_app
+from roomkit.errors import RoomError, last_line
+from roomkit.grants import LivekitAccess, issue, room_name
+
+ACCESS = LivekitAccess("ws://127.0.0.1:7880", "local", "a-secret-of-thirty-two-characters")
+Client = TestClient[Request, Application]
+
+
+def claims_of(token: str) -> Claims:
+    return api.TokenVerifier(ACCESS.api_key, ACCESS.api_secret).verify(token)
+
+
+@pytest_asyncio.fixture
+async def client(tmp_path: Path) -> AsyncIterator[Client]:
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "page.js").write_text("// the page")
+    (tmp_path / "index.html").write_text("<title>the page</title>")
+    async with TestClient(TestServer(create_app(Settings(ACCESS, tmp_path)))) as started:
+        yield started
+
+
+def test_a_grant_opens_one_room_for_a_microphone_and_not_for_long() -> None:
+    claims = claims_of(issue(ACCESS, "r1").token)
+    assert claims.video is not None
+    assert (claims.video.room_join, claims.video.room) == (True, "r1")
+    assert claims.video.can_publish_sources == ["microphone"]
+    assert claims.video.can_publish_data is False
+    assert not claims.video.room_admin
+    assert not claims.video.room_create
+
+
+def test_each_visitor_is_somebody_else_in_a_room_of_their_own() -> None:
+    assert issue(ACCESS, "r1").identity != issue(ACCESS, "r1").identity
+    assert room_name(None) != room_name(None)
+    assert room_name("kitchen-2") == "kitchen-2"
+
+
+def test_a_grant_can_ask_for_a_worker_by_name() -> None:
+    config = claims_of(issue(ACCESS, "r1", agent_name="clerk").token).room_config
+    assert config is not None
+    assert [agent.agent_name for agent in config.agents] == ["clerk"]
+
+
+@pytest.mark.parametrize("name", ["", "a b", "ä", "x" * 65, 7, ["r"], "../r"])
+def test_what_is_no_name_is_refused(name: object) -> None:
+    with pytest.raises(ValueError, match="letters"):
+        room_name(name)
+
+
+async def test_the_endpoint_serves_the_page_and_its_files(client: Client) -> None:
+    assert "the page" in await (await client.get("/")).text()
+    assert "the page" in await (await client.get("/assets/page.js")).text()
+    assert (await client.get("/assets/../index.html")).status == 404
+
+
+async def test_the_endpoint_grants_the_room_asked_for(client: Client) -> None:
+    answer = await client.post("/api/token", json={"room": "kitchen"})
+    grant = await answer.json()
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert (grant["url"], grant["room"]) == (ACCESS.url, "kitchen")
+    assert claims_of(grant["token"]).identity == grant["identity"]
+    assert 0 < grant["expires_in_s"] <= 600
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "why"),
+    [
+        (b"{", {}, 400, "not JSON"),
+        (b"[]", {}, 400, "letters"),
+        (b'{"room": "a b"}', {}, 400, "letters"),
+        (b"{}", {"Content-Type": "text/plain"}, 415, "JSON"),
+        (b"{}", {"Origin": "https://elsewhere.example"}, 403, "another page"),
+        (b"{}", {"Host": "rebound.example"}, 403, "address"),
+    ],
+)
+async def test_the_endpoint_says_why_it_refuses(
+    client: Client, body: bytes, headers: dict[str, str], status: int, why: str
+) -> None:
+    sent = {"Content-Type": "application/json", **headers}
+    answer = await client.post("/api/token", data=body, headers=sent)
+    assert answer.status == status
+    assert why in (await answer.json())["error"]
+
+
+def test_the_page_is_stale_once_a_source_is_newer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "WEB", tmp_path)
+    monkeypatch.setattr(page, "BUILT", tmp_path / "dist")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "main.ts").write_text("")
+    assert page.is_stale()
+    (tmp_path / "dist").mkdir()
+    (tmp_path / "dist" / "index.html").write_text("")
+    os.utime(tmp_path / "src" / "main.ts", (0, time.time() - 60))
+    assert not page.is_stale()
+    os.utime(tmp_path / "src" / "main.ts", (0, time.time() + 60))
+    assert page.is_stale()
+
+
+def test_a_page_that_cannot_be_built_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "BUILT", tmp_path)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(RoomError, match=r"install Node\.js"):
+        page.ensure_page()
+
+
+def test_livekit_server_is_taken_from_path_else_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert livekit_server.find_livekit_server() is None
+    cached = livekit_server.cached_binary()
+    assert livekit_server.pinned_version() in str(cached)
+    cached.parent.mkdir(parents=True)
+    cached.touch()
+    assert livekit_server.find_livekit_server() == cached
+    (tmp_path / "livekit-server").touch(mode=0o755)
+    assert livekit_server.find_livekit_server() == tmp_path / "livekit-server"
+
+
+def test_livekit_server_is_told_of_nothing_but_loopback() -> None:
+    config = livekit_server.loopback_config(7880)
+    rtc = config["rtc"]
+    assert isinstance(rtc, dict)
+    assert config["bind_addresses"] == ["127.0.0.1"]
+    assert rtc["node_ip"] == "127.0.0.1"
+    assert rtc["use_external_ip"] is False
+    assert all(address.startswith("127.0.0.1:") for address in rtc["stun_servers"])
+    assert not any(address.endswith(f":{rtc['udp_port']}") for address in rtc["stun_servers"])
+
+
+async def test_a_livekit_server_that_ends_at_once_is_an_error_with_its_last_words(tmp_path: Path) -> None:
+    broken = tmp_path / "livekit-server"
+    broken.write_text("#!/bin/sh\necho no such luck\nexit 1\n")
+    broken.chmod(0o755)
+    with pytest.raises(RoomError, match="no such luck"):
+        async with livekit_server.LivekitServer(broken):
+            raise AssertionError("it cannot have started")
+
+
+def test_the_last_line_is_the_last_that_says_something() -> None:
+    assert last_line("one\ntwo \n\n") == "two"
+    assert last_line("\n") == "it said nothing"

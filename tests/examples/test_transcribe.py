@@ -1,0 +1,170 @@
+"""The example as a user runs it: processes of its own, and, for what costs nothing to ask often, its main function."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import wave
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+import transcribe
+from wer import CLIPS, SPOKEN, word_error_rate
+
+SCRIPT = Path(transcribe.__file__)
+WITHIN_S = 90.0
+CLIP = CLIPS / "sense-0880.wav"
+
+
+def environment(**changes: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name != "CARTESIA_API_KEY"}
+    return {**kept, "COLUMNS": "100", "PYTHONUNBUFFERED": "1", **changes}
+
+
+def run(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(SCRIPT), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=WITHIN_S,
+        env=environment(**changes),
+        check=False,
+    )
+
+
+def finals(lines: Sequence[str]) -> list[str]:
+    return [match[1] for line in lines if (match := re.search(r"turn \d+: (.*)", line))]
+
+
+def assert_one_clear_line(exit_code: int, out: str, err: str, what: str) -> None:
+    assert exit_code == 2
+    assert out == ""
+    assert re.fullmatch(rf"transcribe\.py: .*{re.escape(what)}.*\n", err)
+
+
+def test_the_demo_hears_five_turns_and_the_right_words() -> None:
+    demo = run("--fast")
+    lines = demo.stdout.splitlines()
+    assert (demo.returncode, demo.stderr) == (0, "")
+    assert len(finals(lines)) == 5
+    assert word_error_rate(SPOKEN, finals(lines)) <= 0.10
+    assert any("5 turns" in line and "32.7 s of audio" in line for line in lines)
+    assert "\x1b" not in demo.stdout
+
+
+@pytest.fixture(scope="module")
+def timed(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, object]], Path]:
+    """One clip with JSON and a picture: the events, and where the picture is."""
+    picture = tmp_path_factory.mktemp("timeline") / "call.png"
+    call = run(str(CLIP), "--speed", "2", "--json", "--timeline", str(picture))
+    assert (call.returncode, call.stderr) == (0, "")
+    return [json.loads(line) for line in call.stdout.splitlines()], picture
+
+
+def test_json_holds_every_event_in_order_and_then_a_summary(timed: tuple[list[dict[str, object]], Path]) -> None:
+    events, _ = timed
+    types = [event["type"] for event in events]
+    assert types[0] == "start_of_speech"
+    assert types[-1] == "summary"
+    assert types.index("final_transcript") < types.index("end_of_speech")
+    assert (events[-1]["turns"], events[-1]["words"]) == (1, 7)
+    final = next(event for event in events if event["type"] == "final_transcript")
+    assert word_error_rate([SPOKEN[1]], [str(final["text"])]) == 0.0
+
+
+def test_json_times_are_seconds_of_audio_and_rise(timed: tuple[list[dict[str, object]], Path]) -> None:
+    times = [event["at_s"] for event in timed[0] if "at_s" in event]
+    assert all(isinstance(at_s, float) for at_s in times)
+    assert times == sorted(times, key=lambda at_s: float(str(at_s)))
+
+
+def test_the_timeline_is_a_picture(timed: tuple[list[dict[str, object]], Path]) -> None:
+    _, picture = timed
+    assert picture.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    assert picture.stat().st_size > 10_000
+
+
+@pytest.fixture
+def demo_under_way() -> Iterator[subprocess.Popen[str]]:
+    """The demo in real time, a turn just begun."""
+    demo = subprocess.Popen(
+        [sys.executable, str(SCRIPT)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    )
+    assert demo.stdout is not None
+    for line in demo.stdout:
+        if "turn 1 starts" in line:
+            break
+    yield demo
+    demo.kill()
+    demo.communicate()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")
+def test_ctrl_c_finishes_the_turn_and_shows_the_table(demo_under_way: subprocess.Popen[str]) -> None:
+    demo_under_way.send_signal(signal.SIGINT)
+    out, err = demo_under_way.communicate(timeout=WITHIN_S)
+    assert (demo_under_way.returncode, err) == (0, "")
+    assert re.search(r"\| *[01] turns? *\|", out)
+
+
+def test_a_file_that_is_not_there_costs_one_line_and_exit_code_2() -> None:
+    result = run("no-such-file.wav")
+    assert_one_clear_line(result.returncode, result.stdout, result.stderr, "no-such-file.wav: no such file")
+
+
+def test_a_missing_server_extra_says_how_to_install_it(tmp_path: Path) -> None:
+    (tmp_path / "moonshine_voice.py").write_text("raise ModuleNotFoundError(__name__)")
+    result = run("--fast", PYTHONPATH=str(tmp_path))
+    assert_one_clear_line(result.returncode, result.stdout, result.stderr, "livekit-plugins-cartesia-turns[server]")
+
+
+def test_without_portaudio_there_is_a_hint_where_to_get_it(tmp_path: Path) -> None:
+    (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')")
+    result = run("--mic", PYTHONPATH=str(tmp_path))
+    assert_one_clear_line(result.returncode, result.stdout, result.stderr, "--mic needs PortAudio")
+
+
+def empty_wav(path: Path) -> str:
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 16000, 0, "NONE", ""))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["{dir}/empty.wav"], "empty.wav is empty"),
+        (["{dir}/header.wav"], "header.wav holds no audio"),
+        (["{dir}/text.txt"], "text.txt is not an audio file"),
+        (["{dir}"], "directory"),
+        (["--cartesia"], "--cartesia needs a key: set CARTESIA_API_KEY"),
+        (["--speed", "0"], "--speed must be from"),
+        (["--speed", "nan"], "--speed must be from"),
+        (["--mic", "--speed", "2"], "--mic takes neither a file nor a speed"),
+        (["--fast", "--timeline", "{dir}/a.png"], "--timeline shows when things happened"),
+        (["--timeline", "{dir}/a.mp3"], "the name must end in one of .png"),
+        (["--timeline", "{dir}/none/a.png"], "no such directory"),
+    ],
+)
+def test_a_bad_input_costs_one_line_and_exit_code_2(
+    arguments: list[str],
+    what: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("CARTESIA_API_KEY", raising=False)
+    (tmp_path / "empty.wav").touch()
+    empty_wav(tmp_path / "header.wav")
+    (tmp_path / "text.txt").write_text("words, not sounds\n" * 50)
+    exit_code = transcribe.main([argument.format(dir=tmp_path) for argument in arguments])
+    assert_one_clear_line(exit_code, *capsys.readouterr(), what)

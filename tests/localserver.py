@@ -1,0 +1,26 @@
+"""The local server as tests use it, and short names for what it sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import synthetic
+from livekit.plugins.cartesia_turns.protocol import ServerMessage, TurnEnd, TurnUpdate
+from livekit.plugins.cartesia_turns.server import LocalServer
+
+SENTENCE = synthetic.silence(0.5) + synthetic.words(0, 4) + synthetic.silence(1.0)
+
+
+def server(**options: Any) -> LocalServer:
+    """A server that hears synthetic speech and records everything; options replace these."""
+    return LocalServer(**{"recognizer": synthetic.recognizer(), "record": True, **options})
+
+
+def kinds(messages: list[ServerMessage]) -> list[type[ServerMessage]]:
+    """The kinds of messages in order, updates left out."""
+    return [type(message) for message in messages if not isinstance(message, TurnUpdate)]
+
+
+def finals(messages: list[ServerMessage]) -> list[str]:
+    """The text of each turn that ended."""
+    return [message.transcript for message in messages if isinstance(message, TurnEnd)]

@@ -1,0 +1,207 @@
+"""A participant in Python: a microphone that plays recorded speech, ears, and a diary of what the room said."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import math
+import time
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import aiohttp
+import av
+from livekit import rtc
+
+RATE = 16000
+FRAME_S = 0.02
+FRAME_SAMPLES = int(RATE * FRAME_S)
+SILENCE = bytes(2 * FRAME_SAMPLES)
+LOUD = 300.0
+"""Root mean square (16 bit) from which a frame of the agent's voice counts as sound."""
+POLL_S = 0.02
+
+
+def pcm(path: Path) -> bytes:
+    """A recording as mono 16 kHz signed 16-bit PCM."""
+    with av.open(str(path)) as container:
+        resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
+        frames = [piece for frame in container.decode(audio=0) for piece in resampler.resample(frame)]
+    return b"".join(bytes(frame.planes[0])[: frame.samples * 2] for frame in frames)
+
+
+def loudness(samples: bytes) -> float:
+    """Root mean square of 16-bit samples."""
+    values = array("h", samples)
+    return math.sqrt(sum(value * value for value in values) / len(values)) if values else 0.0
+
+
+@dataclass
+class Diary:
+    """What the room said, in the order it came."""
+
+    finals: list[tuple[str, str]] = field(default_factory=list)
+    """(who, text) for each finished line: "user" or "agent"."""
+    turns: list[dict[str, Any]] = field(default_factory=list)
+    """The turn events that the agent published."""
+    sounds: list[float] = field(default_factory=list)
+    """When the agent was heard: the monotonic time of each loud frame."""
+
+    def said(self, who: str) -> list[str]:
+        return [text for speaker, text in self.finals if speaker == who]
+
+    def count(self, kind: str) -> int:
+        return sum(event["type"] == kind for event in self.turns)
+
+    @property
+    def open_turns(self) -> int:
+        return self.count("turn_start") - self.count("turn_end")
+
+
+class Guest:
+    """Joins through the token endpoint, as the page does. A microphone always sends: silence where nobody speaks."""
+
+    def __init__(self, address: str, *, room: str) -> None:
+        self.diary = Diary()
+        self.room = rtc.Room()
+        self._address, self._room_name = address, room
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._line: asyncio.Queue[bytes] = asyncio.Queue()
+        self._source: rtc.AudioSource | None = None
+        self._track: rtc.LocalAudioTrack | None = None
+        self._microphone: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Guest:
+        async with aiohttp.ClientSession() as http:
+            answer = await http.post(f"{self._address}/api/token", json={"room": self._room_name})
+            grant = await answer.json()
+        self.room.on("data_received", self._on_data)
+        self.room.on("track_subscribed", self._on_track)
+        self.room.register_text_stream_handler("lk.transcription", self._on_text)
+        await self.room.connect(grant["url"], grant["token"])
+        await self.publish()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._hang_up()
+        await self.room.disconnect()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # The microphone.
+
+    async def publish(self) -> None:
+        self._source = rtc.AudioSource(RATE, 1, queue_size_ms=100)
+        self._track = rtc.LocalAudioTrack.create_audio_track("microphone", self._source)
+        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
+        await self.room.local_participant.publish_track(self._track, options)
+        self._microphone = asyncio.create_task(self._pump(self._source))
+
+    async def unpublish(self) -> None:
+        """Take the microphone away in mid-sentence: what was not said yet is dropped."""
+        track = self._track
+        await self._hang_up()
+        if track is not None:
+            await self.room.local_participant.unpublish_track(track.sid)
+
+    async def mute(self) -> None:
+        """Mute in mid-sentence, as a browser does: no more audio leaves."""
+        if self._track is not None:
+            self._track.mute()
+        self._line = asyncio.Queue()
+
+    def speak(self, recording: Path, *, up_to_s: float | None = None) -> None:
+        """Begin to say a recording, at real-time pace; returns at once."""
+        samples = pcm(recording)
+        samples = samples if up_to_s is None else samples[: int(up_to_s * RATE) * 2]
+        for start in range(0, len(samples), len(SILENCE)):
+            self._line.put_nowait(samples[start : start + len(SILENCE)].ljust(len(SILENCE), b"\0"))
+
+    async def say(self, recording: Path) -> float:
+        """Say a recording to its end; returns the monotonic time at which its first sound was sent."""
+        began = time.monotonic()
+        self.speak(recording)
+        await self.until(self._line.empty, 60, "the recording was sent")
+        return began
+
+    async def _pump(self, source: rtc.AudioSource) -> None:
+        due = time.monotonic()
+        while True:
+            piece = SILENCE if self._line.empty() else self._line.get_nowait()
+            await source.capture_frame(rtc.AudioFrame(piece, RATE, 1, FRAME_SAMPLES))
+            due += FRAME_S
+            await asyncio.sleep(due - time.monotonic())
+
+    async def _hang_up(self) -> None:
+        microphone, self._microphone = self._microphone, None
+        self._line = asyncio.Queue()
+        if microphone is not None:
+            microphone.cancel()
+            await asyncio.wait([microphone])
+        if self._source is not None:
+            await self._source.aclose()
+            self._source = self._track = None
+
+    # What the room says.
+
+    async def until(self, true: Callable[[], object], timeout_s: float, what: str) -> None:
+        """Wait until `true()`, and say what did not happen where it does not."""
+        deadline = time.monotonic() + timeout_s
+        while not true():
+            assert time.monotonic() < deadline, f"within {timeout_s} s it did not come about that {what}"
+            await asyncio.sleep(POLL_S)
+
+    async def agent_is_here(self, timeout_s: float = 60) -> None:
+        await self.until(self._agent_listens, timeout_s, "an agent joined and listened")
+
+    async def agent_is_heard(self, since: float, timeout_s: float = 20) -> float:
+        """Wait for the agent's voice; returns the monotonic time of its first sound after `since`."""
+        await self.until(lambda: any(at > since for at in self.diary.sounds), timeout_s, "the agent was heard")
+        return next(at for at in self.diary.sounds if at > since)
+
+    async def agent_is_silent(self, for_s: float = 0.5, timeout_s: float = 30) -> float:
+        """Wait until the agent was silent for that long; returns the monotonic time of its last sound."""
+        await self.until(
+            lambda: not self.diary.sounds or time.monotonic() - self.diary.sounds[-1] > for_s,
+            timeout_s,
+            "the agent fell silent",
+        )
+        return self.diary.sounds[-1] if self.diary.sounds else -math.inf
+
+    def _agent_listens(self) -> bool:
+        others = self.room.remote_participants.values()
+        return any(other.attributes.get("lk.agent.state") == "listening" for other in others)
+
+    def _on_data(self, packet: rtc.DataPacket) -> None:
+        if packet.topic == "cartesia_turns":
+            self.diary.turns.append(json.loads(packet.data))
+
+    def _on_track(self, track: rtc.Track, _publication: object, _participant: object) -> None:
+        self._spawn(self._listen(track))
+
+    def _on_text(self, reader: rtc.TextStreamReader, identity: str) -> None:
+        self._spawn(self._read(reader, "user" if identity == self.room.local_participant.identity else "agent"))
+
+    async def _listen(self, track: rtc.Track) -> None:
+        async for event in rtc.AudioStream(track, sample_rate=RATE, num_channels=1):
+            if loudness(bytes(event.frame.data)) >= LOUD:
+                self.diary.sounds.append(time.monotonic())
+
+    async def _read(self, reader: rtc.TextStreamReader, who: str) -> None:
+        with contextlib.suppress(rtc.StreamError):
+            text = await reader.read_all()
+            if who == "agent" or (reader.info.attributes or {}).get("lk.transcription_final") == "true":
+                self.diary.finals.append((who, text))
+
+    def _spawn(self, coroutine: Any) -> None:
+        task: asyncio.Task[None] = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

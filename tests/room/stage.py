@@ -1,0 +1,123 @@
+"""What the room tests run on: the recipe of `make room` as a process, and a recognizer that can be killed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from roomkit.livekit_server import find_livekit_server, free_port
+from roomkit.page import is_stale
+from roomkit.processes import kill_group
+
+ROOT = Path(__file__).parents[2]
+ARTIFACTS = ROOT / ".artifacts"
+AUDIO = ROOT / "examples" / "audio"
+KEY = "room-test-key"
+START_TIMEOUT_S = 120.0
+PREPARE = "make room ARGS=--prepare"
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Something a machine may lack, and the command that adds it."""
+
+    name: str
+    there: bool
+    command: str
+
+
+def chromium() -> str | None:
+    return next((path for name in CHROMIUM_NAMES if (path := shutil.which(name))), None)
+
+
+def parts(*, browser: bool) -> list[Part]:
+    """The parts the room tests need beside Python packages."""
+    needed = [
+        Part("livekit-server", find_livekit_server() is not None, PREPARE),
+        Part("built page", not is_stale(), PREPARE),
+        Part("Node.js with npm", shutil.which("npm") is not None, "apt-get install npm"),
+        Part("espeak-ng", shutil.which("espeak-ng") is not None, "apt-get install espeak-ng"),
+    ]
+    if browser:
+        needed.append(Part("Chromium", chromium() is not None, "apt-get install chromium"))
+    return needed
+
+
+class SpeechServer:
+    """`python -m livekit.plugins.cartesia_turns.server` on one port, through kills and restarts."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        ARTIFACTS.mkdir(exist_ok=True)
+        command = [sys.executable, "-m", "livekit.plugins.cartesia_turns.server"]
+        with (ARTIFACTS / "room-speech-server.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*command, "--port", str(self.port), "--key", KEY], stdout=log, stderr=log, start_new_session=True
+            )
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        if self._process is not None:
+            kill_group(self._process.pid)
+            self._process.wait()
+            self._process = None
+
+    def wait_until_up(self) -> None:
+        wait_for_port(self.port)
+
+
+class Talk:
+    """`examples/talk.py` as a user runs it, with the speech-to-text server given."""
+
+    def __init__(self, speech: SpeechServer) -> None:
+        self.address = f"http://127.0.0.1:{free_port()}"
+        port = self.address.rsplit(":", 1)[1]
+        environment = {**os.environ, "CARTESIA_TURNS_URL": speech.url, "CARTESIA_API_KEY": KEY}
+        environment.pop("OPENAI_API_KEY", None)
+        self.log = ARTIFACTS / "room-talk.log"
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "examples/talk.py", "--port", port, "--log", str(ARTIFACTS / "room-agent.log")],
+                cwd=ROOT,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def wait_until_up(self) -> None:
+        deadline = time.monotonic() + 600  # livekit-server may have to be built
+        while "Open http" not in self.log.read_text():
+            assert self._process.poll() is None, f"examples/talk.py ended: {self.log.read_text()}"
+            assert time.monotonic() < deadline, "examples/talk.py did not come up"
+            time.sleep(0.1)
+
+    def stop(self) -> int:
+        """Press Ctrl-C; returns the exit code."""
+        self._process.send_signal(2)
+        try:
+            return self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            kill_group(self._process.pid)
+            return self._process.wait()
+
+
+def wait_for_port(port: int) -> None:
+    """Wait until something listens there."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    with contextlib.closing(socket.socket()) as probe:
+        while probe.connect_ex(("127.0.0.1", port)) != 0:
+            assert time.monotonic() < deadline, "the recognizer did not come up"
+            time.sleep(0.1)

@@ -1,0 +1,123 @@
+"""The page in a real browser: joined, heard, captioned, answered."""
+
+from __future__ import annotations
+
+import wave
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, async_playwright, expect
+from room.guest import RATE, pcm
+from room.stage import ARTIFACTS, AUDIO, Talk, chromium
+from room.words import references, word_error_rate
+
+pytestmark = [pytest.mark.room, pytest.mark.timeout(240)]
+
+CLIP = AUDIO / "sense-0890.wav"
+LEAD_IN_S = 12.0
+"""Silence before the speech: the agent needs a while to join, and the fake microphone does not wait."""
+
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
+
+LOUDEST = """async () => {
+    const context = new AudioContext();
+    await context.resume();
+    const stream = document.querySelector("audio").srcObject;
+    const analyser = context.createAnalyser();
+    context.createMediaStreamSource(stream).connect(analyser);
+    const samples = new Float32Array(analyser.fftSize);
+    let loudest = 0;
+    for (const end = performance.now() + 4000; performance.now() < end; ) {
+        analyser.getFloatTimeDomainData(samples);
+        loudest = Math.max(loudest, ...samples.map(Math.abs));
+        await new Promise((done) => setTimeout(done, 20));
+    }
+    await context.close();
+    return loudest;
+}"""
+"""The loudest sample the page receives from the agent within 4 s, 0 to 1, measured by Web Audio."""
+
+
+@pytest.fixture
+def microphone(tmp_path: Path) -> Path:
+    """What the browser's fake microphone plays: silence, one sentence, silence."""
+    path = tmp_path / "microphone.wav"
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(RATE)
+        out.writeframes(bytes(2 * int(RATE * LEAD_IN_S)) + pcm(CLIP) + bytes(2 * RATE * 120))
+    return path
+
+
+@pytest_asyncio.fixture
+async def page(microphone: Path) -> AsyncIterator[Page]:
+    """A page in headless Chromium that speaks the microphone's file once."""
+    arguments = [*CHROMIUM_ARGUMENTS, f"--use-file-for-fake-audio-capture={microphone}%noloop"]
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium(), args=arguments)
+        try:
+            context = await browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+            yield await context.new_page()
+        finally:
+            await browser.close()
+
+
+async def test_a_browser_joins_sees_its_words_and_hears_the_reply(
+    talk: Talk, page: Page, note: Callable[[str, float], None]
+) -> None:
+    await page.goto(talk.address)
+    await page.get_by_role("button", name="Start talking").click()
+    await expect(page.get_by_role("status")).to_have_text("Connected", timeout=60_000)
+    await expect(page.get_by_role("button", name="Mute")).to_be_focused()
+    await expect(page.locator("[data-state=speaking]")).to_have_attribute("aria-current", "step", timeout=30_000)
+    await expect(page.locator("#caption .word").first).to_be_visible(timeout=20_000)
+    lines = page.get_by_role("log").get_by_role("listitem")
+    await expect(lines.first).to_be_visible(timeout=40_000)
+    loudest = await page.evaluate(LOUDEST)
+    note("browser_loudest_sample", loudest)
+    assert loudest > 0.02
+    await expect(lines.nth(1)).to_contain_text("You said", timeout=20_000)
+    await page.screenshot(path=ARTIFACTS / "room-page.png")
+    said = await lines.first.locator(".text").inner_text()
+    assert word_error_rate(references(AUDIO)[CLIP.stem], said) <= 0.15
+    await expect(lines.first.locator(".figures")).to_contain_text("reply heard after")
+
+
+async def test_a_browser_can_mute_leave_and_join_again_by_keyboard(talk: Talk, page: Page) -> None:
+    await page.goto(talk.address)
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("status")).to_contain_text("Connected", timeout=30_000)
+    await page.keyboard.press("Space")
+    await expect(page.get_by_role("button", name="Unmute")).to_have_attribute("aria-pressed", "true")
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("status")).to_have_text("You left the room")
+    await expect(page.locator("#join")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("status")).to_contain_text("Connected", timeout=30_000)
+
+
+async def test_the_browser_says_in_words_what_is_wrong(talk: Talk, page: Page) -> None:
+    await page.route("**/api/token", lambda route: route.abort())
+    await page.goto(talk.address)
+    await page.get_by_role("button", name="Start talking").click()
+    await expect(page.get_by_role("alert")).to_contain_text("token endpoint does not answer")
+    await expect(page.get_by_role("status")).to_have_text("Disconnected")
+    await page.unroute("**/api/token")
+    await page.goto(f"{talk.address}/?room=no%20such%20name")
+    await page.get_by_role("button", name="Start talking").click()
+    await expect(page.get_by_role("alert")).to_contain_text("a room's name is 1 to 64 letters")

@@ -1,0 +1,105 @@
+"""What goes wrong in mid-sentence: mute, a microphone taken away, a visitor who leaves, a recognizer that dies."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from room.guest import Guest
+from room.stage import AUDIO, SpeechServer, Talk
+from room.words import references, word_error_rate
+
+pytestmark = [pytest.mark.room, pytest.mark.timeout(200)]
+
+LONG, SHORT = AUDIO / "sense-0870.wav", AUDIO / "sense-0930.wav"
+REFERENCES = references(AUDIO)
+SPOKEN_S = 3.0
+
+
+async def begin_a_sentence(guest: Guest) -> None:
+    """Say the first seconds of a sentence and be heard."""
+    await guest.agent_is_here()
+    guest.speak(LONG)
+    await asyncio.sleep(SPOKEN_S)
+    await guest.until(lambda: guest.diary.count("turn_update"), 10, "the words began to arrive")
+    assert guest.diary.open_turns == 1
+
+
+def all_words_of(recording: Path, guest: Guest) -> bool:
+    return word_error_rate(REFERENCES[recording.stem], " ".join(guest.diary.said("user"))) <= 0.15
+
+
+async def next_turn_is_right(guest: Guest, turns_before: int) -> None:
+    """Speak another sentence: it is a turn of its own, and right."""
+    await guest.say(SHORT)
+    await guest.until(lambda: guest.diary.count("turn_end") == turns_before + 1, 30, "the next turn ended")
+    await guest.until(lambda: len(guest.diary.said("user")) == turns_before + 1, 5, "its transcript arrived")
+    assert word_error_rate(REFERENCES[SHORT.stem], guest.diary.said("user")[-1]) <= 0.15
+
+
+async def test_mute_in_mid_sentence_ends_the_turn_within_three_seconds(
+    guest: Guest, note: Callable[[str, float], None]
+) -> None:
+    async with guest:
+        await begin_a_sentence(guest)
+        muted = time.monotonic()
+        await guest.mute()
+        await guest.until(lambda: guest.diary.count("turn_end") == 1, 10, "the turn ended")
+        took = time.monotonic() - muted
+        await guest.until(lambda: guest.diary.said("agent"), 20, "the agent answered what was said")
+    note("mute_to_turn_end_s", took)
+    assert took <= 3.0
+
+
+async def test_a_microphone_taken_away_ends_the_turn_and_its_return_begins_another(
+    guest: Guest, note: Callable[[str, float], None]
+) -> None:
+    async with guest:
+        await begin_a_sentence(guest)
+        gone = time.monotonic()
+        await guest.unpublish()
+        await guest.until(lambda: guest.diary.count("turn_end") == 1, 10, "the turn ended")
+        note("unpublish_to_turn_end_s", time.monotonic() - gone)
+        await guest.agent_is_silent(1.0)
+        await guest.publish()
+        await next_turn_is_right(guest, turns_before=1)
+        assert guest.diary.open_turns == 0
+
+
+async def test_who_leaves_in_mid_sentence_and_returns_finds_no_open_turn(talk: Talk, room_name: str) -> None:
+    async with Guest(talk.address, room=room_name) as first:
+        await begin_a_sentence(first)
+    async with Guest(talk.address, room=room_name) as again:
+        await again.agent_is_here()
+        await asyncio.sleep(2)
+        await again.agent_is_silent(1.0)
+        before = again.diary.count("turn_end"), len(again.diary.said("user"))
+        await again.say(SHORT)
+        await again.until(lambda: again.diary.count("turn_end") > before[0], 30, "the turn ended")
+        await again.until(lambda: len(again.diary.said("user")) > before[1], 5, "its transcript arrived")
+        await again.until(lambda: again.diary.said("agent"), 20, "the agent answered")
+    assert word_error_rate(REFERENCES[SHORT.stem], again.diary.said("user")[-1]) <= 0.15
+
+
+async def test_no_word_is_lost_when_the_recognizer_dies_in_mid_sentence(
+    guest: Guest, speech: SpeechServer, note: Callable[[str, float], None]
+) -> None:
+    async with guest:
+        await begin_a_sentence(guest)
+        speech.kill()
+        speech.start()
+        killed = time.monotonic()
+        await guest.until(lambda: guest.diary.count("turn_end") == 1, 60, "the turn ended all the same")
+        note("recognizer_killed_to_turn_end_s", time.monotonic() - killed)
+        reference = REFERENCES[LONG.stem]
+        await guest.until(
+            lambda: word_error_rate(reference, " ".join(guest.diary.said("user"))) <= 0.15, 30, "all words arrived"
+        )
+        await guest.until(lambda: guest.diary.open_turns == 0, 10, "no turn stayed open")
+        turns = len(guest.diary.said("user"))
+        note("recognizer_killed_turns", turns)
+        await guest.agent_is_silent(1.0)
+        await next_turn_is_right(guest, turns_before=turns)

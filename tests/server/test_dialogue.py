@@ -1,0 +1,179 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from livekit.plugins.cartesia_turns.protocol import (
+    TurnEagerEnd,
+    TurnEnd,
+    TurnMessage,
+    TurnResume,
+    TurnSettings,
+    TurnStart,
+    TurnUpdate,
+)
+from livekit.plugins.cartesia_turns.server import Dialogue, TurnLikelihood, TurnState
+
+STEP_S = 0.032
+START, UPDATE = TurnStart("r"), TurnUpdate("r", "hello")
+FOLLOWERS: dict[type[TurnMessage] | None, set[type[TurnMessage]]] = {
+    None: {TurnStart},
+    TurnStart: {TurnUpdate, TurnEagerEnd, TurnEnd},
+    TurnUpdate: {TurnUpdate, TurnEagerEnd, TurnEnd},
+    TurnEagerEnd: {TurnResume, TurnEnd},
+    TurnResume: {TurnUpdate, TurnEagerEnd, TurnEnd},
+    TurnEnd: {TurnStart},
+}
+
+
+def dialogue(**settings: Any) -> Dialogue:
+    return Dialogue(TurnSettings(**settings), "r")
+
+
+def run(subject: Dialogue, *likelihoods: float, transcript: str | None = None) -> list[TurnMessage]:
+    return [m for likelihood in likelihoods for m in subject.step(likelihood, STEP_S, transcript)]
+
+
+def silence_until(kind: type[TurnMessage], subject: Dialogue, likelihood: TurnLikelihood, limit_s: float = 15) -> float:
+    """Seconds of silence until a message of this kind comes."""
+    for count in range(1, round(limit_s / STEP_S)):
+        if any(isinstance(m, kind) for m in subject.step(likelihood.step(0.0, STEP_S), STEP_S)):
+            return count * STEP_S
+    raise AssertionError(f"no {kind.__name__} in {limit_s} s")
+
+
+def spoken(subject: Dialogue, likelihood: TurnLikelihood, duration_s: float = 1.0) -> list[TurnMessage]:
+    steps = range(round(duration_s / STEP_S))
+    return [m for _ in steps for m in subject.step(likelihood.step(1.0, STEP_S), STEP_S)]
+
+
+def test_a_turn_starts_above_the_start_threshold_and_not_at_it() -> None:
+    subject = dialogue(start_threshold=0.7)
+    assert run(subject, 0.1, 0.7) == []
+    assert run(subject, 0.71) == [START]
+    assert run(subject, 0.9) == []
+
+
+def test_falling_below_the_thresholds_gives_eager_end_then_end_with_the_text() -> None:
+    subject = dialogue()
+    run(subject, 0.9)
+    assert run(subject, 0.9, transcript="hello") == [UPDATE]
+    assert run(subject, 0.5) == []
+    assert run(subject, 0.39, transcript="hello there") == [TurnEagerEnd("r", "hello there")]
+    assert run(subject, 0.3) == []
+    assert run(subject, 0.19) == [TurnEnd("r", "hello there")]
+    assert subject.state is TurnState.IDLE
+
+
+def test_speech_after_an_eager_end_resumes_the_turn() -> None:
+    subject = dialogue()
+    run(subject, 0.9, 0.3)
+    assert run(subject, 0.7) == []
+    assert run(subject, 0.85) == [TurnResume("r")]
+    assert run(subject, 0.3, transcript="a") == [TurnEagerEnd("r", "a")]
+
+
+def test_a_likelihood_in_the_middle_ends_the_turn_after_the_timeout() -> None:
+    subject = dialogue(end_timeout_ms=640)
+    run(subject, 0.9)
+    assert run(subject, *[0.5] * 19) == []
+    assert run(subject, 0.5, transcript="a") == [TurnEnd("r", "a")]
+
+
+def test_speech_starts_the_timeout_anew() -> None:
+    subject = dialogue(end_timeout_ms=640)
+    assert [type(m) for m in run(subject, 0.9, *[0.5] * 19, 0.9, *[0.5] * 19)] == [TurnStart]
+
+
+def test_the_whole_text_is_needed_exactly_where_the_turn_may_be_over() -> None:
+    subject = dialogue()
+    needed = []
+    for likelihood in (0.9, 0.5, 0.3, 0.3, 0.9, 0.1, 0.1):
+        needed.append(subject.needs_whole_text(likelihood, STEP_S))
+        run(subject, likelihood)
+    assert needed == [False, False, True, False, False, True, False]
+
+
+def test_close_ends_an_open_turn_and_nothing_else() -> None:
+    subject = dialogue()
+    assert subject.close("nothing") == []
+    run(subject, 0.9)
+    assert subject.close("hello") == [TurnEnd("r", "hello")]
+    assert subject.close() == []
+
+
+def test_text_that_revises_what_was_sent_is_an_error_and_changes_nothing() -> None:
+    subject = dialogue()
+    run(subject, 0.9, transcript="ignored before the start")
+    run(subject, 0.9, transcript="hello")
+    with pytest.raises(ValueError, match="never revises"):
+        subject.step(0.1, STEP_S, "hullo")
+    assert subject.state is TurnState.SPEAKING
+    assert subject.close() == [TurnEnd("r", "hello")]
+
+
+def test_the_text_of_a_turn_is_not_carried_into_the_next() -> None:
+    subject = dialogue()
+    run(subject, 0.9)
+    run(subject, 0.1, transcript="one")
+    assert run(subject, 0.9, 0.1) == [START, TurnEnd("r", "")]
+
+
+def test_settings_change_from_the_next_step_on() -> None:
+    subject = dialogue()
+    run(subject, 0.9)
+    subject.configure(TurnSettings(eager_end_threshold=0.6))
+    assert run(subject, 0.55, transcript="") == [TurnEagerEnd("r", "")]
+    assert subject.settings.end_threshold == 0.2
+
+
+@pytest.mark.parametrize("change", [{"eager_end_threshold": 0.59}, {"start_threshold": 0.95}, {"end_timeout_ms": 1}])
+def test_settings_that_do_not_fit_those_in_force_change_nothing(change: dict[str, Any]) -> None:
+    subject = dialogue(start_threshold=0.58)
+    before = subject.settings
+    with pytest.raises(ValueError, match="turn_"):
+        subject.configure(TurnSettings(**change))
+    assert subject.settings == before
+
+
+def test_silence_brings_the_eager_end_and_the_end_within_the_second() -> None:
+    subject, likelihood = dialogue(), TurnLikelihood()
+    assert spoken(subject, likelihood) == [START]
+    eager_s = silence_until(TurnEagerEnd, subject, likelihood)
+    end_s = eager_s + silence_until(TurnEnd, subject, likelihood)
+    assert 0.3 <= eager_s <= 0.5
+    assert 0.5 <= end_s <= 0.9
+
+
+def test_a_pause_of_four_tenths_of_a_second_does_not_end_the_turn() -> None:
+    subject, likelihood = dialogue(), TurnLikelihood()
+    spoken(subject, likelihood)
+    pause = [m for _ in range(12) for m in subject.step(likelihood.step(0.0, STEP_S), STEP_S)]
+    assert pause + spoken(subject, likelihood) in ([], [TurnEagerEnd("r", ""), TurnResume("r")])
+
+
+def test_a_click_starts_no_turn() -> None:
+    subject, likelihood = dialogue(), TurnLikelihood()
+    assert spoken(subject, likelihood, duration_s=0.1) == []
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.booleans())),
+    st.sampled_from([TurnSettings(), TurnSettings(end_timeout_ms=640), TurnSettings(0.5, 0.49, 0.48)]),
+)
+def test_messages_keep_their_order_and_text_only_grows(steps: list[tuple[float, bool]], settings: TurnSettings) -> None:
+    subject, heard = Dialogue(settings, "r"), ""
+    last: type[TurnMessage] | None = None
+    sent = ""
+    for index, (likelihood, looked) in enumerate(steps):
+        if subject.state is TurnState.IDLE:
+            heard = ""
+        heard += f" {index}" if looked else ""
+        for message in subject.step(likelihood, 0.1, heard if looked else None):
+            assert type(message) in FOLLOWERS[last]
+            last = type(message)
+            sent = "" if isinstance(message, TurnStart) else sent
+            transcript = getattr(message, "transcript", sent)
+            assert transcript.startswith(sent)
+            sent = transcript
+    assert len(subject.close()) == (last not in (None, TurnEnd))

@@ -1,0 +1,99 @@
+import json
+
+import aiohttp
+import pytest
+from livekit.plugins.cartesia_turns.protocol import (
+    PATH,
+    Connected,
+    parse_error_body,
+)
+from localserver import SENTENCE, server
+from rawclient import QUERY, connected, eventually
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "status"),
+    [
+        ({}, {}, 401),
+        ({}, {"X-API-Key": "wrong"}, 401),
+        ({"model": "ink-3"}, None, 400),
+        ({"turn_start_threshold": "0.3"}, None, 400),
+    ],
+)
+async def test_a_failed_handshake_is_answered_with_a_status_and_a_json_error(
+    query: dict[str, str], headers: dict[str, str] | None, status: int
+) -> None:
+    async with server(key="secret") as local, aiohttp.ClientSession() as session:
+        sent = {"X-API-Key": "secret"} if headers is None else headers
+        async with session.get(local.url + PATH, params={**QUERY, **query}, headers=sent) as answer:
+            error = parse_error_body(await answer.read(), answer.status)
+            assert (answer.status, error.status_code) == (status, status)
+            assert answer.headers["X-Request-Id"] == error.request_id
+            assert error.title
+            assert error.message
+        assert [handshake.status for handshake in local.handshakes] == [status]
+
+
+async def test_a_request_without_an_upgrade_is_told_that_this_is_a_websocket() -> None:
+    async with server(key="secret") as local, aiohttp.ClientSession() as session:
+        answer = await session.get(local.url + PATH, params=QUERY, headers={"X-API-Key": "secret"})
+        assert "websocket" in parse_error_body(await answer.read(), answer.status).message
+
+
+async def test_one_stream_too_many_is_refused_until_another_ends() -> None:
+    async with server(max_streams=1) as local:
+        async with connected(local) as first:
+            with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+                async with connected(local):
+                    pass
+            assert caught.value.status == 429
+            assert caught.value.headers is not None
+            assert caught.value.headers["Retry-After"] == "1"
+            await first.close()
+        await eventually(lambda: local.open_streams == 0)
+        async with connected(local) as second:
+            assert isinstance(await second.next(), Connected)
+
+
+@pytest.mark.parametrize("credential", [{"Authorization": "Bearer secret"}, {"access_token": "secret"}])
+async def test_a_bearer_key_or_an_access_token_is_let_in_and_never_recorded(credential: dict[str, str]) -> None:
+    query = credential if "access_token" in credential else {}
+    headers = {} if query else credential
+    async with server(key="secret") as local, connected(local, query, headers) as client:
+        await client.until(Connected)
+        assert "secret" not in repr(local.connections)
+        assert ("model", "ink-2") in local.connections[0].query
+
+
+async def test_messages_carry_the_request_id_of_the_socket() -> None:
+    async with server() as local, connected(local) as client:
+        await client.send(SENTENCE)
+        ids = {getattr(message, "request_id", None) for message in await client.close()}
+        assert ids == {local.connections[0].request_id}
+
+
+async def test_without_record_only_counters_are_kept() -> None:
+    async with server(record=False) as local, connected(local) as client:
+        await client.send(SENTENCE)
+        await client.close()
+        record = local.connections[0]
+    assert record.audio_bytes == len(SENTENCE)
+    assert not record.audio
+    assert not record.messages
+
+
+async def test_every_byte_and_command_is_recorded() -> None:
+    audio = bytes(range(256)) * 100
+    async with server() as local, connected(local, {"keyterm": "x"}) as client:
+        await client.send(audio, frame_bytes=333)
+        await client.command(type="config")
+        await client.close()
+        await eventually(lambda: local.open_streams == 0)
+        record = local.connections[0]
+    assert bytes(record.audio) == audio
+    assert (record.audio_bytes, record.audio_s) == (len(audio), len(audio) / 32000)
+    assert [json.loads(command)["type"] for command in record.commands] == ["config", "close"]
+    assert ("keyterm", "x") in record.query
+    assert record.close_code == 1000
+    assert record.closed_s is not None
+    assert json.loads(record.messages[0][1])["type"] == "connected"

@@ -1,0 +1,80 @@
+import asyncio
+import json
+from itertools import pairwise
+
+import pytest
+import synthetic
+from livekit.plugins.cartesia_turns.protocol import (
+    Connected,
+    TurnEagerEnd,
+    TurnEnd,
+    TurnResume,
+    TurnStart,
+)
+from livekit.plugins.cartesia_turns.server import Recognizer
+from livekit.plugins.cartesia_turns.server.pcm import Samples
+from localserver import SENTENCE, finals, kinds, server
+from rawclient import connected, eventually
+
+
+async def test_a_sentence_becomes_a_turn_and_the_socket_closes_after_close() -> None:
+    async with server() as local, connected(local) as client:
+        await client.send(SENTENCE)
+        messages = await client.close()
+        assert kinds(messages) == [Connected, TurnStart, TurnEagerEnd, TurnEnd]
+        assert finals(messages) == [synthetic.text(0, 4)]
+        assert client.socket.close_code == 1000
+
+
+async def test_a_short_pause_is_resumed_and_a_long_one_makes_two_turns() -> None:
+    said, paused = synthetic.words, synthetic.silence
+    audio = [said(0, 2), paused(0.5), said(2, 2), paused(1), said(4, 2)]
+    async with server() as local, connected(local) as client:
+        await client.send(b"".join(audio))
+        messages = await client.close()
+    turn = [TurnStart, TurnEagerEnd, TurnResume, TurnEagerEnd, TurnEnd]
+    assert kinds(messages) == [Connected, *turn, TurnStart, TurnEnd]
+    assert finals(messages) == [synthetic.text(0, 4), synthetic.text(4, 2)]
+
+
+async def test_updates_come_every_six_tenths_of_a_second_and_only_grow() -> None:
+    async with server() as local, connected(local) as client:
+        await client.send(synthetic.words(0, 20))
+        await client.close()
+        await eventually(lambda: local.open_streams == 0)
+        sent = [(at_s, json.loads(frame)) for at_s, frame in local.connections[0].messages]
+    updates = [(at_s, message["transcript"]) for at_s, message in sent if message["type"] == "turn.update"]
+    assert max(after[0] - before[0] for before, after in pairwise(updates)) <= 0.6
+    assert all(after[1].startswith(before[1]) for before, after in pairwise(updates))
+
+
+async def test_a_turn_of_a_minute_is_transcribed_whole_and_in_bounded_pieces() -> None:
+    lengths: list[int] = []
+
+    def transcribe(audio: Samples) -> str:
+        lengths.append(len(audio))
+        return synthetic.transcribe(audio)
+
+    recognizer = Recognizer(lambda: synthetic.detect, transcribe, in_thread=False)
+    async with server(recognizer=recognizer) as local, connected(local) as client:
+        await client.send(synthetic.words(0, 190), frame_bytes=10**7)
+        messages = await client.close()
+    assert finals(messages) == [synthetic.text(0, 190)]
+    assert max(lengths) <= 11 * synthetic.RATE
+
+
+async def test_no_audio_is_no_progress() -> None:
+    async with server() as local, connected(local) as client:
+        await client.send(synthetic.words(0, 3))
+        await client.until(TurnStart)
+        await eventually(lambda: local.connections[0].audio_s > 0.95)
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(client.until(TurnEnd), 0.3)
+
+
+async def test_config_changes_turn_detection_in_order_with_the_audio() -> None:
+    async with server() as local, connected(local) as client:
+        await client.send(synthetic.words(0, 3))
+        await client.command(type="config", turn={"eager_end_threshold": 0.6, "end_threshold": 0.5})
+        await client.send(synthetic.silence(0.45) + synthetic.words(3, 3) + synthetic.silence(0.45))
+        assert finals(await client.close()) == [synthetic.text(0, 3), synthetic.text(3, 3)]

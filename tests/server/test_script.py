@@ -1,0 +1,126 @@
+import json
+from pathlib import Path
+
+import pytest
+import synthetic
+from livekit.plugins.cartesia_turns.protocol import (
+    Connected,
+    ErrorMessage,
+    TurnEagerEnd,
+    TurnEnd,
+    TurnStart,
+    TurnUpdate,
+    Unknown,
+)
+from livekit.plugins.cartesia_turns.server import Line, LocalServer, Script, say
+from localserver import SENTENCE, finals, kinds, server
+from rawclient import connected, eventually
+
+TURN = [say(0.5, TurnStart("")), say(1.0, TurnUpdate("", " hello")), say(2.0, TurnEnd("", " hello there"))]
+
+
+async def test_each_line_is_sent_at_its_audio_time() -> None:
+    async with LocalServer(script=Script(TURN), record=True) as local, connected(local) as client:
+        await client.send(synthetic.silence(3))
+        assert kinds(await client.close()) == [Connected, TurnStart, TurnEnd]
+        times = [at_s for at_s, _ in local.connections[0].messages]
+    assert times == [0.0, 0.5, 1.0, 2.0]
+
+
+async def test_nothing_is_sent_before_its_time_and_lines_at_zero_need_no_audio() -> None:
+    script = Script([Line(0.0, {"type": "hello.future"}), *TURN])
+    async with LocalServer(script=script) as local, connected(local) as client:
+        await client.until(Unknown)
+        await client.send(synthetic.silence(1.2))
+        assert await client.until(TurnUpdate) == TurnUpdate(local.connections[0].request_id, " hello")
+        assert TurnEnd not in kinds(client.messages)
+
+
+@pytest.mark.parametrize(("flush", "ends"), [(True, [" hello there"]), (False, [])])
+async def test_close_flushes_the_rest_where_the_script_says_so(flush: bool, ends: list[str]) -> None:
+    async with LocalServer(script=Script(TURN, flush_on_close=flush)) as local, connected(local) as client:
+        assert finals(await client.close()) == ends
+        assert client.socket.close_code == 1000
+
+
+async def test_connections_get_successive_scripts_and_the_last_repeats() -> None:
+    scripts = [Script([say(0.0, TurnEnd("", name))]) for name in ("first", "last")]
+    heard = []
+    async with LocalServer(script=scripts) as local:
+        for _ in range(3):
+            async with connected(local) as client:
+                heard += finals(await client.close())
+    assert heard == ["first", "last", "last"]
+
+
+async def test_a_request_id_of_the_script_is_kept() -> None:
+    script = Script([Line(0.0, {"type": "turn.start", "request_id": "mine"})])
+    async with LocalServer(script=script) as local, connected(local) as client:
+        assert await client.until(TurnStart) == TurnStart("mine")
+
+
+async def test_config_is_checked_though_a_script_ignores_it() -> None:
+    async with LocalServer(script=Script(TURN)) as local, connected(local) as client:
+        await client.command(type="config", turn={"end_threshold": 0.1})
+        await client.command(type="config", turn={"end_threshold": 0.5})
+        assert kinds(await client.rest()) == [Connected, ErrorMessage]
+
+
+async def test_strings_and_bytes_go_out_as_they_are() -> None:
+    script = Script([Line(0, "{nonsense"), Line(0, b"\x00\xff")])
+    async with LocalServer(script=script) as local, connected(local) as client:
+        await client.until(Connected)
+        assert await client.socket.receive_str() == "{nonsense"
+        assert await client.socket.receive_bytes() == b"\x00\xff"
+
+
+async def test_a_recorded_dialogue_plays_again(tmp_path: Path) -> None:
+    async with server() as original, connected(original) as client:
+        await client.send(SENTENCE)
+        first = await client.close()
+        await eventually(lambda: original.open_streams == 0)
+        Script.of(original.connections[0]).save(tmp_path / "dialogue.jsonl")
+    async with LocalServer(script=Script.load(tmp_path / "dialogue.jsonl")) as replayed, connected(replayed) as client:
+        await client.send(SENTENCE)
+        second = await client.close()
+    assert [type(message) for message in second] == [type(message) for message in first]
+    assert finals(second) == finals(first)
+
+
+def test_lines_are_played_in_order_of_time(tmp_path: Path) -> None:
+    path = tmp_path / "script.jsonl"
+    rows = [{"at": 2, "send": "b"}, {"at": 1.5, "send": {"type": "turn.start"}}, {"at": 2, "send": "a"}]
+    path.write_text("\n\n".join(map(json.dumps, rows)), encoding="utf-8")
+    assert [line.send for line in Script.load(path).lines] == [{"type": "turn.start"}, "b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("nonsense", "not JSON"),
+        ("[]", "must be"),
+        ('{"at": 1}', "must be"),
+        ('{"at": "1", "send": "x"}', '"at"'),
+        ('{"at": true, "send": "x"}', '"at"'),
+        ('{"send": "x"}', '"at"'),
+    ],
+)
+def test_a_bad_line_is_named_by_its_number(tmp_path: Path, row: str, said: str) -> None:
+    path = tmp_path / "script.jsonl"
+    path.write_text('{"at": 0, "send": "x"}\n' + row, encoding="utf-8")
+    with pytest.raises(ValueError, match=f"line 2 .*{said}"):
+        Script.load(path)
+
+
+def test_a_script_that_sends_bytes_cannot_be_saved(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="bytes"):
+        Script([Line(0, b"x")]).save(tmp_path / "script.jsonl")
+
+
+def test_no_script_at_all_is_an_error() -> None:
+    with pytest.raises(ValueError, match="script is empty"):
+        LocalServer(script=[])
+
+
+def test_a_message_keeps_its_own_request_id() -> None:
+    assert say(1, TurnEagerEnd("mine", "x")).send == {"type": "turn.eager_end", "request_id": "mine", "transcript": "x"}
