@@ -81,8 +81,8 @@ class Reporter:
                 )
             )
 
-    def left_open(self) -> None:
-        """Ends a turn that an earlier stream was cut off in: somebody may still take the user to be speaking."""
+    def stray_turn(self) -> None:
+        """Ends a turn that another stream was cut off in: somebody may still take the user to be speaking."""
         self._send(end_of_speech(""))
 
     def connected(self, request_id: str, connect_s: float) -> None:

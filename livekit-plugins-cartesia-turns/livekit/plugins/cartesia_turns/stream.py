@@ -20,6 +20,7 @@ from .client import ClientEvent, Limits, TurnsClient
 from .connection import Connection, Pong
 from .dialer import Dialer
 from .errors import DroppedError, ServerError, as_api_error
+from .handover import handover_of
 from .link import HangUp
 from .options import Options
 from .protocol import Connected, ProtocolError, ServerMessage, TurnEnd, Unknown
@@ -27,6 +28,7 @@ from .reporter import Reporter
 from .retry import RetryPolicy
 from .stats import Stats
 from .tasks import finish, until_done, wait_for_event
+from .voice import session_around
 
 if TYPE_CHECKING:
     from .stt import STT
@@ -121,14 +123,18 @@ class SpeechStream(stt.RecognizeStream):
         self._client.update(options, after_turn=after_turn)
         self._after([])
 
+    def end_stray_turn(self) -> None:
+        """Says END_OF_SPEECH for a turn that another stream of this conversation was cut off in."""
+        self._reporter.stray_turn()
+
     async def _run(self) -> None:
         """Serves the stream to its end.
 
         This is the one boundary: whatever goes wrong leaves it as an APIError, since anything else would leave the
         session open and deaf.
         """
-        if self._owner.take_left_open():
-            self._reporter.left_open()
+        handover = handover_of(session_around() or self._owner)
+        handover.enter(self)
         try:
             async with self._http_session() as session:
                 await until_done(self._keep_linked(session), self._take_input(), self._keep_time())
@@ -143,7 +149,8 @@ class SpeechStream(stt.RecognizeStream):
             self._reporter.usage()
             self._reporter.closed()
             self._is_over = True
-            self._owner.retire(self._client.stats, left_open=self._client.turn.is_open)
+            self._owner.retire(self._client.stats)
+            handover.leave(self, left_open=self._client.turn.is_open)
 
     # Three tasks: the input, the sockets one after another, and the clock.
 

@@ -131,7 +131,6 @@ class STT(stt.STT[EventName]):
         )
         self._streams: weakref.WeakSet[SpeechStream] = weakref.WeakSet()
         self._past = Stats()
-        self._left_open = False
         self._prewarmer: Prewarmer | None = None
         self._warned: set[str] = set()
 
@@ -317,15 +316,9 @@ class STT(stt.STT[EventName]):
         """Emits one of the plugin's own events."""
         self.emit(name, event)
 
-    def retire(self, stats: Stats, *, left_open: bool) -> None:
-        """A stream is over: its counters stay, and its turn may have been left open."""
+    def retire(self, stats: Stats) -> None:
+        """A stream is over; its counters stay."""
         self._past += replace(stats, backlog_s=0.0, held_s=0.0)
-        self._left_open = self._left_open or left_open
-
-    def take_left_open(self) -> bool:
-        """Whether the last stream was cut off in mid-turn, with nobody left to hear its end; true once."""
-        left_open, self._left_open = self._left_open, False
-        return left_open
 
 
 def _capabilities(*, manual_flush: bool) -> stt.STTCapabilities:
