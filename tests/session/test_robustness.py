@@ -164,5 +164,3 @@ async def test_a_second_session_with_the_same_stt_starts_with_a_clean_slate() ->
         stream.push_frame(rtc.AudioFrame(QUIET, 16000, 1, len(QUIET) // 2))
         stream.end_input()
         assert [event async for event in stream if event.recognition_usage is None] == []
-
-

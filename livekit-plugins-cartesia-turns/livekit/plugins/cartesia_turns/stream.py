@@ -29,6 +29,7 @@ from .retry import RetryPolicy
 from .stats import Stats
 from .tasks import finish, until_done, wait_for_event
 from .voice import session_around
+from .warm import WarmConnection
 
 if TYPE_CHECKING:
     from .stt import STT
@@ -175,14 +176,13 @@ class SpeechStream(stt.RecognizeStream):
                 await self._to_link.wait()
                 self._to_link.clear()
                 continue
-            options = self._client.options
             try:
-                connection, greeting = await self._connect(session, options)
+                opened = await self._connect(session)
             except APIError as error:
                 self._client.attempt_failed()
                 await self._back_off(error)
                 continue
-            failure = await self._use(connection, options, greeting)
+            failure = await self._use(opened)
             if failure is not None:
                 await self._back_off(failure)
 
@@ -198,20 +198,21 @@ class SpeechStream(stt.RecognizeStream):
 
     # One socket.
 
-    async def _connect(self, session: aiohttp.ClientSession, options: Options) -> tuple[Connection, Connected | None]:
-        """A prewarmed connection with its greeting, else a new one."""
+    async def _connect(self, session: aiohttp.ClientSession) -> WarmConnection:
+        """The prewarmed connection, else a new one."""
         self._attempt_at = time.monotonic()
-        if (warm := await self._owner.take_warm(options)) is not None:
-            return warm.connection, warm.greeting
-        return await self._dialer.open(session, options, timeout_s=self._conn_options.timeout), None
+        options, timeout_s = self._client.options, self._conn_options.timeout
+        warm = await self._owner.take_warm(options, timeout_s=timeout_s)
+        return warm or WarmConnection(await self._dialer.open(session, options, timeout_s=timeout_s), options)
 
-    async def _use(self, connection: Connection, options: Options, greeting: Connected | None) -> APIError | None:
+    async def _use(self, opened: WarmConnection) -> APIError | None:
         """Serves one socket to its end; returns what was wrong, None if the next one may follow at once."""
         self._to_hang_up.clear()
         opened_at = time.monotonic()
-        self._client.link_opened(options, opened_at)
-        if greeting is not None:
-            self._take_message(greeting, reused=True)
+        connection = opened.connection
+        self._client.link_opened(opened.options, opened_at)
+        if opened.greeting is not None:
+            self._take_message(opened.greeting, reused=True)
         self._after([])
         failure: APIError | None = None
         try:

@@ -307,10 +307,17 @@ class STT(stt.STT[EventName]):
 
     # For the streams.
 
-    async def take_warm(self, options: Options) -> WarmConnection | None:
-        """The prewarmed connection, once, if it fits."""
-        prewarmer, self._prewarmer = self._prewarmer, None
-        return None if prewarmer is None else await prewarmer.take(options)
+    async def take_warm(self, options: Options, *, timeout_s: float) -> WarmConnection | None:
+        """The prewarmed connection, once, if it fits.
+
+        Raises:
+            APITimeoutError: it is still being opened after `timeout_s` seconds.
+        """
+        if self._prewarmer is None:
+            return None
+        warm = await self._prewarmer.take(options, timeout_s=timeout_s)
+        self._prewarmer = None
+        return warm
 
     def announce(self, name: EventName, event: object) -> None:
         """Emits one of the plugin's own events."""
