@@ -57,8 +57,8 @@ async def failure_at(url: str, *, timeout_s: float = 2.0) -> APIError:
     async with counted_session() as (session, sockets):
         with pytest.raises(APIError) as caught:
             await open_at(session, url, timeout_s=timeout_s)
-    await until(lambda: sockets.open == 0)
-    return caught.value
+        await until(lambda: sockets.open == 0)
+        return caught.value
 
 
 def chain(error: BaseException | None) -> Iterator[str]:

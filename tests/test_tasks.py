@@ -52,6 +52,14 @@ async def test_of_several_failures_at_once_the_first_in_order_counts_and_none_is
     assert not caplog.records
 
 
+async def test_a_task_that_is_cancelled_from_outside_is_a_failure_and_no_cancellation() -> None:
+    async def be_cancelled() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(RuntimeError, match="cancelled"):
+        await until_done(forever(), be_cancelled())
+
+
 async def test_a_cancellation_gets_through_to_every_task() -> None:
     before = asyncio.all_tasks()
     outer = asyncio.create_task(until_done(forever(), forever()))

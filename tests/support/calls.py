@@ -90,6 +90,11 @@ class Call:
         """Pushes silence as one frame: what a scripted server answers depends on the length alone."""
         self.stream.push_frame(silence(seconds))
 
+    def speak(self, seconds: float) -> None:
+        """Pushes what may be speech, as one frame."""
+        samples = round(seconds * RATE)
+        self.stream.push_frame(rtc.AudioFrame(b"\0\x20\0\xe0" * (samples // 2), RATE, 1, samples))
+
     async def over(self, *, within_s: float = 5.0) -> None:
         """Waits for the end of the events."""
         await until(lambda: self.is_over, within_s=within_s)

@@ -70,6 +70,7 @@ class Socket:
     hears: bool = True
     talks: bool = True
     stalled: bool = False
+    asked_to_close: bool = False
 
 
 @dataclass
@@ -219,6 +220,7 @@ class Call:
 
     def _send(self, socket: Socket, item: Outgoing) -> None:
         socket.up_at = self._later(socket.up_at, self._network.up_s)
+        socket.asked_to_close |= isinstance(item, Close)
         if isinstance(item, Ping):
             self._at(socket.up_at, partial(self._pinged, socket, item.payload))
         else:
@@ -268,11 +270,12 @@ class Call:
             return
         if fault.kind is Break.STALL:
             socket.stalled = True
-        elif fault.kind is Break.CLOSED:
+        elif fault.kind is Break.CLOSED and not socket.asked_to_close:
+            # Once asked to close, a server that closes for reasons of its own can't be told from one that was asked.
             self._close(socket)
         else:
             socket.hears = socket.talks = False
-            if fault.kind is Break.RESET:
+            if fault.kind is not Break.HALF_OPEN:
                 self._at(self.now + fault.notice_s, partial(self._lose, socket))
 
     def _close(self, socket: Socket) -> None:

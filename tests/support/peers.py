@@ -86,7 +86,8 @@ class SocketCount:
 
 @contextlib.asynccontextmanager
 async def counted_session() -> AsyncIterator[tuple[aiohttp.ClientSession, SocketCount]]:
-    """A client session, and a count of its sockets."""
+    """A client session that keeps no socket for later, and a count of its sockets."""
     count = SocketCount()
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(socket_factory=count)) as session:
+    connector = aiohttp.TCPConnector(socket_factory=count, force_close=True)
+    async with aiohttp.ClientSession(connector=connector) as session:
         yield session, count

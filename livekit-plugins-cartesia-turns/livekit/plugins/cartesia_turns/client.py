@@ -26,6 +26,8 @@ RESCUE_S = 10.0
 """How long after a drop a turn may wait for its replay before it is closed with the text so far."""
 RESCUE_LINKED_S = 5.0
 """What a new socket has of that time at least, within twice the whole."""
+LONGEST_CHUNK_S = 1.0
+"""Audio pushed in longer pieces is cut: sent, kept and dropped piece by piece."""
 QUIET_S = 1.0
 """Silence beyond this is dropped first when too much audio waits."""
 USAGE_EVERY_S = 5.0
@@ -144,11 +146,10 @@ class TurnsClient:
 
     def push_audio(self, pcm: bytes, now: float) -> list[ClientEvent]:
         """The user's audio: signed 16-bit little-endian mono PCM at the rate of the options, of any length."""
-        seconds = len(pcm) / 2 / self._options.sample_rate
-        self.activity.push(pcm, seconds, now)
-        quiet_s = self.activity.quiet_s
         lost_s = self._buffer.lost_s
-        self._buffer.append(Chunk(pcm, seconds, voiced=quiet_s == 0, droppable=quiet_s > QUIET_S))
+        size = 2 * round(LONGEST_CHUNK_S * self._options.sample_rate)
+        for start in range(0, len(pcm), size):
+            self._append(pcm[start : start + size], now)
         if self._buffer.lost_s == lost_s or self._overflowed:
             return []
         self._overflowed = True
@@ -187,13 +188,13 @@ class TurnsClient:
     # The socket.
 
     def link_opened(self, options: Options, now: float) -> None:
-        """A socket is open that was asked for with these options; the present ones may be others by now."""
+        """A socket is open that was asked for with these options, which may have changed since."""
         self._link = Link(options, self._limits.connect_timeout_s, now)
-        self._rotate_if_stale()
         self._owes_voice = False
         self._stall.heard(now)
         self._rescue_at = min(max(self._rescue_at, now + RESCUE_LINKED_S), self._lost_at + 2 * RESCUE_S)
         self._count(connections=1)
+        self._rotate_if_stale()
 
     def link_lost(self, now: float, *, clean: bool = False) -> list[ClientEvent]:
         """The socket is gone.
@@ -303,6 +304,12 @@ class TurnsClient:
         return self._turn_ended(events)
 
     # Inside.
+
+    def _append(self, pcm: bytes, now: float) -> None:
+        seconds = len(pcm) / 2 / self._options.sample_rate
+        self.activity.push(pcm, seconds, now)
+        quiet_s = self.activity.quiet_s
+        self._buffer.append(Chunk(pcm, seconds, voiced=quiet_s == 0, droppable=quiet_s > QUIET_S))
 
     def _has_news(self) -> bool:
         return self._buffer.has_unsent or self._owes_voice or self._turn.is_open

@@ -20,14 +20,18 @@ async def until_done(main: Coroutine[Any, Any, object], *helpers: Coroutine[Any,
     """Runs all until `main` returns; an exception in any of them ends the others and is raised.
 
     Of several at once the first one's counts, in the order of the arguments.
+
+    Raises:
+        RuntimeError: one of them was cancelled by somebody else; its CancelledError would look like our own.
     """
     first, *others = tasks = [asyncio.create_task(work) for work in (main, *helpers)]
     try:
         while not first.done():
             await asyncio.wait([first, *(task for task in others if not task.done())], return_when="FIRST_COMPLETED")
-            for task in tasks:
-                if task.done():
-                    task.result()
+            for task in filter(asyncio.Task.done, tasks):
+                if task.cancelled():
+                    raise RuntimeError("a task was cancelled from outside")
+                task.result()
     finally:
         await _end(*tasks)
 
