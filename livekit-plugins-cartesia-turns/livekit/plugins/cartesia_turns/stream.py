@@ -251,7 +251,7 @@ class SpeechStream(stt.RecognizeStream):
             self._reporter.odd_frame("a message of an unknown type")
         elif isinstance(message, Connected):
             self._report_connection_acquired(now - self._attempt_at, reused)
-            self._reporter.connected(message.request_id, now - self._attempt_at)
+            self._reporter.connected(message.request_id, now - self._attempt_at, reused=reused)
         elif isinstance(message, TurnEnd):
             self._policy.succeeded()
         self._after(self._client.receive(message, now))
