@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
+import espeak
 import pytest
 from agent import Assistant, build_session, choose_llm, choose_tts
 from livekit import rtc
@@ -38,8 +39,13 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def test_without_keys_the_agent_answers_by_rules_and_in_writing() -> None:
+def test_without_keys_the_agent_answers_by_rules_in_a_voice_where_there_is_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert isinstance(choose_llm(), OfflineLLM)
+    monkeypatch.setattr(espeak, "is_installed", lambda: True)
+    assert isinstance(choose_tts(), espeak.EspeakTTS)
+    monkeypatch.setattr(espeak, "is_installed", lambda: False)
     assert choose_tts() is NOT_GIVEN
 
 
