@@ -11,7 +11,7 @@ READY := $(VENV)/.ready
 PLUGIN := livekit-plugins-cartesia-turns
 unexport VIRTUAL_ENV
 
-.PHONY: help install demo room test check format clean
+.PHONY: help install demo room test check format fuzz clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -36,6 +36,9 @@ check: $(READY) ## Check format, lint and types; change nothing
 format: $(READY) ## Format the code and mend what the linter can
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format .
+
+fuzz: $(READY) ## Fuzz the parsers and the client, for ten minutes or ARGS seconds
+	@cd tests && ../$(BIN)/python -m support.fuzz $(or $(ARGS),600)
 
 clean: ## Remove environments and caches
 	rm -rf .venv .venvs .tools .artifacts .mypy_cache .pytest_cache .ruff_cache .hypothesis dist uv.lock

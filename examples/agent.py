@@ -7,7 +7,7 @@
 
 It runs without any key of a vendor: speech is then recognized by a local server that each job starts, a few rules
 answer, and espeak-ng speaks where it is installed; else the answers are text. It uses better parts where their keys are
-set (`uv sync --extra vendors` installs the plugins):
+set (`uv sync --all-packages --extra vendors` installs the plugins):
 
     CARTESIA_API_KEY      Cartesia hears and speaks
     OPENAI_API_KEY        OpenAI answers

@@ -20,22 +20,52 @@ ANY = {"log", "version"}
 CORE = {"turns", "replay", "watchdog", "activity", "stats", "options"}
 
 PLUGIN: dict[str, set[str]] = {
-    "__init__": {"stt", "stream", "errors", "events", "stats"},
-    "stt": {"stream", "events", "retry", "stats", "options", "protocol"},
-    "stream": {"connection", "mapping", "audio", "client", "errors", "events", "link", "retry", *CORE, "protocol"},
-    "connection": {"errors", "link", "replay", "protocol"},
+    "__init__": {"voice", "stt", "stream", "profiles", "errors", "events", "stats"},
+    "voice": {"events"},
+    "stt": {
+        "stream",
+        "connection",
+        "dialer",
+        "warm",
+        "profiles",
+        "events",
+        "options",
+        "stats",
+        "protocol",
+    },
+    "stream": {
+        "connection",
+        "dialer",
+        "reporter",
+        "audio",
+        "client",
+        "errors",
+        "link",
+        "options",
+        "retry",
+        "stats",
+        "protocol",
+        "tasks",
+    },
+    "reporter": {"telemetry", "mapping", "activity", "client", "errors", "events", "turns", "voice"},
+    "telemetry": {"client", "turns"},
+    "warm": {"connection", "options", "protocol", "tasks"},
+    "dialer": {"connection", "errors", "options", "protocol", "retry", "tasks"},
+    "connection": {"errors", "link", "replay", "protocol", "tasks"},
     "mapping": {"events", "turns"},
     "errors": {"protocol"},
     "events": set(),
     "audio": set(),
-    "client": {"link", *CORE, "protocol"},
+    "tasks": set(),
+    "profiles": {"protocol"},
+    "client": {"link", "liveness", "stats", *CORE, "protocol"},
     "link": {"liveness", "replay", "options", "protocol"},
     "turns": {"protocol"},
-    "replay": {"options", "protocol"},
-    "watchdog": {"options", "protocol"},
-    "activity": {"options", "protocol"},
-    "liveness": {"options", "protocol"},
-    "retry": {"options", "protocol"},
+    "replay": set(),
+    "watchdog": set(),
+    "activity": set(),
+    "liveness": set(),
+    "retry": set(),
     "stats": set(),
     "options": {"protocol"},
     "protocol": set(),
@@ -71,7 +101,7 @@ def in_server(module: str) -> str:
 
 ARROWS = PLUGIN | {in_server(name): {in_server(lower) for lower in below} | SHARED for name, below in SERVER.items()}
 
-FOR_TYPES_ALONE = {"stream": {"stt"}}
+FOR_TYPES_ALONE = {"stream": {"stt"}, "voice": {"stt"}}
 """Arrows that point up and are never followed at run time: a stream names the STT that made it."""
 
 PURE = {"protocol", *CORE, "client", "link", "liveness", "retry", "server.dialogue"}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from livekit.plugins.cartesia_turns.options import DEFAULT_TURN, MODEL, SAMPLE_RATES, TURN_RANGES
 from livekit.plugins.cartesia_turns.protocol import API_VERSION
+from support.diagram import turn_diagram
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -56,3 +57,7 @@ def test_every_file_the_readme_links_to_exists() -> None:
     links = re.findall(r"\]\(([^)#:]+)\)", README)
     assert links
     assert all((ROOT / link).exists() for link in links)
+
+
+def test_the_diagram_of_a_turn_is_drawn_from_the_table() -> None:
+    assert f"```mermaid\n{turn_diagram()}\n```" in README, "run `python -m support.diagram` in tests/"

@@ -1,8 +1,9 @@
 """Prints the local server's figures, as the README gives them: python tests/bench/server_figures.py.
 
-One real-time stream of the five clips, then four at once. It takes a bit over a minute. Delays are what a client sees:
-the audio it had sent when the message came, less where in that audio the speech ended, so waiting for the recognizer
-counts.
+One real-time stream of the five clips, then four at once. It takes a bit over a minute. Delays count from the end of
+speech. In audio time they end with the audio that led to the message: that is the turn detection's share, the same on
+every machine. As seen by the client they end with the audio it had sent when the message came: waiting for the
+recognizer counts, and a busy machine shows.
 """
 
 from __future__ import annotations
@@ -34,11 +35,13 @@ class Call:
     messages: list[tuple[float, dict[str, str]]] = field(default_factory=list)
     lags_s: list[float] = field(default_factory=list)
     sent_s: float = 0.0
+    record: ConnectionRecord | None = None
 
     async def run(self, server: LocalServer, session: aiohttp.ClientSession) -> None:
         async with session.ws_connect(server.url + PATH, params=QUERY, headers={"X-API-Key": server.key}) as socket:
             first = json.loads((await socket.receive()).data)
             record = next(item for item in server.connections if item.request_id == first["request_id"])
+            self.record = record
             sending = asyncio.create_task(self.send(socket, record))
             async for frame in socket:
                 self.messages.append((self.sent_s, json.loads(frame.data)))
@@ -54,18 +57,15 @@ class Call:
             self.lags_s.append(self.sent_s - record.audio_s)
         await socket.send_str('{"type": "close"}')
 
-    def times(self, kind: str) -> list[float]:
+    def seen_s(self, kind: str) -> list[float]:
         return [sent_s for sent_s, message in self.messages if message["type"] == kind]
+
+    def heard_s(self, kind: str) -> list[float]:
+        messages = self.record.messages if self.record is not None else []
+        return [at_s for at_s, frame in messages if json.loads(frame)["type"] == kind]
 
     def texts(self) -> list[str]:
         return [message["transcript"] for _, message in self.messages if message["type"] == "turn.end"]
-
-    def delays_s(self, kind: str) -> list[float]:
-        """From each end of speech to the last message of this kind before the next speech."""
-        ends = speech.speech_ends_s()
-        spans = zip(ends, [*ends[1:], float("inf")], strict=True)
-        found = ([at_s - end for at_s in self.times(kind) if end - 0.5 < at_s < following] for end, following in spans)
-        return [delays[0] for delays in found if delays]
 
     def update_gaps_s(self) -> list[float]:
         """Between one look at the text and the next while the user speaks."""
@@ -85,11 +85,19 @@ def show(name: str, calls: list[Call]) -> None:
     print(f"  word error rate           {max(errors):.3f} (worst stream)")
     print(f"  turns                     {', '.join(str(len(call.texts())) for call in calls)}")
     for kind in ("turn.eager_end", "turn.end"):
-        delays = [delay for call in calls for delay in call.delays_s(kind)]
-        print(f"  end of speech to {kind:15}{spread(delays)}")
+        print(f"  {kind:15} audio time {spread([delay for call in calls for delay in delays_s(call.heard_s(kind))])}")
+        print(f"  {kind:15} as seen    {spread([delay for call in calls for delay in delays_s(call.seen_s(kind))])}")
     print(f"  between updates           {spread([gap for call in calls for gap in call.update_gaps_s()])}")
     print(f"  behind real time          {spread([lag for call in calls for lag in call.lags_s])}")
     print(f"  behind at the end         {max(call.lags_s[-1] for call in calls):.2f} s")
+
+
+def delays_s(times_s: list[float]) -> list[float]:
+    """From each end of speech to the next of these times before the speech after it."""
+    ends = speech.speech_ends_s()
+    spans = zip(ends, [*ends[1:], float("inf")], strict=True)
+    found = ([at_s - end for at_s in times_s if end - 0.5 < at_s < following] for end, following in spans)
+    return [delays[0] for delays in found if delays]
 
 
 def spread(values: list[float]) -> str:

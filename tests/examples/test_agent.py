@@ -39,10 +39,11 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def test_without_keys_the_agent_answers_by_rules_in_a_voice_where_there_is_one(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_without_keys_the_agent_answers_by_rules() -> None:
     assert isinstance(choose_llm(), OfflineLLM)
+
+
+def test_without_keys_the_agent_speaks_by_espeak_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(espeak, "is_installed", lambda: True)
     assert isinstance(choose_tts(), espeak.EspeakTTS)
     monkeypatch.setattr(espeak, "is_installed", lambda: False)

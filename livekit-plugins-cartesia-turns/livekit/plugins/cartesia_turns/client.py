@@ -7,30 +7,27 @@ A shell pumps it: whatever `outgoing` returns is sent and confirmed with `sent`,
 from __future__ import annotations
 
 import math
-from collections import deque
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TypeAlias
 
 from .activity import Activity
-from .link import HangUp, Link, Outgoing
+from .link import SERVER_LAG_S, HangUp, Link, Outgoing
 from .options import Options
 from .protocol import Connected, ErrorMessage, ServerMessage, TurnEnd, TurnMessage, Unknown
-from .replay import Chunk, ReplayBuffer
+from .replay import Chunk, Marks, ReplayBuffer
 from .stats import Stats
 from .turns import Kind, State, Turn, TurnEvent
 from .watchdog import StallRule, Watchdog
 
-TAIL_S = 0.2
-"""What was sent so shortly before a turn.end is not settled by it: the next turn may begin there."""
-PAUSE_S = 0.4
-"""Silence that parts two turns, where nothing else tells them apart."""
 PRE_ROLL_S = 1.0
 """Kept while no turn is open, since turn.start comes after the onset of speech."""
 RESCUE_S = 10.0
 """How long after a drop a turn may wait for its replay before it is closed with the text so far."""
 RESCUE_LINKED_S = 5.0
 """What a new socket has of that time at least, within twice the whole."""
+LONGEST_CHUNK_S = 1.0
+"""Audio pushed in longer pieces is cut: sent, kept and dropped piece by piece."""
 QUIET_S = 1.0
 """Silence beyond this is dropped first when too much audio waits."""
 USAGE_EVERY_S = 5.0
@@ -87,11 +84,11 @@ class TurnsClient:
         self._watchdog = Watchdog(limits.watchdog_min_timeout_s)
         self._stall = StallRule()
         self._stats = Stats()
-        self._marks: deque[tuple[float, int]] = deque()
-        self._turn_from_s = 0.0
+        self._marks = Marks()
         self._lost_at = now
         self._rescue_at = now
         self._flush_by = math.inf
+        self._settled_at = now
         self._next_options: Options | None = None
         self._ending = self._drained = self._owes_voice = self._overflowed = False
         self._unreported_s = 0.0
@@ -142,18 +139,17 @@ class TurnsClient:
             self._stats,
             backlog_s=abs(round(self._buffer.backlog_s, 3)),
             held_s=abs(round(self._buffer.held_s, 3)),
-            lost_s=self._stats.lost_s + self._buffer.lost_s,
+            lost_s=self._buffer.lost_s,
         )
 
     # Input.
 
     def push_audio(self, pcm: bytes, now: float) -> list[ClientEvent]:
         """The user's audio: signed 16-bit little-endian mono PCM at the rate of the options, of any length."""
-        seconds = len(pcm) / 2 / self._options.sample_rate
-        self.activity.push(pcm, seconds, now)
-        quiet_s = self.activity.quiet_s
         lost_s = self._buffer.lost_s
-        self._buffer.append(Chunk(pcm, seconds, voiced=quiet_s == 0, droppable=quiet_s > QUIET_S))
+        size = 2 * round(LONGEST_CHUNK_S * self._options.sample_rate)
+        for start in range(0, len(pcm), size):
+            self._append(pcm[start : start + size], now)
         if self._buffer.lost_s == lost_s or self._overflowed:
             return []
         self._overflowed = True
@@ -165,10 +161,14 @@ class TurnsClient:
 
     def flush(self, now: float) -> list[ClientEvent]:
         """The user is done for now: what was said is to be final at once, within FLUSH_S at most."""
-        if not self._turn.is_open and self.activity.voice_ended(now, within_s=FLUSH_S) is None:
+        unsettled_s = min(FLUSH_S, now - self._settled_at)
+        is_waiting = self._turn.is_open or self._flush_by != math.inf
+        if not is_waiting and self.activity.voice_ended(now, within_s=unsettled_s) is None:
             return [Flushed()]
+        self._settled_at = now
         self._flush_by = min(self._flush_by, now + FLUSH_S)
-        self._append_silence(FLUSH_SILENCE_S)
+        # Sent ahead of its time: the watchdog has nothing to add until then.
+        self._watchdog.silence_sent(self._append_silence(FLUSH_SILENCE_S), now + FLUSH_SILENCE_S)
         return []
 
     def update(self, options: Options, *, after_turn: bool = False) -> None:
@@ -176,9 +176,9 @@ class TurnsClient:
 
         Args:
             options: all of them.
-            after_turn: leave an open turn as it is.
+            after_turn: not before the open turn is over, or else the next.
         """
-        if after_turn and self._turn.is_open:
+        if after_turn:
             self._next_options = options
             return
         self._options = options
@@ -187,13 +187,14 @@ class TurnsClient:
 
     # The socket.
 
-    def link_opened(self, now: float) -> None:
-        """A socket is open; it was asked for with `options`."""
-        self._link = Link(self._options, self._limits.connect_timeout_s, now)
+    def link_opened(self, options: Options, now: float) -> None:
+        """A socket is open that was asked for with these options, which may have changed since."""
+        self._link = Link(options, self._limits.connect_timeout_s, now)
         self._owes_voice = False
         self._stall.heard(now)
         self._rescue_at = min(max(self._rescue_at, now + RESCUE_LINKED_S), self._lost_at + 2 * RESCUE_S)
         self._count(connections=1)
+        self._rotate_if_stale()
 
     def link_lost(self, now: float, *, clean: bool = False) -> list[ClientEvent]:
         """The socket is gone.
@@ -210,7 +211,7 @@ class TurnsClient:
         if self._turn.is_open and self._turn.state is not State.RESUMING:
             self._lost_at = now
             self._rescue_at = now + RESCUE_S
-        self._turn.lost(self._kept_text())
+        self._turn.lost(self._marks.words_before(self._buffer.forgotten_s))
         self._buffer.rewind()
         self._owes_voice = self._buffer.has_voice
         return []
@@ -223,7 +224,7 @@ class TurnsClient:
         """A message from the server."""
         if self._link is None or isinstance(message, ErrorMessage | Unknown):
             return []
-        self._link.heard(now)
+        self._link.heard(message, now)
         self._overflowed = False
         self.request_id = message.request_id or self.request_id
         return [] if isinstance(message, Connected) else self._receive_turn(message, now)
@@ -234,8 +235,10 @@ class TurnsClient:
             return
         confirmed_at = self._link.liveness.pong(payload, now)
         self._stats = replace(self._stats, rtt_s=self._link.liveness.rtt_s)
-        if confirmed_at is not None and not self._turn.is_open:
-            self._buffer.forget_idle(PRE_ROLL_S, confirmed_at)
+        if confirmed_at is None or self._turn.is_open or self._link.in_turn or self._link.hang_up:
+            return
+        self._buffer.forget_idle(PRE_ROLL_S, confirmed_at - SERVER_LAG_S)
+        self._turn.forget(self._marks.words_before(self._buffer.forgotten_s))
 
     @property
     def send_at(self) -> float:
@@ -279,8 +282,7 @@ class TurnsClient:
         if self._turn.state is State.RESUMING and now >= self._rescue_at:
             return [Notice.NOT_RESUMED, *self.close_turn()]
         if now >= self._flush_by:
-            self._flush_by = math.inf
-            return self.close_turn() or [Flushed()]
+            return self.close_turn() or self._flush_answered([])
         return self._feed_silence(now) if now >= self._silence_at() else []
 
     def usage_due(self, now: float) -> bool:
@@ -296,12 +298,18 @@ class TurnsClient:
     def close_turn(self) -> list[ClientEvent]:
         """Ends an open turn with the text so far."""
         events = self._turn.close()
-        if events:
-            self._count(turns_closed_by_us=1)
-            self._turn_ended()
-        return list(events)
+        if not events:
+            return []
+        self._count(turns_closed_by_us=1)
+        return self._turn_ended(events)
 
     # Inside.
+
+    def _append(self, pcm: bytes, now: float) -> None:
+        seconds = len(pcm) / 2 / self._options.sample_rate
+        self.activity.push(pcm, seconds, now)
+        quiet_s = self.activity.quiet_s
+        self._buffer.append(Chunk(pcm, seconds, voiced=quiet_s == 0, droppable=quiet_s > QUIET_S))
 
     def _has_news(self) -> bool:
         return self._buffer.has_unsent or self._owes_voice or self._turn.is_open
@@ -314,9 +322,6 @@ class TurnsClient:
             self._count(dead_peers=1)
         elif link and link.hang_up is None:
             self._count(**{"drops" if self._turn.is_open else "idle_closes": 1})
-        if self._turn.is_open:
-            self._count(lost_s=max(0.0, self._buffer.forgotten_s - self._turn_from_s))
-            self._turn_from_s = self._buffer.forgotten_s
 
     def _receive_turn(self, message: TurnMessage, now: float) -> list[ClientEvent]:
         self._stall.heard(now)
@@ -324,30 +329,30 @@ class TurnsClient:
         if started := sum(event.kind is Kind.START for event in events):
             self._count(turns=started)
             self._watchdog.turn_opened(now)
-            self._turn_from_s = self._buffer.forgotten_s
         if isinstance(message, TurnEnd):
             self._settle(now)
-            self._turn_ended()
-            return [*events, *self._flush_answered(events)]
-        if self._turn.is_open:
-            self._marks.append((self._buffer.sent_to_s, len(self._turn.text)))
+            return self._turn_ended(events)
+        if self._turn.words:
+            self._marks.note(self._buffer.sent_to_s, self._turn.words)
+        else:
+            self._marks.clear()
         return list(events)
 
     def _settle(self, now: float) -> None:
-        """The server is done with the audio of a turn."""
-        if self._link and self._link.is_ahead(now):
-            self._buffer.settle_speech(PAUSE_S)
-        else:
-            self._buffer.settle(now - TAIL_S)
+        """The server ended a turn: its words and its audio are done with."""
+        heard_by = now - ((self._link and self._link.liveness.rtt_s) or 0.0)
+        self._settled_at = heard_by - SERVER_LAG_S
+        self._buffer.settle(self._settled_at)
 
-    def _turn_ended(self) -> None:
+    def _turn_ended(self, events: list[TurnEvent]) -> list[ClientEvent]:
         self._marks.clear()
         if self._next_options is not None:
             self._options, self._next_options = self._next_options, None
         self._rotate_if_stale()
+        return [*events, *self._flush_answered(events)]
 
     def _flush_answered(self, events: list[TurnEvent]) -> list[ClientEvent]:
-        """The server ended the turn that a flush waits for; without text, the flush has to be acknowledged."""
+        """The turn that a flush waits for is over; without text, the flush has to be acknowledged."""
         if self._flush_by == math.inf:
             return []
         self._flush_by = math.inf
@@ -361,13 +366,6 @@ class TurnsClient:
             self._watchdog.audio_sent(chunk.seconds, now)
         self._count(sent_s=chunk.seconds, replayed_s=chunk.seconds * again, silent_s=chunk.seconds * chunk.injected)
 
-    def _kept_text(self) -> str:
-        """The part of the open turn's text whose audio is gone, so that no replay can bring it back."""
-        length = 0
-        while self._marks and self._marks[0][0] <= self._buffer.forgotten_s:
-            length = self._marks.popleft()[1]
-        return self._turn.text[:length]
-
     def _rotate_if_stale(self) -> None:
         if self._link is None or self._turn.is_open or self._ending:
             return
@@ -375,8 +373,7 @@ class TurnsClient:
             self._link.hang_up = HangUp.ROTATE
 
     def _server_turn_is_open(self) -> bool:
-        is_linked = self._link is not None and not self._link.hang_up
-        return is_linked and self._turn.state in (State.SPEAKING, State.EAGER_ENDED)
+        return self._link is not None and self._link.in_turn and not self._link.hang_up
 
     def _stalled_at(self) -> float:
         return self._stall.stalled_at(self._options.end_timeout_s) if self._server_turn_is_open() else math.inf

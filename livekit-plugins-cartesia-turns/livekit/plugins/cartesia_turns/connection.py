@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket as sockets
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -11,10 +13,11 @@ from types import SimpleNamespace
 import aiohttp
 from yarl import URL
 
-from .errors import DroppedError, ServerError, as_api_error, without
+from .errors import DroppedError, RedirectedError, ServerError, as_api_error, without
 from .link import Outgoing, Ping
-from .protocol import ErrorMessage, ProtocolError, ServerMessage, parse, parse_error_body, serialize
+from .protocol import VERSION_HEADER, ErrorMessage, ProtocolError, ServerMessage, parse, parse_error_body, serialize
 from .replay import Chunk
+from .tasks import finish
 
 CLOSE_TIMEOUT_S = 0.25
 """How long a close waits for the server's answer before the socket is cut."""
@@ -36,6 +39,7 @@ class Connection:
     def __init__(self, ws: aiohttp.ClientWebSocketResponse[bool], secrets: frozenset[str]) -> None:
         self._ws = ws
         self._secrets = secrets
+        self._socket: sockets.socket | None = ws.get_extra_info("socket")
 
     @classmethod
     async def open(
@@ -53,19 +57,24 @@ class Connection:
             ServerError: the server refused.
             APIError: it could not be reached, or did not answer in time.
         """
-        secrets = frozenset(headers.values())
+        secrets = _secrets(headers)
         body = bytearray()
-        _refusal_body.set(body)
         if _TRACE not in session.trace_configs:
             session.trace_configs.append(_TRACE)
+        attempt = asyncio.create_task(_connect(session, url, headers, body))
         try:
-            ws = await asyncio.wait_for(_connect(session, url, headers), timeout_s)
-        except aiohttp.WSServerHandshakeError as error:
-            # `from None`, here and below: the cause holds the request's headers.
-            raise _refusal(error, bytes(body), secrets) from None
-        except (aiohttp.ClientError, OSError, asyncio.TimeoutError, ValueError, RuntimeError) as error:
-            raise as_api_error(error) from None
-        return cls(ws, secrets)
+            await finish(attempt, timeout_s)
+        except asyncio.CancelledError:
+            if not attempt.cancelled() and not attempt.exception():
+                await cls(attempt.result(), secrets).close()
+            raise
+        error = asyncio.TimeoutError() if attempt.cancelled() else attempt.exception()
+        # Raised where `error` is not being handled: it may hold the request's headers, and would be the context.
+        if isinstance(error, aiohttp.WSServerHandshakeError):
+            raise _refusal(error, bytes(body), secrets)
+        if isinstance(error, Exception):
+            raise as_api_error(error)
+        return cls(attempt.result(), secrets)
 
     async def send(self, item: Outgoing) -> None:
         """Sends, waiting while the socket's own buffer is full.
@@ -101,17 +110,22 @@ class Connection:
                 await self._ws.pong(frame.data)
             elif frame.type is aiohttp.WSMsgType.BINARY:
                 raise ProtocolError("a binary frame")
+            elif frame.type is aiohttp.WSMsgType.CLOSE:
+                raise DroppedError("the server closed the socket", code=frame.data or 1005)
             else:
-                code = self._ws.close_code or 1006
-                raise DroppedError("the server closed the socket" if code != 1006 else "the socket was lost", code=code)
+                # aiohttp reports the end of the TCP stream as a clean close: `close_code` tells nothing.
+                raise DroppedError("the socket was lost")
 
     async def close(self) -> None:
         """Closes the socket, for certain and within CLOSE_TIMEOUT_S."""
+        closing = asyncio.create_task(self._ws.close())
         try:
-            await asyncio.wait_for(self._ws.close(), CLOSE_TIMEOUT_S)
-        except (asyncio.TimeoutError, aiohttp.ClientError, OSError):
-            # A cancelled `ws.close` has cut the transport.
-            return
+            await finish(closing, CLOSE_TIMEOUT_S)
+        finally:
+            if self._socket is not None:
+                # A transport that has something left to write would stay until the peer has read it.
+                with contextlib.suppress(OSError):
+                    self._socket.shutdown(sockets.SHUT_RDWR)
 
     def _message(self, data: str) -> ServerMessage:
         message = parse(data)
@@ -121,13 +135,16 @@ class Connection:
 
 
 async def _connect(
-    session: aiohttp.ClientSession, url: str, headers: Mapping[str, str]
+    session: aiohttp.ClientSession, url: str, headers: Mapping[str, str], refusal_body: bytearray
 ) -> aiohttp.ClientWebSocketResponse[bool]:
+    # Set within this task, so that no other request of the user's session is taken for the handshake.
+    _refusal_body.set(refusal_body)
     return await session.ws_connect(
         URL(url, encoded=True),
         headers=headers,
         # Pongs tell how long a round trip takes and what audio has arrived, so they are not left to aiohttp.
         autoping=False,
+        autoclose=False,
         timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT_S),
     )
 
@@ -141,7 +158,19 @@ def _refusal(error: aiohttp.WSServerHandshakeError, body: bytes, secrets: frozen
 
 
 def _redacted(message: ErrorMessage, secrets: frozenset[str]) -> ErrorMessage:
-    return replace(message, title=without(message.title, secrets), message=without(message.message, secrets))
+    return replace(
+        message,
+        title=without(message.title, secrets),
+        message=without(message.message, secrets),
+        request_id=without(message.request_id, secrets),
+        doc_url=message.doc_url and without(message.doc_url, secrets),
+    )
+
+
+def _secrets(headers: Mapping[str, str]) -> frozenset[str]:
+    """What no error may quote: the key, the token, and whatever else the user sends."""
+    values = [value for name, value in headers.items() if name != VERSION_HEADER]
+    return frozenset([*values, *(value.removeprefix("Bearer ") for value in values)])
 
 
 def _seconds(retry_after: str | None) -> float | None:
@@ -155,10 +184,23 @@ _refusal_body: ContextVar[bytearray] = ContextVar("refusal_body")
 async def _keep_refusal(_: aiohttp.ClientSession, __: SimpleNamespace, params: aiohttp.TraceRequestEndParams) -> None:
     """Keeps the body of a refused handshake: it says what was wrong, and `ws_connect` throws it away."""
     kept = _refusal_body.get(None)
-    if kept is not None and params.response.status >= 400:
-        kept += await params.response.content.read(MAX_ERROR_BODY)
+    if kept is None or params.response.status < 400:
+        return
+    with contextlib.suppress(aiohttp.ClientError):
+        while len(kept) < MAX_ERROR_BODY and (piece := await params.response.content.readany()):
+            kept += piece
+
+
+async def _refuse_redirect(
+    _: aiohttp.ClientSession, __: SimpleNamespace, params: aiohttp.TraceRequestRedirectParams
+) -> None:
+    """Stops a handshake that is sent elsewhere: the key is for this server alone."""
+    if _refusal_body.get(None) is not None:
+        params.response.close()
+        raise RedirectedError
 
 
 _TRACE = aiohttp.TraceConfig()
 _TRACE.on_request_end.append(_keep_refusal)
+_TRACE.on_request_redirect.append(_refuse_redirect)
 _TRACE.freeze()

@@ -11,13 +11,14 @@ from typing import TypeAlias
 from weakref import WeakValueDictionary
 
 import aiohttp
-from livekit.agents import APIConnectionError, APIError
+from livekit.agents import APIConnectionError, APIError, APITimeoutError
 
 from .connection import Connection
 from .errors import ServerError
 from .options import Options
 from .protocol import API_KEY_HEADER, VERSION_HEADER
 from .retry import ConnectLimiter
+from .tasks import finish
 
 TokenProvider: TypeAlias = Callable[[], Awaitable[str]]
 KEY_VARIABLE = "CARTESIA_API_KEY"
@@ -50,23 +51,32 @@ class Credentials:
     def __repr__(self) -> str:
         return "Credentials(***)"
 
-    async def header(self) -> tuple[str, str]:
+    async def header(self, timeout_s: float) -> tuple[str, str]:
         """The name and the value of the header that carries it.
 
         Raises:
-            APIConnectionError: the user's function failed.
+            APIConnectionError: the user's function failed, or took longer than `timeout_s` seconds.
         """
         if self.api_key is not None:
             return API_KEY_HEADER, self.api_key
         token = self.access_token
         if callable(token):
-            try:
-                token = await token()
-            except Exception as error:
-                # Whatever the user's function raises: the next attempt may fare better. Its text may hold the token.
-                name = type(error).__name__
-                raise APIConnectionError(f"access_token could not be had: the function raised {name}") from None
+            token = await _ask(token, timeout_s)
         return "Authorization", f"Bearer {token}"
+
+
+async def _ask(provider: TokenProvider, timeout_s: float) -> str:
+    asking = await finish(asyncio.create_task(_call(provider)), timeout_s)
+    if asking.cancelled():
+        raise APITimeoutError("access_token could not be had: the function took too long")
+    if (error := asking.exception()) is not None:
+        # The next attempt may fare better. The error's text may hold the token.
+        raise APIConnectionError(f"access_token could not be had: the function raised {type(error).__name__}")
+    return asking.result()
+
+
+async def _call(provider: TokenProvider) -> str:
+    return await provider()
 
 
 class Dialer:
@@ -93,7 +103,7 @@ class Dialer:
             APIError: as `Connection.open`.
         """
         await asyncio.sleep(self._limiter.reserve(time.monotonic()))
-        name, value = await self._credentials.header()
+        name, value = await self._credentials.header(timeout_s)
         url = f"{self._endpoint}?{options.query()}"
         try:
             return await Connection.open(session, url, {**self._headers, name: value}, timeout_s=timeout_s)

@@ -53,6 +53,10 @@ class DroppedError(APIConnectionError):
         return self.code in CLEAN_CODES
 
 
+class RedirectedError(aiohttp.ClientError):
+    """The server sent the handshake to another address."""
+
+
 def may_pass(status_code: int) -> bool:
     """Whether trying again can help: https://docs.cartesia.ai/use-the-api/api-errors."""
     return status_code in (408, 429) or status_code >= 500
@@ -65,8 +69,8 @@ def as_api_error(error: Exception) -> APIError:
     name = type(error).__name__
     if isinstance(error, asyncio.TimeoutError | TimeoutError):
         return APITimeoutError("the server did not answer in time")
-    if isinstance(error, aiohttp.InvalidURL):
-        return APIConnectionError("the address is not valid: check base_url", retryable=False)
+    if isinstance(error, aiohttp.InvalidURL | RedirectedError):
+        return APIConnectionError("the address is not valid, or redirects to another: check base_url", retryable=False)
     if isinstance(error, OSError):
         detail = f": {error.strerror}" if error.strerror else ""
         return APIConnectionError(f"the server can't be reached ({name}{detail})")

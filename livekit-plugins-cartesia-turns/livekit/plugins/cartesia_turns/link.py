@@ -11,20 +11,28 @@ from enum import Enum
 from typing import TypeAlias
 
 from .liveness import Liveness
-from .options import Options
-from .protocol import ClientMessage, Close, Config
-from .replay import Chunk, ReplayBuffer
+from .options import Options, merge, turn_change
+from .protocol import (
+    ClientMessage,
+    Close,
+    Config,
+    ServerMessage,
+    TurnEagerEnd,
+    TurnEnd,
+    TurnSettings,
+    TurnStart,
+    TurnUpdate,
+)
+from .replay import PAUSE_S, Chunk, ReplayBuffer
 
 DRAIN_S = 5.0
-"""How long the server may be silent after it was asked to finish."""
+"""How long the server may be silent after it was asked to finish and to close the socket."""
 CATCH_UP_SPEED = 8.0
 """How many times faster than real time a backlog is sent, so that the server keeps up with what it is sent."""
-BURST_S = 2.0
+BURST_S = 0.5
 """Audio that may go out at once."""
-SERVER_SPEED = 2.0
-"""How many times faster than real time the server is trusted to be."""
-AHEAD_S = 1.0
-"""More than this that the server may not have heard yet means that it is behind what it was sent."""
+SERVER_LAG_S = 0.3
+"""How long the server may take over audio that it has received."""
 
 
 class HangUp(Enum):
@@ -47,27 +55,37 @@ Outgoing: TypeAlias = Chunk | ClientMessage | Ping
 
 
 class Pacer:
-    """Lets audio out in real time or faster, but not without bound, and estimates how far the server is behind it."""
+    """Lets audio out in real time or faster, but not without bound.
+
+    A pause in which a turn may have ended takes as long as the server needs to say so, though never longer than the
+    pause itself: which audio a turn.end means is then clear, however fast the audio is sent.
+    """
 
     def __init__(self, now: float) -> None:
         self._credit_s = BURST_S
-        self._unheard_s = 0.0
         self._at = now
+        self._voice_at = now
+        self._pause_s = 0.0
 
-    def spend(self, seconds: float, now: float) -> None:
+    def spend(self, chunk: Chunk, now: float) -> None:
         """Audio went out."""
-        self._credit_s = min(BURST_S, self._credit_s + (now - self._at) * CATCH_UP_SPEED) - seconds
-        self._unheard_s = self.unheard_s(now) + seconds
+        self._credit_s = min(BURST_S, self._credit_s + (now - self._at) * CATCH_UP_SPEED) - chunk.seconds
         self._at = now
+        if chunk.voiced:
+            self._voice_at = now
+        self._pause_s = 0.0 if chunk.voiced else self._pause_s + chunk.seconds
 
-    def unheard_s(self, now: float) -> float:
-        """Seconds of audio that the server may not have come to yet."""
-        return max(0.0, self._unheard_s - (now - self._at) * SERVER_SPEED)
+    def ready_at(self, chunk: Chunk, answer_s: float) -> float:
+        """When this audio may go out.
 
-    @property
-    def ready_at(self) -> float:
-        """When audio may go out next."""
-        return self._at if self._credit_s > 0 else self._at - self._credit_s / CATCH_UP_SPEED
+        Args:
+            chunk: what would be next.
+            answer_s: how long an answer of the server takes, in seconds.
+        """
+        ready_at = self._at if self._credit_s > 0 else self._at - self._credit_s / CATCH_UP_SPEED
+        if chunk.voiced and self._pause_s >= PAUSE_S:
+            ready_at = max(ready_at, self._voice_at + min(self._pause_s, answer_s))
+        return ready_at
 
 
 class Link:
@@ -87,6 +105,8 @@ class Link:
         """The server was asked to finish."""
         self.hang_up: HangUp | None = None
         """Set when the socket has to go."""
+        self.in_turn = False
+        """The server is in a turn, by its own messages."""
         self._pacer = Pacer(now)
         self._connected_by = now + connect_timeout_s
         self._drain_by = math.inf
@@ -101,10 +121,6 @@ class Link:
         """When to call `check`."""
         return math.inf if self.hang_up else min(self._connected_by, self._drain_by, self.liveness.dead_at)
 
-    def is_ahead(self, now: float) -> bool:
-        """The server may be far behind what it was sent: a backlog went out just now."""
-        return self._pacer.unheard_s(now) > AHEAD_S
-
     def check(self, now: float) -> None:
         """Hangs up if the server took too long over anything."""
         if now < self.deadline:
@@ -114,19 +130,25 @@ class Link:
         else:
             self.hang_up = HangUp.DRAINED if now >= self._drain_by else HangUp.NOT_CONNECTED
 
-    def heard(self, now: float) -> None:
+    def heard(self, message: ServerMessage, now: float) -> None:
         """A message came in."""
         self.liveness.heard(now)
         self._connected_by = math.inf
         if self.close_sent:
             self._drain_by = now + DRAIN_S
+        if isinstance(message, TurnStart):
+            self.in_turn = True
+        elif isinstance(message, TurnUpdate | TurnEagerEnd):
+            self.in_turn = self.in_turn or bool(message.transcript.strip())
+        elif isinstance(message, TurnEnd):
+            self.in_turn = False
 
     def send_at(self, buffer: ReplayBuffer) -> float:
         """When `outgoing` may have something to send although nothing else happens."""
         if self.hang_up:
             return math.inf
-        waits = buffer.has_backlog and not self.close_sent
-        return min(self.liveness.ping_at, self._pacer.ready_at if waits else math.inf)
+        chunk = None if self.close_sent else buffer.peek()
+        return min(self.liveness.ping_at, self._ready_at(chunk) if chunk else math.inf)
 
     def outgoing(self, buffer: ReplayBuffer, wanted: Options, now: float, *, ending: bool) -> Outgoing | None:
         """What to send next: a ping that is due, changed turn settings, audio, and the close when no more audio comes.
@@ -143,20 +165,23 @@ class Link:
             return Ping(self.liveness.next_payload)
         if self.close_sent:
             return None
-        if wanted.turn != self.options.turn:
-            return Config(wanted.turn)
+        if (change := turn_change(self.options.turn, wanted.turn)) != TurnSettings():
+            return Config(change)
         if (chunk := buffer.peek()) is not None:
-            return chunk if now >= self._pacer.ready_at else None
+            return chunk if now >= self._ready_at(chunk) else None
         return Close() if ending else None
 
     def sent(self, item: Outgoing, now: float) -> None:
         """What `outgoing` returned is with the socket."""
         if isinstance(item, Chunk):
-            self._pacer.spend(item.seconds, now)
+            self._pacer.spend(item, now)
         elif isinstance(item, Ping):
             self.liveness.ping_sent(now)
         elif isinstance(item, Config):
-            self.options = replace(self.options, turn=item.turn)
+            self.options = replace(self.options, turn=merge(self.options.turn, item.turn))
         else:
             self.close_sent = True
             self._drain_by = now + DRAIN_S
+
+    def _ready_at(self, chunk: Chunk) -> float:
+        return self._pacer.ready_at(chunk, (self.liveness.rtt_s or 0.0) + SERVER_LAG_S)

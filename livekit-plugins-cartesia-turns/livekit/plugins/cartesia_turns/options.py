@@ -44,6 +44,17 @@ def merge(base: TurnSettings, change: TurnSettings) -> TurnSettings:
     )
 
 
+def turn_change(old: TurnSettings, new: TurnSettings) -> TurnSettings:
+    """What takes a server from one to the other: only what differs, and the vendor's default for what is not given."""
+    before, after = with_defaults(old), with_defaults(new)
+    return TurnSettings(
+        *(
+            None if getattr(before, name) == getattr(after, name) else getattr(after, name)
+            for name in TurnSettings.__slots__
+        )
+    )
+
+
 def check_turn(turn: TurnSettings) -> None:
     """Checks ranges, and the strict order of the thresholds with the defaults filled in.
 

@@ -202,7 +202,9 @@ def error_from_fields(fields: dict[str, object]) -> ErrorMessage:
     Raises:
         ProtocolError: `message` is missing, or a field is of the wrong kind.
     """
-    status = fields.get("status_code", 500)
+    status = fields.get("status_code")
+    if status is None:
+        status = ErrorMessage("").status_code
     if not isinstance(status, int) or isinstance(status, bool):
         raise ProtocolError("`status_code` is not an integer")
     return ErrorMessage(
@@ -256,6 +258,9 @@ def _number(fields: dict[str, object], name: str) -> float | None:
     value = fields.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise ProtocolError(f"`{name}` is not a number")
+    # An int may be too large for isfinite.
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ProtocolError(f"`{name}` is not finite")
     return value

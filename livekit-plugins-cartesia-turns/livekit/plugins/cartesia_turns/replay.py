@@ -10,6 +10,10 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+PAUSE_S = 0.4
+"""The shortest pause that is taken for the end of a turn."""
+TAIL_S = 0.2
+"""Of the pause in which a turn ended so much is kept: the next turn may begin right behind it."""
 ROOM_AFTER_OVERFLOW = 0.9
 """An overflow drops audio down to this part of the limit, so that it is a rare event and not one for each frame."""
 
@@ -43,10 +47,11 @@ class ReplayBuffer:
         self._cursor = 0
         self._held_s = 0.0
         self._backlog_s = 0.0
+        self._unreplayable_s = 0.0
         self.forgotten_s = 0.0
         """Where the queue begins, in seconds since the first audio."""
         self.lost_s = 0.0
-        """The user's audio dropped while it waited to be sent."""
+        """The user's audio over the limit: dropped unsent, or needed by a new socket and gone."""
 
     @property
     def held_s(self) -> float:
@@ -106,28 +111,20 @@ class ReplayBuffer:
 
     def rewind(self) -> None:
         """All audio held is to be sent again, on a new socket."""
+        self.lost_s += self._unreplayable_s
+        self._unreplayable_s = 0.0
         self._cursor = 0
         self._backlog_s = self._held_s
 
     def settle(self, before: float) -> None:
-        """Forgets what was sent up to the time `before`: the server is done with it."""
-        while self._cursor and (self._chunks[0].sent_at or 0.0) <= before:
-            self._forget_first()
+        """Forgets the audio of a turn that the server has ended.
 
-    def settle_speech(self, pause_s: float) -> None:
-        """Forgets the first stretch of voice that was sent, up to a pause of `pause_s` seconds behind it.
-
-        For a turn.end that comes while the server is behind: which audio it is about is told by the pause alone.
+        What was sent up to the time `before` is the turn's, and of what was sent since, all before the last pause:
+        turns end in pauses.
         """
-        heard_voice, quiet_s = False, 0.0
-        for index in range(self._cursor):
-            chunk = self._chunks[index]
-            heard_voice = heard_voice or chunk.voiced
-            quiet_s = 0.0 if chunk.voiced else quiet_s + chunk.seconds
-            if heard_voice and quiet_s >= pause_s:
-                for _ in range(index + 1):
-                    self._forget_first()
-                return
+        self._unreplayable_s = 0.0
+        for _ in range(self._end_of_turn(before)):
+            self._forget_first()
 
     def forget_idle(self, keep_s: float, before: float) -> None:
         """Forgets audio in which no turn began, all but the last `keep_s` seconds of what was sent before `before`."""
@@ -139,6 +136,31 @@ class ReplayBuffer:
                 kept_s += self._chunks[first].seconds
         for _ in range(first):
             self._forget_first()
+
+    def _end_of_turn(self, before: float) -> int:
+        first, end = self._sent_by(before), self._cursor
+        while end > first and not self._ends_pause(end):
+            end -= 1
+        kept_s = 0.0
+        while end > first and kept_s + self._chunks[end - 1].seconds <= TAIL_S:
+            end -= 1
+            kept_s += self._chunks[end].seconds
+        return end
+
+    def _ends_pause(self, end: int) -> bool:
+        """Whether the chunks before this index make a pause in which a turn may end."""
+        pause_s = 0.0
+        while end and not self._chunks[end - 1].voiced and pause_s < PAUSE_S:
+            end -= 1
+            pause_s += self._chunks[end].seconds
+        return pause_s >= PAUSE_S
+
+    def _sent_by(self, when: float) -> int:
+        """How many of the first chunks this socket was given up to the time `when`."""
+        count = self._cursor
+        while count and (self._chunks[count - 1].sent_at or 0.0) > when:
+            count -= 1
+        return count
 
     def _forget_first(self) -> None:
         chunk = self._chunks.popleft()
@@ -158,6 +180,7 @@ class ReplayBuffer:
         """Drops what was sent already, oldest first; then silence that waits; then whatever is oldest."""
         goal_s = self._limit_s * ROOM_AFTER_OVERFLOW
         while self._cursor and self._held_s > goal_s:
+            self._unreplayable_s += self._chunks[0].seconds * (not self._chunks[0].injected)
             self._forget_first()
         if self._held_s > goal_s:
             self._drop_silence(goal_s)
@@ -175,3 +198,27 @@ class ReplayBuffer:
             else:
                 kept.append(chunk)
         self._chunks = kept
+
+
+class Marks:
+    """How many words of a turn were known at which point of the audio: which of them a replay can't bring back."""
+
+    def __init__(self) -> None:
+        self._marks: deque[tuple[float, int]] = deque()
+        self._gone = 0
+
+    def note(self, position_s: float, words: int) -> None:
+        """So many words are known now that audio was sent up to this position, in seconds since the first audio."""
+        if words > (self._marks[-1][1] if self._marks else self._gone):
+            self._marks.append((position_s, words))
+
+    def words_before(self, position_s: float) -> int:
+        """How many words were known when no audio behind this position had been sent."""
+        while self._marks and self._marks[0][0] <= position_s:
+            self._gone = self._marks.popleft()[1]
+        return self._gone
+
+    def clear(self) -> None:
+        """The turn is over."""
+        self._marks.clear()
+        self._gone = 0

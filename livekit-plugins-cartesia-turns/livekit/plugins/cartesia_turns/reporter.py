@@ -18,9 +18,13 @@ from .log import logger
 from .mapping import end_of_speech, public_event, speech_events, transcript_event
 from .telemetry import Telemetry
 from .turns import Kind, TurnEvent
+from .voice import turns_are_ignored
 
 ODD_FRAMES_EVERY_S = 60.0
 """How often an odd frame of one kind is logged."""
+
+
+IGNORED = "the session ignores the turns that the server detects: pass turn_handling=cartesia_turns.turn_handling()"
 
 
 class Owner(Protocol):
@@ -28,6 +32,9 @@ class Owner(Protocol):
 
     def announce(self, name: EventName, event: object) -> None:
         """Emits one of the STT's own events."""
+
+    def warn_once(self, text: str) -> None:
+        """Logs a static text, once in the life of the STT."""
 
 
 class Reporter:
@@ -49,6 +56,7 @@ class Reporter:
         self._times = SpeechTimes(client.activity)
         self._with_times = speech_times
         self._telemetry = Telemetry(client)
+        self._text = ""
         self._odd_frames: dict[str, float] = {}
 
     def events(self, events: Sequence[ClientEvent]) -> None:
@@ -123,6 +131,8 @@ class Reporter:
     def _turn(self, event: TurnEvent) -> None:
         request_id = self._client.request_id
         at = self._time_of(event)
+        if event.kind is Kind.START and turns_are_ignored():
+            self._owner.warn_once(IGNORED)
         told = at if self._with_times else None
         for speech_event in speech_events(event, request_id, told):
             if speech_event.type is stt.SpeechEventType.END_OF_SPEECH:
@@ -133,14 +143,14 @@ class Reporter:
 
     def _time_of(self, event: TurnEvent) -> float:
         """The wall clock's time at which speech began, for START, or ended, for END; else the present."""
-        now = time.monotonic()
-        at = now
+        at = now = time.monotonic()
         if event.kind is Kind.START:
             at = self._times.turn_started(now)
-        elif event.kind is Kind.END:
-            at = self._times.turn_ended(now)
-        elif event.kind is not Kind.RESUME:
+        elif event.transcript != self._text:
             self._times.text_grew(now)
+        self._text = event.transcript
+        if event.kind is Kind.END:
+            at = self._times.turn_ended(now)
         return time.time() - (now - at)
 
     def _notice(self, notice: Notice) -> None:

@@ -7,9 +7,9 @@ import contextlib
 import math
 import random
 import time
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import aiohttp
 from livekit import rtc
@@ -26,6 +26,7 @@ from .protocol import Connected, ProtocolError, ServerMessage, TurnEnd, Unknown
 from .reporter import Reporter
 from .retry import RetryPolicy
 from .stats import Stats
+from .tasks import finish, until_done, wait_for_event
 
 if TYPE_CHECKING:
     from .stt import STT
@@ -95,6 +96,11 @@ class SpeechStream(stt.RecognizeStream):
         """Nothing happens on this stream any more."""
         return self._is_over
 
+    @property
+    def in_turn(self) -> bool:
+        """The user is in a turn."""
+        return self._client.turn.is_open
+
     def turn_profile(self, profile: str | None = None, **settings: float) -> contextlib.AbstractContextManager[None]:
         """As `STT.turn_profile`: a call has one stream at a time."""
         return self._owner.turn_profile(profile, **settings)
@@ -111,7 +117,7 @@ class SpeechStream(stt.RecognizeStream):
         self._input_ch.send_nowait(frame)
 
     def apply(self, options: Options, *, after_turn: bool = False) -> None:
-        """Takes over changed options, where wanted not before an open turn is over."""
+        """Takes over changed options, where wanted not before the open turn is over, or else the next."""
         self._client.update(options, after_turn=after_turn)
         self._after([])
 
@@ -125,7 +131,7 @@ class SpeechStream(stt.RecognizeStream):
             self._reporter.left_open()
         try:
             async with self._http_session() as session:
-                await _until_done(self._keep_linked(session), self._take_input(), self._keep_time())
+                await until_done(self._keep_linked(session), self._take_input(), self._keep_time())
         except Exception as error:
             self._reporter.failed(error)
             self._after(self._client.close_turn())
@@ -144,16 +150,14 @@ class SpeechStream(stt.RecognizeStream):
     async def _take_input(self) -> None:
         while True:
             try:
-                item = await asyncio.wait_for(self._input_ch.recv(), self._hold_s())
-            except asyncio.TimeoutError:
-                self._push(self._converter.flush())
-                continue
+                item = await self._next_input()
             except utils.aio.ChanClosed:
                 break
             if isinstance(item, rtc.AudioFrame):
                 self._push(self._converter.push(item))
             else:
                 self._push(self._converter.flush())
+            if isinstance(item, self._FlushSentinel):
                 self._flush()
         self._client.end_input()
         self._after([])
@@ -164,20 +168,21 @@ class SpeechStream(stt.RecognizeStream):
                 await self._to_link.wait()
                 self._to_link.clear()
                 continue
+            options = self._client.options
             try:
-                connection, greeting = await self._connect(session)
+                connection, greeting = await self._connect(session, options)
             except APIError as error:
                 self._client.attempt_failed()
                 await self._back_off(error)
                 continue
-            failure = await self._use(connection, greeting)
+            failure = await self._use(connection, options, greeting)
             if failure is not None:
                 await self._back_off(failure)
 
     async def _keep_time(self) -> None:
         while True:
             self._tick_at = self._client.deadline
-            await _wait(self._to_tick, self._tick_at - time.monotonic())
+            await wait_for_event(self._to_tick, self._tick_at - time.monotonic())
             now = time.monotonic()
             events = self._client.tick(now)
             if self._client.usage_due(now):
@@ -186,25 +191,24 @@ class SpeechStream(stt.RecognizeStream):
 
     # One socket.
 
-    async def _connect(self, session: aiohttp.ClientSession) -> tuple[Connection, Connected | None]:
+    async def _connect(self, session: aiohttp.ClientSession, options: Options) -> tuple[Connection, Connected | None]:
         """A prewarmed connection with its greeting, else a new one."""
         self._attempt_at = time.monotonic()
-        options = self._client.options
         if (warm := await self._owner.take_warm(options)) is not None:
             return warm.connection, warm.greeting
         return await self._dialer.open(session, options, timeout_s=self._conn_options.timeout), None
 
-    async def _use(self, connection: Connection, greeting: Connected | None) -> APIError | None:
+    async def _use(self, connection: Connection, options: Options, greeting: Connected | None) -> APIError | None:
         """Serves one socket to its end; returns what was wrong, None if the next one may follow at once."""
         self._to_hang_up.clear()
         opened_at = time.monotonic()
-        self._client.link_opened(opened_at)
+        self._client.link_opened(options, opened_at)
         if greeting is not None:
             self._take_message(greeting, reused=True)
         self._after([])
         failure: APIError | None = None
         try:
-            await _until_done(self._to_hang_up.wait(), self._send(connection), self._receive(connection))
+            await until_done(self._to_hang_up.wait(), self._receive(connection), self._send(connection))
         except APIError as error:
             failure = error
         finally:
@@ -215,7 +219,7 @@ class SpeechStream(stt.RecognizeStream):
         while True:
             item = self._client.outgoing(time.monotonic())
             if item is None:
-                await _wait(self._to_send, self._client.send_at - time.monotonic())
+                await wait_for_event(self._to_send, self._client.send_at - time.monotonic())
                 continue
             await connection.send(item)
             self._client.sent(item, time.monotonic())
@@ -308,9 +312,13 @@ class SpeechStream(stt.RecognizeStream):
         if not self._input_ch.closed:
             self._after(self._client.flush(time.monotonic()))
 
-    def _hold_s(self) -> float | None:
-        """How long a chunk that is not full may wait."""
-        return (self._settings.audio_chunk_duration_ms or 0) / 1000 if self._converter.is_holding else None
+    async def _next_input(self) -> rtc.AudioFrame | stt.RecognizeStream._FlushSentinel | None:
+        """The next frame or flush; None when a chunk that is not full has waited for long enough."""
+        if not self._converter.is_holding:
+            return await self._input_ch.recv()
+        hold_s = (self._settings.audio_chunk_duration_ms or 0) / 1000
+        receiving = await finish(asyncio.create_task(self._input_ch.recv()), hold_s)
+        return None if receiving.cancelled() else receiving.result()
 
     @contextlib.asynccontextmanager
     async def _http_session(self) -> AsyncIterator[aiohttp.ClientSession]:
@@ -321,30 +329,3 @@ class SpeechStream(stt.RecognizeStream):
             return
         async with utils.http_context.open() as session:
             yield session
-
-
-async def _until_done(main: Coroutine[Any, Any, object], *helpers: Coroutine[Any, Any, object]) -> None:
-    """Runs all until `main` returns; an exception in any of them ends the others and is raised."""
-    first = asyncio.create_task(main)
-    tasks = {first, *map(asyncio.create_task, helpers)}
-    pending = set(tasks)
-    try:
-        while not first.done():
-            done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        # Gathered, so that no second exception is left for the event loop to log with its text.
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _wait(event: asyncio.Event, timeout_s: float) -> None:
-    """Waits for the event, no longer than `timeout_s` seconds, and clears it. Always lets other tasks run."""
-    if timeout_s <= 0:
-        await asyncio.sleep(0)
-    else:
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(event.wait(), None if timeout_s == math.inf else timeout_s)
-    event.clear()

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 import aiohttp
+from livekit import rtc
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions, LanguageCode, stt, utils
 from livekit.agents.types import NOT_GIVEN, NotGivenOr
 
@@ -100,6 +101,10 @@ class STT(stt.STT[EventName]):
         _check_language(language)
         _check_model(model)
         _check_positive(watchdog_min_timeout=watchdog_min_timeout, max_buffer=max_buffer)
+        if outage_timeout is not None and not outage_timeout >= 0:
+            raise ValueError(
+                f"outage_timeout={outage_timeout!r} is out of range: it must be 0 or more seconds, or None"
+            )
         chunk_ms = _given(audio_chunk_duration_ms)
         if chunk_ms is not None:
             _check_positive(audio_chunk_duration_ms=chunk_ms)
@@ -158,8 +163,8 @@ class STT(stt.STT[EventName]):
                 agent session deaf.
             conn_options: `timeout` bounds a connection attempt, `max_retry` the attempts in a row.
         """
-        if utils.is_given(language) and not _is_english(language):
-            self._warn_once("the model hears everything as English: ignoring the language")
+        if utils.is_given(language) and language and not _is_english(language):
+            self.warn_once("the model hears everything as English: ignoring the language")
         stream = SpeechStream(
             stt=self,
             conn_options=conn_options,
@@ -208,12 +213,13 @@ class STT(stt.STT[EventName]):
 
     @contextlib.contextmanager
     def turn_profile(self, profile: str | None = None, **settings: float) -> Iterator[None]:
-        """Other turn settings for what the agent just asked, put back once the turn under way is over.
+        """Other turn settings for what the agent asks meanwhile, put back once the answer is over.
+
+        That is at the end of the block or of the turn under way then; if nobody spoke meanwhile, of the next turn.
 
         Example:
             with stt.turn_profile("digits"):
-                await session.generate_reply(instructions="Ask for the order number.")
-                ...
+                await session.say("What is your order number?")
 
         Args:
             profile: "yes_no", "digits" or "open"; see `PROFILES`.
@@ -223,13 +229,15 @@ class STT(stt.STT[EventName]):
             ValueError: no such profile or setting, or a value out of range.
         """
         override = turn_profile_settings(profile, settings)
+        turns = self.stats.turns
         self._profiles.append(override)
         try:
             self._apply()
             yield
         finally:
             self._profiles.remove(override)
-            self._apply(after_turn=True)
+            nobody_spoke = self.stats.turns == turns
+            self._apply(after_turn=nobody_spoke or any(stream.in_turn for stream in self._streams))
 
     def prewarm(self) -> None:
         """Opens a connection in the background; the first `stream()` within 30 seconds takes it over.
@@ -255,11 +263,14 @@ class STT(stt.STT[EventName]):
 
     def emit(self, event: str, *args: object) -> None:
         """Calls the handlers of an event; one that raises harms neither the others nor the stream."""
-        try:
-            super().emit(event, *args)  # type: ignore[arg-type]  # the base's own names are not in its type
-        except TypeError:
-            # The base class lets just this one through.
-            logger.exception("a handler failed", extra={"event": event})
+        # The base class lets a TypeError through, and then the handlers behind it don't hear of the event.
+        for handler in list(self._events.get(event, ())):  # type: ignore[call-overload]  # the base has names of its own
+            alone = rtc.EventEmitter[str]()
+            alone.on(event, handler)
+            try:
+                alone.emit(event, *args)
+            except TypeError:
+                logger.exception("a handler failed", extra={"event": event})
 
     async def _recognize_impl(
         self, buffer: utils.AudioBuffer, *, language: NotGivenOr[str] = NOT_GIVEN, conn_options: APIConnectOptions
@@ -278,7 +289,7 @@ class STT(stt.STT[EventName]):
             turn = merge(turn, override)
         keyterms, dropped = fitting_keyterms((*self._base.keyterms, *self._session_keyterms))
         if dropped:
-            self._warn_once("more keyterms than the server takes: leaving out the last ones")
+            self.warn_once("more keyterms than the server takes: leaving out the last ones")
         return replace(self._base, turn=turn, keyterms=keyterms)
 
     def _apply(self, *, after_turn: bool = False) -> None:
@@ -286,7 +297,8 @@ class STT(stt.STT[EventName]):
         for stream in list(self._streams):
             stream.apply(options, after_turn=after_turn)
 
-    def _warn_once(self, text: str) -> None:
+    def warn_once(self, text: str) -> None:
+        """Logs a static text, once in the life of this STT."""
         if text not in self._warned:
             self._warned.add(text)
             logger.warning(text)

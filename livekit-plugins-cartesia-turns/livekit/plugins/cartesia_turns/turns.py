@@ -95,6 +95,12 @@ def skip_words(text: str, count: int) -> str:
     return text[starts[count] :] if count < len(starts) else ""
 
 
+def first_words(text: str, count: int) -> str:
+    """`text` up to the end of its word number `count`, verbatim."""
+    ends = [match.end() for match in _WORD.finditer(text)]
+    return text[: ends[min(count, len(ends)) - 1]] if count > 0 and ends else ""
+
+
 class Turn:
     """Keeps the state and the text of the current turn.
 
@@ -111,6 +117,7 @@ class Turn:
         self._speculated = ""
         self._prefix = ""
         self._delivered = 0
+        self._gone = 0
         self._resumed = False
         self._replaying = False
 
@@ -129,29 +136,42 @@ class Turn:
         """What the consumer has seen of the open turn."""
         return self._shown
 
+    @property
+    def words(self) -> int:
+        """How many words are known of what the server takes for one turn, those that `close` delivered included."""
+        return self._delivered + word_count(self._shown)
+
     def receive(self, message: TurnMessage) -> list[TurnEvent]:
         """Takes the server's next message and returns what it means to the consumer."""
         if (self._state, type(message)) in IGNORED:
             return []
         if isinstance(message, TurnStart) and self._state in (State.SPEAKING, State.EAGER_ENDED):
-            self._delivered = 0
+            self._settle()
         text = "" if isinstance(message, TurnStart | TurnResume) else self._heard(message.transcript)
         if self._state is State.IDLE and not self._begins(message, text):
             return []
         self._state, actions = TRANSITIONS[self._state, type(message)]
         return [event for action in actions for event in self._act(action, text)]
 
-    def lost(self, kept: str = "") -> None:
+    def lost(self, gone: int = 0) -> None:
         """The socket is gone. An open turn waits for its audio to be replayed.
 
         Args:
-            kept: the part of the text whose audio can't be replayed; what the next socket hears is put behind it.
+            gone: how many of the first `words` have no audio left to replay. What of them was shown stays; the text of
+                the next socket is put behind it.
         """
         self._replaying = True
+        self.forget(gone)
         if self.is_open:
             self._state = State.RESUMING
             self._resumed = True
-            self._prefix = kept
+            self._prefix = first_words(self._shown, self._gone - self._delivered)
+
+    def forget(self, gone: int) -> None:
+        """The audio of the first `gone` words is forgotten: after a `close`, the server will not tell of them again."""
+        self._gone = max(self._gone, gone)
+        if not self.is_open and self._gone >= self._delivered:
+            self._settle()
 
     def close(self) -> list[TurnEvent]:
         """Ends an open turn with the text so far, whatever the server thinks.
@@ -169,21 +189,21 @@ class Turn:
         """Whether a message that comes while idle opens a turn."""
         if not isinstance(message, TurnStart):
             if isinstance(message, TurnEnd):
-                self._delivered = 0
+                self._settle()
             return bool(text.strip())
         if self._replaying and self._delivered:
             # The replay of a turn that was closed from its text: only words that go beyond it are news.
             self._replaying = False
             return False
-        self._delivered = 0
-        self._prefix = ""
+        self._settle()
         return True
 
     def _heard(self, transcript: str) -> str:
-        if self._prefix:
-            gap = "" if transcript[:1].isspace() else " "
-            transcript = f"{self._prefix}{gap}{transcript}" if transcript else self._prefix
-        return skip_words(transcript, self._delivered)
+        text = skip_words(transcript, max(0, self._delivered - self._gone))
+        if not self._prefix:
+            return text
+        gap = "" if text[:1].isspace() else " "
+        return f"{self._prefix}{gap}{text}" if text else self._prefix
 
     def _act(self, action: Action, text: str) -> list[TurnEvent]:
         match action:
@@ -201,9 +221,13 @@ class Turn:
                 return self._close(text)
 
     def _close(self, text: str) -> list[TurnEvent]:
-        self._delivered = 0
+        self._settle()
         self._replaying = False
         return self._ended(text or self._shown if self._resumed else text)
+
+    def _settle(self) -> None:
+        """The server's turn is over: whatever it tells next is new."""
+        self._delivered = self._gone = 0
 
     def _started(self) -> list[TurnEvent]:
         self._shown = self._speculated = ""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
 
-from livekit.agents import TurnHandlingOptions
+from livekit.agents import Agent, TurnHandlingOptions
+from livekit.agents.voice import audio_recognition
 
 from .events import TurnStartEvent
 from .log import logger
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from livekit.agents import AgentSession
 
     from .stt import STT
+
+_NO_PIPELINE: ContextVar[object] = ContextVar("no_pipeline")
 
 
 def turn_handling(**changes: Any) -> TurnHandlingOptions:
@@ -67,3 +71,18 @@ def interrupt_on_turn_start(session: AgentSession[Any], stt: STT) -> Callable[[]
         stt.off("turn_start", interrupt)
 
     return undo
+
+
+def turns_are_ignored() -> bool:
+    """Whether the AgentSession around the present task is known to ignore the turns of its STT.
+
+    So it is in any mode of turn detection but "stt" and "manual", the defaults among them. False where it can't be
+    told: outside an AgentSession, or under a custom STT node that is no method of an Agent.
+    """
+    # The framework has no public way from a stream to its session. These names are of 1.8; where they are gone, nothing
+    # is told.
+    pipeline = getattr(audio_recognition, "_STTPipelineContextVar", _NO_PIPELINE).get(None)
+    agent = getattr(getattr(pipeline, "_stt_node", None), "__self__", None)
+    activity = getattr(agent, "_activity", None) if isinstance(agent, Agent) else None
+    mode = getattr(activity, "_turn_detection", "stt")
+    return mode not in ("stt", "manual")

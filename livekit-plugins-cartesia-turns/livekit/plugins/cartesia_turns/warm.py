@@ -12,6 +12,7 @@ from .connection import Connection, Pong
 from .log import logger
 from .options import Options
 from .protocol import Connected, ProtocolError
+from .tasks import finish
 
 KEEP_S = 30.0
 """How long a connection waits to be taken over before it is closed."""
@@ -76,11 +77,10 @@ class Prewarmer:
         if warm is None:
             return
         try:
-            await asyncio.wait_for(self._taken.wait(), KEEP_S)
-        except asyncio.TimeoutError:
-            logger.debug("nobody took the prewarmed connection")
+            await finish(asyncio.create_task(self._taken.wait()), KEEP_S)
         finally:
             if not self._taken.is_set():
+                logger.debug("nobody took the prewarmed connection")
                 await warm.connection.close()
 
     async def _open(self) -> WarmConnection | None:
@@ -91,14 +91,16 @@ class Prewarmer:
             # The stream meets the same error, and has somebody to tell.
             logger.debug("prewarming failed", extra={"error": type(error).__name__})
             return None
+        greeting = asyncio.create_task(_greeting(connection))
         try:
-            greeting = await asyncio.wait_for(_greeting(connection), self._greeting_timeout_s)
-        except (APIError, asyncio.TimeoutError, asyncio.CancelledError) as error:
+            await finish(greeting, self._greeting_timeout_s)
+        except asyncio.CancelledError:
             await connection.close()
-            if isinstance(error, asyncio.CancelledError):
-                raise
+            raise
+        if greeting.cancelled() or greeting.exception():
+            await connection.close()
             return None
-        return WarmConnection(connection, greeting, options)
+        return WarmConnection(connection, greeting.result(), options)
 
 
 async def _greeting(connection: Connection) -> Connected:

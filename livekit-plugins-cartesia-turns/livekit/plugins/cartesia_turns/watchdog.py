@@ -11,8 +11,8 @@ import math
 
 PACE_S = 0.1
 """Length of one piece of silence once the gap is filled."""
-LONGEST_GAP_S = 1.0
-"""The most silence sent in one piece, however long the process was held up."""
+LONGEST_DELAY_S = 1.0
+"""The most silence sent beyond what was due, however long the process was held up."""
 GIVE_UP_AFTER_S = 1.0
 """Silence beyond the turn's end timeout after which the server is not expected to end the turn."""
 STALLED_AFTER_S = 3.0
@@ -55,15 +55,16 @@ class Watchdog:
 
     def deadline(self) -> float:
         """When silence is due next, provided that the turn is open and no audio waits to be sent."""
-        if self._silence_s:
-            return self._audio_until + PACE_S
-        return self._audio_until + max(2 * self._frame_s, self._min_timeout_s)
+        return self._audio_until + self._wait_s()
 
     def due_s(self, now: float) -> float:
         """Seconds of silence to send now: the gap first, then piece by piece at the pace of real time."""
         if now < self.deadline():
             return 0.0
-        return min(now - self._audio_until, LONGEST_GAP_S)
+        return min(now - self._audio_until, self._wait_s() + LONGEST_DELAY_S)
+
+    def _wait_s(self) -> float:
+        return PACE_S if self._silence_s else max(2 * self._frame_s, self._min_timeout_s, PACE_S)
 
     def gives_up(self, end_timeout_s: float) -> bool:
         """Whether enough silence went out that the server should have ended the turn long ago."""

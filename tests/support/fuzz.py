@@ -1,0 +1,97 @@
+"""Fuzzes the parsers and the client's message path: only documented exceptions may leave them.
+
+`python -m support.fuzz SECONDS`, from `tests/`, runs until the time is over or something fails; the tests run a few.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from livekit.plugins.cartesia_turns.client import Limits, TurnsClient
+from livekit.plugins.cartesia_turns.options import Options
+from livekit.plugins.cartesia_turns.protocol import ProtocolError, parse, parse_client, parse_error_body, serialize
+from livekit.plugins.cartesia_turns.turns import Kind, TurnEvent
+
+from .messages import frames, server_messages
+
+ROUND = 2000
+"""Examples between two looks at the clock."""
+
+steps = st.lists(
+    st.one_of(
+        frames,
+        server_messages.map(serialize),
+        st.sampled_from(["audio", "silence", "open", "lost", "closed", "pong", "tick", "end"]),
+        st.floats(0, 12),
+    ),
+    max_size=40,
+)
+"""A life of a client: frames that come in, what else happens, and how long it takes until the next, in seconds."""
+
+
+def check_parsers(frame: str | bytes) -> None:
+    """Feeds all parsers; anything but ProtocolError is a bug, and so is a message that can't be written again."""
+    for reader in (parse, parse_client):
+        with contextlib.suppress(ProtocolError):
+            serialize(reader(frame))
+    parse_error_body(frame, 500)
+
+
+def check_client(life: list[str | bytes | float]) -> None:
+    """Lets a client live this life: no exception, STARTs and ENDs in turn, bounded memory."""
+    client = TurnsClient(Options(sample_rate=8000), Limits(buffer_s=2.0), 0.0)
+    now, opened = 0.0, False
+    for step in life:
+        events = []
+        if isinstance(step, float):
+            now += step
+        elif step in ("lost", "closed") and client.stats.connections:
+            events = client.link_lost(now, clean=step == "closed")
+        elif step == "open" and client.wants_link:
+            client.link_opened(client.options, now)
+        elif step in ("audio", "silence"):
+            events = client.push_audio((b"\x00\x30" if step == "audio" else b"\0\0") * 1600, now)
+        elif step == "pong":
+            client.pong(b"0", now)
+        elif step == "end":
+            client.end_input()
+        elif step != "tick":
+            with contextlib.suppress(ProtocolError):
+                events = client.receive(parse(step), now)
+        for _ in range(50):
+            if (item := client.outgoing(now)) is None:
+                break
+            client.sent(item, now)
+        if now >= client.deadline:
+            events = [*events, *client.tick(now)]
+        for event in events:
+            opened = _follow(event, opened)
+        assert client.turn.is_open == opened
+        assert client.stats.held_s <= 2.0
+
+
+def _follow(event: object, opened: bool) -> bool:
+    if not isinstance(event, TurnEvent):
+        return opened
+    assert (event.kind is Kind.START) != opened
+    return event.kind is not Kind.END
+
+
+def main() -> None:
+    """Fuzzes for as many seconds as the first argument says."""
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
+    run = settings(max_examples=ROUND, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    until, rounds = time.monotonic() + seconds, 0
+    while time.monotonic() < until:
+        run(given(frames)(check_parsers))()
+        run(given(steps)(check_client))()
+        rounds += 1
+    print(f"{2 * rounds * ROUND} lives and frames, nothing found")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,290 @@
+"""The client joined to the simulated server by a link that delays and loses: a whole call in simulated time."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import partial
+
+from livekit.plugins.cartesia_turns.client import ClientEvent, Limits, Notice, TurnsClient
+from livekit.plugins.cartesia_turns.link import Outgoing, Ping
+from livekit.plugins.cartesia_turns.options import Options
+from livekit.plugins.cartesia_turns.protocol import ClientMessage, Close, Connected, ServerMessage
+from livekit.plugins.cartesia_turns.replay import Chunk
+from livekit.plugins.cartesia_turns.turns import Kind, TurnEvent
+
+from .simulated_server import FRAME_S, RATE, SimulatedServer, Speech
+
+LONGEST_S = 400.0
+"""A call that takes longer is stuck."""
+MOST_SPINS = 500
+"""A client that wants to be asked so often at one moment asks for ever."""
+
+
+class Break(Enum):
+    """What happens to a socket."""
+
+    RESET = "all that is under way is lost, both ways"
+    CLOSED = "the server closes cleanly: what it said before arrives, what it was sent is lost"
+    HALF_OPEN = "nothing arrives any more, and nobody is told"
+    STALL = "the server answers pings and says nothing else"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that happens at one moment of the call; all in seconds."""
+
+    at_s: float
+    kind: Break = Break.RESET
+    notice_s: float = 0.0
+    """How much later the client learns of a reset."""
+    outage_s: float = 0.1
+    """For how long no new socket can be had."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """How long things take, in seconds."""
+
+    up_s: float = 0.03
+    down_s: float = 0.03
+    jitter_s: float = 0.0
+    server_s: float = 0.0
+    """How long the server takes over audio; pings it answers at once."""
+    connect_s: float = 0.05
+
+
+@dataclass(eq=False)
+class Socket:
+    """One connection, seen from outside."""
+
+    server: SimulatedServer
+    up_at: float = 0.0
+    heard_at: float = 0.0
+    down_at: float = 0.0
+    hears: bool = True
+    talks: bool = True
+    stalled: bool = False
+    asked_to_close: bool = False
+
+
+@dataclass
+class Outcome:
+    """What came of a call."""
+
+    events: list[tuple[float, TurnEvent]] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    held_s: float = 0.0
+    """The most audio that was in memory."""
+    billed_s: float = 0.0
+    """What the servers were sent."""
+    sockets: int = 0
+
+    @property
+    def finals(self) -> list[str]:
+        """The text of each turn."""
+        return [event.transcript for _, event in self.events if event.kind is Kind.END]
+
+    @property
+    def text(self) -> str:
+        """The words of all turns."""
+        return " ".join(" ".join(self.finals).split())
+
+
+class Call:
+    """Runs one call to its end. The same arguments always give the same outcome.
+
+    Args:
+        speech: what is said.
+        network: how long things take.
+        faults: what happens to the sockets.
+        limits: of the client.
+        mutes: at these moments, counted in frames, the audio stops for so many seconds.
+        burst: push all the audio at once.
+        delay_frames: see SimulatedServer.
+        seed: of the jitter.
+    """
+
+    def __init__(
+        self,
+        speech: Speech,
+        *,
+        network: Network | None = None,
+        faults: list[Fault] | None = None,
+        limits: Limits | None = None,
+        mutes: dict[int, float] | None = None,
+        burst: bool = False,
+        delay_frames: int = 0,
+        seed: int = 0,
+    ) -> None:
+        self.client = TurnsClient(Options(sample_rate=RATE), limits or Limits(), 0.0)
+        self.outcome = Outcome()
+        self.now = 0.0
+        self._speech = speech
+        self._network = network or Network()
+        self._delay_frames = delay_frames
+        # Only the jitter depends on it, and it is the same each time.
+        self._random = random.Random(seed)  # noqa: S311
+        self._count = itertools.count()
+        self._queue: list[tuple[float, int, Callable[[], None]]] = []
+        self._socket: Socket | None = None
+        self._dialing = False
+        self._no_socket_before = 0.0
+        self._push_all(mutes or {}, burst=burst)
+        for fault in faults or []:
+            self._at(fault.at_s, partial(self._fail, fault))
+
+    def run(self) -> Outcome:
+        """Plays the call to its end.
+
+        Raises:
+            AssertionError: it never ends, or the client asks for ever.
+        """
+        spins = 0
+        self._pump()
+        while not self.client.finished:
+            before = self.now
+            self._next()
+            self._pump()
+            spins = spins + 1 if self.now == before else 0
+            assert spins < MOST_SPINS, f"the client spins at {self.now}"
+            assert self.now < LONGEST_S, "the call never ends"
+        self.outcome.billed_s += self.client.take_usage(self.now)
+        return self.outcome
+
+    def _push_all(self, mutes: dict[int, float], *, burst: bool) -> None:
+        at = 0.0
+        for number, frame in enumerate(self._speech.frames):
+            at += mutes.get(number, 0.0) + (0.0 if burst else FRAME_S)
+            self._at(at, partial(self._push, frame))
+        self._at(at, self.client.end_input)
+
+    def _push(self, frame: bytes) -> None:
+        self._note(self.client.push_audio(frame, self.now))
+
+    def _at(self, at: float, action: Callable[[], None]) -> None:
+        heapq.heappush(self._queue, (at, next(self._count), action))
+
+    def _next(self) -> None:
+        """Goes on to whatever is due next: something outside, or the client."""
+        wake = min(self.client.deadline, self.client.send_at)
+        due = self._queue[0][0] if self._queue else math.inf
+        assert min(wake, due) < math.inf, "nothing will ever happen again"
+        if due <= wake:
+            _, _, action = heapq.heappop(self._queue)
+            self.now = max(self.now, due)
+            action()
+        else:
+            self.now = max(self.now, wake)
+        if self.now >= self.client.deadline:
+            self._note(self.client.tick(self.now))
+        if self.client.usage_due(self.now):
+            self.outcome.billed_s += self.client.take_usage(self.now)
+
+    def _pump(self) -> None:
+        """What the shell does after each step."""
+        if self.client.hang_up and self._socket:
+            self._lose(self._socket)
+        while self._socket and (item := self.client.outgoing(self.now)) is not None:
+            self._send(self._socket, item)
+            self.client.sent(item, self.now)
+        if self._socket is None and not self._dialing and self.client.wants_link:
+            self._dialing = True
+            self._at(max(self.now, self._no_socket_before) + self._network.connect_s, self._connect)
+        self.outcome.held_s = max(self.outcome.held_s, self.client.stats.held_s)
+
+    def _note(self, events: list[ClientEvent]) -> None:
+        for event in events:
+            if isinstance(event, Notice):
+                self.outcome.notices.append(event)
+            elif isinstance(event, TurnEvent):
+                self.outcome.events.append((self.now, event))
+
+    # The link.
+
+    def _connect(self) -> None:
+        self._dialing = False
+        if self.now < self._no_socket_before:
+            self.client.attempt_failed()
+            return
+        self.outcome.sockets += 1
+        name = f"socket {self.outcome.sockets}"
+        self._socket = Socket(SimulatedServer(self._speech.samples, self._delay_frames, name))
+        self.client.link_opened(self.client.options, self.now)
+        self._answer(self._socket, [Connected(name)])
+
+    def _send(self, socket: Socket, item: Outgoing) -> None:
+        socket.up_at = self._later(socket.up_at, self._network.up_s)
+        socket.asked_to_close |= isinstance(item, Close)
+        if isinstance(item, Ping):
+            self._at(socket.up_at, partial(self._pinged, socket, item.payload))
+        else:
+            socket.heard_at = max(socket.heard_at, socket.up_at + self._network.server_s)
+            self._at(socket.heard_at, partial(self._heard, socket, item))
+
+    def _pinged(self, socket: Socket, payload: bytes) -> None:
+        if socket.hears and socket.talks:
+            self._tell(socket, partial(self.client.pong, payload))
+
+    def _heard(self, socket: Socket, item: Chunk | ClientMessage) -> None:
+        if not socket.hears:
+            return
+        if isinstance(item, Chunk):
+            self._answer(socket, socket.server.hear(item.pcm))
+            return
+        self._answer(socket, socket.server.command(item))
+        if isinstance(item, Close) and not socket.stalled:
+            self._close(socket)
+
+    def _answer(self, socket: Socket, messages: list[ServerMessage]) -> None:
+        for message in messages:
+            if socket.talks and not socket.stalled:
+                self._tell(socket, partial(self._receive, message))
+
+    def _receive(self, message: ServerMessage, now: float) -> None:
+        self._note(self.client.receive(message, now))
+
+    def _tell(self, socket: Socket, action: Callable[[float], None]) -> None:
+        """Lets something reach the client, in order, unless the socket is lost by then."""
+        socket.down_at = self._later(socket.down_at, self._network.down_s)
+        self._at(socket.down_at, partial(self._told, socket, action))
+
+    def _told(self, socket: Socket, action: Callable[[float], None]) -> None:
+        if socket is self._socket and socket.talks:
+            action(self.now)
+
+    def _later(self, last: float, delay_s: float) -> float:
+        return max(last, self.now + delay_s + self._random.uniform(0, self._network.jitter_s))
+
+    # What goes wrong.
+
+    def _fail(self, fault: Fault) -> None:
+        self._no_socket_before = max(self._no_socket_before, self.now + fault.outage_s)
+        socket = self._socket
+        if socket is None:
+            return
+        if fault.kind is Break.STALL:
+            socket.stalled = True
+        elif fault.kind is Break.CLOSED and not socket.asked_to_close:
+            # Once asked to close, a server that closes for reasons of its own can't be told from one that was asked.
+            self._close(socket)
+        else:
+            socket.hears = socket.talks = False
+            if fault.kind is not Break.HALF_OPEN:
+                self._at(self.now + fault.notice_s, partial(self._lose, socket))
+
+    def _close(self, socket: Socket) -> None:
+        socket.hears = False
+        self._tell(socket, lambda _: self._lose(socket, clean=True))
+
+    def _lose(self, socket: Socket, *, clean: bool = False) -> None:
+        if socket is not self._socket:
+            return
+        self._socket = None
+        socket.hears = socket.talks = False
+        self._note(self.client.link_lost(self.now, clean=clean))

@@ -1,0 +1,78 @@
+"""Hypothesis strategies for what travels on the wire, well-formed and not."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import strategies as st
+from livekit.plugins.cartesia_turns.protocol import (
+    ClientMessage,
+    Close,
+    Config,
+    Connected,
+    ErrorMessage,
+    ServerMessage,
+    TurnEagerEnd,
+    TurnEnd,
+    TurnMessage,
+    TurnResume,
+    TurnSettings,
+    TurnStart,
+    TurnUpdate,
+    Unknown,
+)
+
+KNOWN = {"connected", "turn.start", "turn.update", "turn.eager_end", "turn.resume", "turn.end", "error"}
+
+texts = st.text(max_size=20)
+turn_messages: st.SearchStrategy[TurnMessage] = st.one_of(
+    st.builds(TurnStart, texts),
+    st.builds(TurnUpdate, texts, texts),
+    st.builds(TurnEagerEnd, texts, texts),
+    st.builds(TurnResume, texts),
+    st.builds(TurnEnd, texts, texts),
+)
+server_messages: st.SearchStrategy[ServerMessage] = st.one_of(
+    st.builds(Connected, texts),
+    turn_messages,
+    st.builds(
+        ErrorMessage,
+        message=texts,
+        title=texts,
+        status_code=st.integers(),
+        error_code=st.none() | st.text(min_size=1),
+        request_id=texts,
+        doc_url=st.none() | st.text(min_size=1),
+    ),
+    st.builds(Unknown, texts.filter(lambda kind: kind not in KNOWN)),
+)
+_numbers = st.none() | st.floats(allow_nan=False, allow_infinity=False)
+client_messages: st.SearchStrategy[ClientMessage] = st.one_of(
+    st.just(Close()),
+    st.builds(Config, st.builds(TurnSettings, _numbers, _numbers, _numbers, st.none() | st.integers())),
+)
+
+_json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=8,
+)
+_fields = ["request_id", "transcript", "message", "title", "status_code", "error_code", "doc_url", "turn"]
+_settings = st.dictionaries(
+    st.sampled_from([*TurnSettings.__slots__]), _json_values | st.integers(10**300, 10**400), max_size=4
+)
+_objects = st.builds(
+    lambda kind, rest, turn: {"type": kind, **rest, **({"turn": turn} if turn is not None else {})},
+    st.sampled_from([*sorted(KNOWN), "config", "close"]) | _json_values,
+    st.dictionaries(st.sampled_from(_fields) | texts, _json_values, max_size=5),
+    st.none() | _settings,
+)
+frames: st.SearchStrategy[str | bytes] = st.one_of(
+    st.text(),
+    st.binary(),
+    _json_values.map(json.dumps),
+    _objects.map(json.dumps),
+    _objects.map(lambda value: json.dumps(value)[:-1]),
+    _objects.map(lambda value: json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")),
+)
+"""Anything that may come in one frame: garbage, almost JSON, JSON of any shape, and messages that are nearly right."""

@@ -1,0 +1,93 @@
+"""Peers that do what no proper server does, and a client session that tells which of its sockets are open."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket as sockets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeAlias
+
+import aiohttp
+from aiohttp import web
+
+TcpHandler: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+WebHandler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@contextlib.asynccontextmanager
+async def web_peer(handler: WebHandler) -> AsyncIterator[str]:
+    """Serves every path with the handler; gives the address."""
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handler)
+    runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+@contextlib.asynccontextmanager
+async def tcp_peer(handler: TcpHandler) -> AsyncIterator[str]:
+    """Gives every TCP connection to the handler, and closes it after; gives the address."""
+    peer = _TcpPeer(handler)
+    server = await asyncio.start_server(peer.handle, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        await peer.end()
+
+
+class _TcpPeer:
+    def __init__(self, handler: TcpHandler) -> None:
+        self._handler = handler
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            await self._handler(reader, writer)
+        except (asyncio.CancelledError, ConnectionError):
+            return
+        finally:
+            self._tasks.discard(task)
+            writer.transport.abort()
+
+    async def end(self) -> None:
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class SocketCount:
+    """Makes the sockets of a client session and remembers them."""
+
+    def __init__(self) -> None:
+        self.made: list[sockets.socket] = []
+
+    def __call__(self, address: tuple[Any, ...]) -> sockets.socket:
+        family, kind, protocol = address[:3]
+        made = sockets.socket(family, kind, protocol)
+        self.made.append(made)
+        return made
+
+    @property
+    def open(self) -> int:
+        """How many of them are not closed."""
+        return sum(made.fileno() != -1 for made in self.made)
+
+
+@contextlib.asynccontextmanager
+async def counted_session() -> AsyncIterator[tuple[aiohttp.ClientSession, SocketCount]]:
+    """A client session that keeps no socket for later, and a count of its sockets."""
+    count = SocketCount()
+    connector = aiohttp.TCPConnector(socket_factory=count, force_close=True)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        yield session, count

@@ -1,0 +1,132 @@
+"""A server without a socket: audio whose samples name the word they belong to becomes the turns of the real dialogue.
+
+Each sample of a word holds the word's number, so that a word that is cut, repeated or out of order is seen as such.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from livekit.plugins.cartesia_turns.protocol import Close, Config, ServerMessage, TurnEnd, TurnSettings, TurnStart
+from livekit.plugins.cartesia_turns.server.dialogue import Dialogue, TurnLikelihood
+
+RATE = 8000
+FRAME_S = 0.02
+FRAME_SAMPLES = round(RATE * FRAME_S)
+LOUD = 6000
+"""Added to a word's number: far above any noise floor."""
+
+
+def silence(frames: int) -> list[bytes]:
+    """Frames in which nobody speaks."""
+    return [bytes(2 * FRAME_SAMPLES)] * frames
+
+
+def word(number: int, frames: int) -> list[bytes]:
+    """Frames of one word."""
+    return [np.full(FRAME_SAMPLES, LOUD + number, "<i2").tobytes()] * frames
+
+
+@dataclass(frozen=True)
+class Speech:
+    """Words and the pauses before them, counted in frames, in the order in which they are spoken."""
+
+    pauses: tuple[int, ...]
+    lengths: tuple[int, ...]
+    tail: int = 60
+    """Silence at the end."""
+
+    @property
+    def frames(self) -> list[bytes]:
+        """The audio."""
+        pairs = enumerate(zip(self.pauses, self.lengths, strict=True))
+        spoken = [frame for n, (pause, length) in pairs for frame in (*silence(pause), *word(n, length))]
+        return [*spoken, *silence(self.tail)]
+
+    @property
+    def samples(self) -> list[int]:
+        """The length of each word."""
+        return [length * FRAME_SAMPLES for length in self.lengths]
+
+    @property
+    def text(self) -> str:
+        """What a perfect recognizer makes of it."""
+        return " ".join(f"w{number}" for number in range(len(self.lengths)))
+
+
+class SimulatedServer:
+    """One socket's server: hears all at once and recognizes perfectly what was spoken whole.
+
+    Args:
+        samples: the length of each word.
+        delay_frames: how much later than spoken a word stands in an update; turn.eager_end and turn.end have it all.
+        name: the request id.
+    """
+
+    def __init__(self, samples: list[int], delay_frames: int = 0, name: str = "r") -> None:
+        self._lengths = samples
+        self._delay_frames = delay_frames
+        self._dialogue = Dialogue(TurnSettings(), name)
+        self._likelihood = TurnLikelihood()
+        self._pending: npt.NDArray[np.int16] = np.zeros(0, np.int16)
+        self._number = 0
+        self._samples = 0
+        self._heard: list[tuple[int, str]] = []
+        self._frames = 0
+        self._said = 0
+
+    def hear(self, pcm: bytes) -> list[ServerMessage]:
+        """Takes audio of any length."""
+        self._pending = np.concatenate([self._pending, np.frombuffer(pcm, "<i2")])
+        messages: list[ServerMessage] = []
+        while self._pending.size >= FRAME_SAMPLES:
+            frame, self._pending = self._pending[:FRAME_SAMPLES], self._pending[FRAME_SAMPLES:]
+            messages += self._step(frame)
+        return messages
+
+    def command(self, message: Close | Config) -> list[ServerMessage]:
+        """Takes a text frame."""
+        if isinstance(message, Config):
+            self._dialogue.configure(message.turn)
+            return []
+        self._finish_word()
+        return [*self._dialogue.close(" ".join(self._words(0)))]
+
+    def _step(self, frame: npt.NDArray[np.int16]) -> list[ServerMessage]:
+        self._frames += 1
+        self._listen(frame)
+        likelihood = self._likelihood.step(float(np.mean(frame != 0)), FRAME_S)
+        whole = self._dialogue.needs_whole_text(likelihood, FRAME_S)
+        words = self._words(0 if whole else self._delay_frames)
+        is_news = len(words) > self._said
+        messages = self._dialogue.step(likelihood, FRAME_S, " ".join(words) if is_news else None)
+        if messages and is_news:
+            self._said = len(words)
+        if any(isinstance(message, TurnStart) for message in messages):
+            self._said = 0
+        if any(isinstance(message, TurnEnd) for message in messages):
+            self._heard, self._said = [], 0
+        return [*messages]
+
+    def _listen(self, frame: npt.NDArray[np.int16]) -> None:
+        for run in np.split(frame, np.flatnonzero(np.diff(frame)) + 1):
+            number = int(run[0])
+            if number != self._number:
+                self._finish_word()
+                self._number = number
+            if number:
+                self._samples += run.size
+                if self._samples >= self._lengths[number - LOUD]:
+                    self._finish_word()
+
+    def _finish_word(self) -> None:
+        """Notes the word that is over; one that was not heard whole is a fragment, one that is too long a stutter."""
+        if self._number and self._samples:
+            whole = self._samples == self._lengths[self._number - LOUD]
+            self._heard.append((self._frames, f"{'w' if whole else '~'}{self._number - LOUD}"))
+        self._samples = 0
+
+    def _words(self, delay_frames: int) -> list[str]:
+        return [word for at, word in self._heard if at <= self._frames - delay_frames]

@@ -1,0 +1,25 @@
+"""Waiting for a condition, never for a time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+POLL_S = 0.002
+
+
+async def until(condition: Callable[[], object], *, within_s: float = 5.0) -> None:
+    """Returns as soon as the condition holds; fails if that takes longer than `within_s` seconds."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {within_s} s"
+        await asyncio.sleep(POLL_S)
+
+
+async def holds(condition: Callable[[], object], *, for_s: float) -> None:
+    """Returns after `for_s` seconds; fails as soon as the condition does not hold."""
+    deadline = time.monotonic() + for_s
+    while time.monotonic() < deadline:
+        assert condition(), "it did not last"
+        await asyncio.sleep(POLL_S)

@@ -1,0 +1,106 @@
+"""When attempts follow each other: fast once, then a second apart at least, and spaced under one key after a 429."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from livekit.plugins.cartesia_turns.retry import (
+    JITTER,
+    LONGEST_DELAY_S,
+    RATE_LIMITED_S,
+    SPACING_S,
+    ConnectLimiter,
+    RetryPolicy,
+)
+
+
+def delays(policy: RetryPolicy, count: int, *, jitter: float = 0.0, now: float = 0.0) -> list[float | None]:
+    """The delays after so many failed attempts that take no time."""
+    given_out: list[float | None] = []
+    for _ in range(count):
+        delay_s = policy.delay_after_failure(now, jitter=jitter)
+        given_out.append(delay_s)
+        now += delay_s or 0
+    return given_out
+
+
+def test_the_schedule_is_one_quick_attempt_and_then_an_exponential_one() -> None:
+    assert delays(RetryPolicy(99, 0), 7) == [0.1, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0]
+
+
+@given(st.lists(st.floats(0, 1), min_size=3, max_size=100))
+def test_after_the_first_two_there_is_at_most_one_attempt_a_second(jitters: list[float]) -> None:
+    policy, now, attempts = RetryPolicy(1000, 0), 0.0, [0.0]
+    for jitter in jitters:
+        delay_s = policy.delay_after_failure(now, jitter=jitter)
+        assert delay_s is not None
+        assert delay_s <= LONGEST_DELAY_S * (1 + JITTER)
+        now += delay_s
+        attempts.append(now)
+    assert all(later - earlier > 1.0 - 1e-9 for earlier, later in itertools.pairwise(attempts[1:]))
+
+
+def test_jitter_only_lengthens_a_delay() -> None:
+    assert delays(RetryPolicy(9, 0), 2, jitter=1.0) == [0.1 * (1 + JITTER), 1 + JITTER]
+
+
+def test_a_connection_starts_the_count_over() -> None:
+    policy = RetryPolicy(1, 0)
+    assert delays(policy, 1) == [0.1]
+    policy.succeeded()
+    assert delays(policy, 2, now=50.0) == [0.1, None]
+
+
+@given(st.floats(0, 60), st.floats(0, 1))
+def test_the_server_is_asked_again_no_sooner_than_it_says(retry_after_s: float, jitter: float) -> None:
+    delay_s = RetryPolicy(3, 0).delay_after_failure(0.0, jitter=jitter, retry_after_s=retry_after_s)
+    assert delay_s is not None
+    assert delay_s >= max(retry_after_s, 0.1)
+
+
+def test_it_gives_up_after_the_retries_and_not_before_patience_runs_out() -> None:
+    assert delays(RetryPolicy(0, 0), 1) == [None]
+    assert delays(RetryPolicy(3, 0), 4) == [0.1, 1.0, 2.0, None]
+    assert delays(RetryPolicy(3, 10), 6) == [0.1, 1.0, 2.0, 4.0, None, None]
+    assert None not in delays(RetryPolicy(0, math.inf), 100)
+
+
+def test_a_limiter_that_met_no_429_delays_nobody() -> None:
+    limiter = ConnectLimiter()
+    assert [limiter.reserve(1.0) for _ in range(100)] == [0.0] * 100
+
+
+@pytest.mark.parametrize(("retry_after_s", "wait_s"), [(None, RATE_LIMITED_S), (7.0, 7.0), (0.0, 0.0)])
+def test_after_a_429_attempts_line_up_behind_the_time_it_named(retry_after_s: float | None, wait_s: float) -> None:
+    limiter = ConnectLimiter()
+    limiter.rate_limited(100.0, retry_after_s)
+    assert [limiter.reserve(100.0) for _ in range(4)] == [wait_s + SPACING_S * place for place in range(4)]
+
+
+def test_a_second_429_never_moves_the_row_forward() -> None:
+    limiter = ConnectLimiter()
+    limiter.rate_limited(100.0, 10.0)
+    limiter.rate_limited(101.0, 1.0)
+    assert limiter.reserve(101.0) == 9.0
+
+
+def test_the_limit_ends_when_the_row_is_empty() -> None:
+    limiter = ConnectLimiter()
+    limiter.rate_limited(100.0, 1.0)
+    assert limiter.reserve(100.0) == 1.0
+    assert [limiter.reserve(110.0) for _ in range(3)] == [0.0] * 3
+
+
+@given(st.lists(st.floats(0, 0.3), min_size=2, max_size=50), st.floats(1, 5))
+def test_attempts_of_a_limited_key_are_spaced_however_they_come(waits: list[float], retry_after_s: float) -> None:
+    limiter, now, attempts = ConnectLimiter(), 0.0, []
+    limiter.rate_limited(now, retry_after_s)
+    for wait_s in waits:
+        now += wait_s
+        attempts.append(now + limiter.reserve(now))
+    assert attempts[0] > retry_after_s - 1e-9
+    assert all(later - earlier > SPACING_S - 1e-9 for earlier, later in itertools.pairwise(attempts))

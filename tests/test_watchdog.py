@@ -1,0 +1,103 @@
+"""Silence goes out when audio stops in mid-turn: never early, as much as is missing, at real-time pace."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from livekit.plugins.cartesia_turns.watchdog import (
+    GIVE_UP_AFTER_S,
+    LONGEST_DELAY_S,
+    PACE_S,
+    STALLED_AFTER_S,
+    StallRule,
+    Watchdog,
+)
+
+
+def watching(frame_s: float = 0.02, min_timeout_s: float = 0.5, now: float = 10.0) -> Watchdog:
+    watchdog = Watchdog(min_timeout_s)
+    watchdog.audio_sent(frame_s, now)
+    return watchdog
+
+
+@pytest.mark.parametrize(("frame_s", "min_timeout_s", "wait_s"), [(0.02, 0.5, 0.5), (0.4, 0.5, 0.8), (1, 3, 3)])
+def test_the_wait_is_the_timeout_or_twice_the_last_frame(frame_s: float, min_timeout_s: float, wait_s: float) -> None:
+    watchdog = watching(frame_s, min_timeout_s)
+    assert watchdog.deadline() == 10 + wait_s
+    assert watchdog.due_s(10 + wait_s - 0.001) == 0
+    assert watchdog.due_s(10 + wait_s) == pytest.approx(wait_s)
+
+
+@given(
+    st.floats(0.01, 3),
+    st.floats(0.001, 3),
+    st.lists(st.floats(0, LONGEST_DELAY_S), min_size=1, max_size=60),
+)
+def test_silence_is_never_early_and_sums_to_the_gap(min_timeout_s: float, frame_s: float, delays: list[float]) -> None:
+    watchdog, now = watching(frame_s, min_timeout_s, 0.0), 0.0
+    for delay_s in delays:
+        now = watchdog.deadline() + delay_s
+        due_s = watchdog.due_s(now)
+        assert due_s > 0
+        watchdog.silence_sent(due_s, now)
+        assert watchdog.silence_s <= now + 1e-9
+        assert watchdog.silence_s == pytest.approx(now)
+    assert now >= max(min_timeout_s, 2 * frame_s)
+
+
+def test_after_the_gap_silence_goes_out_at_the_pace_of_real_time() -> None:
+    watchdog = watching()
+    watchdog.silence_sent(0.5, 10.5)
+    for _ in range(20):
+        now = watchdog.deadline()
+        watchdog.silence_sent(watchdog.due_s(now), now)
+    assert watchdog.deadline() == pytest.approx(10.5 + 21 * PACE_S)
+    assert watchdog.silence_s == pytest.approx(0.5 + 20 * PACE_S)
+
+
+def test_a_process_that_was_held_up_sends_no_flood() -> None:
+    assert watching().due_s(1000.0) == 0.5 + LONGEST_DELAY_S
+
+
+def test_audio_that_comes_back_stops_it() -> None:
+    watchdog = watching()
+    watchdog.silence_sent(0.5, 10.5)
+    watchdog.audio_sent(0.02, 10.6)
+    assert watchdog.silence_s == 0
+    assert watchdog.deadline() == 11.1
+
+
+def test_a_turn_that_opens_where_no_audio_went_out_is_given_silence_at_once_and_not_of_an_endless_gap() -> None:
+    watchdog = Watchdog(0.5)
+    watchdog.turn_opened(10.0)
+    assert watchdog.deadline() == 10.0
+    assert watchdog.due_s(10.0) == 0.5
+
+
+def test_a_turn_that_opens_while_audio_flows_changes_nothing() -> None:
+    watchdog = watching()
+    watchdog.turn_opened(10.2)
+    assert watchdog.deadline() == 10.5
+
+
+def test_it_gives_up_a_second_after_the_server_should_have_ended_the_turn() -> None:
+    watchdog = watching()
+    watchdog.silence_sent(5.6 + GIVE_UP_AFTER_S - 0.1, 17.0)
+    assert not watchdog.gives_up(5.6)
+    watchdog.silence_sent(0.1, 17.1)
+    assert watchdog.gives_up(5.6)
+
+
+def test_a_server_has_stalled_when_neither_time_nor_audio_is_an_excuse() -> None:
+    rule = StallRule()
+    rule.heard(100.0)
+    assert rule.stalled_at(5.6) == math.inf
+    rule.audio_sent(5.6 + STALLED_AFTER_S - 0.1)
+    assert rule.stalled_at(5.6) == math.inf
+    rule.audio_sent(0.1)
+    assert rule.stalled_at(5.6) == pytest.approx(100 + 5.6 + STALLED_AFTER_S)
+    rule.heard(101.0)
+    assert rule.stalled_at(5.6) == math.inf
