@@ -253,6 +253,7 @@ async def conversation(
     reply_s: float = 0.2,
     speaker: Speaker | None = None,
     wrap: Callable[[STT], Any] | None = None,
+    stt_handlers: dict[Any, Callable[..., object]] | None = None,
     **options: Any,
 ) -> AsyncIterator[Conversation]:
     """A session under way whose first socket is up.
@@ -264,6 +265,7 @@ async def conversation(
         reply_s: how long the agent speaks.
         speaker: in place of one that can pause.
         wrap: what the session gets in place of the STT itself.
+        stt_handlers: of the STT's events, from before the session begins.
         options: of the AgentSession, which is set up as the README says where they don't say otherwise.
     """
     stage, model = Stage(), Model()
@@ -272,6 +274,8 @@ async def conversation(
         LocalServer(**{"responder": stage, "record": True, **(server_options or {})}) as server,
     ):
         stt = stt_for(server, **(stt_options or {}))
+        for name, handler in (stt_handlers or {}).items():
+            stt.on(name, handler)
         given = {"stt": wrap(stt) if wrap else stt, "vad": None, "turn_handling": turn_handling(), **options}
         session = AgentSession[None](llm=model, tts=Voice(reply_s), **{"aec_warmup_duration": None, **given})
         talk = Conversation(server, stage, stt, session, model=model, speaker=speaker or Speaker())

@@ -11,6 +11,7 @@ from livekit.plugins.cartesia_turns.link import (
     BURST_S,
     CATCH_UP_SPEED,
     DRAIN_S,
+    LONGEST_DRAIN_S,
     SERVER_LAG_S,
     HangUp,
     Link,
@@ -112,14 +113,24 @@ def test_a_server_that_answers_nothing_is_dead_after_nine_seconds() -> None:
     assert subject.hang_up is HangUp.DEAD
 
 
-def test_a_server_that_keeps_talking_is_given_no_longer_to_close_than_one_that_is_silent() -> None:
+def test_a_server_that_keeps_talking_is_given_longer_to_close_but_not_for_ever() -> None:
     subject = link()
     subject.heard(Connected("r"), 0.0)
     send_all(subject, buffer(), 1.0, ending=True)
-    for now in range(2, 6):
+    for now in range(2, 1 + int(LONGEST_DRAIN_S)):
         subject.heard(TurnUpdate("r", "more"), now)
         subject.check(now)
         assert subject.hang_up is None
+    subject.check(1.0 + LONGEST_DRAIN_S)
+    assert subject.hang_up is HangUp.DRAINED
+
+
+def test_a_server_that_falls_silent_after_the_close_is_given_five_seconds() -> None:
+    subject = link()
+    subject.heard(Connected("r"), 0.0)
+    send_all(subject, buffer(), 1.0, ending=True)
+    subject.check(1.0 + DRAIN_S - 0.1)
+    assert subject.hang_up is None
     subject.check(1.0 + DRAIN_S)
     assert subject.hang_up is HangUp.DRAINED
 

@@ -27,6 +27,8 @@ from .replay import PAUSE_S, Chunk, ReplayBuffer
 
 DRAIN_S = 5.0
 """How long the server may be silent after it was asked to finish and to close the socket."""
+LONGEST_DRAIN_S = 60.0
+"""How long it may take in all, while it still brings the events of a backlog."""
 CATCH_UP_SPEED = 8.0
 """How many times faster than real time a backlog is sent, so that the server keeps up with what it is sent."""
 BURST_S = 0.5
@@ -109,7 +111,7 @@ class Link:
         """The server is in a turn, by its own messages."""
         self._pacer = Pacer(now)
         self._connected_by = now + connect_timeout_s
-        self._drain_by = math.inf
+        self._drain_by = self._drain_end = math.inf
 
     @property
     def is_connected(self) -> bool:
@@ -135,7 +137,7 @@ class Link:
         self.liveness.heard(now)
         self._connected_by = math.inf
         if self.close_sent:
-            self._drain_by = now + DRAIN_S
+            self._drain_by = min(now + DRAIN_S, self._drain_end)
         if isinstance(message, TurnStart):
             self.in_turn = True
         elif isinstance(message, TurnUpdate | TurnEagerEnd):
@@ -182,6 +184,7 @@ class Link:
         else:
             self.close_sent = True
             self._drain_by = now + DRAIN_S
+            self._drain_end = now + LONGEST_DRAIN_S
 
     def _ready_at(self, chunk: Chunk) -> float:
         return self._pacer.ready_at(chunk, (self.liveness.rtt_s or 0.0) + SERVER_LAG_S)

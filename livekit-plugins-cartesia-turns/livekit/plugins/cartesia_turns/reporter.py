@@ -81,13 +81,13 @@ class Reporter:
                 )
             )
 
-    def left_open(self) -> None:
-        """Ends a turn that an earlier stream was cut off in: somebody may still take the user to be speaking."""
+    def stray_turn(self) -> None:
+        """Ends a turn that another stream was cut off in: somebody may still take the user to be speaking."""
         self._send(end_of_speech(""))
 
-    def connected(self, request_id: str, connect_s: float) -> None:
-        """A socket is open and the server said so."""
-        self._telemetry.connected(request_id)
+    def connected(self, request_id: str, connect_s: float, *, reused: bool) -> None:
+        """A socket is open and the server said so, `connect_s` seconds after it was asked for."""
+        self._telemetry.connected(request_id, connect_s, reused=reused)
         self._owner.announce("connected", ConnectedEvent(request_id, connect_s))
 
     def disconnected(self, reason: str, code: int | None) -> None:

@@ -20,6 +20,7 @@ from .client import ClientEvent, Limits, TurnsClient
 from .connection import Connection, Pong
 from .dialer import Dialer
 from .errors import DroppedError, ServerError, as_api_error
+from .handover import handover_of
 from .link import HangUp
 from .options import Options
 from .protocol import Connected, ProtocolError, ServerMessage, TurnEnd, Unknown
@@ -27,6 +28,8 @@ from .reporter import Reporter
 from .retry import RetryPolicy
 from .stats import Stats
 from .tasks import finish, until_done, wait_for_event
+from .voice import session_around
+from .warm import WarmConnection
 
 if TYPE_CHECKING:
     from .stt import STT
@@ -121,14 +124,18 @@ class SpeechStream(stt.RecognizeStream):
         self._client.update(options, after_turn=after_turn)
         self._after([])
 
+    def end_stray_turn(self) -> None:
+        """Says END_OF_SPEECH for a turn that another stream of this conversation was cut off in."""
+        self._reporter.stray_turn()
+
     async def _run(self) -> None:
         """Serves the stream to its end.
 
         This is the one boundary: whatever goes wrong leaves it as an APIError, since anything else would leave the
         session open and deaf.
         """
-        if self._owner.take_left_open():
-            self._reporter.left_open()
+        handover = handover_of(session_around() or self._owner)
+        handover.enter(self)
         try:
             async with self._http_session() as session:
                 await until_done(self._keep_linked(session), self._take_input(), self._keep_time())
@@ -143,7 +150,8 @@ class SpeechStream(stt.RecognizeStream):
             self._reporter.usage()
             self._reporter.closed()
             self._is_over = True
-            self._owner.retire(self._client.stats, left_open=self._client.turn.is_open)
+            self._owner.retire(self._client.stats)
+            handover.leave(self, left_open=self._client.turn.is_open)
 
     # Three tasks: the input, the sockets one after another, and the clock.
 
@@ -168,14 +176,13 @@ class SpeechStream(stt.RecognizeStream):
                 await self._to_link.wait()
                 self._to_link.clear()
                 continue
-            options = self._client.options
             try:
-                connection, greeting = await self._connect(session, options)
+                opened = await self._connect(session)
             except APIError as error:
                 self._client.attempt_failed()
                 await self._back_off(error)
                 continue
-            failure = await self._use(connection, options, greeting)
+            failure = await self._use(opened)
             if failure is not None:
                 await self._back_off(failure)
 
@@ -191,20 +198,21 @@ class SpeechStream(stt.RecognizeStream):
 
     # One socket.
 
-    async def _connect(self, session: aiohttp.ClientSession, options: Options) -> tuple[Connection, Connected | None]:
-        """A prewarmed connection with its greeting, else a new one."""
+    async def _connect(self, session: aiohttp.ClientSession) -> WarmConnection:
+        """The prewarmed connection, else a new one."""
         self._attempt_at = time.monotonic()
-        if (warm := await self._owner.take_warm(options)) is not None:
-            return warm.connection, warm.greeting
-        return await self._dialer.open(session, options, timeout_s=self._conn_options.timeout), None
+        options, timeout_s = self._client.options, self._conn_options.timeout
+        warm = await self._owner.take_warm(options, timeout_s=timeout_s)
+        return warm or WarmConnection(await self._dialer.open(session, options, timeout_s=timeout_s), options)
 
-    async def _use(self, connection: Connection, options: Options, greeting: Connected | None) -> APIError | None:
+    async def _use(self, opened: WarmConnection) -> APIError | None:
         """Serves one socket to its end; returns what was wrong, None if the next one may follow at once."""
         self._to_hang_up.clear()
         opened_at = time.monotonic()
-        self._client.link_opened(options, opened_at)
-        if greeting is not None:
-            self._take_message(greeting, reused=True)
+        connection = opened.connection
+        self._client.link_opened(opened.options, opened_at)
+        if opened.greeting is not None:
+            self._take_message(opened.greeting, reused=True)
         self._after([])
         failure: APIError | None = None
         try:
@@ -243,7 +251,7 @@ class SpeechStream(stt.RecognizeStream):
             self._reporter.odd_frame("a message of an unknown type")
         elif isinstance(message, Connected):
             self._report_connection_acquired(now - self._attempt_at, reused)
-            self._reporter.connected(message.request_id, now - self._attempt_at)
+            self._reporter.connected(message.request_id, now - self._attempt_at, reused=reused)
         elif isinstance(message, TurnEnd):
             self._policy.succeeded()
         self._after(self._client.receive(message, now))

@@ -131,7 +131,6 @@ class STT(stt.STT[EventName]):
         )
         self._streams: weakref.WeakSet[SpeechStream] = weakref.WeakSet()
         self._past = Stats()
-        self._left_open = False
         self._prewarmer: Prewarmer | None = None
         self._warned: set[str] = set()
 
@@ -308,24 +307,25 @@ class STT(stt.STT[EventName]):
 
     # For the streams.
 
-    async def take_warm(self, options: Options) -> WarmConnection | None:
-        """The prewarmed connection, once, if it fits."""
-        prewarmer, self._prewarmer = self._prewarmer, None
-        return None if prewarmer is None else await prewarmer.take(options)
+    async def take_warm(self, options: Options, *, timeout_s: float) -> WarmConnection | None:
+        """The prewarmed connection, once, if it fits.
+
+        Raises:
+            APITimeoutError: it is still being opened after `timeout_s` seconds.
+        """
+        if self._prewarmer is None:
+            return None
+        warm = await self._prewarmer.take(options, timeout_s=timeout_s)
+        self._prewarmer = None
+        return warm
 
     def announce(self, name: EventName, event: object) -> None:
         """Emits one of the plugin's own events."""
         self.emit(name, event)
 
-    def retire(self, stats: Stats, *, left_open: bool) -> None:
-        """A stream is over: its counters stay, and its turn may have been left open."""
+    def retire(self, stats: Stats) -> None:
+        """A stream is over; its counters stay."""
         self._past += replace(stats, backlog_s=0.0, held_s=0.0)
-        self._left_open = self._left_open or left_open
-
-    def take_left_open(self) -> bool:
-        """Whether the last stream was cut off in mid-turn, with nobody left to hear its end; true once."""
-        left_open, self._left_open = self._left_open, False
-        return left_open
 
 
 def _capabilities(*, manual_flush: bool) -> stt.STTCapabilities:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from livekit.agents.telemetry import tracer
 from opentelemetry import metrics, trace
 
@@ -29,13 +31,22 @@ class Telemetry:
         self._connection: trace.Span | None = None
         self._turn: trace.Span | None = None
         self._at_turn_start = client.stats
+        self._lost_s = 0.0
 
-    def connected(self, request_id: str) -> None:
-        """A socket is open."""
+    def connected(self, request_id: str, connect_s: float, *, reused: bool) -> None:
+        """A socket is open, after `connect_s` seconds of waiting for it; `reused` where it was prewarmed."""
         if self._client.stats.reconnects:
             _reconnects.add(1)
-        self._connection = tracer.start_span(f"{NAMESPACE}.connection")
-        self._connection.set_attribute(f"{NAMESPACE}.request_id", request_id)
+        self._connection = tracer.start_span(
+            f"{NAMESPACE}.connection", start_time=_nanoseconds(time.time() - connect_s)
+        )
+        self._connection.set_attributes(
+            {
+                f"{NAMESPACE}.request_id": request_id,
+                f"{NAMESPACE}.connect_s": round(connect_s, 6),
+                f"{NAMESPACE}.reused": reused,
+            }
+        )
 
     def disconnected(self, reason: str, code: int | None) -> None:
         """The socket is gone."""
@@ -49,9 +60,11 @@ class Telemetry:
 
     def turn(self, event: TurnEvent, at: float) -> None:
         """A step of a turn, whose speech began or ended at `at`: wall clock, seconds."""
+        self._count_lost()
         if event.kind is Kind.START:
             self._at_turn_start = self._client.stats
-            self._turn = tracer.start_span(f"{NAMESPACE}.turn", start_time=round(at * 1e9))
+            self._turn = tracer.start_span(f"{NAMESPACE}.turn", start_time=_nanoseconds(at))
+            self._turn.set_attribute(f"{NAMESPACE}.start_delay_s", round(time.time() - at, 6))
         elif self._turn is None:
             return
         elif event.kind is Kind.END:
@@ -61,19 +74,25 @@ class Telemetry:
 
     def notice(self, notice: Notice) -> None:
         """Something unusual."""
+        self._count_lost()
         _notices.add(1, {"kind": notice.name.lower()})
         if self._turn is not None:
             self._turn.add_event(notice.name.lower())
 
     def closed(self) -> None:
         """The stream is over."""
-        if lost_s := self._client.stats.lost_s:
-            _lost_audio.add(lost_s)
+        self._count_lost()
         self.disconnected("the stream was closed", None)
         if self._turn is not None:
             self._turn.set_attribute(f"{NAMESPACE}.ended_by", "stream closed")
             self._turn.end()
             self._turn = None
+
+    def _count_lost(self) -> None:
+        lost_s = self._client.stats.lost_s
+        if lost_s > self._lost_s:
+            _lost_audio.add(lost_s - self._lost_s)
+            self._lost_s = lost_s
 
     def _end_turn(self, span: trace.Span, transcript: str, speech_end: float) -> None:
         before, after = self._at_turn_start, self._client.stats
@@ -83,6 +102,7 @@ class Telemetry:
                 f"{NAMESPACE}.request_id": self._client.request_id,
                 f"{NAMESPACE}.ended_by": "plugin" if by_us else "server",
                 f"{NAMESPACE}.speech_end_time": speech_end,
+                f"{NAMESPACE}.end_delay_s": round(time.time() - speech_end, 6),
                 f"{NAMESPACE}.reconnects": after.reconnects - before.reconnects,
                 f"{NAMESPACE}.silent_s": round(after.silent_s - before.silent_s, 3),
                 f"{NAMESPACE}.replayed_s": round(after.replayed_s - before.replayed_s, 3),
@@ -91,3 +111,7 @@ class Telemetry:
         )
         span.end()
         self._turn = None
+
+
+def _nanoseconds(at: float) -> int:
+    return round(at * 1e9)

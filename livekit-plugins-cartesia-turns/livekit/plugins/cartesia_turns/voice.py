@@ -73,16 +73,27 @@ def interrupt_on_turn_start(session: AgentSession[Any], stt: STT) -> Callable[[]
     return undo
 
 
+def session_around() -> AgentSession[Any] | None:
+    """The AgentSession whose STT stream the present task serves.
+
+    None where it can't be told: outside an AgentSession, or under a custom STT node that is no method of an Agent.
+    """
+    activity = _activity_around()
+    return getattr(activity, "_session", None)
+
+
 def turns_are_ignored() -> bool:
     """Whether the AgentSession around the present task is known to ignore the turns of its STT.
 
-    So it is in any mode of turn detection but "stt" and "manual", the defaults among them. False where it can't be
-    told: outside an AgentSession, or under a custom STT node that is no method of an Agent.
+    So it is in any mode of turn detection but "stt" and "manual", the defaults among them.
     """
+    mode = getattr(_activity_around(), "_turn_detection", "stt")
+    return mode not in ("stt", "manual")
+
+
+def _activity_around() -> object:
     # The framework has no public way from a stream to its session. These names are of 1.8; where they are gone, nothing
-    # is told.
+    # can be told.
     pipeline = getattr(audio_recognition, "_STTPipelineContextVar", _NO_PIPELINE).get(None)
     agent = getattr(getattr(pipeline, "_stt_node", None), "__self__", None)
-    activity = getattr(agent, "_activity", None) if isinstance(agent, Agent) else None
-    mode = getattr(activity, "_turn_detection", "stt")
-    return mode not in ("stt", "manual")
+    return getattr(agent, "_activity", None) if isinstance(agent, Agent) else None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from livekit.agents import APIError
+from livekit.agents import APIError, APITimeoutError
 
 from .connection import Connection, Pong
 from .log import logger
@@ -20,11 +20,11 @@ KEEP_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class WarmConnection:
-    """An open socket whose server has said `connected`."""
+    """An open socket, what it was asked for with, and the server's `connected` where that has come already."""
 
     connection: Connection
-    greeting: Connected
     options: Options
+    greeting: Connected | None = None
 
 
 class Prewarmer:
@@ -50,13 +50,23 @@ class Prewarmer:
         self._taken = asyncio.Event()
         self._task = asyncio.create_task(self._hold(), name="cartesia_turns.prewarm")
 
-    async def take(self, options: Options) -> WarmConnection | None:
-        """The connection, if it is to be had and was opened with these options; waits for one under way."""
-        warm = await asyncio.shield(self._ready)
+    async def take(self, options: Options, *, timeout_s: float) -> WarmConnection | None:
+        """The connection, if it is to be had and serves these options; waits for one under way.
+
+        Turn settings may differ: a config changes them.
+
+        Raises:
+            APITimeoutError: the one under way takes longer than `timeout_s` seconds. It is given up.
+        """
+        done, _ = await asyncio.wait([self._ready], timeout=timeout_s)
+        if not done:
+            await self.aclose()
+            raise APITimeoutError("the connection could not be made in time")
+        warm = self._ready.result()
         if warm is None or self._task.done() or self._taken.is_set():
             return None
         self._taken.set()
-        if warm.options != options:
+        if replace(warm.options, turn=options.turn) != options:
             await warm.connection.close()
             return None
         return warm
@@ -100,7 +110,7 @@ class Prewarmer:
         if greeting.cancelled() or greeting.exception():
             await connection.close()
             return None
-        return WarmConnection(connection, greeting.result(), options)
+        return WarmConnection(connection, options, greeting.result())
 
 
 async def _greeting(connection: Connection) -> Connected:

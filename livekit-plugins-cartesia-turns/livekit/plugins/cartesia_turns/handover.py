@@ -1,0 +1,56 @@
+"""From one stream of a conversation to the next: a turn that was cut off with its stream is ended by another one.
+
+The framework cancels a stream in mid-turn (`clear_user_turn`, another agent, another STT) and drops what it still says:
+without an END_OF_SPEECH from elsewhere the user would be speaking for ever, and every reply would wait.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+from weakref import WeakKeyDictionary, WeakSet
+
+
+class Successor(Protocol):
+    """What is asked of a stream."""
+
+    @property
+    def in_turn(self) -> bool:
+        """A turn of its own is open."""
+
+    def end_stray_turn(self) -> None:
+        """Says END_OF_SPEECH for a turn of another stream."""
+
+
+class Handover:
+    """The streams of one conversation: of an AgentSession where that is known, else of one STT."""
+
+    def __init__(self) -> None:
+        self._live: WeakSet[Successor] = WeakSet()
+        self._left_open = False
+
+    def enter(self, stream: Successor) -> None:
+        """A stream begins."""
+        self._live.add(stream)
+        if self._left_open:
+            self._left_open = False
+            stream.end_stray_turn()
+
+    def leave(self, stream: Successor, *, left_open: bool) -> None:
+        """A stream is over; its turn may be open, with nobody left to hear its end from it."""
+        self._live.discard(stream)
+        if not left_open:
+            return
+        # The framework starts the next stream before it cancels the last one.
+        idle = [other for other in self._live if not other.in_turn]
+        if idle:
+            idle[0].end_stray_turn()
+        else:
+            self._left_open = not self._live
+
+
+_handovers: WeakKeyDictionary[object, Handover] = WeakKeyDictionary()
+
+
+def handover_of(conversation: object) -> Handover:
+    """The one of this conversation."""
+    return _handovers.setdefault(conversation, Handover())
