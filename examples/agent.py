@@ -29,6 +29,7 @@ from livekit.agents import (
     JobContext,
     JobProcess,
     NotGivenOr,
+    RunContext,
     cli,
     llm,
     room_io,
@@ -66,6 +67,19 @@ class Assistant(Agent):
         super().__init__(
             instructions="You are a friendly voice assistant. Answer in one or two short sentences, without formatting."
         )
+
+    @llm.function_tool
+    async def ask_for_number(self, context: RunContext[None], question: str) -> None:
+        """Ask the user for a number of many digits, such as a phone number or an order number.
+
+        Args:
+            question: What to ask, in one sentence.
+        """
+        ears = context.session.stt
+        if isinstance(ears, cartesia_turns.STT):
+            # People pause within a number: until it is said, a pause has to be longer to end the turn.
+            with ears.turn_profile("digits"):
+                context.session.say(question)
 
 
 def warm_up(_: JobProcess) -> None:
