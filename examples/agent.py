@@ -39,9 +39,21 @@ from livekit.plugins.cartesia_turns import TurnStartEvent
 from offline import OfflineLLM
 from turn_feed import TurnFeed
 
+ROOMS = 12
+"""How many rooms one worker serves at once."""
+
+
+def fullness(worker: AgentServer) -> float:
+    """How much of the worker is taken, 0 to 1: LiveKit sends new rooms where there is most left.
+
+    The default, the machine's CPU load, turns visitors away whenever the machine is busy with something else.
+    """
+    return min(len(worker.active_jobs) / ROOMS, 1.0)
+
+
 # One process stands ready, so that a visitor does not wait for it to start. The health endpoint is for this machine
 # alone: a container's probe needs host="".
-server = AgentServer(host="127.0.0.1", num_idle_processes=1)
+server = AgentServer(host="127.0.0.1", num_idle_processes=1, load_fnc=fullness)
 
 KEYTERMS = ("LiveKit", "Cartesia", "Ink")
 """Words the speech-to-text would hardly guess by itself."""

@@ -26,8 +26,6 @@ PACKAGE = "github.com/livekit/livekit-server"
 START_TIMEOUT_S = 15.0
 POLL_S = 0.05
 BIND_ATTEMPTS = 3
-ANY_LOAD = 2.0
-"""A worker reports its machine's load, 0 to 1. Beyond the target it gets no rooms, and here there is no other one."""
 NO_STUN = "127.0.0.1:9"  # the discard port: nobody answers, nothing leaves the machine
 
 
@@ -117,7 +115,6 @@ def loopback_config(port: int) -> dict[str, object]:
         "port": port,
         "bind_addresses": ["127.0.0.1"],
         "logging": {"level": "info"},
-        "agents": {"target_load": ANY_LOAD},
         "rtc": {
             "tcp_port": 0,
             "udp_port": free_port(socket.SOCK_DGRAM),

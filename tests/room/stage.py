@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roomkit.livekit_server import find_livekit_server, free_port
-from roomkit.page import is_stale
 from roomkit.processes import kill_group
+from wer import CLIPS, SPOKEN, word_error_rate
 
 ROOT = Path(__file__).parents[2]
 ARTIFACTS = ROOT / ".artifacts"
-AUDIO = ROOT / "examples" / "audio"
+AUDIO = CLIPS
+REFERENCES = dict(zip([clip.stem for clip in sorted(AUDIO.glob("*.wav"))], SPOKEN, strict=True))
+"""What is read out in each recording, by its name."""
 KEY = "room-test-key"
 START_TIMEOUT_S = 120.0
 PREPARE = "make room ARGS=--prepare"
@@ -42,7 +44,6 @@ def parts(*, browser: bool) -> list[Part]:
     """The parts the room tests need beside Python packages."""
     needed = [
         Part("livekit-server", find_livekit_server() is not None, PREPARE),
-        Part("built page", not is_stale(), PREPARE),
         Part("Node.js with npm", shutil.which("npm") is not None, "apt-get install npm"),
         Part("espeak-ng", shutil.which("espeak-ng") is not None, "apt-get install espeak-ng"),
     ]
@@ -112,6 +113,11 @@ class Talk:
         except subprocess.TimeoutExpired:
             kill_group(self._process.pid)
             return self._process.wait()
+
+
+def error_rate(recording: Path, heard: str) -> float:
+    """How wrong a transcript of one recording is, a fraction of its words."""
+    return word_error_rate([REFERENCES[recording.stem]], [heard or "-"])
 
 
 def wait_for_port(port: int) -> None:

@@ -7,13 +7,12 @@ from collections.abc import Callable
 
 import pytest
 from room.guest import Guest
-from room.stage import AUDIO
-from room.words import references, word_error_rate
+from room.stage import AUDIO, error_rate
+from wer import SPOKEN, word_error_rate
 
 pytestmark = [pytest.mark.room, pytest.mark.timeout(400)]
 
 CLIPS = sorted(AUDIO.glob("*.wav"))
-REFERENCES = references(AUDIO)
 
 
 async def test_each_turn_comes_back_once_in_order_right_and_is_answered(
@@ -33,8 +32,7 @@ async def test_each_turn_comes_back_once_in_order_right_and_is_answered(
         await guest.until(lambda: len(diary.said("agent")) >= len(CLIPS), 20, "each reply came as text too")
     assert [who for who, _ in diary.finals] == ["user", "agent"] * len(CLIPS)
     assert diary.count("turn_end") == len(CLIPS)
-    said = " ".join(diary.said("user"))
-    rate = word_error_rate(" ".join(REFERENCES[clip.stem] for clip in CLIPS), said)
+    rate = word_error_rate(SPOKEN, diary.said("user"))
     note("word_error_rate", rate)
     assert rate <= 0.15
     assert all(reply.startswith("You said: ") for reply in diary.said("agent"))
@@ -68,4 +66,4 @@ async def test_the_agent_stops_when_the_user_begins_to_speak(guest: Guest, note:
     delay = stopped - began
     note("barge_in_s", delay)
     assert 0 < delay < 2.0
-    assert word_error_rate(REFERENCES[CLIPS[3].stem], guest.diary.said("user")[1]) <= 0.15
+    assert error_rate(CLIPS[3], guest.diary.said("user")[1]) <= 0.15

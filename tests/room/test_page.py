@@ -10,8 +10,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, async_playwright, expect
 from room.guest import RATE, pcm
-from room.stage import ARTIFACTS, AUDIO, Talk, chromium
-from room.words import references, word_error_rate
+from room.stage import ARTIFACTS, AUDIO, Talk, chromium, error_rate
 
 pytestmark = [pytest.mark.room, pytest.mark.timeout(240)]
 
@@ -92,7 +91,7 @@ async def test_a_browser_joins_sees_its_words_and_hears_the_reply(
     await expect(lines.nth(1)).to_contain_text("You said", timeout=20_000)
     await page.screenshot(path=ARTIFACTS / "room-page.png")
     said = await lines.first.locator(".text").inner_text()
-    assert word_error_rate(references(AUDIO)[CLIP.stem], said) <= 0.15
+    assert error_rate(CLIP, said) <= 0.15
     await expect(lines.first.locator(".figures")).to_contain_text("reply heard after")
 
 

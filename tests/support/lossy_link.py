@@ -16,6 +16,7 @@ from livekit.plugins.cartesia_turns.link import Outgoing, Ping
 from livekit.plugins.cartesia_turns.options import Options
 from livekit.plugins.cartesia_turns.protocol import ClientMessage, Close, Connected, ServerMessage
 from livekit.plugins.cartesia_turns.replay import Chunk
+from livekit.plugins.cartesia_turns.stats import Stats
 from livekit.plugins.cartesia_turns.turns import Kind, TurnEvent
 
 from .simulated_server import FRAME_S, RATE, SimulatedServer, Speech
@@ -32,7 +33,7 @@ class Break(Enum):
     RESET = "all that is under way is lost, both ways"
     CLOSED = "the server closes cleanly: what it said before arrives, what it was sent is lost"
     HALF_OPEN = "nothing arrives any more, and nobody is told"
-    STALL = "the server answers pings and says nothing else"
+    STALL = "a server that is in a turn says nothing any more, though it answers pings"
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class Socket:
     talks: bool = True
     stalled: bool = False
     asked_to_close: bool = False
+    heard_close: bool = False
 
 
 @dataclass
@@ -84,6 +86,7 @@ class Outcome:
     billed_s: float = 0.0
     """What the servers were sent."""
     sockets: int = 0
+    stats: Stats = field(default_factory=Stats)
 
     @property
     def finals(self) -> list[str]:
@@ -148,13 +151,14 @@ class Call:
         spins = 0
         self._pump()
         while not self.client.finished:
-            before = self.now
+            before, waiting = self.now, len(self._queue)
             self._next()
+            spins = spins + 1 if self.now == before and len(self._queue) >= waiting else 0
             self._pump()
-            spins = spins + 1 if self.now == before else 0
             assert spins < MOST_SPINS, f"the client spins at {self.now}"
             assert self.now < LONGEST_S, "the call never ends"
         self.outcome.billed_s += self.client.take_usage(self.now)
+        self.outcome.stats = self.client.stats
         return self.outcome
 
     def _push_all(self, mutes: dict[int, float], *, burst: bool) -> None:
@@ -238,6 +242,7 @@ class Call:
             self._answer(socket, socket.server.hear(item.pcm))
             return
         self._answer(socket, socket.server.command(item))
+        socket.heard_close |= isinstance(item, Close)
         if isinstance(item, Close) and not socket.stalled:
             self._close(socket)
 
@@ -269,13 +274,14 @@ class Call:
         if socket is None:
             return
         if fault.kind is Break.STALL:
-            socket.stalled = True
-        elif fault.kind is Break.CLOSED and not socket.asked_to_close:
-            # Once asked to close, a server that closes for reasons of its own can't be told from one that was asked.
+            # Between turns a server has nothing to say: one that went deaf there can't be told from one that hears
+            # nobody.
+            socket.stalled |= socket.server.in_turn
+        elif fault.kind is Break.CLOSED:
             self._close(socket)
         else:
             socket.hears = socket.talks = False
-            if fault.kind is not Break.HALF_OPEN:
+            if fault.kind is Break.RESET:
                 self._at(self.now + fault.notice_s, partial(self._lose, socket))
 
     def _close(self, socket: Socket) -> None:
@@ -287,4 +293,7 @@ class Call:
             return
         self._socket = None
         socket.hears = socket.talks = False
+        # A close that crosses the client's own request for one looks like its answer: nobody can tell them apart, so
+        # that is left out.
+        clean = clean and socket.heard_close == socket.asked_to_close
         self._note(self.client.link_lost(self.now, clean=clean))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from livekit.plugins.cartesia_turns.protocol import Close, Config, ServerMessage, TurnEnd, TurnSettings, TurnStart
-from livekit.plugins.cartesia_turns.server.dialogue import Dialogue, TurnLikelihood
+from livekit.plugins.cartesia_turns.server.dialogue import Dialogue, TurnLikelihood, TurnState
 
 RATE = 8000
 FRAME_S = 0.02
@@ -46,6 +46,11 @@ class Speech:
         return [*spoken, *silence(self.tail)]
 
     @property
+    def seconds(self) -> float:
+        """How long it takes to say it."""
+        return (sum(self.pauses) + sum(self.lengths) + self.tail) * FRAME_S
+
+    @property
     def samples(self) -> list[int]:
         """The length of each word."""
         return [length * FRAME_SAMPLES for length in self.lengths]
@@ -76,6 +81,11 @@ class SimulatedServer:
         self._heard: list[tuple[int, str]] = []
         self._frames = 0
         self._said = 0
+
+    @property
+    def in_turn(self) -> bool:
+        """A turn is open."""
+        return self._dialogue.state is not TurnState.IDLE
 
     def hear(self, pcm: bytes) -> list[ServerMessage]:
         """Takes audio of any length."""

@@ -342,10 +342,10 @@ class TurnsClient:
         """The server ended a turn: its words and its audio are done with."""
         heard_by = now - ((self._link and self._link.liveness.rtt_s) or 0.0)
         self._settled_at = heard_by - SERVER_LAG_S
+        self._marks.clear()
         self._buffer.settle(self._settled_at)
 
     def _turn_ended(self, events: list[TurnEvent]) -> list[ClientEvent]:
-        self._marks.clear()
         if self._next_options is not None:
             self._options, self._next_options = self._next_options, None
         self._rotate_if_stale()

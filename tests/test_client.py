@@ -1,0 +1,609 @@
+"""The client at work, without a socket: what the issues promise of a stream, one scenario each."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from livekit.plugins.cartesia_turns.client import (
+    PRE_ROLL_S,
+    RESCUE_LINKED_S,
+    RESCUE_S,
+    USAGE_EVERY_S,
+    Limits,
+    Notice,
+    TurnsClient,
+)
+from livekit.plugins.cartesia_turns.link import DRAIN_S, LONGEST_DRAIN_S, HangUp, Outgoing, Ping
+from livekit.plugins.cartesia_turns.liveness import DEAD_AFTER_S
+from livekit.plugins.cartesia_turns.options import Options
+from livekit.plugins.cartesia_turns.protocol import (
+    Close,
+    Config,
+    Connected,
+    ErrorMessage,
+    ServerMessage,
+    TurnEagerEnd,
+    TurnEnd,
+    TurnResume,
+    TurnSettings,
+    TurnStart,
+    TurnUpdate,
+    Unknown,
+)
+from livekit.plugins.cartesia_turns.replay import Chunk
+from livekit.plugins.cartesia_turns.turns import TurnEvent
+from livekit.plugins.cartesia_turns.watchdog import GIVE_UP_AFTER_S, PACE_S, STALLED_AFTER_S
+
+RATE = 8000
+FRAME_S = 0.1
+TIMEOUT_S = 0.64
+OPTIONS = Options(sample_rate=RATE, turn=TurnSettings(end_timeout_ms=round(TIMEOUT_S * 1000)))
+START = TurnStart("r")
+
+
+class Scenario:
+    """A client, its present time, and what it sent and said.
+
+    Sockets take everything at once; a server only says what the test says.
+    """
+
+    def __init__(self, options: Options = OPTIONS, *, limits: Limits | None = None, linked: bool = True) -> None:
+        self.now = 100.0
+        self.client = TurnsClient(options, limits or Limits(), self.now)
+        self.sent: list[Outgoing] = []
+        self.told: list[str] = []
+        self.notices: list[Notice] = []
+        self.number = 0
+        if linked:
+            self.open()
+
+    @property
+    def audio(self) -> list[int]:
+        """The number of each frame that was sent, 0 for silence of the client's own."""
+        return [int.from_bytes(item.pcm[:2], "little") // 100 for item in self.sent if isinstance(item, Chunk)]
+
+    def open(self) -> None:
+        self.client.link_opened(self.client.options, self.now)
+        self.say(Connected("r"))
+        self.pump()
+
+    def note(self, events: list[object]) -> None:
+        for event in events:
+            if isinstance(event, TurnEvent):
+                self.told.append(f"{event.kind.value} {event.transcript}".strip())
+            elif isinstance(event, Notice):
+                self.notices.append(event)
+
+    def say(self, *messages: ServerMessage) -> None:
+        for message in messages:
+            self.note([*self.client.receive(message, self.now)])
+        self.pump()
+
+    def pump(self) -> None:
+        while (item := self.client.outgoing(self.now)) is not None:
+            self.sent.append(item)
+            self.client.sent(item, self.now)
+            if isinstance(item, Ping):
+                self.client.pong(item.payload, self.now)
+
+    def speak(self, seconds: float, *, is_silent: bool = False, answers: bool = True) -> None:
+        """Pushes audio in real time. Each frame has a number in its samples."""
+        for _ in range(round(seconds / FRAME_S)):
+            self.number += 1
+            self.wait(FRAME_S, answers=answers)
+            value = 0 if is_silent else 100 * self.number
+            self.note([*self.client.push_audio(value.to_bytes(2, "little") * round(RATE * FRAME_S), self.now)])
+            if answers:
+                self.pump()
+
+    def wait(self, seconds: float, *, answers: bool = True) -> None:
+        """Lets time pass and does what is due meanwhile."""
+        until = self.now + seconds
+        for _ in range(10_000):
+            wake = min(self.client.deadline, self.client.send_at if answers else math.inf)
+            if wake > until:
+                break
+            self.now = max(self.now, wake)
+            if self.now >= self.client.deadline:
+                if self.client.usage_due(self.now):
+                    self.client.take_usage(self.now)
+                self.note([*self.client.tick(self.now)])
+            if answers:
+                self.pump()
+        else:
+            raise AssertionError("the client asks for ever")
+        self.now = until
+
+    def lose(self, *, clean: bool = False) -> None:
+        self.note([*self.client.link_lost(self.now, clean=clean)])
+        self.sent.clear()
+
+
+def in_turn(text: str = "a b", *, limits: Limits | None = None) -> Scenario:
+    """A turn that has begun a second ago."""
+    scenario = Scenario(limits=limits)
+    scenario.speak(1.0)
+    scenario.say(START, TurnUpdate("r", text))
+    scenario.told.clear()
+    return scenario
+
+
+# Messages and turns.
+
+
+def test_a_turn_goes_from_its_start_to_its_end() -> None:
+    scenario = Scenario()
+    scenario.say(START, TurnUpdate("r", "a"), TurnEagerEnd("r", "a"), TurnResume("r"), TurnEnd("r", "a b"))
+    assert scenario.told == ["start", "update a", "eager_end a", "resume a", "end a b"]
+    assert scenario.client.stats.turns == 1
+    assert scenario.client.stats.turns_closed_by_us == 0
+
+
+def test_a_turn_without_words_ends_without_any() -> None:
+    scenario = Scenario()
+    scenario.say(START, TurnEnd("r", ""))
+    assert scenario.told == ["start", "end"]
+
+
+def test_text_outside_a_turn_implies_its_start() -> None:
+    scenario = Scenario()
+    scenario.say(TurnUpdate("r", "a"), TurnEnd("r", "a"), TurnEnd("r", "b"), TurnEnd("r", ""), TurnResume("r"))
+    assert scenario.told == ["start", "update a", "end a", "start", "end b"]
+    assert scenario.client.stats.turns == 2
+
+
+def test_what_is_unknown_or_an_error_moves_nothing() -> None:
+    scenario = in_turn()
+    scenario.say(Unknown("turn.paused"), ErrorMessage("m"))
+    assert scenario.told == []
+    assert scenario.client.turn.is_open
+
+
+def test_the_request_id_is_the_last_that_a_server_named() -> None:
+    scenario = Scenario()
+    scenario.say(Connected("one"), TurnStart(""))
+    assert scenario.client.request_id == "one"
+
+
+def test_a_message_after_the_socket_was_lost_is_not_heard() -> None:
+    scenario = in_turn()
+    scenario.lose()
+    scenario.say(TurnEnd("r", "late"))
+    assert scenario.told == []
+
+
+# Audio.
+
+
+def test_audio_that_was_pushed_and_ended_before_the_socket_is_up_is_sent_and_closed() -> None:
+    scenario = Scenario(linked=False)
+    scenario.speak(0.3)
+    scenario.client.end_input()
+    assert scenario.client.wants_link
+    assert not scenario.client.finished
+    scenario.open()
+    assert scenario.audio == [1, 2, 3]
+    assert scenario.sent[-1] == Close()
+
+
+def test_a_stream_that_ends_before_it_began_needs_no_socket() -> None:
+    scenario = Scenario(linked=False)
+    scenario.client.end_input()
+    assert scenario.client.finished
+    assert not scenario.client.wants_link
+
+
+def test_a_minute_in_one_frame_is_cut_and_the_newest_of_it_survives() -> None:
+    scenario = Scenario(linked=False, limits=Limits(buffer_s=10.0))
+    scenario.client.push_audio(bytes(2 * RATE * 60), scenario.now)
+    assert 9.0 <= scenario.client.stats.held_s <= 10.0
+    assert scenario.client.stats.lost_s == pytest.approx(60 - scenario.client.stats.held_s)
+
+
+# The watchdog.
+
+
+def test_silence_is_sent_when_audio_stops_in_mid_turn_and_at_real_time_pace() -> None:
+    scenario = in_turn()
+    scenario.wait(0.49)
+    assert scenario.client.stats.silent_s == 0
+    scenario.wait(0.81)
+    assert scenario.client.stats.silent_s == pytest.approx(1.3, abs=0.11)
+    assert scenario.notices == [Notice.FEEDING]
+    scenario.say(TurnEnd("r", "a b"))
+    before = scenario.client.stats.silent_s
+    scenario.wait(30)
+    assert scenario.client.stats.silent_s == before
+    assert scenario.told == ["end a b"]
+
+
+def test_no_silence_is_sent_between_turns_or_while_audio_flows() -> None:
+    scenario = Scenario()
+    scenario.speak(1.0)
+    scenario.wait(30)
+    assert scenario.client.stats.silent_s == 0
+    scenario.say(START)
+    scenario.speak(3.0)
+    assert scenario.client.stats.silent_s == 0.0 or scenario.notices == [Notice.FEEDING]
+
+
+def test_audio_that_comes_back_ends_the_silence_and_the_log_says_so_once_a_gap() -> None:
+    scenario = in_turn()
+    scenario.wait(1.0)
+    silent_s = scenario.client.stats.silent_s
+    scenario.speak(1.0)
+    assert scenario.client.stats.silent_s <= silent_s + PACE_S + 1e-9
+    assert scenario.notices == [Notice.FEEDING]
+
+
+def test_silence_that_ends_no_turn_closes_it_and_leaves_the_rest_behind() -> None:
+    scenario = in_turn()
+    scenario.wait(TIMEOUT_S + GIVE_UP_AFTER_S + 0.2)
+    assert scenario.notices == [Notice.FEEDING, Notice.OVERDUE]
+    assert scenario.told == ["end a b"]
+    assert scenario.client.hang_up is HangUp.ROTATE
+    assert scenario.client.stats.turns_closed_by_us == 1
+    scenario.say(TurnUpdate("r", "a b"), TurnEnd("r", "a b"))
+    assert scenario.told == ["end a b"]
+
+
+def test_the_replay_of_a_closed_turn_brings_only_words_that_are_new() -> None:
+    scenario = in_turn()
+    scenario.wait(TIMEOUT_S + GIVE_UP_AFTER_S + 0.2)
+    scenario.lose()
+    assert scenario.client.wants_link
+    scenario.open()
+    assert scenario.audio[0] == 1
+    scenario.say(START, TurnUpdate("r", "a"), TurnUpdate("r", "a b"))
+    assert scenario.told == ["end a b"]
+    scenario.say(TurnEnd("r", "a b c"))
+    assert scenario.told == ["end a b", "start", "end c"]
+
+
+def test_silence_is_sent_too_while_the_server_repeats_a_turn_that_was_closed() -> None:
+    scenario = in_turn()
+    scenario.wait(TIMEOUT_S + GIVE_UP_AFTER_S + 0.2)
+    scenario.lose()
+    scenario.open()
+    scenario.wait(2.0)
+    scenario.say(START)
+    before = scenario.client.stats.silent_s
+    scenario.wait(1.0)
+    assert scenario.client.stats.silent_s > before
+
+
+# The end.
+
+
+def test_the_end_asks_the_server_to_close_and_is_over_when_it_does() -> None:
+    scenario = in_turn()
+    scenario.client.end_input()
+    scenario.pump()
+    assert scenario.sent[-1] == Close()
+    scenario.say(TurnEnd("r", "a b c"))
+    assert not scenario.client.finished
+    scenario.lose(clean=True)
+    assert scenario.told == ["end a b c"]
+    assert scenario.client.finished
+    assert not scenario.client.wants_link
+
+
+@pytest.mark.parametrize(("keeps_talking", "patience_s"), [(False, DRAIN_S), (True, LONGEST_DRAIN_S)])
+def test_a_server_that_never_closes_is_waited_for_and_not_for_ever(keeps_talking: bool, patience_s: float) -> None:
+    scenario = in_turn()
+    scenario.client.end_input()
+    scenario.pump()
+    for number in range(round(patience_s)):
+        assert scenario.client.hang_up is None
+        if keeps_talking:
+            scenario.say(TurnUpdate("r", f"a b {number}"))
+        scenario.wait(1.0)
+    assert scenario.client.hang_up is HangUp.DRAINED
+    scenario.lose()
+    assert scenario.client.finished
+    assert scenario.told[-1] == ("end a b 59" if keeps_talking else "end a b")
+
+
+def test_a_socket_lost_while_the_server_finishes_is_replaced_and_asked_again() -> None:
+    scenario = in_turn()
+    scenario.client.end_input()
+    scenario.pump()
+    scenario.lose()
+    assert scenario.client.wants_link
+    scenario.open()
+    scenario.wait(0.2)
+    assert scenario.audio == list(range(1, 11))
+    assert scenario.sent[-1] == Close()
+    scenario.say(START, TurnEnd("r", "a b c"))
+    scenario.lose(clean=True)
+    assert scenario.told == ["end a b c"]
+    assert scenario.client.finished
+
+
+# Drops.
+
+
+@pytest.mark.parametrize("clean", [False, True])
+@pytest.mark.parametrize("state", ["speaking", "eager ended", "resumed"])
+def test_a_drop_in_any_state_of_a_turn_is_not_seen_by_its_consumer(state: str, clean: bool) -> None:
+    scenario = in_turn()
+    if state != "speaking":
+        scenario.say(TurnEagerEnd("r", "a b c"))
+    if state == "resumed":
+        scenario.say(TurnResume("r"))
+    scenario.told.clear()
+    scenario.lose(clean=clean)
+    assert scenario.client.wants_link
+    scenario.speak(0.3, answers=False)
+    scenario.open()
+    scenario.wait(1.0)
+    assert scenario.audio == list(range(1, 14))
+    scenario.say(START, TurnUpdate("r", "a"), TurnEagerEnd("r", "a b"), TurnResume("r"), TurnEnd("r", "a b c d"))
+    assert not [told for told in scenario.told if told.startswith("start")]
+    assert {told.split(maxsplit=1)[1] for told in scenario.told} <= {"a b", "a b c", "a b c d"}
+    assert scenario.told[-1] == "end a b c d"
+    assert scenario.client.stats.drops == 1
+    assert scenario.client.stats.reconnects == 1
+    assert scenario.client.stats.replayed_s == pytest.approx(1.0)
+
+
+def test_the_replay_goes_faster_than_real_time_and_live_audio_waits_behind_it() -> None:
+    scenario = in_turn()
+    scenario.speak(9.0)
+    scenario.lose()
+    began = scenario.now
+    scenario.open()
+    while scenario.client.stats.backlog_s:
+        scenario.speak(0.1)
+    assert scenario.audio == list(range(1, scenario.number + 1))
+    assert 1.0 < scenario.now - began < 2.5
+
+
+@pytest.mark.parametrize("clean", [False, True])
+def test_a_drop_between_turns_is_no_error_and_waits_for_audio(clean: bool) -> None:
+    scenario = Scenario()
+    scenario.speak(20.0, is_silent=True)
+    scenario.lose(clean=clean)
+    assert not scenario.client.wants_link
+    assert scenario.told == []
+    assert (scenario.client.stats.idle_closes, scenario.client.stats.drops) == (1, 0)
+    scenario.speak(0.1)
+    assert scenario.client.wants_link
+    scenario.open()
+    scenario.wait(0.4)
+    replayed = len(scenario.audio) * FRAME_S - 0.1
+    assert PRE_ROLL_S <= replayed <= PRE_ROLL_S + 4
+
+
+def test_words_that_were_settled_are_never_sent_again() -> None:
+    scenario = in_turn()
+    scenario.speak(0.7, is_silent=True)
+    scenario.say(TurnEnd("r", "a b"))
+    scenario.lose()
+    assert not scenario.client.wants_link
+    scenario.speak(0.1)
+    scenario.open()
+    assert set(scenario.audio) <= {0, scenario.number}
+    assert len(scenario.audio) <= 1 + 4
+
+
+def test_a_word_that_began_before_its_turn_started_is_sent_again_whole() -> None:
+    scenario = Scenario()
+    scenario.speak(3.0, is_silent=True)
+    scenario.speak(0.3)
+    scenario.lose(clean=True)
+    assert scenario.client.wants_link
+    scenario.open()
+    scenario.wait(0.4)
+    assert scenario.audio[-3:] == [31, 32, 33]
+
+
+def test_a_turn_that_its_replay_does_not_bring_back_is_closed_with_the_text_so_far() -> None:
+    scenario = in_turn()
+    scenario.lose()
+    scenario.open()
+    scenario.wait(RESCUE_S - 0.1)
+    assert scenario.told == []
+    scenario.wait(0.2)
+    assert scenario.told == ["end a b"]
+    assert scenario.notices == [Notice.NOT_RESUMED]
+
+
+def test_a_socket_that_comes_late_has_some_time_to_bring_the_turn_back() -> None:
+    scenario = in_turn()
+    scenario.lose()
+    scenario.wait(RESCUE_S - 0.1)
+    scenario.open()
+    scenario.wait(RESCUE_LINKED_S - 0.1)
+    assert scenario.told == []
+    scenario.wait(0.2)
+    assert scenario.told == ["end a b"]
+
+
+def test_words_after_a_turn_that_was_not_brought_back_are_all_told() -> None:
+    scenario = in_turn()
+    scenario.lose()
+    scenario.open()
+    scenario.wait(RESCUE_S + 0.1)
+    scenario.speak(8.0, is_silent=True)
+    scenario.say(START, TurnEnd("r", "c d e"))
+    assert scenario.told == ["end a b", "start", "end c d e"]
+
+
+def test_text_whose_audio_went_over_the_limit_stays_in_front_of_what_the_replay_brings() -> None:
+    scenario = in_turn(limits=Limits(buffer_s=5.0))
+    for _ in range(3):
+        scenario.speak(2.0)
+        scenario.say(TurnUpdate("r", "a b c"))
+    assert scenario.client.stats.lost_s == 0
+    scenario.lose()
+    assert 1.0 < scenario.client.stats.lost_s < 3.0
+    scenario.open()
+    scenario.say(START, TurnUpdate("r", "c"), TurnEnd("r", "c d"))
+    assert scenario.told == ["update a b c", "end a b c d"]
+
+
+def test_an_outage_costs_bounded_memory_and_is_told_once_with_the_newest_speech_kept() -> None:
+    scenario = Scenario(limits=Limits(buffer_s=5.0))
+    scenario.speak(1.0)
+    scenario.lose()
+    for _ in range(20):
+        scenario.speak(0.7, answers=False)
+        scenario.speak(0.3, answers=False, is_silent=True)
+        scenario.client.attempt_failed()
+        assert scenario.client.stats.held_s <= 5.0
+    assert scenario.notices == [Notice.AUDIO_LOST]
+    assert scenario.client.stats.lost_s == pytest.approx(21.0 - scenario.client.stats.held_s)
+    assert scenario.client.stats.failed_attempts == 20
+    scenario.open()
+    scenario.wait(2.0)
+    last = range(scenario.number - len(scenario.audio) + 1, scenario.number + 1)
+    assert scenario.audio == [number if (number - 11) % 10 < 7 else 0 for number in last]
+
+
+# Peers that hang.
+
+
+def test_no_connected_in_time_hangs_up() -> None:
+    scenario = Scenario(linked=False, limits=Limits(connect_timeout_s=2.0))
+    scenario.client.link_opened(OPTIONS, scenario.now)
+    scenario.wait(1.9, answers=False)
+    assert scenario.client.hang_up is None
+    assert not scenario.client.is_connected
+    scenario.wait(0.2, answers=False)
+    assert scenario.client.hang_up is HangUp.NOT_CONNECTED
+
+
+def test_a_dead_peer_is_noticed_within_ten_seconds_and_its_turn_goes_on() -> None:
+    scenario = in_turn()
+    scenario.wait(DEAD_AFTER_S + 0.1, answers=False)
+    assert scenario.client.hang_up is HangUp.DEAD
+    scenario.lose()
+    assert scenario.client.stats.dead_peers == 1
+    scenario.open()
+    scenario.say(START, TurnEnd("r", "a b c"))
+    assert scenario.told[-1].endswith("c")
+
+
+def test_a_server_that_stalls_in_mid_turn_is_left_with_the_text_so_far() -> None:
+    scenario = in_turn()
+    scenario.speak(TIMEOUT_S + STALLED_AFTER_S - 0.2)
+    assert scenario.notices == []
+    scenario.speak(0.4)
+    assert scenario.notices == [Notice.STALLED]
+    assert scenario.told == ["end a b"]
+    assert scenario.client.hang_up is HangUp.ROTATE
+    scenario.lose()
+    assert scenario.client.stats.stalls == 1
+    assert scenario.client.wants_link
+
+
+def test_a_server_that_is_silent_between_turns_has_not_stalled() -> None:
+    scenario = Scenario()
+    scenario.speak(20.0)
+    assert scenario.notices == []
+    assert scenario.client.hang_up is None
+
+
+# Options.
+
+
+def test_settings_changed_twice_go_out_as_one_config_ahead_of_the_audio() -> None:
+    scenario = Scenario()
+    for timeout_ms in (900, 1000):
+        scenario.client.update(Options(sample_rate=RATE, turn=TurnSettings(end_timeout_ms=timeout_ms)))
+    scenario.sent.clear()
+    scenario.speak(0.1)
+    sent = [item for item in scenario.sent if not isinstance(item, Ping)]
+    assert sent[0] == Config(TurnSettings(end_timeout_ms=1000))
+    assert len(sent) == 2
+    assert scenario.client.hang_up is None
+
+
+def test_new_keyterms_take_a_new_socket_between_turns() -> None:
+    scenario = in_turn()
+    scenario.client.update(Options(sample_rate=RATE, turn=OPTIONS.turn, keyterms=("LiveKit",)))
+    assert scenario.client.hang_up is None
+    scenario.say(TurnEnd("r", "a b"))
+    assert scenario.client.hang_up is HangUp.ROTATE
+    scenario.lose()
+    assert scenario.client.stats.drops == 0
+    scenario.speak(0.1)
+    scenario.open()
+    assert scenario.client.hang_up is None
+
+
+def test_new_keyterms_between_turns_are_taken_at_once_and_not_at_all_when_the_input_has_ended() -> None:
+    scenario = Scenario()
+    scenario.client.update(Options(sample_rate=RATE, keyterms=("LiveKit",)))
+    assert scenario.client.hang_up is HangUp.ROTATE
+    other = Scenario()
+    other.client.end_input()
+    other.client.update(Options(sample_rate=RATE, keyterms=("LiveKit",)))
+    assert other.client.hang_up is None
+
+
+def test_options_that_changed_while_the_socket_was_opened_still_reach_the_server() -> None:
+    scenario = Scenario(linked=False)
+    asked_for = scenario.client.options
+    scenario.client.update(Options(sample_rate=RATE, turn=TurnSettings(end_timeout_ms=900)))
+    scenario.client.link_opened(asked_for, scenario.now)
+    scenario.pump()
+    assert Config(TurnSettings(end_timeout_ms=900)) in scenario.sent
+    scenario.client.update(Options(sample_rate=RATE, keyterms=("LiveKit",)))
+    scenario.lose()
+    scenario.client.link_opened(asked_for, scenario.now)
+    assert scenario.client.hang_up is HangUp.ROTATE
+
+
+# Accounts.
+
+
+def test_usage_is_what_was_sent_silence_and_replay_included_and_told_once() -> None:
+    scenario = in_turn()
+    scenario.lose()
+    scenario.speak(0.5, answers=False)
+    assert scenario.client.take_usage(scenario.now) == pytest.approx(1.0)
+    scenario.open()
+    scenario.wait(0.3)
+    scenario.say(START)
+    scenario.wait(1.0)
+    stats = scenario.client.stats
+    assert stats.replayed_s == pytest.approx(1.0)
+    assert stats.silent_s > 0
+    assert stats.sent_s == pytest.approx(1.0 + 1.5 + stats.silent_s)
+    assert scenario.client.take_usage(scenario.now) == pytest.approx(stats.sent_s - 1.0)
+    assert scenario.client.take_usage(scenario.now) == 0
+
+
+def test_usage_is_due_every_five_seconds_while_audio_is_sent_and_never_without() -> None:
+    scenario = Scenario()
+    scenario.wait(60)
+    assert not scenario.client.usage_due(scenario.now)
+    scenario.client.take_usage(scenario.now)
+    scenario.note([*scenario.client.push_audio(b"\0\0", scenario.now)])
+    scenario.pump()
+    assert not scenario.client.usage_due(scenario.now)
+    assert scenario.client.usage_due(scenario.now + USAGE_EVERY_S)
+
+
+def test_a_socket_that_was_refused_has_cost_nothing() -> None:
+    scenario = Scenario(linked=False)
+    scenario.speak(1.0)
+    scenario.client.attempt_failed()
+    assert scenario.client.take_usage(scenario.now) == 0
+    assert scenario.client.stats.sent_s == 0
+    assert scenario.client.stats.backlog_s == 1.0
+
+
+def test_what_was_lost_in_an_outage_is_counted_once_however_many_sockets_follow() -> None:
+    scenario = in_turn(limits=Limits(buffer_s=2.0))
+    scenario.lose()
+    scenario.speak(5.0, answers=False)
+    lost_s = scenario.client.stats.lost_s
+    assert lost_s == pytest.approx(6.0 - scenario.client.stats.held_s)
+    for _ in range(3):
+        scenario.client.link_opened(OPTIONS, scenario.now)
+        scenario.lose()
+    assert scenario.client.stats.lost_s == lost_s
