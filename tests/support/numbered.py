@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from livekit import rtc
 from livekit.plugins.cartesia_turns.protocol import TurnMessage, TurnSettings, serialize
-from livekit.plugins.cartesia_turns.server import Dialogue, StreamRequest
+from livekit.plugins.cartesia_turns.server import Dialogue, StreamRequest, TurnState
 from numpy.typing import NDArray
 
 RATE = 16000
@@ -80,7 +80,7 @@ def _decoded(samples: NDArray[np.int16]) -> Frame:
     return Frame(int(((samples[:BITS] > 0) * _PLACES).sum()), voiced=level == LOUD, seconds=FRAME_S)
 
 
-@dataclass
+@dataclass(eq=False)
 class Ear:
     """The responder of one connection. Hears words, decides on turns, and misbehaves on demand."""
 
@@ -95,6 +95,10 @@ class Ear:
     """Frames to send next, whatever they are."""
     finishing: Callable[[], Awaitable[None]] | None = None
     """Awaited before the answer to `close`."""
+    closed: bool = False
+    """The connection is gone."""
+    keeps_numbers: bool = True
+    """Fill `heard`."""
 
     def __post_init__(self) -> None:
         self._dialogue = Dialogue(self.stream.turn, self.stream.request_id)
@@ -108,7 +112,7 @@ class Ear:
         for frame in self._reader.read(pcm):
             if frame.number is None:
                 self.silent_s += frame.seconds
-            else:
+            elif self.keeps_numbers:
                 self.heard.append(frame.number)
             for message in self._step(frame):
                 if not self.mute:
@@ -133,7 +137,13 @@ class Ear:
             await asyncio.Event().wait()
 
     def close(self) -> None:
-        """Holds nothing."""
+        """Is gone."""
+        self.closed = True
+
+    @property
+    def in_turn(self) -> bool:
+        """A turn is open, and the connection too."""
+        return not self.closed and self._dialogue.state is not TurnState.IDLE
 
     def _step(self, frame: Frame) -> list[TurnMessage]:
         if frame.voiced and frame.number is not None:
@@ -175,11 +185,18 @@ class Ears:
 
 
 class Microphone:
-    """Pushes numbered frames in real time, or faster: what is asked for, and silence otherwise."""
+    """Pushes numbered frames in real time, so many at once: what is asked for, and silence otherwise."""
 
-    def __init__(self, push: Callable[[rtc.AudioFrame], None], *, speed: float = 1.0) -> None:
+    def __init__(
+        self,
+        push: Callable[[rtc.AudioFrame], None],
+        *,
+        at_once: int = 1,
+        on_word: Callable[[int], None] | None = None,
+    ) -> None:
         self._push = push
-        self._speed = speed
+        self._on_word = on_word or self._keep
+        self._at_once = at_once
         self._number = 0
         self._due: list[tuple[bool, int]] = []
         self._done = asyncio.Event()
@@ -208,12 +225,16 @@ class Microphone:
         await self._done.wait()
         return self.spoken[before:]
 
+    def _keep(self, word: int) -> None:
+        self.spoken.append(word)
+
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         at = loop.time()
         while True:
-            self._one()
-            at += FRAME_S / self._speed
+            for _ in range(self._at_once):
+                self._one()
+            at += FRAME_S * self._at_once
             await asyncio.sleep(max(0.0, at - loop.time()))
 
     def _one(self) -> None:
@@ -222,7 +243,7 @@ class Microphone:
         voiced, left = self._due[0] if self._due else (False, 0)
         self._push(numbered(self._number, voiced=voiced))
         if voiced:
-            self.spoken.append(self._number)
+            self._on_word(self._number)
         self._number += 1
         if self._due:
             self._due[0] = (voiced, left - 1)

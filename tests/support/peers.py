@@ -72,7 +72,7 @@ class SocketCount:
     def __call__(self, address: tuple[Any, ...]) -> sockets.socket:
         family, kind, protocol = address[:3]
         made = sockets.socket(family, kind, protocol)
-        self.made.append(made)
+        self.made = [earlier for earlier in self.made if earlier.fileno() != -1] + [made]
         return made
 
     @property
@@ -82,9 +82,9 @@ class SocketCount:
 
 
 @contextlib.asynccontextmanager
-async def counted_session() -> AsyncIterator[tuple[aiohttp.ClientSession, SocketCount]]:
+async def counted_session(*, limit: int = 100) -> AsyncIterator[tuple[aiohttp.ClientSession, SocketCount]]:
     """A client session that keeps no socket for later, and a count of its sockets."""
     count = SocketCount()
-    connector = aiohttp.TCPConnector(socket_factory=count, force_close=True)
+    connector = aiohttp.TCPConnector(socket_factory=count, force_close=True, limit=limit)
     async with aiohttp.ClientSession(connector=connector) as session:
         yield session, count

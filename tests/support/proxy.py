@@ -6,13 +6,18 @@ import asyncio
 import contextlib
 import socket as sockets
 import struct
+from collections.abc import Callable, Sequence
 from enum import Enum
 from types import TracebackType
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from .waiting import until
 
 PIECE = 4096
+
+
+Choose: TypeAlias = "Callable[[Sequence[_Link]], _Link]"
 
 
 class Welcome(Enum):
@@ -37,6 +42,8 @@ class Proxy:
         """For the next connections; those after them are served."""
         self.bytes_per_s: float | None = None
         """How fast bytes go from the client to the server."""
+        self.receive_buffer: int | None = None
+        """Of the kernel, in bytes, for what the client sends."""
 
     @property
     def url(self) -> str:
@@ -61,9 +68,13 @@ class Proxy:
 
     async def accept(self) -> None:
         """Listens, always on the same port."""
-        if self._server is None:
-            self._server = await asyncio.start_server(self._handle, "127.0.0.1", self._port)
-            self._port = self._server.sockets[0].getsockname()[1]
+        if self._server is not None:
+            return
+        listener = sockets.create_server(("127.0.0.1", self._port))
+        if self.receive_buffer is not None:
+            listener.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, self.receive_buffer)
+        self._server = await asyncio.start_server(self._handle, sock=listener)
+        self._port = listener.getsockname()[1]
 
     async def refuse(self) -> None:
         """Listens no more: new connections are refused, open ones stay."""
@@ -71,20 +82,24 @@ class Proxy:
             self._server.close()
         self._server = None
 
-    def reset(self) -> None:
-        """Resets the open connections on both sides."""
-        for link in list(self._links):
+    def reset(self, choose: Choose | None = None) -> None:
+        """Resets the open connections on both sides, or the one that is chosen."""
+        for link in self._chosen(choose):
             link.reset()
 
-    def end(self) -> None:
-        """Ends the open connections on both sides, without a word of the websocket's."""
-        for link in list(self._links):
+    def end(self, choose: Choose | None = None) -> None:
+        """Ends the open connections on both sides, without a word of the websocket's, or the one that is chosen."""
+        for link in self._chosen(choose):
             link.end()
 
-    def freeze(self) -> None:
-        """Neither reads nor writes on the open connections any more, and leaves them open."""
-        for link in list(self._links):
+    def freeze(self, choose: Choose | None = None) -> None:
+        """Neither reads nor writes on them any more, and leaves them open."""
+        for link in self._chosen(choose):
             link.flowing.clear()
+
+    def _chosen(self, choose: Choose | None) -> list[_Link]:
+        links = sorted(self._links, key=id)
+        return [choose(links)] if choose is not None and links else links
 
     async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         link = _Link(writer)
