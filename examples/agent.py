@@ -97,7 +97,7 @@ async def converse(ctx: JobContext) -> None:
     ears = await open_stt(ctx)
     session = build_session(ears)
     ears.on("turn_start", lambda event: barge_in(session, event))
-    ctx.add_shutdown_callback(TurnFeed(ears, ctx.room).aclose)
+    ctx.add_shutdown_callback(TurnFeed(ears, session, ctx.room).aclose)
     # The user's words and the agent's go to the room as text; with a voice, the agent's as it speaks them. A user who
     # leaves may come back: the agent stays for as long as there is a room, and listens to whoever joined last.
     options = room_io.RoomOptions(audio_output=session.tts is not None, text_output=True, close_on_disconnect=False)
