@@ -36,6 +36,9 @@ PLUGIN: dict[str, set[str]] = {
     "stream": {
         "connection",
         "dialer",
+        "handover",
+        "voice",
+        "warm",
         "reporter",
         "audio",
         "client",
@@ -57,6 +60,7 @@ PLUGIN: dict[str, set[str]] = {
     "events": set(),
     "audio": set(),
     "tasks": set(),
+    "handover": set(),
     "profiles": {"protocol"},
     "client": {"feed", "link", "liveness", "stats", *CORE, "protocol"},
     "feed": {"replay", "activity", "stats"},

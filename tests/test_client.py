@@ -48,6 +48,7 @@ class Scenario:
         self.told: list[str] = []
         self.notices: list[Notice] = []
         self.number = 0
+        self.pongs = True
         if linked:
             self.open()
 
@@ -77,7 +78,7 @@ class Scenario:
         while (item := self.client.outgoing(self.now)) is not None:
             self.sent.append(item)
             self.client.sent(item, self.now)
-            if isinstance(item, Ping):
+            if isinstance(item, Ping) and self.pongs:
                 self.client.pong(item.payload, self.now)
 
     def speak(self, seconds: float, *, is_silent: bool = False, answers: bool = True) -> None:
@@ -314,6 +315,30 @@ def test_a_socket_lost_while_the_server_finishes_is_replaced_and_asked_again() -
     assert scenario.client.finished
 
 
+def test_a_clean_close_in_mid_turn_is_taken_for_a_drop_once_although_the_input_has_ended() -> None:
+    scenario = in_turn()
+    scenario.client.end_input()
+    scenario.pump()
+    scenario.lose(clean=True)
+    assert not scenario.client.finished
+    scenario.open()
+    scenario.wait(0.2)
+    scenario.say(START, TurnUpdate("r", "a b c"))
+    scenario.lose(clean=True)
+    assert scenario.told == ["update a b c", "end a b c"]
+    assert scenario.client.finished
+
+
+def test_the_end_of_the_last_turn_settles_all_audio_although_no_pause_follows_it() -> None:
+    scenario = in_turn()
+    scenario.client.end_input()
+    scenario.pump()
+    scenario.say(TurnEnd("r", "a b c"))
+    scenario.lose()
+    assert scenario.client.finished
+    assert scenario.client.stats.held_s == 0
+
+
 # Drops.
 
 
@@ -477,6 +502,20 @@ def test_a_dead_peer_is_noticed_within_ten_seconds_and_its_turn_goes_on() -> Non
     scenario.open()
     scenario.say(START, TurnEnd("r", "a b c"))
     assert scenario.told[-1].endswith("c")
+
+
+@pytest.mark.parametrize("is_silent", [True, False])
+def test_a_dead_peer_is_not_taken_for_a_stalled_server_or_one_that_silence_does_not_move(is_silent: bool) -> None:
+    scenario = Scenario(Options(sample_rate=RATE))
+    scenario.speak(1.0)
+    scenario.say(START)
+    scenario.told.clear()
+    scenario.pongs = False
+    (scenario.wait if is_silent else scenario.speak)(DEAD_AFTER_S - 0.2)
+    assert scenario.client.hang_up is None
+    assert scenario.told == []
+    scenario.wait(0.3)
+    assert scenario.client.hang_up is HangUp.DEAD
 
 
 def test_a_server_that_stalls_in_mid_turn_is_left_with_the_text_so_far() -> None:

@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 import aiohttp
 from aiohttp import web
 
+from .waiting import until
+
 TcpHandler: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 WebHandler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -45,25 +47,20 @@ async def tcp_peer(handler: TcpHandler) -> AsyncIterator[str]:
 class _TcpPeer:
     def __init__(self, handler: TcpHandler) -> None:
         self._handler = handler
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Future[None]] = set()
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+        # A task of its own: asyncio complains when the one that runs this callback is cancelled.
+        task = asyncio.ensure_future(self._handler(reader, writer))
         self._tasks.add(task)
-        try:
-            await self._handler(reader, writer)
-        except (asyncio.CancelledError, ConnectionError):
-            return
-        finally:
-            self._tasks.discard(task)
-            writer.transport.abort()
+        await asyncio.gather(task, return_exceptions=True)
+        self._tasks.discard(task)
+        writer.transport.abort()
 
     async def end(self) -> None:
-        tasks = list(self._tasks)
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await until(lambda: not self._tasks)
 
 
 class SocketCount:
@@ -75,7 +72,7 @@ class SocketCount:
     def __call__(self, address: tuple[Any, ...]) -> sockets.socket:
         family, kind, protocol = address[:3]
         made = sockets.socket(family, kind, protocol)
-        self.made.append(made)
+        self.made = [earlier for earlier in self.made if earlier.fileno() != -1] + [made]
         return made
 
     @property
@@ -85,9 +82,9 @@ class SocketCount:
 
 
 @contextlib.asynccontextmanager
-async def counted_session() -> AsyncIterator[tuple[aiohttp.ClientSession, SocketCount]]:
+async def counted_session(*, limit: int = 100) -> AsyncIterator[tuple[aiohttp.ClientSession, SocketCount]]:
     """A client session that keeps no socket for later, and a count of its sockets."""
     count = SocketCount()
-    connector = aiohttp.TCPConnector(socket_factory=count, force_close=True)
+    connector = aiohttp.TCPConnector(socket_factory=count, force_close=True, limit=limit)
     async with aiohttp.ClientSession(connector=connector) as session:
         yield session, count

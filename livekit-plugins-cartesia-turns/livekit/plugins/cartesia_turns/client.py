@@ -82,7 +82,7 @@ class TurnsClient:
         self._flush_by = math.inf
         self._settled_at = now
         self._next_options: Options | None = None
-        self._ending = self._drained = self._owes_voice = False
+        self._ending = self._drained = self._closed_early = self._owes_voice = False
         self.request_id = ""
         """The vendor's name for the present socket, or the last."""
 
@@ -185,7 +185,7 @@ class TurnsClient:
             clean: the server closed it in the ordinary way.
         """
         link, self._link = self._link, None
-        if link and link.close_sent and (clean or link.hang_up is HangUp.DRAINED):
+        if link and link.close_sent and self._drains(link, clean=clean):
             self._drained = True
             return self.close_turn()
         self._count_loss(link)
@@ -283,6 +283,16 @@ class TurnsClient:
 
     # Inside.
 
+    def _drains(self, link: Link, *, clean: bool) -> bool:
+        """Whether nothing more comes after the end of a socket that was asked to finish."""
+        if link.hang_up is HangUp.DRAINED:
+            return True
+        if not clean or (self._turn.is_open and not self._closed_early):
+            # A clean close in mid-turn is somebody else's (a server that restarts): once, the turn is tried again.
+            self._closed_early = True
+            return False
+        return True
+
     def _has_news(self) -> bool:
         return self._buffer.has_unsent or self._owes_voice or self._turn.is_open
 
@@ -315,7 +325,7 @@ class TurnsClient:
         heard_by = now - ((self._link and self._link.liveness.rtt_s) or 0.0)
         self._settled_at = heard_by - SERVER_LAG_S
         self._marks.clear()
-        self._buffer.settle(self._settled_at)
+        self._buffer.settle(self._settled_at, finished=self._link is not None and self._link.close_sent)
 
     def _turn_ended(self, events: list[TurnEvent]) -> list[ClientEvent]:
         if self._next_options is not None:
@@ -346,14 +356,19 @@ class TurnsClient:
         return self._link is not None and self._link.in_turn and not self._link.hang_up
 
     def _stalled_at(self) -> float:
-        return self._stall.stalled_at(self._options.end_timeout_s) if self._server_turn_is_open() else math.inf
+        if self._link is None or not self._server_turn_is_open():
+            return math.inf
+        at = self._stall.stalled_at(self._options.end_timeout_s)
+        # A peer that does not answer pings either is dead rather than stalled, and its turn can go on elsewhere.
+        return at if at <= self._link.liveness.answers_until else math.inf
 
     def _silence_at(self) -> float:
         is_due = self._server_turn_is_open() and not self._buffer.has_backlog and not self._ending
         return self._watchdog.deadline() if is_due else math.inf
 
     def _feed_silence(self, now: float) -> list[ClientEvent]:
-        if self._watchdog.gives_up(self._options.end_timeout_s):
+        is_alive = self._link is not None and now <= self._link.liveness.answers_until
+        if is_alive and self._watchdog.gives_up(self._options.end_timeout_s):
             return [Notice.OVERDUE, *self._give_up_turn()]
         first = not self._watchdog.silence_s
         self._watchdog.silence_sent(self._feed.push_silence(self._watchdog.due_s(now)), now)

@@ -6,6 +6,9 @@ PING_EVERY_S = 3.0
 DEAD_AFTER_S = 9.0
 """Without a frame of any kind for so long, the peer is dead. Three pings have gone unanswered by then."""
 
+LATE_S = 0.5
+"""A pong that takes longer is late."""
+
 
 class Liveness:
     """Schedules pings and judges by the answers. All times are monotonic seconds.
@@ -27,6 +30,11 @@ class Liveness:
     def dead_at(self) -> float:
         """When the peer is dead, unless something comes in before."""
         return self._alive_at + DEAD_AFTER_S
+
+    @property
+    def answers_until(self) -> float:
+        """Up to when the peer counts as one that answers; after that it may be dead, or a pong is late."""
+        return self._alive_at + PING_EVERY_S + LATE_S
 
     @property
     def next_payload(self) -> bytes:

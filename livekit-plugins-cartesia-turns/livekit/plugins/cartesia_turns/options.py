@@ -141,7 +141,8 @@ class Options:
     @property
     def end_timeout_s(self) -> float:
         """The longest the server waits after speech stopped, in seconds."""
-        return (with_defaults(self.turn).end_timeout_ms or 0) / 1000
+        # Asked for at every step of a stream, so not by way of with_defaults.
+        return (self.turn.end_timeout_ms or DEFAULT_TURN.end_timeout_ms or 0) / 1000
 
     def query(self) -> str:
         """The query string of the websocket's URL; a space is %20, since the server does not read `+` as one."""

@@ -124,14 +124,18 @@ class ReplayBuffer:
         self._cursor = 0
         self._backlog_s = self._held_s
 
-    def settle(self, before: float) -> None:
+    def settle(self, before: float, *, finished: bool = False) -> None:
         """Forgets the audio of a turn that the server has ended.
 
         What was sent up to the time `before` is the turn's, and of what was sent since, all before the last pause:
         turns end in pauses.
+
+        Args:
+            before: monotonic seconds.
+            finished: the server was asked to finish: with the last audio, a turn ends without a pause.
         """
         self._unreplayable_s = 0.0
-        for _ in range(self._end_of_turn(before)):
+        for _ in range(self._end_of_last_turn() if finished else self._end_of_turn(before)):
             self._forget_first()
 
     def forget_idle(self, keep_s: float, before: float) -> None:
@@ -154,6 +158,10 @@ class ReplayBuffer:
             end -= 1
             kept_s += self._chunks[end].seconds
         return end
+
+    def _end_of_last_turn(self) -> int:
+        voice = next((index for index, chunk in enumerate(self._chunks) if chunk.voiced), self._cursor)
+        return next(filter(self._ends_pause, range(self._cursor, voice, -1)), self._cursor)
 
     def _ends_pause(self, end: int) -> bool:
         """Whether the chunks before this index make a pause in which a turn may end."""

@@ -242,6 +242,7 @@ class SpeechStream(stt.RecognizeStream):
                 continue
             if isinstance(message, Pong):
                 self._client.pong(message.payload, time.monotonic())
+                self._after([])
             else:
                 self._take_message(message)
 

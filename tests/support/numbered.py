@@ -1,0 +1,253 @@
+"""Audio that carries its identity: each frame holds its number, and a server that reads the numbers.
+
+A word of a transcript is the number of a voiced frame, so a transcript tells exactly which frames were heard.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from livekit import rtc
+from livekit.plugins.cartesia_turns.protocol import TurnMessage, TurnSettings, serialize
+from livekit.plugins.cartesia_turns.server import Dialogue, StreamRequest, TurnState
+from numpy.typing import NDArray
+
+RATE = 16000
+FRAME_S = 0.02
+SAMPLES = 320
+LOUD, QUIET = 8000, 5
+"""Levels of a voiced frame, and of one that is silence: far below what counts as voice, and no sample is zero."""
+BITS = 24
+_PLACES = 1 << np.arange(BITS)
+_FILLER = np.where(np.arange(SAMPLES) % 2, -1, 1).astype(np.int16)
+
+START_AFTER = 3
+"""Voiced frames before the server says turn.start."""
+UPDATE_EVERY = 5
+EAGER_S, END_S = 0.2, 0.5
+"""Silence before turn.eager_end and turn.end, in seconds."""
+
+
+def numbered(number: int, *, voiced: bool) -> rtc.AudioFrame:
+    """Frame `number`."""
+    signs = _FILLER.copy()
+    signs[:BITS] = np.where(number & _PLACES, 1, -1)
+    samples = signs * np.int16(LOUD if voiced else QUIET)
+    return rtc.AudioFrame(samples.astype(np.int16).tobytes(), RATE, 1, SAMPLES)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame that arrived; `number` is None for silence that somebody put in its place."""
+
+    number: int | None
+    voiced: bool
+    seconds: float
+
+
+class FrameReader:
+    """Cuts a stream of PCM into frames, wherever the silence between them ends."""
+
+    def __init__(self) -> None:
+        self._rest: NDArray[np.int16] = np.zeros(0, np.int16)
+
+    def read(self, pcm: bytes) -> list[Frame]:
+        """The frames that are whole now."""
+        samples = np.concatenate([self._rest, np.frombuffer(pcm, np.int16)])
+        frames: list[Frame] = []
+        at = 0
+        while at < len(samples):
+            if samples[at] == 0:
+                zeros = int(np.argmax(np.append(samples[at:], 1) != 0))
+                frames.append(Frame(None, voiced=False, seconds=zeros / RATE))
+                at += zeros
+                continue
+            if len(samples) - at < SAMPLES:
+                break
+            frames.append(_decoded(samples[at : at + SAMPLES]))
+            at += SAMPLES
+        self._rest = samples[at:]
+        return frames
+
+
+def _decoded(samples: NDArray[np.int16]) -> Frame:
+    level = abs(int(samples[0]))
+    assert level in (LOUD, QUIET), f"a frame was torn: it starts at level {level}"
+    assert (np.abs(samples) == level).all(), "a frame was torn"
+    return Frame(int(((samples[:BITS] > 0) * _PLACES).sum()), voiced=level == LOUD, seconds=FRAME_S)
+
+
+@dataclass(eq=False)
+class Ear:
+    """The responder of one connection. Hears words, decides on turns, and misbehaves on demand."""
+
+    stream: StreamRequest
+    heard: list[int] = field(default_factory=list)
+    """The numbers of all frames, in order of arrival."""
+    silent_s: float = 0.0
+    """Silence that somebody put between them."""
+    mute: bool = False
+    """Say nothing any more."""
+    odd: list[str | bytes] = field(default_factory=list)
+    """Frames to send next, whatever they are."""
+    finishing: Callable[[], Awaitable[None]] | None = None
+    """Awaited before the answer to `close`."""
+    closed: bool = False
+    """The connection is gone."""
+    keeps_numbers: bool = True
+    """Fill `heard`."""
+
+    def __post_init__(self) -> None:
+        self._dialogue = Dialogue(self.stream.turn, self.stream.request_id)
+        self._reader = FrameReader()
+        self._words: list[int] = []
+        self._run = 0
+        self._quiet_s = 0.0
+
+    async def hear(self, pcm: bytes) -> AsyncIterator[str | bytes]:
+        """Answers audio."""
+        for frame in self._reader.read(pcm):
+            if frame.number is None:
+                self.silent_s += frame.seconds
+            elif self.keeps_numbers:
+                self.heard.append(frame.number)
+            for message in self._step(frame):
+                if not self.mute:
+                    yield serialize(message)
+        while self.odd:
+            yield self.odd.pop(0)
+
+    def configure(self, turn: TurnSettings) -> None:
+        """Changes turn detection."""
+        self._dialogue.configure(turn)
+
+    async def finish(self) -> AsyncIterator[str | bytes]:
+        """Says what is left."""
+        if self.finishing is not None:
+            await self.finishing()
+        while self.odd:
+            yield self.odd.pop(0)
+        for message in self._dialogue.close(self._text()):
+            if not self.mute:
+                yield serialize(message)
+        if self.mute:
+            await asyncio.Event().wait()
+
+    def close(self) -> None:
+        """Is gone."""
+        self.closed = True
+
+    @property
+    def in_turn(self) -> bool:
+        """A turn is open, and the connection too."""
+        return not self.closed and self._dialogue.state is not TurnState.IDLE
+
+    def _step(self, frame: Frame) -> list[TurnMessage]:
+        if frame.voiced and frame.number is not None:
+            self._words.append(frame.number)
+        self._run = self._run + 1 if frame.voiced else 0
+        self._quiet_s = 0.0 if frame.voiced else self._quiet_s + frame.seconds
+        likelihood = self._likelihood()
+        whole = self._dialogue.needs_whole_text(likelihood, frame.seconds)
+        is_due = whole or (frame.voiced and self._run % UPDATE_EVERY == 0)
+        messages = self._dialogue.step(likelihood, frame.seconds, self._text() if is_due else None)
+        if self._quiet_s >= END_S:
+            self._words.clear()
+        return messages
+
+    def _likelihood(self) -> float:
+        if self._quiet_s >= END_S:
+            return 0.05
+        if self._quiet_s >= EAGER_S:
+            return 0.3
+        return 0.95 if self._run >= START_AFTER else 0.5
+
+    def _text(self) -> str:
+        return " ".join(map(str, self._words))
+
+
+class Ears:
+    """Makes the responders of a server and keeps them."""
+
+    def __init__(self) -> None:
+        self.all: list[Ear] = []
+        self.finishing: Callable[[], Awaitable[None]] | None = None
+        """Given to each."""
+
+    def __call__(self, stream: StreamRequest) -> Ear:
+        """The responder of the next connection."""
+        ear = Ear(stream, finishing=self.finishing)
+        self.all.append(ear)
+        return ear
+
+
+class Microphone:
+    """Pushes numbered frames in real time, so many at once: what is asked for, and silence otherwise."""
+
+    def __init__(
+        self,
+        push: Callable[[rtc.AudioFrame], None],
+        *,
+        at_once: int = 1,
+        on_word: Callable[[int], None] | None = None,
+    ) -> None:
+        self._push = push
+        self._on_word = on_word or self._keep
+        self._at_once = at_once
+        self._number = 0
+        self._due: list[tuple[bool, int]] = []
+        self._done = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.holding = False
+        """Push nothing while nothing is asked for, as if time stood still."""
+        self.spoken: list[int] = []
+        """The numbers of all voiced frames."""
+
+    def start(self) -> None:
+        """Begins to push."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Pushes no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def play(self, *seconds: float) -> list[int]:
+        """Pushes silence, speech, silence and so on, of these lengths; returns the words when all is out."""
+        before = len(self.spoken)
+        parts = [(index % 2 == 1, round(length / FRAME_S)) for index, length in enumerate(seconds)]
+        self._due += [part for part in parts if part[1]]
+        self._done.clear()
+        await self._done.wait()
+        return self.spoken[before:]
+
+    def _keep(self, word: int) -> None:
+        self.spoken.append(word)
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        at = loop.time()
+        while True:
+            for _ in range(self._at_once):
+                self._one()
+            at += FRAME_S * self._at_once
+            await asyncio.sleep(max(0.0, at - loop.time()))
+
+    def _one(self) -> None:
+        if self.holding and not self._due:
+            return
+        voiced, left = self._due[0] if self._due else (False, 0)
+        self._push(numbered(self._number, voiced=voiced))
+        if voiced:
+            self._on_word(self._number)
+        self._number += 1
+        if self._due:
+            self._due[0] = (voiced, left - 1)
+            if left <= 1:
+                self._due.pop(0)
+        if not self._due:
+            self._done.set()

@@ -1,0 +1,270 @@
+"""Long outages, refusals, slow peers and floods: what is bounded stays bounded, and what can be kept is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+
+import pytest
+from livekit.agents import APIConnectOptions, APIError, stt
+from livekit.plugins import cartesia_turns
+from livekit.plugins.cartesia_turns import ServerError
+from livekit.plugins.cartesia_turns.server import Faults, LocalServer, Script
+from support.calls import calling, talking
+from support.numbered import FRAME_S, Ears, numbered
+from support.peers import counted_session
+from support.proxy import Proxy
+from support.waiting import holds, until
+
+QUIET = Script([])
+
+
+class Tape:
+    """Numbered frames pushed as fast as they can be."""
+
+    def __init__(self, stream: cartesia_turns.SpeechStream) -> None:
+        self._stream = stream
+        self._number = 0
+
+    def pause(self, seconds: float) -> None:
+        self._push(seconds, voiced=False)
+
+    def speak(self, seconds: float) -> str:
+        """Returns the words."""
+        return " ".join(map(str, self._push(seconds, voiced=True)))
+
+    def _push(self, seconds: float, *, voiced: bool) -> range:
+        frames = range(self._number, self._number + round(seconds / FRAME_S))
+        for number in frames:
+            self._stream.push_frame(numbered(number, voiced=voiced))
+        self._number = frames.stop
+        return frames
+
+
+# Refusals.
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403])
+async def test_a_refusal_that_can_not_pass_surfaces_after_one_attempt(status: int) -> None:
+    async with LocalServer(script=QUIET, faults=Faults(status=status)) as server, calling(server) as call:
+        call.push(0.2)
+        await call.over(within_s=2)
+        assert [handshake.status for handshake in server.handshakes] == [status]
+    assert isinstance(call.raised, ServerError)
+    assert (call.raised.status_code, call.raised.title) == (status, "Server fault")
+    assert call.raised.request_id
+    assert [error.recoverable for error in call.errors] == [False]
+
+
+async def test_a_wrong_key_says_so_in_the_servers_words_and_never_the_key() -> None:
+    async with LocalServer(script=QUIET) as server, calling(server, api_key="sk-wrong-key") as call:
+        await call.over(within_s=2)
+    assert isinstance(call.raised, ServerError)
+    assert "Unauthorized" in str(call.raised)
+    assert str(call.raised.doc_url) in str(call.raised)
+    assert "sk-wrong" not in f"{call.raised!r} {call.public} {call.errors}"
+
+
+async def test_a_model_that_is_not_served_surfaces_with_what_is() -> None:
+    async with LocalServer(script=QUIET) as server, calling(server, model="ink-9") as call:
+        await call.over(within_s=2)
+    assert "ink-2" in str(call.raised)
+
+
+async def test_retry_after_is_honoured() -> None:
+    faults = [Faults(status=429, status_headers={"Retry-After": "1"})]
+    async with LocalServer(script=QUIET, faults=faults) as server, calling(server) as call:
+        await until(lambda: call.named("connected"))
+        first, second = server.handshakes
+    assert (first.status, second.status) == (429, 101)
+    assert 1.0 <= second.at_s - first.at_s < 2.5
+
+
+async def test_attempts_are_at_most_one_a_second_after_the_first_two() -> None:
+    async with LocalServer(script=QUIET, faults=Faults(status=503)) as server, calling(server, outage_timeout=60):
+        await until(lambda: len(server.handshakes) == 4, within_s=8)
+        times = [handshake.at_s for handshake in server.handshakes]
+    waits = [after - before for before, after in itertools.pairwise(times)]
+    assert waits[0] < 0.5
+    assert waits[1] >= 1
+    assert waits[2] >= 1.9
+
+
+async def test_fewer_retries_than_usual_surface_an_outage_soon() -> None:
+    options = APIConnectOptions(max_retry=1)
+    server = LocalServer(script=QUIET, faults=Faults(status=503))
+    async with server, calling(server, conn_options=options) as call:
+        await call.over(within_s=2)
+        assert len(server.handshakes) == 2
+    assert isinstance(call.raised, ServerError)
+
+
+async def test_many_streams_under_one_key_do_not_stampede() -> None:
+    async with LocalServer(script=QUIET, max_streams=3) as server:
+        owners = [cartesia_turns.STT(base_url=server.url, api_key=server.key) for _ in range(9)]
+        streams = [owner.stream() for owner in owners]
+        try:
+            await until(lambda: len(server.handshakes) >= 16, within_s=15)
+            times = sorted(handshake.at_s for handshake in server.handshakes)[9:]
+        finally:
+            await asyncio.gather(*(stream.aclose() for stream in streams))
+    waits = [after - before for before, after in itertools.pairwise(times)]
+    assert min(waits) > 0.2, waits
+
+
+async def test_streams_that_were_refused_connect_when_there_is_room() -> None:
+    async with LocalServer(script=QUIET, max_streams=1) as server:
+        owner = cartesia_turns.STT(base_url=server.url, api_key=server.key)
+        async with talking(owner) as second_call_waits:
+            await until(lambda: server.open_streams == 1)
+            async with talking(owner):
+                await until(lambda: any(handshake.status == 429 for handshake in server.handshakes))
+                await second_call_waits.stream.aclose()
+                await until(lambda: len(server.connections) == 2, within_s=8)
+
+
+# Outages.
+
+
+async def test_an_outage_longer_than_the_buffer_costs_silence_first_and_is_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ears = Ears()
+    async with LocalServer(responder=ears) as server, Proxy(server.url) as proxy:
+        await proxy.refuse()
+        async with calling(server, via=proxy.url, max_buffer=3.0) as call:
+            tape = Tape(call.stream)
+            words = [tape.speak(0.6)]
+            tape.pause(3.0)
+            words.append(tape.speak(0.6))
+            tape.pause(0.6)
+            await until(lambda: call.stream.stats.lost_s > 0)
+            lost_s = call.stream.stats.lost_s
+            assert call.stream.stats.held_s <= 3.0
+            await proxy.accept()
+            await until(lambda: len(call.finals) == 2, within_s=10)
+            assert call.finals == words
+            assert call.stream.stats.lost_s == lost_s
+    assert 1.7 <= lost_s <= 3.0
+    assert sum("more audio waits" in record.message for record in caplog.records) == 1
+
+
+async def test_an_outage_full_of_speech_keeps_the_newest() -> None:
+    async with LocalServer(responder=Ears()) as server, Proxy(server.url) as proxy:
+        await proxy.refuse()
+        async with calling(server, via=proxy.url, max_buffer=2.0) as call:
+            tape = Tape(call.stream)
+            words = ""
+            for _ in range(20):
+                words += f" {tape.speak(1.4)}"
+                tape.pause(0.1)
+            tape.pause(0.5)
+            await until(lambda: call.stream.stats.lost_s > 27)
+            assert call.stream.stats.held_s <= 2.0
+            await proxy.accept()
+            await until(lambda: call.finals, within_s=10)
+    assert words.endswith(call.finals[0])
+    assert len(call.finals[0].split()) >= 60
+
+
+async def test_memory_stays_flat_however_long_an_outage_lasts() -> None:
+    server = LocalServer(responder=Ears(), faults=Faults(status=503))
+    async with server, calling(server, max_buffer=2.0) as call:
+        for minute in range(1, 5):
+            Tape(call.stream).speak(60)
+            await until(lambda minute=minute: call.stream.stats.lost_s > 60 * minute - 3)  # type: ignore[misc]
+            assert call.stream.stats.held_s <= 2.0
+
+
+async def test_an_outage_that_outlasts_its_time_closes_the_turn_and_surfaces() -> None:
+    async with (
+        LocalServer(responder=Ears()) as server,
+        Proxy(server.url) as proxy,
+        calling(server, via=proxy.url, outage_timeout=0.5) as call,
+    ):
+        words = Tape(call.stream).speak(0.2)
+        await until(lambda: any(words in entry for entry in call.log))
+        await proxy.refuse()
+        proxy.reset()
+        await call.over()
+    assert call.log[-2:] == [f"FINAL {words}", "END"]
+    assert isinstance(call.raised, APIError)
+
+
+# Floods and slow peers.
+
+
+async def test_a_minute_in_one_go_to_a_reader_that_has_stopped_is_all_heard_and_all_paid() -> None:
+    async with LocalServer(responder=Ears()) as server:
+        owner = cartesia_turns.STT(base_url=server.url, api_key=server.key)
+        stream = owner.stream()
+        tape = Tape(stream)
+        words = []
+        for _ in range(19):
+            words.append(tape.speak(2.2))
+            tape.pause(0.9)
+        stream.end_input()
+        await until(lambda: server.connections and server.connections[0].closed_s, within_s=20)
+        events = [event async for event in stream]
+        heard_s = server.connections[0].audio_bytes / 32_000
+        assert stream.stats.lost_s == 0
+        await stream.aclose()
+    finals = [event.alternatives[0].text for event in events if event.type is stt.SpeechEventType.FINAL_TRANSCRIPT]
+    assert finals == words
+    paid_s = sum(event.recognition_usage.audio_duration for event in events if event.recognition_usage)
+    assert paid_s == pytest.approx(heard_s)
+    assert heard_s == pytest.approx(19 * 3.1)
+
+
+async def test_a_flood_does_not_hold_up_the_event_loop() -> None:
+    async with LocalServer(script=QUIET, faults=Faults(status=503)) as server, calling(server) as call:
+        gaps: list[float] = []
+        watching = asyncio.create_task(watch(gaps))
+        for _ in range(3000):
+            call.push(0.02)
+        await until(lambda: call.stream.stats.held_s > 50)
+        watching.cancel()
+        await asyncio.wait([watching])
+    assert max(gaps[1:]) < 0.25
+
+
+async def watch(gaps: list[float]) -> None:
+    """Notes how long other things held up the event loop."""
+    while True:
+        before = time.monotonic()
+        await asyncio.sleep(0)
+        gaps.append(time.monotonic() - before)
+
+
+async def test_more_than_the_buffer_holds_pushed_at_once_keeps_the_newest() -> None:
+    async with LocalServer(responder=Ears()) as server, calling(server, max_buffer=1.0) as call:
+        tape = Tape(call.stream)
+        words = tape.speak(10.0)
+        tape.pause(0.6)
+        await until(lambda: call.finals, within_s=10)
+        assert call.stream.stats.lost_s > 5
+    assert call.finals[-1].split()[-1] == words.split()[-1]
+
+
+async def test_a_peer_that_reads_slowly_gets_everything_and_can_be_left_at_any_time() -> None:
+    async with LocalServer(responder=Ears()) as server, narrow(Proxy(server.url)) as proxy:
+        proxy.bytes_per_s = 48_000
+        async with counted_session() as (session, count), calling(server, via=proxy.url, http_session=session) as call:
+            tape = Tape(call.stream)
+            words = tape.speak(4.0)
+            tape.pause(0.6)
+            await until(lambda: call.finals, within_s=15)
+            assert call.finals == [words]
+            proxy.bytes_per_s = 1
+            tape.speak(30.0)
+            await holds(lambda: call.raised is None, for_s=0.5)
+            started = time.monotonic()
+            await call.stream.aclose()
+            assert time.monotonic() - started < 1
+            await until(lambda: count.open == 0, within_s=1)
+
+
+def narrow(proxy: Proxy) -> Proxy:
+    proxy.receive_buffer = 4096
+    return proxy

@@ -1,0 +1,201 @@
+"""The fault matrix: every fault strikes a call in every state of its turn, over real sockets.
+
+The cells are independent calls, so they run side by side, once for all tests of this module.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import traceback
+from collections import Counter
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+from support.faults import CELLS, FAULTS, HEADERS, KEYTERM, Fault, Outcome, Promise, State, run_all, table
+
+README = Path(__file__).parent.parent / "README.md"
+PRIVATE = "lk.pii."
+
+Cell: TypeAlias = tuple[Fault, State]
+
+
+class Matrix:
+    """What came of the cells, and all that was logged meanwhile."""
+
+    def __init__(self) -> None:
+        self.outcomes: dict[tuple[str, State], Outcome] = {}
+        self.records: list[logging.LogRecord] = []
+
+    def __getitem__(self, cell: Cell) -> Outcome:
+        fault, state = cell
+        return self.outcomes[fault.name, state]
+
+
+class Recorder(logging.Handler):
+    """Keeps every record."""
+
+    def __init__(self, records: list[logging.LogRecord]) -> None:
+        super().__init__(logging.DEBUG)
+        self._records = records
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._records.append(record)
+
+
+def title(value: object) -> str:
+    if isinstance(value, tuple):
+        fault, state = value
+        return f"{fault.name}, {state.value}".replace(" ", "-")
+    return str(value)
+
+
+@pytest.fixture(scope="module")
+def matrix(request: pytest.FixtureRequest) -> Matrix:
+    """Runs the cells that the selected tests ask for, with every logger at DEBUG."""
+    params = [getattr(item, "callspec", None) for item in request.session.items]
+    wanted = [spec.params["cell"] for spec in params if spec is not None and "cell" in spec.params]
+    cells = [cell for cell in CELLS if cell in wanted] or CELLS
+    found = Matrix()
+    root, recorder = logging.getLogger(), Recorder(found.records)
+    level, levels = root.level, {name: logging.getLogger(name).level for name in ("livekit", "aiohttp", "asyncio")}
+    root.addHandler(recorder)
+    root.setLevel(logging.DEBUG)
+    for name in levels:
+        logging.getLogger(name).setLevel(logging.DEBUG)
+    try:
+        found.outcomes = asyncio.run(run_all(cells))
+    finally:
+        root.removeHandler(recorder)
+        root.setLevel(level)
+        for name, before in levels.items():
+            logging.getLogger(name).setLevel(before)
+    return found
+
+
+each_cell = pytest.mark.parametrize("cell", CELLS, ids=title)
+
+
+@each_cell
+def test_every_word_is_in_one_final_and_in_order(matrix: Matrix, cell: Cell) -> None:
+    fault, state = cell
+    outcome = matrix[cell]
+    spoken, said = sum_of(outcome.turns), sum_of(outcome.finals)
+    assert not {word: times for word, times in Counter(said).items() if times > 1}, "repeated"
+    assert said == sorted(said), "reordered"
+    if fault.promises(state) is Promise.SO_FAR:
+        assert said == spoken[: len(said)]
+        assert len(said) >= len(shown(outcome.log)[-1].split())
+    else:
+        assert not set(spoken) - set(said), "lost"
+        assert not set(said) - set(spoken), "made up"
+
+
+@each_cell
+def test_a_turn_has_one_start_one_final_and_one_end(matrix: Matrix, cell: Cell) -> None:
+    fault, state = cell
+    outcome = matrix[cell]
+    kinds = [entry.split()[0] for entry in outcome.log]
+    steps = [kind for kind in kinds if kind in ("START", "FINAL", "END")]
+    assert steps == ["START", "FINAL", "END"] * (len(steps) // 3)
+    if fault.promises(state) is Promise.WHOLE:
+        assert outcome.finals == outcome.turns
+    if fault.promises(state) is Promise.SPLIT:
+        assert len(outcome.finals) <= len(outcome.turns) + 1
+
+
+@each_cell
+def test_interims_never_fall_back_behind_what_was_shown(matrix: Matrix, cell: Cell) -> None:
+    for turn in " ".join(matrix[cell].log).split("START")[1:]:
+        lengths = [len(text.split()) for text in shown([f"INTERIM {part}" for part in split_events(turn)])]
+        assert lengths == sorted(lengths)
+
+
+@each_cell
+def test_nothing_surfaces_and_no_socket_is_left(matrix: Matrix, cell: Cell) -> None:
+    outcome = matrix[cell]
+    assert not outcome.surfaced
+    assert outcome.left == 0
+
+
+@each_cell
+def test_frames_arrive_in_order_and_none_of_a_settled_turn_arrives_again(matrix: Matrix, cell: Cell) -> None:
+    outcome = matrix[cell]
+    for frames in outcome.heard:
+        assert frames == list(range(frames[0], frames[0] + len(frames))) if frames else True
+    brought = [frames for frames in outcome.heard if frames]
+    ends = [turn[-1] for turn in outcome.turns]
+    for before, after in itertools.pairwise(brought):
+        settled = [end for end in ends if end <= before[-1] and was_final(outcome, end, before, after)]
+        assert not settled or after[0] > settled[-1]
+
+
+@each_cell
+def test_usage_is_what_was_sent_and_the_server_received_no_more(matrix: Matrix, cell: Cell) -> None:
+    outcome = matrix[cell]
+    assert outcome.usage_s == pytest.approx(outcome.stats.sent_s, abs=0.2)
+    assert outcome.heard_s <= outcome.usage_s + 0.1
+    assert outcome.stats.lost_s == 0
+
+
+def was_final(outcome: Outcome, end: int, before: list[int], after: list[int]) -> bool:
+    """Whether the first connection alone brought the turn to its end: later it would have been replayed whole."""
+    turn = next(turn for turn in outcome.turns if turn[-1] == end)
+    return turn[0] not in after and turn[0] in before
+
+
+def sum_of(lists: list[list[int]]) -> list[int]:
+    return list(itertools.chain.from_iterable(lists))
+
+
+def shown(log: list[str]) -> list[str]:
+    """The texts of the interims and preflights."""
+    return [entry.partition(" ")[2] for entry in log if entry.split()[0] in ("INTERIM", "PREFLIGHT")]
+
+
+def split_events(turn: str) -> list[str]:
+    """The texts of a turn's events, in order, from the log written in one line."""
+    marked = turn.replace("PREFLIGHT", "|").replace("INTERIM", "|").replace("FINAL", "|").replace("END", "")
+    return [part.strip() for part in marked.split("|") if part.strip()]
+
+
+# What is told of it.
+
+
+def test_no_secret_is_in_any_log_record_or_error_of_any_cell(matrix: Matrix) -> None:
+    assert len(matrix.records) > 20
+    secrets = ["local-", KEYTERM, *HEADERS.values(), "model=ink-2", "Bearer"]
+    told = [*map(public_part, matrix.records), *map(repr, surfaced(matrix))]
+    assert not [text for text in told for secret in secrets if secret in text]
+
+
+def test_transcripts_are_in_private_fields_alone(matrix: Matrix) -> None:
+    texts = {" ".join(map(str, turn[:3])) for outcome in matrix.outcomes.values() for turn in outcome.finals}
+    assert texts
+    assert not [text for record in matrix.records for text in texts if text in public_part(record)]
+
+
+def test_no_traceback_is_logged_and_no_exception_is_left_to_the_event_loop(matrix: Matrix) -> None:
+    ours = [record for record in matrix.records if "aiohttp" not in record.name]
+    assert not [record.getMessage() for record in ours if record.exc_info or record.levelno >= logging.ERROR]
+
+
+def public_part(record: logging.LogRecord) -> str:
+    fields = {name: value for name, value in vars(record).items() if not name.startswith(PRIVATE)}
+    trace = "".join(traceback.format_exception(*record.exc_info)) if record.exc_info else ""
+    return f"{record.getMessage()} {fields} {trace}"
+
+
+def surfaced(matrix: Matrix) -> list[object]:
+    return [error for outcome in matrix.outcomes.values() for error in outcome.surfaced]
+
+
+def test_the_readme_shows_the_matrix() -> None:
+    assert table() in README.read_text(), f"the README's table of faults must be:\n\n{table()}"
+
+
+def test_the_matrix_is_complete() -> None:
+    assert len(FAULTS) >= 13
+    assert {state for _, state in CELLS} == set(State)
