@@ -169,7 +169,7 @@ class Turn:
             self._prefix = first_words(self._shown, self._gone - self._delivered)
 
     def forget(self, gone: int) -> None:
-        """The audio of the first `gone` words is forgotten: where those are all that `close` delivered, what comes is new."""
+        """The audio of the first `gone` words is forgotten: if `close` delivered no others, whatever comes is new."""
         if not self.is_open and gone >= self._delivered:
             self._settle()
 
