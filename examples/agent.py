@@ -29,6 +29,7 @@ from livekit.agents import (
     JobContext,
     JobProcess,
     NotGivenOr,
+    RunContext,
     cli,
     llm,
     room_io,
@@ -67,6 +68,19 @@ class Assistant(Agent):
             instructions="You are a friendly voice assistant. Answer in one or two short sentences, without formatting."
         )
 
+    @llm.function_tool
+    async def ask_for_number(self, context: RunContext[None], question: str) -> None:
+        """Ask the user for a number of many digits, such as a phone number or an order number.
+
+        Args:
+            question: What to ask, in one sentence.
+        """
+        ears = context.session.stt
+        if isinstance(ears, cartesia_turns.STT):
+            # People pause within a number: until it is said, a pause has to be longer to end the turn.
+            with ears.turn_profile("digits"):
+                context.session.say(question)
+
 
 def warm_up(_: JobProcess) -> None:
     """Runs in a new process before it has a job: imports what the first caller should not wait for."""
@@ -83,7 +97,7 @@ async def converse(ctx: JobContext) -> None:
     ears = await open_stt(ctx)
     session = build_session(ears)
     ears.on("turn_start", lambda event: barge_in(session, event))
-    ctx.add_shutdown_callback(TurnFeed(ears, ctx.room).aclose)
+    ctx.add_shutdown_callback(TurnFeed(ears, session, ctx.room).aclose)
     # The user's words and the agent's go to the room as text; with a voice, the agent's as it speaks them. A user who
     # leaves may come back: the agent stays for as long as there is a room, and listens to whoever joined last.
     options = room_io.RoomOptions(audio_output=session.tts is not None, text_output=True, close_on_disconnect=False)

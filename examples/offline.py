@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,19 @@ JOKES = (
     "Why did the transcript break up with the audio? It needed some space between the words.",
     "I would tell you a joke about latency, but you would have to wait for it.",
 )
+
+
+NUMBER_WANTED = {
+    "call me": "I will. What is your phone number?",
+    "order": "Gladly. What is your order number?",
+}
+"""What in the user's words calls for a number, and the question to ask with the tool of that name."""
+NUMBER_TOOL = "ask_for_number"
+
+
+def question_for_number(said: str) -> str | None:
+    """The question to ask when `said` cannot be answered without a number."""
+    return next((question for words, question in NUMBER_WANTED.items() if words in said.lower()), None)
 
 
 def reply(said: str, now: datetime, jokes_told: int = 0) -> str:
@@ -63,6 +77,14 @@ class OfflineStream(llm.LLMStream):
         said = next((message.text_content or "" for message in reversed(messages) if message.role == "user"), "")
         told = sum(message.text_content in JOKES for message in messages if message.role == "assistant")
         answer_id = utils.shortuuid("offline_")
+        question = question_for_number(said)
+        if question and NUMBER_TOOL in llm.ToolContext(self._tools).function_tools:
+            call = llm.FunctionToolCall(
+                name=NUMBER_TOOL, arguments=json.dumps({"question": question}), call_id=utils.shortuuid("call_")
+            )
+            delta = llm.ChoiceDelta(role="assistant", tool_calls=[call])
+            self._event_ch.send_nowait(llm.ChatChunk(id=answer_id, delta=delta))
+            return
         for word in re.findall(r"\S+\s*", reply(said, datetime.now().astimezone(), told)):
             delta = llm.ChoiceDelta(role="assistant", content=word)
             self._event_ch.send_nowait(llm.ChatChunk(id=answer_id, delta=delta))

@@ -12,7 +12,9 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 from livekit.plugins.cartesia_turns.server import LocalServer, RecognizerMissingError
@@ -42,7 +44,18 @@ async def serve(port: int, log: Path) -> None:
         worker = await parts.enter_async_context(Worker(access, log=log, environment=ears))
         await listen(parts, Settings(access, page), port)
         print(f"Open http://127.0.0.1:{port} and talk. Ctrl-C ends it; the agent's log is {log}.", flush=True)
-        raise RoomError(f"the agent worker ended: {await worker.wait()}")
+        await first_of(livekit.wait(), worker.wait())
+        raise RoomError(f"livekit-server or the agent worker ended; the agent's log is {log}")
+
+
+async def first_of(*parts: Coroutine[Any, Any, object]) -> None:
+    """Wait until one of the parts is over."""
+    waits = [asyncio.create_task(part) for part in parts]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
 
 
 def prepare() -> tuple[Path, Path]:

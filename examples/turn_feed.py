@@ -12,6 +12,7 @@ import json
 import time
 
 from livekit import rtc
+from livekit.agents import AgentSession
 from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns import (
     TurnEagerEndEvent,
@@ -26,9 +27,16 @@ TOPIC = "cartesia_turns"
 
 
 class TurnFeed:
-    """Publishes the turn events of one STT to one room, in order. `aclose()` ends it."""
+    """Publishes the turn events of one STT to one room, in order. `aclose()` ends it.
 
-    def __init__(self, stt: cartesia_turns.STT, room: rtc.Room) -> None:
+    Args:
+        stt: Whose events.
+        session: The session that uses it: it knows whom in the room it listens to.
+        room: Where to.
+    """
+
+    def __init__(self, stt: cartesia_turns.STT, session: AgentSession[None], room: rtc.Room) -> None:
+        self._session = session
         self._room = room
         self._turn = 0
         self._packets: asyncio.Queue[str] = asyncio.Queue()
@@ -61,6 +69,9 @@ class TurnFeed:
 
     def _put(self, kind: str, transcript: str = "", **times_s: float | None) -> None:
         packet: dict[str, object] = {"type": kind, "turn": self._turn, "at": _ms(time.time()), "transcript": transcript}
+        speaker = self._session.room_io.linked_participant
+        if speaker is not None:
+            packet["participant"] = speaker.identity
         packet.update({name: _ms(at) for name, at in times_s.items() if at is not None})
         self._packets.put_nowait(json.dumps(packet))
 

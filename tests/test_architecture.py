@@ -36,6 +36,9 @@ PLUGIN: dict[str, set[str]] = {
     "stream": {
         "connection",
         "dialer",
+        "handover",
+        "voice",
+        "warm",
         "reporter",
         "audio",
         "client",
@@ -57,8 +60,10 @@ PLUGIN: dict[str, set[str]] = {
     "events": set(),
     "audio": set(),
     "tasks": set(),
+    "handover": set(),
     "profiles": {"protocol"},
-    "client": {"link", "liveness", "stats", *CORE, "protocol"},
+    "client": {"feed", "link", "liveness", "stats", *CORE, "protocol"},
+    "feed": {"replay", "activity", "stats"},
     "link": {"liveness", "replay", "options", "protocol"},
     "turns": {"protocol"},
     "replay": set(),
@@ -104,7 +109,7 @@ ARROWS = PLUGIN | {in_server(name): {in_server(lower) for lower in below} | SHAR
 FOR_TYPES_ALONE = {"stream": {"stt"}, "voice": {"stt"}}
 """Arrows that point up and are never followed at run time: a stream names the STT that made it."""
 
-PURE = {"protocol", *CORE, "client", "link", "liveness", "retry", "server.dialogue"}
+PURE = {"protocol", *CORE, "client", "feed", "link", "liveness", "retry", "server.dialogue"}
 IMPURE_IMPORTS = {"asyncio", "aiohttp", "time", "random", "livekit"}
 
 UNTESTED = {"__init__", "log", "version", "server", "server.__main__", "server.responder"}

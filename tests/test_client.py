@@ -5,15 +5,8 @@ from __future__ import annotations
 import math
 
 import pytest
-from livekit.plugins.cartesia_turns.client import (
-    PRE_ROLL_S,
-    RESCUE_LINKED_S,
-    RESCUE_S,
-    USAGE_EVERY_S,
-    Limits,
-    Notice,
-    TurnsClient,
-)
+from livekit.plugins.cartesia_turns.client import PRE_ROLL_S, Limits, Notice, TurnsClient
+from livekit.plugins.cartesia_turns.feed import USAGE_EVERY_S
 from livekit.plugins.cartesia_turns.link import DRAIN_S, LONGEST_DRAIN_S, HangUp, Outgoing, Ping
 from livekit.plugins.cartesia_turns.liveness import DEAD_AFTER_S
 from livekit.plugins.cartesia_turns.options import Options
@@ -33,7 +26,7 @@ from livekit.plugins.cartesia_turns.protocol import (
 )
 from livekit.plugins.cartesia_turns.replay import Chunk
 from livekit.plugins.cartesia_turns.turns import TurnEvent
-from livekit.plugins.cartesia_turns.watchdog import GIVE_UP_AFTER_S, PACE_S, STALLED_AFTER_S
+from livekit.plugins.cartesia_turns.watchdog import GIVE_UP_AFTER_S, PACE_S, RESCUE_LINKED_S, RESCUE_S, STALLED_AFTER_S
 
 RATE = 8000
 FRAME_S = 0.1

@@ -11,7 +11,10 @@ from livekit.plugins.cartesia_turns.watchdog import (
     GIVE_UP_AFTER_S,
     LONGEST_DELAY_S,
     PACE_S,
+    RESCUE_LINKED_S,
+    RESCUE_S,
     STALLED_AFTER_S,
+    RescueRule,
     StallRule,
     Watchdog,
 )
@@ -101,3 +104,15 @@ def test_a_server_has_stalled_when_neither_time_nor_audio_is_an_excuse() -> None
     assert rule.stalled_at(5.6) == pytest.approx(100 + 5.6 + STALLED_AFTER_S)
     rule.heard(101.0)
     assert rule.stalled_at(5.6) == math.inf
+
+
+def test_a_turn_waits_ten_seconds_for_its_replay_and_a_late_socket_has_some_of_them_at_least() -> None:
+    rule = RescueRule()
+    rule.lost(100.0)
+    assert rule.deadline == 100 + RESCUE_S
+    rule.linked(101.0)
+    assert rule.deadline == 100 + RESCUE_S
+    rule.linked(109.0)
+    assert rule.deadline == 109 + RESCUE_LINKED_S
+    rule.linked(119.0)
+    assert rule.deadline == 100 + 2 * RESCUE_S

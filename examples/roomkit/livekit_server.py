@@ -192,6 +192,11 @@ class LivekitServer:
         self.url = f"ws://127.0.0.1:{port}"
         return ""
 
+    async def wait(self) -> None:
+        """Wait until the server ends by itself."""
+        if self._process is not None:
+            await self._process.wait()
+
     async def stop(self) -> None:
         """End the process; rooms on it are dropped. A second call does nothing."""
         process, self._process = self._process, None

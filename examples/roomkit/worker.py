@@ -90,11 +90,10 @@ class Worker:
     ) -> None:
         await self.stop()
 
-    async def wait(self) -> str:
-        """Wait until the worker ends by itself; returns the last line of its log."""
+    async def wait(self) -> None:
+        """Wait until the worker ends by itself."""
         if self._process is not None:
             await self._process.wait()
-        return last_line(self._text())
 
     async def stop(self) -> None:
         """End the worker and its jobs."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import espeak
 import pytest
@@ -9,9 +10,11 @@ from livekit import rtc
 from livekit.agents import NOT_GIVEN, ConversationItemAddedEvent
 from livekit.agents.llm import ChatMessage
 from livekit.agents.voice import io
+from livekit.agents.voice.run_result import RunResult
 from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns.server import LocalServer
 from offline import OfflineLLM
+from support.waiting import until
 from transcription.audio import Samples, frames, load, silence
 from wer import CLIPS, SPOKEN, word_error_rate
 
@@ -71,3 +74,18 @@ async def test_the_agent_answers_each_turn_of_recorded_speech() -> None:
                 answers.append(await asyncio.wait_for(replies.get(), REPLY_WITHIN_S))
     assert replies.empty()
     assert word_error_rate([f"You said: {text}" for text in SPOKEN], answers) <= 0.10
+
+
+async def test_a_question_for_a_number_bears_longer_pauses_until_it_is_answered() -> None:
+    async with LocalServer(record=True) as server:
+        stt = cartesia_turns.STT(api_key=server.key, base_url=server.url)
+        async with build_session(stt) as session:
+            caller = Caller()
+            session.input.audio = caller
+            await session.start(Assistant(), record=False)
+            caller.say(silence(0.5))
+            result: RunResult[None] = await session.run(user_input="Please call me back.")
+            result.expect.contains_function_call(name="ask_for_number")
+            await until(lambda: server.connections and server.connections[0].commands, within_s=20.0)
+            settings = json.loads(server.connections[0].commands[0])["turn"]
+    assert settings["end_timeout_ms"] == cartesia_turns.PROFILES["digits"].end_timeout_ms

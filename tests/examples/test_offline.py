@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 from livekit.agents.llm import ChatContext
-from offline import JOKES, OfflineLLM, reply
+from offline import JOKES, OfflineLLM, question_for_number, reply
 
 NOON = datetime(2024, 5, 1, 12, 4)  # the hour on a clock on the wall
 
@@ -47,3 +47,16 @@ async def test_a_conversation_without_a_user_gets_an_answer_too() -> None:
     async with OfflineLLM() as model:
         answer = await model.chat(chat_ctx=ChatContext.empty()).collect()
     assert answer.text == "I did not catch that."
+
+
+@pytest.mark.parametrize(("said", "asked"), [("Please call me back.", "phone"), ("My ORDER!", "order"), ("Hi", "")])
+def test_some_wishes_call_for_a_number(said: str, asked: str) -> None:
+    assert asked in (question_for_number(said) or "")
+
+
+async def test_without_the_tool_to_ask_for_it_no_number_is_asked_for() -> None:
+    history = ChatContext.empty()
+    history.add_message(role="user", content="Please call me back.")
+    async with OfflineLLM() as model:
+        answer = await model.chat(chat_ctx=history).collect()
+    assert answer.text == "You said: Please call me back."

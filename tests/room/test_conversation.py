@@ -44,10 +44,10 @@ async def test_turn_events_tell_a_turn_from_start_to_end(guest: Guest) -> None:
         await guest.say(CLIPS[1])
         await guest.until(lambda: guest.diary.count("turn_end") == 1, 30, "the turn ended")
         await guest.until(lambda: guest.diary.said("user"), 5, "its transcript arrived")
-        events = guest.diary.turns
+        events, identity = guest.diary.turns, guest.room.local_participant.identity
     assert events[0]["type"] == "turn_start"
     assert events[-1]["type"] == "turn_end"
-    assert {event["turn"] for event in events} == {1}
+    assert {(event["turn"], event["participant"]) for event in events} == {(1, identity)}
     assert [event["at"] for event in events] == sorted(event["at"] for event in events)
     assert events[-1]["transcript"] == guest.diary.said("user")[0]
 

@@ -96,12 +96,16 @@ export class Session {
 
   #onData(payload: Uint8Array, topic: string | undefined): void {
     const event = topic === TURN_TOPIC ? parseTurnEvent(payload) : null;
-    if (event !== null) this.#listener.onTurnEvent(event);
+    const mine = event?.participant === undefined || event.participant === this.#room.localParticipant.identity;
+    if (event !== null && mine) this.#listener.onTurnEvent(event);
   }
 
   /** The user's segments come whole, again and again as they grow; the agent's come as one growing stream. */
   async #read(reader: TextStreamReader, identity: string): Promise<void> {
-    const who = identity === this.#room.localParticipant.identity ? "you" : "agent";
+    const mine = identity === this.#room.localParticipant.identity;
+    // Another visitor's words are not for this page; a participant who is gone already was the agent.
+    if (!mine && this.#room.remoteParticipants.get(identity)?.isAgent === false) return;
+    const who = mine ? "you" : "agent";
     const id = reader.info.attributes?.["lk.segment_id"] ?? reader.info.id;
     let text = "";
     for await (const chunk of reader) {

@@ -20,6 +20,8 @@ export interface TurnEvent {
   readonly type: TurnEventType;
   /** Which turn: the same for all events of one turn, and larger for each later turn of a session. */
   readonly turn: number;
+  /** Whose turn: the identity of the participant the agent listens to; absent where it listens to nobody. */
+  readonly participant?: string;
   /** When the worker received the event. */
   readonly at: number;
   /** The turn's text so far; empty on `turn_start`. */
@@ -49,6 +51,7 @@ function isTurnEvent(value: unknown): value is TurnEvent {
     (TURN_EVENT_TYPES as readonly unknown[]).includes(event.type) &&
     isTime(event.turn) &&
     isTime(event.at) &&
+    (event.participant === undefined || typeof event.participant === "string") &&
     typeof event.transcript === "string" &&
     (event.speech_start_at === undefined || isTime(event.speech_start_at)) &&
     (event.speech_end_at === undefined || isTime(event.speech_end_at))

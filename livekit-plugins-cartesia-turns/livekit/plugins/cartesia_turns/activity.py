@@ -21,7 +21,7 @@ LONGEST_GAP_S = 0.6
 def level_dbfs(pcm: bytes) -> float:
     """The level of signed 16-bit mono PCM in dB below full scale, -inf for digital silence."""
     samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32)
-    power = float(np.mean(np.square(samples))) if samples.size else 0.0
+    power = float(np.dot(samples, samples)) / samples.size if samples.size else 0.0
     return 10 * math.log10(power / 32768**2) if power else -math.inf
 
 

@@ -12,25 +12,17 @@ from enum import Enum
 from typing import TypeAlias
 
 from .activity import Activity
+from .feed import Feed
 from .link import SERVER_LAG_S, HangUp, Link, Outgoing
 from .options import Options
 from .protocol import Connected, ErrorMessage, ServerMessage, TurnEnd, TurnMessage, Unknown
-from .replay import Chunk, Marks, ReplayBuffer
+from .replay import Chunk, Marks
 from .stats import Stats
 from .turns import Kind, State, Turn, TurnEvent
-from .watchdog import StallRule, Watchdog
+from .watchdog import RescueRule, StallRule, Watchdog
 
 PRE_ROLL_S = 1.0
 """Kept while no turn is open, since turn.start comes after the onset of speech."""
-RESCUE_S = 10.0
-"""How long after a drop a turn may wait for its replay before it is closed with the text so far."""
-RESCUE_LINKED_S = 5.0
-"""What a new socket has of that time at least, within twice the whole."""
-LONGEST_CHUNK_S = 1.0
-"""Audio pushed in longer pieces is cut: sent, kept and dropped piece by piece."""
-QUIET_S = 1.0
-"""Silence beyond this is dropped first when too much audio waits."""
-USAGE_EVERY_S = 5.0
 FLUSH_S = 1.0
 """How long a flush waits for the server to end the turn."""
 FLUSH_SILENCE_S = 1.5
@@ -80,21 +72,17 @@ class TurnsClient:
         self._limits = limits
         self._link: Link | None = None
         self._turn = Turn(limits.early_preflight)
-        self._buffer = ReplayBuffer(limits.buffer_s)
+        self._feed = Feed(options.sample_rate, limits.buffer_s, now)
+        self._buffer = self._feed.buffer
         self._watchdog = Watchdog(limits.watchdog_min_timeout_s)
         self._stall = StallRule()
         self._stats = Stats()
         self._marks = Marks()
-        self._lost_at = now
-        self._rescue_at = now
+        self._rescue = RescueRule()
         self._flush_by = math.inf
         self._settled_at = now
         self._next_options: Options | None = None
-        self._ending = self._drained = self._closed_early = self._owes_voice = self._overflowed = False
-        self._unreported_s = 0.0
-        self._usage_at = now + USAGE_EVERY_S
-        self.activity = Activity()
-        """When somebody was heard in the audio."""
+        self._ending = self._drained = self._closed_early = self._owes_voice = False
         self.request_id = ""
         """The vendor's name for the present socket, or the last."""
 
@@ -135,25 +123,18 @@ class TurnsClient:
     @property
     def stats(self) -> Stats:
         """A snapshot of the counters."""
-        return replace(
-            self._stats,
-            backlog_s=abs(round(self._buffer.backlog_s, 3)),
-            held_s=abs(round(self._buffer.held_s, 3)),
-            lost_s=self._buffer.lost_s,
-        )
+        return self._feed.count(self._stats)
+
+    @property
+    def activity(self) -> Activity:
+        """When somebody was heard in the audio."""
+        return self._feed.activity
 
     # Input.
 
     def push_audio(self, pcm: bytes, now: float) -> list[ClientEvent]:
         """The user's audio: signed 16-bit little-endian mono PCM at the rate of the options, of any length."""
-        lost_s = self._buffer.lost_s
-        size = 2 * round(LONGEST_CHUNK_S * self._options.sample_rate)
-        for start in range(0, len(pcm), size):
-            self._append(pcm[start : start + size], now)
-        if self._buffer.lost_s == lost_s or self._overflowed:
-            return []
-        self._overflowed = True
-        return [Notice.AUDIO_LOST]
+        return [Notice.AUDIO_LOST] if self._feed.push(pcm, now) else []
 
     def end_input(self) -> None:
         """No more audio comes."""
@@ -168,7 +149,7 @@ class TurnsClient:
         self._settled_at = now
         self._flush_by = min(self._flush_by, now + FLUSH_S)
         # Sent ahead of its time: the watchdog has nothing to add until then.
-        self._watchdog.silence_sent(self._append_silence(FLUSH_SILENCE_S), now + FLUSH_SILENCE_S)
+        self._watchdog.silence_sent(self._feed.push_silence(FLUSH_SILENCE_S), now + FLUSH_SILENCE_S)
         return []
 
     def update(self, options: Options, *, after_turn: bool = False) -> None:
@@ -192,7 +173,7 @@ class TurnsClient:
         self._link = Link(options, self._limits.connect_timeout_s, now)
         self._owes_voice = False
         self._stall.heard(now)
-        self._rescue_at = min(max(self._rescue_at, now + RESCUE_LINKED_S), self._lost_at + 2 * RESCUE_S)
+        self._rescue.linked(now)
         self._count(connections=1)
         self._rotate_if_stale()
 
@@ -209,8 +190,7 @@ class TurnsClient:
             return self.close_turn()
         self._count_loss(link)
         if self._turn.is_open and self._turn.state is not State.RESUMING:
-            self._lost_at = now
-            self._rescue_at = now + RESCUE_S
+            self._rescue.lost(now)
         self._turn.lost(self._marks.words_before(self._buffer.forgotten_s))
         self._buffer.rewind()
         self._owes_voice = self._buffer.has_voice
@@ -225,7 +205,7 @@ class TurnsClient:
         if self._link is None or isinstance(message, ErrorMessage | Unknown):
             return []
         self._link.heard(message, now)
-        self._overflowed = False
+        self._feed.flows()
         self.request_id = message.request_id or self.request_id
         return [] if isinstance(message, Connected) else self._receive_turn(message, now)
 
@@ -264,8 +244,8 @@ class TurnsClient:
         """When to call `tick`, unless something else happens before."""
         times = [
             self._link.deadline if self._link else math.inf,
-            self._usage_at if self._unreported_s else math.inf,
-            self._rescue_at if self._turn.state is State.RESUMING else math.inf,
+            self._feed.usage_at,
+            self._rescue.deadline if self._turn.state is State.RESUMING else math.inf,
             self._flush_by,
             self._stalled_at(),
             self._silence_at(),
@@ -279,7 +259,7 @@ class TurnsClient:
         if now >= self._stalled_at():
             self._count(stalls=1)
             return [Notice.STALLED, *self._give_up_turn()]
-        if self._turn.state is State.RESUMING and now >= self._rescue_at:
+        if self._turn.state is State.RESUMING and now >= self._rescue.deadline:
             return [Notice.NOT_RESUMED, *self.close_turn()]
         if now >= self._flush_by:
             return self.close_turn() or self._flush_answered([])
@@ -287,13 +267,11 @@ class TurnsClient:
 
     def usage_due(self, now: float) -> bool:
         """Whether it is time to report usage although no turn ended."""
-        return bool(self._unreported_s) and now >= self._usage_at
+        return now >= self._feed.usage_at
 
     def take_usage(self, now: float) -> float:
         """Seconds of audio sent since the last call."""
-        seconds, self._unreported_s = self._unreported_s, 0.0
-        self._usage_at = now + USAGE_EVERY_S
-        return seconds
+        return self._feed.take_usage(now)
 
     def close_turn(self) -> list[ClientEvent]:
         """Ends an open turn with the text so far."""
@@ -314,12 +292,6 @@ class TurnsClient:
             self._closed_early = True
             return False
         return True
-
-    def _append(self, pcm: bytes, now: float) -> None:
-        seconds = len(pcm) / 2 / self._options.sample_rate
-        self.activity.push(pcm, seconds, now)
-        quiet_s = self.activity.quiet_s
-        self._buffer.append(Chunk(pcm, seconds, voiced=quiet_s == 0, droppable=quiet_s > QUIET_S))
 
     def _has_news(self) -> bool:
         return self._buffer.has_unsent or self._owes_voice or self._turn.is_open
@@ -369,12 +341,10 @@ class TurnsClient:
         return [] if any(event.transcript for event in events) else [Flushed()]
 
     def _audio_sent(self, chunk: Chunk, now: float) -> None:
-        again = self._buffer.advance(now)
+        self._feed.sent(chunk, now)
         self._stall.audio_sent(chunk.seconds)
-        self._unreported_s += chunk.seconds
         if not chunk.injected:
             self._watchdog.audio_sent(chunk.seconds, now)
-        self._count(sent_s=chunk.seconds, replayed_s=chunk.seconds * again, silent_s=chunk.seconds * chunk.injected)
 
     def _rotate_if_stale(self) -> None:
         if self._link is None or self._turn.is_open or self._ending:
@@ -401,15 +371,8 @@ class TurnsClient:
         if is_alive and self._watchdog.gives_up(self._options.end_timeout_s):
             return [Notice.OVERDUE, *self._give_up_turn()]
         first = not self._watchdog.silence_s
-        self._watchdog.silence_sent(self._append_silence(self._watchdog.due_s(now)), now)
+        self._watchdog.silence_sent(self._feed.push_silence(self._watchdog.due_s(now)), now)
         return [Notice.FEEDING] if first else []
-
-    def _append_silence(self, seconds: float) -> float:
-        """Puts whole samples of silence behind the audio; returns how many seconds that made."""
-        samples = round(seconds * self._options.sample_rate)
-        seconds = samples / self._options.sample_rate
-        self._buffer.append(Chunk(bytes(2 * samples), seconds, voiced=False, droppable=True, injected=True))
-        return seconds
 
     def _give_up_turn(self) -> list[ClientEvent]:
         """Closes a turn that the server does not end, and leaves the rest of it behind with the socket."""

@@ -167,7 +167,10 @@ class Link:
             return Ping(self.liveness.next_payload)
         if self.close_sent:
             return None
-        if (change := turn_change(self.options.turn, wanted.turn)) != TurnSettings():
+        if (
+            wanted.turn != self.options.turn
+            and (change := turn_change(self.options.turn, wanted.turn)) != TurnSettings()
+        ):
             return Config(change)
         if (chunk := buffer.peek()) is not None:
             return chunk if now >= self._ready_at(chunk) else None

@@ -7,7 +7,7 @@ import contextlib
 import functools
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TypeVar
 
 import aiohttp
@@ -329,12 +329,14 @@ class STT(stt.STT[EventName]):
 
 
 def _capabilities(*, manual_flush: bool) -> stt.STTCapabilities:
+    # Older versions of the framework have neither of these.
+    known = {field.name for field in fields(stt.STTCapabilities)}
+    newer = {"keyterms": True, "manual_flush": manual_flush}
     return stt.STTCapabilities(
         streaming=True,
         interim_results=True,
         offline_recognize=False,
-        keyterms=True,
-        manual_flush=manual_flush,
+        **{name: value for name, value in newer.items() if name in known},  # type: ignore[arg-type]  # by name
     )
 
 

@@ -1,8 +1,9 @@
-"""Two ways a turn can hang, and when to act on each.
+"""Three ways a turn can hang, and when to act on each.
 
 The audio stops (mute, unpublish, a held call): the server waits for more and never ends the turn, since it does not
 take a gap for silence (https://docs.cartesia.ai/use-the-api/stt/troubleshooting/auto). `Watchdog` says how much silence
-to send in its place. The events stop while audio flows: `StallRule` says when to stop waiting for them.
+to send in its place. The events stop while audio flows: `StallRule` says when to stop waiting for them. The socket is
+lost: `RescueRule` says how long the turn may wait for its replay.
 """
 
 from __future__ import annotations
@@ -17,6 +18,11 @@ GIVE_UP_AFTER_S = 1.0
 """Silence beyond the turn's end timeout after which the server is not expected to end the turn."""
 STALLED_AFTER_S = 3.0
 """Audio beyond the turn's end timeout without any event after which the server is taken to have stalled."""
+
+RESCUE_S = 10.0
+"""How long after a drop a turn may wait for its replay before it is closed with the text so far."""
+RESCUE_LINKED_S = 5.0
+"""What a new socket has of that time at least, within twice the whole."""
 
 
 class Watchdog:
@@ -94,3 +100,21 @@ class StallRule:
         """
         limit_s = end_timeout_s + STALLED_AFTER_S
         return self._heard_at + limit_s if self._audio_s >= limit_s else math.inf
+
+
+class RescueRule:
+    """Bounds how long a turn whose socket was lost stays open without a server that knows of it."""
+
+    def __init__(self) -> None:
+        self._lost_at = -math.inf
+        self.deadline = -math.inf
+        """When the turn is given up."""
+
+    def lost(self, now: float) -> None:
+        """The socket was lost in mid-turn."""
+        self._lost_at = now
+        self.deadline = now + RESCUE_S
+
+    def linked(self, now: float) -> None:
+        """There is a new socket."""
+        self.deadline = min(max(self.deadline, now + RESCUE_LINKED_S), self._lost_at + 2 * RESCUE_S)

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+import pytest
+from livekit.agents import APIConnectionError, APIError
+from livekit.plugins.cartesia_turns.dialer import KEY_VARIABLE, Credentials, Dialer
+from livekit.plugins.cartesia_turns.options import Options, endpoint
+from livekit.plugins.cartesia_turns.protocol import API_VERSION
+from livekit.plugins.cartesia_turns.server import Faults, LocalServer
+from stage import Stage
+
+
+async def token() -> str:
+    return "a token"
+
+
+async def failing_token() -> str:
+    raise KeyError("secret")
+
+
+def dialer(server: LocalServer, headers: dict[str, str] | None = None) -> Dialer:
+    return Dialer(endpoint(server.url), Credentials(server.key), headers or {}, API_VERSION)
+
+
+def test_a_token_goes_before_a_key_and_an_argument_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, "from the environment")
+    assert Credentials.resolve(None, None) == Credentials("from the environment")
+    assert Credentials.resolve("an argument", None) == Credentials("an argument")
+    assert Credentials.resolve("an argument", "a token") == Credentials(access_token="a token")
+
+
+def test_neither_a_key_nor_a_token_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+    with pytest.raises(ValueError, match=KEY_VARIABLE):
+        Credentials.resolve(None, None)
+
+
+def test_credentials_are_never_shown() -> None:
+    assert "secret" not in repr(Credentials("secret")) + str(Credentials(access_token="secret"))
+
+
+@pytest.mark.parametrize("credentials", [Credentials(access_token="a token"), Credentials(access_token=token)])
+async def test_a_token_is_a_bearers_and_a_function_is_asked_for_it(credentials: Credentials) -> None:
+    assert await credentials.header(5.0) == ("Authorization", "Bearer a token")
+
+
+async def test_a_function_that_fails_is_a_failed_connection_without_its_text() -> None:
+    with pytest.raises(APIConnectionError, match="the function raised KeyError") as caught:
+        await Credentials(access_token=failing_token).header(5.0)
+    assert "secret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+async def test_the_handshake_carries_the_key_the_version_and_the_users_headers() -> None:
+    async with LocalServer(responder=Stage()) as server, aiohttp.ClientSession() as session:
+        connection = await dialer(server, headers={"X-Mine": "1"}).open(session, Options(), timeout_s=5.0)
+        await connection.close()
+        headers = server.connections[0].headers
+        assert (headers["Cartesia-Version"], headers["X-Mine"]) == (API_VERSION, "1")
+
+
+async def test_those_who_share_a_key_slow_down_together_when_the_server_says_so() -> None:
+    busy = Faults(status=429, status_headers={"Retry-After": "1"})
+    async with LocalServer(responder=Stage(), faults=[busy]) as server, aiohttp.ClientSession() as session:
+        one, other = dialer(server), dialer(server)
+        with pytest.raises(APIError):
+            await one.open(session, Options(), timeout_s=5.0)
+        begun = asyncio.get_running_loop().time()
+        connection = await other.open(session, Options(), timeout_s=5.0)
+        assert asyncio.get_running_loop().time() - begun > 0.5
+        await connection.close()

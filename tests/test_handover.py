@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from livekit.plugins.cartesia_turns.handover import Handover, handover_of
+
+
+class Stream:
+    def __init__(self, *, in_turn: bool = False) -> None:
+        self.in_turn = in_turn
+        self.ended = 0
+
+    def end_stray_turn(self) -> None:
+        self.ended += 1
+
+
+def test_the_next_stream_ends_the_turn_of_the_last_one_once() -> None:
+    handover = Handover()
+    first, second, third = Stream(), Stream(), Stream()
+    handover.enter(first)
+    handover.leave(first, left_open=True)
+    handover.enter(second)
+    handover.enter(third)
+    assert (second.ended, third.ended) == (1, 0)
+
+
+def test_a_stream_that_has_begun_before_the_last_one_was_cancelled_ends_its_turn_too() -> None:
+    handover = Handover()
+    first, second = Stream(), Stream()
+    handover.enter(first)
+    handover.enter(second)
+    handover.leave(first, left_open=True)
+    assert second.ended == 1
+
+
+def test_a_turn_that_was_over_needs_no_end() -> None:
+    handover = Handover()
+    first, second = Stream(), Stream()
+    handover.enter(first)
+    handover.leave(first, left_open=False)
+    handover.enter(second)
+    assert second.ended == 0
+
+
+def test_a_stream_in_a_turn_of_its_own_is_left_alone() -> None:
+    handover = Handover()
+    first, busy = Stream(), Stream(in_turn=True)
+    handover.enter(first)
+    handover.enter(busy)
+    handover.leave(first, left_open=True)
+    assert busy.ended == 0
+
+
+def test_conversations_are_apart_and_forgotten_with_what_they_belong_to() -> None:
+    one, other = Stream(), Stream()
+    assert handover_of(one) is handover_of(one)
+    assert handover_of(one) is not handover_of(other)
