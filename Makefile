@@ -28,6 +28,10 @@ room: $(READY) ## Talk to the agent in a browser: a LiveKit room, the agent and 
 test: $(READY) ## Run the tests
 	@$(BIN)/python -m pytest $(ARGS)
 
+test-lowest: ## Run the quick tests with the lowest supported livekit-agents
+	@.ci/setup .venvs/lowest "$(PYTHON)" "livekit-agents==$(LOWEST)"
+	@.venvs/lowest/bin/python -m pytest -m "not slow and not room and not newest" --ignore tests/examples --ignore tests/room $(ARGS)
+
 check: $(READY) ## Check format, lint and types; change nothing
 	@$(BIN)/ruff format --quiet --diff .
 	@$(BIN)/ruff check --quiet .
