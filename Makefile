@@ -11,7 +11,9 @@ READY := $(VENV)/.ready
 PLUGIN := livekit-plugins-cartesia-turns
 unexport VIRTUAL_ENV
 
-.PHONY: help install demo room test check format fuzz clean
+LOWEST := $(shell sed -n 's/^dependencies = \["livekit-agents>=\(.*\)"\]/\1/p' $(PLUGIN)/pyproject.toml)
+
+.PHONY: help install demo room test test-lowest check format fuzz clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
