@@ -11,7 +11,9 @@ READY := $(VENV)/.ready
 PLUGIN := livekit-plugins-cartesia-turns
 unexport VIRTUAL_ENV
 
-.PHONY: help install demo room test check format fuzz soak clean
+LOWEST := $(shell sed -n 's/^dependencies = \["livekit-agents>=\(.*\)"\]/\1/p' $(PLUGIN)/pyproject.toml)
+
+.PHONY: help install demo room test test-lowest check format fuzz soak clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -27,6 +29,10 @@ room: $(READY) ## Talk to the agent in a browser: a LiveKit room, the agent and 
 
 test: $(READY) ## Run the tests
 	@$(BIN)/python -m pytest $(ARGS)
+
+test-lowest: ## Run the quick tests with the lowest supported livekit-agents
+	@.ci/setup .venvs/lowest "$(PYTHON)" "livekit-agents==$(LOWEST)"
+	@.venvs/lowest/bin/python -m pytest -m "not slow and not room and not newest" --ignore tests/examples --ignore tests/room $(ARGS)
 
 check: $(READY) ## Check format, lint and types; change nothing
 	@$(BIN)/ruff format --quiet --diff .

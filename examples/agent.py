@@ -121,7 +121,7 @@ def build_session(stt: cartesia_turns.STT) -> AgentSession[None]:
         stt=stt,
         vad=None,
         # The server has waited long enough when it says that a turn is over: no more waiting here.
-        turn_handling={"turn_detection": "stt", "endpointing": {"min_delay": 0.0}},
+        turn_handling=cartesia_turns.turn_handling(endpointing={"min_delay": 0.0}),
         # Browsers cancel echo from the first moment, so the user may interrupt from the first moment too.
         aec_warmup_duration=None,
         llm=choose_llm(),

@@ -252,7 +252,7 @@ async def conversation(
     agent: Agent | None = None,
     reply_s: float = 0.2,
     speaker: Speaker | None = None,
-    wrap: Callable[[STT], Any] | None = None,
+    wrap: Callable[[STT, LocalServer], Any] | None = None,
     stt_handlers: dict[Any, Callable[..., object]] | None = None,
     **options: Any,
 ) -> AsyncIterator[Conversation]:
@@ -276,7 +276,7 @@ async def conversation(
         stt = stt_for(server, **(stt_options or {}))
         for name, handler in (stt_handlers or {}).items():
             stt.on(name, handler)
-        given = {"stt": wrap(stt) if wrap else stt, "vad": None, "turn_handling": turn_handling(), **options}
+        given = {"stt": wrap(stt, server) if wrap else stt, "vad": None, "turn_handling": turn_handling(), **options}
         session = AgentSession[None](llm=model, tts=Voice(reply_s), **{"aec_warmup_duration": None, **given})
         talk = Conversation(server, stage, stt, session, model=model, speaker=speaker or Speaker())
         session.input.audio, session.output.audio = talk.microphone, talk.speaker

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import AsyncIterator
 
@@ -13,6 +14,7 @@ from livekit.plugins.cartesia_turns.server.record import Frame
 class Stage:
     """Makes the responders of a `LocalServer(responder=stage)` and cues them.
 
+    `said_at` has the wall clock's time of the last message of each kind.
     `after_silence_s`: how much digital silence in a row makes it say `at_silence`, once; as a server ends a turn.
     """
 
@@ -22,6 +24,7 @@ class Stage:
         self.after_silence_s = 0.5
         self.requests: list[StreamRequest] = []
         self.configured: list[TurnSettings] = []
+        self.said_at: dict[type[ServerMessage], float] = {}
 
     def __call__(self, stream: StreamRequest) -> Player:
         self.requests.append(stream)
@@ -47,7 +50,9 @@ class Player:
                 self._stage.cue(self._stage.at_silence)
                 self._stage.at_silence = None
             while self._stage.cues:
-                yield serialize(self._stage.cues.popleft())
+                message = self._stage.cues.popleft()
+                self._stage.said_at[type(message)] = time.time()
+                yield serialize(message)
 
     def configure(self, turn: TurnSettings) -> None:
         self._stage.configured.append(turn)

@@ -189,6 +189,7 @@ async def test_9_a_turn_whose_audio_stops_is_ended() -> None:
         assert talk.said == ["well"]
 
 
+@pytest.mark.newest
 def test_the_capabilities_say_what_the_plugin_does() -> None:
     capabilities = stt_for_nothing().capabilities
     assert capabilities == stt.STTCapabilities(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from livekit.agents.voice import audio_recognition
 from livekit.plugins.cartesia_turns.voice import session_around, turn_handling, turns_are_ignored
 
@@ -27,6 +28,7 @@ def test_outside_a_session_nothing_is_told_of_it() -> None:
     assert not turns_are_ignored()
 
 
+@pytest.mark.newest
 def test_the_frameworks_names_that_lead_to_the_session_are_still_there() -> None:
     # Private to livekit-agents. Without them a session in the wrong mode is not warned, and a turn that was cut off in
     # one STT is not ended by another.

@@ -27,7 +27,7 @@ async def two_servers(
     async with LocalServer(responder=stage) as second:
         backup = stt_for(second)
 
-        def wrap(first: STT) -> stt.FallbackAdapter:
+        def wrap(first: STT, _: LocalServer) -> stt.FallbackAdapter:
             adapters.append(stt.FallbackAdapter([first, backup], **FAST))
             return adapters[0]
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from conversation import QUIET, START, Conversation, conversation, end, eventually, update
+
+pytestmark = pytest.mark.newest  # STTCapabilities.manual_flush
 
 MANUAL = {"turn_detection": "manual"}
 AT_ONCE_S = 0.25

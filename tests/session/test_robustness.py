@@ -125,6 +125,7 @@ async def test_a_handoff_to_an_agent_with_a_node_of_its_own_leaves_nobody_speaki
         await eventually(lambda: talk.said[-1:] == ["hello"])
 
 
+@pytest.mark.newest
 @pytest.mark.parametrize("way", ["another agent", "update_options"])
 async def test_another_stt_in_mid_turn_leaves_nobody_speaking(way: str) -> None:
     async with conversation() as talk:
@@ -156,6 +157,7 @@ async def test_a_session_drains_and_closes_in_mid_turn() -> None:
         assert talk.stt.stats.turns == 1
 
 
+@pytest.mark.newest
 async def test_a_second_session_with_the_same_stt_starts_with_a_clean_slate() -> None:
     async with conversation() as talk:
         await user_speaks(talk)

@@ -35,6 +35,7 @@ async def test_its_values_are_the_ones_in_force() -> None:
         assert talk.session.turn_detection == "stt"
 
 
+@pytest.mark.newest
 @pytest.mark.parametrize("handling", [{}, {"turn_detection": "vad"}], ids=["defaults", "by VAD"])
 async def test_a_session_that_ignores_turns_is_told_once_with_the_fix(
     handling: dict[str, str], caplog: pytest.LogCaptureFixture

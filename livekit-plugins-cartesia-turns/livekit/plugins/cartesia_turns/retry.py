@@ -4,7 +4,7 @@ from __future__ import annotations
 
 FIRST_DELAY_S = 0.1
 LATER_DELAY_S = 1.0
-LONGEST_DELAY_S = 4.0
+LONGEST_DELAY_S = 2.0
 JITTER = 0.25
 """A delay grows by up to this part of itself, so that streams that failed together do not return together."""
 SPACING_S = 0.25
