@@ -62,6 +62,11 @@ def test_the_server_is_asked_again_no_sooner_than_it_says(retry_after_s: float, 
     assert delay_s >= max(retry_after_s, 0.1)
 
 
+def test_a_server_that_wants_to_be_left_alone_for_very_long_has_refused() -> None:
+    assert RetryPolicy(9, 900).delay_after_failure(0.0, jitter=0.0, retry_after_s=60.0) == 60.0
+    assert RetryPolicy(9, 900).delay_after_failure(0.0, jitter=0.0, retry_after_s=3600.0) is None
+
+
 def test_it_gives_up_after_the_retries_and_not_before_patience_runs_out() -> None:
     assert delays(RetryPolicy(0, 0), 1) == [None]
     assert delays(RetryPolicy(3, 0), 4) == [0.1, 1.0, 2.0, None]
