@@ -27,6 +27,8 @@ PLUGIN: dict[str, set[str]] = {
         "connection",
         "dialer",
         "warm",
+        "arguments",
+        "live",
         "profiles",
         "events",
         "options",
@@ -62,6 +64,8 @@ PLUGIN: dict[str, set[str]] = {
     "tasks": set(),
     "handover": set(),
     "profiles": {"protocol"},
+    "arguments": {"options", "protocol"},
+    "live": {"options", "protocol"},
     "client": {"feed", "link", "liveness", "stats", *CORE, "protocol"},
     "feed": {"replay", "activity", "stats"},
     "link": {"liveness", "replay", "options", "protocol"},
@@ -109,7 +113,7 @@ ARROWS = PLUGIN | {in_server(name): {in_server(lower) for lower in below} | SHAR
 FOR_TYPES_ALONE = {"stream": {"stt"}, "voice": {"stt"}}
 """Arrows that point up and are never followed at run time: a stream names the STT that made it."""
 
-PURE = {"protocol", *CORE, "client", "feed", "link", "liveness", "retry", "server.dialogue"}
+PURE = {"protocol", *CORE, "live", "client", "feed", "link", "liveness", "retry", "server.dialogue"}
 IMPURE_IMPORTS = {"asyncio", "aiohttp", "time", "random", "livekit"}
 
 UNTESTED = {"__init__", "log", "version", "server", "server.__main__", "server.responder"}

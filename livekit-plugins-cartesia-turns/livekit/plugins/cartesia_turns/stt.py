@@ -7,26 +7,34 @@ import contextlib
 import functools
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, replace
-from typing import TypeVar
+from dataclasses import replace
 
 import aiohttp
 from livekit import rtc
-from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions, LanguageCode, stt, utils
+from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions, stt, utils
 from livekit.agents.types import NOT_GIVEN, NotGivenOr
 
+from .arguments import (
+    capabilities,
+    check_language,
+    check_model,
+    check_positive,
+    given,
+    is_english,
+    terms,
+    turn_settings,
+)
 from .connection import Connection
 from .dialer import Credentials, Dialer, TokenProvider
 from .events import EventName
+from .live import LiveOptions
 from .log import logger
-from .options import MODEL, Options, endpoint, fitting_keyterms, merge
+from .options import MODEL, Options, endpoint
 from .profiles import profile as turn_profile_settings
-from .protocol import API_VERSION, TurnSettings
+from .protocol import API_VERSION
 from .stats import Stats
 from .stream import SpeechStream, StreamSettings
 from .warm import Prewarmer, WarmConnection
-
-T = TypeVar("T")
 
 
 class STT(stt.STT[EventName]):
@@ -97,26 +105,19 @@ class STT(stt.STT[EventName]):
         api_version: str = API_VERSION,
         http_session: aiohttp.ClientSession | None = None,
     ) -> None:
-        super().__init__(capabilities=_capabilities(manual_flush=manual_flush))
-        _check_language(language)
-        _check_model(model)
-        _check_positive(watchdog_min_timeout=watchdog_min_timeout, max_buffer=max_buffer)
+        super().__init__(capabilities=capabilities(manual_flush=manual_flush))
+        check_language(language)
+        check_model(model)
+        check_positive(watchdog_min_timeout=watchdog_min_timeout, max_buffer=max_buffer)
         if outage_timeout is not None and not outage_timeout >= 0:
             raise ValueError(
                 f"outage_timeout={outage_timeout!r} is out of range: it must be 0 or more seconds, or None"
             )
-        chunk_ms = _given(audio_chunk_duration_ms)
+        chunk_ms = given(audio_chunk_duration_ms)
         if chunk_ms is not None:
-            _check_positive(audio_chunk_duration_ms=chunk_ms)
-        turn = TurnSettings(
-            _given(turn_start_threshold),
-            _given(turn_eager_end_threshold),
-            _given(turn_end_threshold),
-            _given(turn_end_timeout_ms),
-        )
-        self._base = Options(model, sample_rate, turn, _terms(_given(keyterm)))
-        self._session_keyterms: tuple[str, ...] = ()
-        self._profiles: list[TurnSettings] = []
+            check_positive(audio_chunk_duration_ms=chunk_ms)
+        turn = turn_settings(turn_start_threshold, turn_eager_end_threshold, turn_end_threshold, turn_end_timeout_ms)
+        self._options = LiveOptions(Options(model, sample_rate, turn, terms(given(keyterm))))
         address = endpoint(base_url, allow_plaintext=allow_plaintext)
         credentials = Credentials.resolve(api_key, access_token)
         self._dialer = Dialer(address, credentials, extra_headers or {}, api_version)
@@ -137,7 +138,7 @@ class STT(stt.STT[EventName]):
     @property
     def model(self) -> str:
         """The model's name."""
-        return self._base.model
+        return self._options.base.model
 
     @property
     def provider(self) -> str:
@@ -162,12 +163,12 @@ class STT(stt.STT[EventName]):
                 agent session deaf.
             conn_options: `timeout` bounds a connection attempt, `max_retry` the attempts in a row.
         """
-        if utils.is_given(language) and language and not _is_english(language):
+        if utils.is_given(language) and language and not is_english(language):
             self.warn_once("the model hears everything as English: ignoring the language")
         stream = SpeechStream(
             stt=self,
             conn_options=conn_options,
-            options=self._options(),
+            options=self._current_options(),
             settings=self._settings,
             dialer=self._dialer,
         )
@@ -194,20 +195,15 @@ class STT(stt.STT[EventName]):
             ValueError: a value is out of range (nothing is changed then), or the server can't change that option.
         """
         for name, value, now in (
-            ("model", model, self._base.model),
+            ("model", model, self._options.base.model),
             ("language", language, "en"),
-            ("sample_rate", sample_rate, self._base.sample_rate),
+            ("sample_rate", sample_rate, self._options.base.sample_rate),
         ):
             if utils.is_given(value) and value != now:
                 raise ValueError(f"{name} can't be changed from {now!r} to {value!r} on a running STT: make a new STT")
-        change = TurnSettings(
-            _given(turn_start_threshold),
-            _given(turn_eager_end_threshold),
-            _given(turn_end_threshold),
-            _given(turn_end_timeout_ms),
-        )
-        keyterms = _terms(_given(keyterm)) if utils.is_given(keyterm) else self._base.keyterms
-        self._base = replace(self._base, turn=merge(self._base.turn, change), keyterms=keyterms)
+        turn = turn_settings(turn_start_threshold, turn_eager_end_threshold, turn_end_threshold, turn_end_timeout_ms)
+        keyterms = terms(given(keyterm)) if utils.is_given(keyterm) else self._options.base.keyterms
+        self._options.change(turn, keyterms)
         self._apply()
 
     @contextlib.contextmanager
@@ -229,12 +225,12 @@ class STT(stt.STT[EventName]):
         """
         override = turn_profile_settings(profile, settings)
         turns = self.stats.turns
-        self._profiles.append(override)
+        self._options.push(override)
         try:
             self._apply()
             yield
         finally:
-            self._profiles.remove(override)
+            self._options.remove(override)
             nobody_spoke = self.stats.turns == turns
             self._apply(after_turn=nobody_spoke or any(stream.in_turn for stream in self._streams))
 
@@ -251,7 +247,7 @@ class STT(stt.STT[EventName]):
         except RuntimeError:
             logger.debug("not prewarming: no event loop, or no HTTP session as a job has one")
             return
-        self._prewarmer = Prewarmer(functools.partial(self._dial, session), self._options)
+        self._prewarmer = Prewarmer(functools.partial(self._dial, session), self._current_options)
 
     async def aclose(self) -> None:
         """Closes every stream; a session that was passed in stays open."""
@@ -278,21 +274,16 @@ class STT(stt.STT[EventName]):
 
     def _update_session_keyterms(self, keyterms: list[str]) -> None:
         """The framework's hook for the session's keyterms, its configured and its detected ones."""
-        self._session_keyterms = tuple(keyterms)
+        self._options.session_keyterms = tuple(keyterms)
         self._apply()
 
-    def _options(self) -> Options:
-        """What a connection is opened with: the user's options, the session's keyterms and the profiles in force."""
-        turn = self._base.turn
-        for override in self._profiles:
-            turn = merge(turn, override)
-        keyterms, dropped = fitting_keyterms((*self._base.keyterms, *self._session_keyterms))
-        if dropped:
+    def _current_options(self) -> Options:
+        if self._options.keyterms_left_out:
             self.warn_once("more keyterms than the server takes: leaving out the last ones")
-        return replace(self._base, turn=turn, keyterms=keyterms)
+        return self._options.current
 
     def _apply(self, *, after_turn: bool = False) -> None:
-        options = self._options()
+        options = self._current_options()
         for stream in list(self._streams):
             stream.apply(options, after_turn=after_turn)
 
@@ -326,43 +317,3 @@ class STT(stt.STT[EventName]):
     def retire(self, stats: Stats) -> None:
         """A stream is over; its counters stay."""
         self._past += replace(stats, backlog_s=0.0, held_s=0.0)
-
-
-def _capabilities(*, manual_flush: bool) -> stt.STTCapabilities:
-    # Older versions of the framework have neither of these.
-    known = {field.name for field in fields(stt.STTCapabilities)}
-    newer = {"keyterms": True, "manual_flush": manual_flush}
-    return stt.STTCapabilities(
-        streaming=True,
-        interim_results=True,
-        offline_recognize=False,
-        **{name: value for name, value in newer.items() if name in known},  # type: ignore[arg-type]  # by name
-    )
-
-
-def _given(value: NotGivenOr[T | None]) -> T | None:
-    return value if utils.is_given(value) else None
-
-
-def _terms(keyterm: Sequence[str] | None) -> tuple[str, ...]:
-    return (keyterm,) if isinstance(keyterm, str) else tuple(keyterm or ())
-
-
-def _is_english(language: str) -> bool:
-    return LanguageCode(language).language == "en"
-
-
-def _check_language(language: str | None) -> None:
-    if language is not None and not _is_english(language):
-        raise ValueError(f"language={language!r} is not supported: {MODEL} hears English only ('en')")
-
-
-def _check_model(model: str) -> None:
-    if model.startswith("ink-whisper"):
-        raise ValueError(f"model={model!r} has no turn detection: use {MODEL!r}, or livekit-plugins-cartesia")
-
-
-def _check_positive(**values: float) -> None:
-    for name, value in values.items():
-        if not value > 0:
-            raise ValueError(f"{name}={value!r} is out of range: it must be greater than 0")
