@@ -266,6 +266,7 @@ class SpeechStream(stt.RecognizeStream):
         self._reporter.disconnected(reason, dropped.code if dropped else None)
         if hang_up is HangUp.NOT_CONNECTED:
             client.attempt_failed()
+        if hang_up in (HangUp.NOT_CONNECTED, HangUp.DEAD):
             return APITimeoutError(hang_up.value)
         if hang_up is not None or client.finished:
             return None
