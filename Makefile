@@ -13,7 +13,7 @@ unexport VIRTUAL_ENV
 
 LOWEST := $(shell sed -n 's/^dependencies = \["livekit-agents>=\(.*\)"\]/\1/p' $(PLUGIN)/pyproject.toml)
 
-.PHONY: help install demo room test test-lowest check format fuzz clean
+.PHONY: help install demo room test test-lowest check format fuzz soak clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -45,6 +45,9 @@ format: $(READY) ## Format the code and mend what the linter can
 
 fuzz: $(READY) ## Fuzz the parsers and the client, for ten minutes or ARGS seconds
 	@cd tests && ../$(BIN)/python -m support.fuzz $(or $(ARGS),600)
+
+soak: $(READY) ## Hold 100 calls for ten minutes with everything going wrong at random; ARGS="--streams 40 --seconds 60"
+	@$(BIN)/python tests/soak.py $(ARGS)
 
 clean: ## Remove environments and caches
 	rm -rf .venv .venvs .tools .artifacts .mypy_cache .pytest_cache .ruff_cache .hypothesis dist uv.lock

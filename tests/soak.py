@@ -70,6 +70,8 @@ class Tally:
     leaked_sockets: int = 0
     faults: dict[str, int] = field(default_factory=dict)
     megabytes: list[float] = field(default_factory=list)
+    held_up_s: float = 0.0
+    """The longest that the event loop was: with more than a second the machine is too slow for so many streams."""
 
     @property
     def grew(self) -> float:
@@ -106,9 +108,10 @@ class Tally:
             ("errors surfaced", self.errors),
             ("leaked tasks", self.leaked_tasks),
             ("leaked sockets", self.leaked_sockets),
+            ("event loop held up, s at most", f"{self.held_up_s:.2f}"),
             ("memory, MB (first, half, last)", " ".join(f"{mb:.0f}" for mb in self._samples())),
         ]
-        return "\n".join(f"{name:<32} {value}" for name, value in rows)
+        return "\n".join(f"{name:<36} {value}" for name, value in rows)
 
     def _samples(self) -> list[float]:
         return [self.megabytes[0], self.megabytes[len(self.megabytes) // 2], self.megabytes[-1]]
@@ -245,15 +248,16 @@ async def soak(streams: int, seconds: float, *, seed: int = 0) -> Tally:
         Proxy(server.url) as proxy,
         counted_session(limit=0) as (session, count),
     ):
-        owner = cartesia_turns.STT(
-            base_url=proxy.url, api_key=server.key, http_session=session, turn_end_timeout_ms=1000
-        )
         mischief = asyncio.create_task(Mischief(server, proxy, ears, tally, chance).run(streams * FAULTS_PER_STREAM_S))
-        sampling = asyncio.create_task(_sample_memory(tally, seconds))
-        callers = [Caller(owner, tally, random.Random(seed + number)) for number in range(streams)]  # noqa: S311
+        sampling = [asyncio.create_task(_sample_memory(tally, seconds)), asyncio.create_task(_sample_delay(tally))]
+        owners = [
+            cartesia_turns.STT(base_url=proxy.url, api_key=server.key, http_session=session, turn_end_timeout_ms=1000)
+            for _ in range(streams)
+        ]
+        callers = [Caller(owner, tally, random.Random(seed + nth)) for nth, owner in enumerate(owners)]  # noqa: S311
         calls = asyncio.gather(*(caller.run(seconds) for caller in callers))
         await asyncio.sleep(seconds)
-        await _end(mischief, sampling)
+        await _end(mischief, *sampling)
         await proxy.accept()
         await calls
         tally.leaked_sockets = await _left(count)
@@ -281,6 +285,14 @@ async def _sample_memory(tally: Tally, seconds: float) -> None:
         gc.collect()
         tally.megabytes.append(_megabytes())
         await asyncio.sleep(seconds / 20)
+
+
+async def _sample_delay(tally: Tally) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        before = loop.time()
+        await asyncio.sleep(0.1)
+        tally.held_up_s = max(tally.held_up_s, loop.time() - before - 0.1)
 
 
 def _megabytes() -> float:

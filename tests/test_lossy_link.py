@@ -148,3 +148,10 @@ def test_a_turn_broken_by_a_drop_is_one_turn_for_its_consumer() -> None:
     assert outcome.finals == ["w0 w1 w2 w3"]
     assert outcome.sockets == 2
     assert 0 < outcome.stats.replayed_s < 2.2
+
+
+def test_silence_dropped_in_an_outage_does_not_make_words_come_twice() -> None:
+    said = Speech((50, 10, 10), (15, 15, 15), tail=LONG_TAIL)
+    outcome = Call(said, faults=[Fault(2.0, outage_s=20.0)], limits=Limits(buffer_s=4.0)).run()
+    assert outcome.text == "w0 w1 w2"
+    assert outcome.stats.lost_s > 10

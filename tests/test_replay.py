@@ -44,6 +44,9 @@ class AgainstAModel(RuleBasedStateMachine):
     def number(self, chunk: Chunk) -> int:
         return int(chunk.pcm)
 
+    def position_s(self, chunk: Chunk) -> float:
+        return sum(earlier.seconds for earlier in self.appended[: self.number(chunk)])
+
     def held(self) -> list[Chunk]:
         return list(self.buffer._chunks)
 
@@ -105,8 +108,9 @@ class AgainstAModel(RuleBasedStateMachine):
         assert self.buffer.held_s == sum(chunk.seconds for chunk in held)
         assert self.buffer.backlog_s == sum(chunk.seconds for chunk in waiting)
         assert self.buffer.has_backlog == bool(waiting)
-        assert self.buffer.forgotten_s + self.buffer.held_s == sum(chunk.seconds for chunk in self.appended)
-        assert self.buffer.sent_to_s == self.buffer.forgotten_s + self.buffer.held_s - self.buffer.backlog_s
+        ends_s = sum(chunk.seconds for chunk in self.appended)
+        assert self.buffer.begins_s == (self.position_s(held[0]) if held else ends_s)
+        assert self.buffer.sent_to_s == (self.position_s(waiting[0]) if waiting else ends_s)
         never_sent_s = sum(
             chunk.seconds
             for chunk in self.appended
@@ -139,6 +143,15 @@ def test_over_the_limit_silence_that_waits_goes_before_speech() -> None:
     assert buffer.lost_s == pytest.approx(0.2)
 
 
+def test_silence_that_goes_from_the_middle_does_not_move_where_the_queue_begins() -> None:
+    buffer = ReplayBuffer(1.0)
+    fill(buffer, "vvvddddvvvvv")
+    assert buffer.held_s < 1.2
+    assert buffer.begins_s == 0
+    assert send(buffer, count=3) == ["0", "1", "2"]
+    assert buffer.sent_to_s > 0.3
+
+
 def test_over_the_limit_the_newest_speech_survives() -> None:
     buffer = ReplayBuffer(1.0)
     fill(buffer, "v" * 25)
@@ -161,9 +174,9 @@ def test_audio_that_was_sent_is_lost_only_when_a_new_socket_needs_it() -> None:
     fill(buffer, "vv")
     assert buffer.lost_s == 0
     buffer.rewind()
-    assert buffer.lost_s == pytest.approx(buffer.forgotten_s)
+    assert buffer.lost_s == pytest.approx(buffer.begins_s)
     buffer.rewind()
-    assert buffer.lost_s == pytest.approx(buffer.forgotten_s)
+    assert buffer.lost_s == pytest.approx(buffer.begins_s)
 
 
 def test_audio_that_was_sent_and_settled_is_not_lost() -> None:
@@ -200,7 +213,7 @@ def test_while_idle_the_last_second_that_is_confirmed_stays() -> None:
     fill(buffer, "s" * 40, 0.125)
     send(buffer, pace_s=0.125)
     buffer.forget_idle(1.0, before=3.875)
-    assert buffer.forgotten_s == 3.0
+    assert buffer.begins_s == 3.0
 
 
 def test_only_the_last_chunk_says_whether_there_is_news() -> None:

@@ -175,6 +175,13 @@ def test_words_of_a_closed_turn_are_not_waited_for_once_their_audio_is_forgotten
     assert play(turn, START, update("c")) == ["start", "update c"]
 
 
+def test_what_is_forgotten_while_the_server_repeats_a_turn_was_heard_by_it_all_the_same() -> None:
+    turn = Turn()
+    play(turn, START, update("a b"), "close", "lost")
+    turn.forget(1)
+    assert play(turn, START, update("a b"), end("a b c")) == ["start", "end c"]
+
+
 words = st.lists(st.sampled_from("abcdef"), max_size=4).map(" ".join)
 steps = st.one_of(
     st.just(START),

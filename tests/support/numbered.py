@@ -6,7 +6,7 @@ A word of a transcript is the number of a voiced frame, so a transcript tells ex
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,10 +33,16 @@ EAGER_S, END_S = 0.2, 0.5
 
 def numbered(number: int, *, voiced: bool) -> rtc.AudioFrame:
     """Frame `number`."""
-    signs = _FILLER.copy()
-    signs[:BITS] = np.where(number & _PLACES, 1, -1)
-    samples = signs * np.int16(LOUD if voiced else QUIET)
-    return rtc.AudioFrame(samples.astype(np.int16).tobytes(), RATE, 1, SAMPLES)
+    return joined([(number, voiced)])
+
+
+def joined(frames: Sequence[tuple[int, bool]]) -> rtc.AudioFrame:
+    """These frames in one; each is its number and whether it is voiced."""
+    numbers = np.array([number for number, _ in frames])
+    levels = np.array([LOUD if voiced else QUIET for _, voiced in frames], np.int16)
+    signs = np.tile(_FILLER, (len(frames), 1))
+    signs[:, :BITS] = np.where(numbers[:, None] & _PLACES, 1, -1)
+    return rtc.AudioFrame((signs * levels[:, None]).tobytes(), RATE, 1, SAMPLES * len(frames))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +71,28 @@ class FrameReader:
                 frames.append(Frame(None, voiced=False, seconds=zeros / RATE))
                 at += zeros
                 continue
-            if len(samples) - at < SAMPLES:
+            count = _whole_frames(samples[at:])
+            if not count:
                 break
-            frames.append(_decoded(samples[at : at + SAMPLES]))
-            at += SAMPLES
+            frames += _decoded(samples[at : at + count * SAMPLES].reshape(count, SAMPLES))
+            at += count * SAMPLES
         self._rest = samples[at:]
         return frames
 
 
-def _decoded(samples: NDArray[np.int16]) -> Frame:
-    level = abs(int(samples[0]))
-    assert level in (LOUD, QUIET), f"a frame was torn: it starts at level {level}"
-    assert (np.abs(samples) == level).all(), "a frame was torn"
-    return Frame(int(((samples[:BITS] > 0) * _PLACES).sum()), voiced=level == LOUD, seconds=FRAME_S)
+def _whole_frames(samples: NDArray[np.int16]) -> int:
+    """How many whole frames there are before the next silence."""
+    silences = np.flatnonzero(samples[::SAMPLES] == 0)
+    return min(len(samples) // SAMPLES, int(silences[0]) if len(silences) else len(samples))
+
+
+def _decoded(rows: NDArray[np.int16]) -> list[Frame]:
+    levels = np.abs(rows[:, 0])
+    assert np.isin(levels, (LOUD, QUIET)).all(), "a frame was torn"
+    assert (np.abs(rows) == levels[:, None]).all(), "a frame was torn"
+    numbers = ((rows[:, :BITS] > 0) * _PLACES).sum(axis=1)
+    pairs = zip(numbers.tolist(), levels.tolist(), strict=True)
+    return [Frame(number, voiced=level == LOUD, seconds=FRAME_S) for number, level in pairs]
 
 
 @dataclass(eq=False)
@@ -232,22 +247,22 @@ class Microphone:
         loop = asyncio.get_running_loop()
         at = loop.time()
         while True:
-            for _ in range(self._at_once):
-                self._one()
+            if frames := [frame for _ in range(self._at_once) if (frame := self._next()) is not None]:
+                self._push(joined(frames))
             at += FRAME_S * self._at_once
             await asyncio.sleep(max(0.0, at - loop.time()))
 
-    def _one(self) -> None:
-        if self.holding and not self._due:
-            return
+    def _next(self) -> tuple[int, bool] | None:
+        if not self._due:
+            self._done.set()
+            if self.holding:
+                return None
+        number, self._number = self._number, self._number + 1
         voiced, left = self._due[0] if self._due else (False, 0)
-        self._push(numbered(self._number, voiced=voiced))
         if voiced:
-            self._on_word(self._number)
-        self._number += 1
+            self._on_word(number)
         if self._due:
             self._due[0] = (voiced, left - 1)
             if left <= 1:
                 self._due.pop(0)
-        if not self._due:
-            self._done.set()
+        return number, voiced

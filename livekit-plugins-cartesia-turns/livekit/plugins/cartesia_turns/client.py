@@ -191,7 +191,7 @@ class TurnsClient:
         self._count_loss(link)
         if self._turn.is_open and self._turn.state is not State.RESUMING:
             self._rescue.lost(now)
-        self._turn.lost(self._marks.words_before(self._buffer.forgotten_s))
+        self._turn.lost(self._marks.words_before(self._buffer.begins_s))
         self._buffer.rewind()
         self._owes_voice = self._buffer.has_voice
         return []
@@ -218,7 +218,7 @@ class TurnsClient:
         if confirmed_at is None or self._turn.is_open or self._link.in_turn or self._link.hang_up:
             return
         self._buffer.forget_idle(PRE_ROLL_S, confirmed_at - SERVER_LAG_S)
-        self._turn.forget(self._marks.words_before(self._buffer.forgotten_s))
+        self._turn.forget(self._marks.words_before(self._buffer.begins_s))
 
     @property
     def send_at(self) -> float:

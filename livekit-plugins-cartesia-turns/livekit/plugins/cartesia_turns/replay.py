@@ -30,6 +30,8 @@ class Chunk:
     """Deep in a silence: the first to go when there is too much."""
     injected: bool = False
     """Silence of the watchdog's, not the user's audio."""
+    position_s: float = 0.0
+    """Where it begins, in seconds since the first audio; set by the buffer."""
     sent_at: float | None = None
     """When it was last given to a socket, monotonic seconds."""
 
@@ -48,8 +50,7 @@ class ReplayBuffer:
         self._held_s = 0.0
         self._backlog_s = 0.0
         self._unreplayable_s = 0.0
-        self.forgotten_s = 0.0
-        """Where the queue begins, in seconds since the first audio."""
+        self._end_s = 0.0
         self.lost_s = 0.0
         """The user's audio over the limit: dropped unsent, or needed by a new socket and gone."""
 
@@ -80,12 +81,19 @@ class ReplayBuffer:
         return any(chunk.voiced for chunk in self._chunks)
 
     @property
+    def begins_s(self) -> float:
+        """Where the queue begins, in seconds since the first audio: nothing before it is held."""
+        return self._position_s(0)
+
+    @property
     def sent_to_s(self) -> float:
         """Where the cursor is, in seconds since the first audio."""
-        return self.forgotten_s + self._held_s - self._backlog_s
+        return self._position_s(self._cursor)
 
     def append(self, chunk: Chunk) -> None:
         """Adds audio at the end; over the limit, something older goes."""
+        chunk.position_s = self._end_s
+        self._end_s += chunk.seconds
         self._chunks.append(chunk)
         self._held_s += chunk.seconds
         self._backlog_s += chunk.seconds
@@ -173,12 +181,14 @@ class ReplayBuffer:
     def _forget_first(self) -> None:
         chunk = self._chunks.popleft()
         self._held_s -= chunk.seconds
-        self.forgotten_s += chunk.seconds
         if self._cursor:
             self._cursor -= 1
         else:
             self._backlog_s -= chunk.seconds
             self._count_lost(chunk)
+
+    def _position_s(self, index: int) -> float:
+        return self._chunks[index].position_s if index < len(self._chunks) else self._end_s
 
     def _count_lost(self, chunk: Chunk) -> None:
         if not chunk.injected:
@@ -201,7 +211,6 @@ class ReplayBuffer:
             if chunk.droppable and self._held_s > goal_s:
                 self._held_s -= chunk.seconds
                 self._backlog_s -= chunk.seconds
-                self.forgotten_s += chunk.seconds
                 self._count_lost(chunk)
             else:
                 kept.append(chunk)

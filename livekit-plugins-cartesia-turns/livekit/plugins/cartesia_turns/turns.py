@@ -161,6 +161,7 @@ class Turn:
                 the next socket is put behind it.
         """
         self._replaying = True
+        self._gone = max(self._gone, gone)
         self.forget(gone)
         if self.is_open:
             self._state = State.RESUMING
@@ -168,9 +169,8 @@ class Turn:
             self._prefix = first_words(self._shown, self._gone - self._delivered)
 
     def forget(self, gone: int) -> None:
-        """The audio of the first `gone` words is forgotten: after a `close`, the server will not tell of them again."""
-        self._gone = max(self._gone, gone)
-        if not self.is_open and self._gone >= self._delivered:
+        """The audio of the first `gone` words is forgotten: if `close` delivered no others, whatever comes is new."""
+        if not self.is_open and gone >= self._delivered:
             self._settle()
 
     def close(self) -> list[TurnEvent]:
