@@ -30,7 +30,7 @@ Type = stt.SpeechEventType
     ],
 )
 def test_a_step_becomes_these_events_in_this_order(event: TurnEvent, types: list[Type], text: str | None) -> None:
-    made = speech_events(event, "request 1")
+    made = list(speech_events(event, "request 1"))
     assert [speech_event.type for speech_event in made] == types
     assert {speech_event.request_id for speech_event in made} == {"request 1"}
     alternatives = [data for speech_event in made for data in speech_event.alternatives]

@@ -29,7 +29,7 @@ def delays(policy: RetryPolicy, count: int, *, jitter: float = 0.0, now: float =
 
 
 def test_the_schedule_is_one_quick_attempt_and_then_an_exponential_one() -> None:
-    assert delays(RetryPolicy(99, 0), 7) == [0.1, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0]
+    assert delays(RetryPolicy(99, 0), 7) == [0.1, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0]
 
 
 @given(st.lists(st.floats(0, 1), min_size=3, max_size=100))
@@ -62,10 +62,15 @@ def test_the_server_is_asked_again_no_sooner_than_it_says(retry_after_s: float, 
     assert delay_s >= max(retry_after_s, 0.1)
 
 
+def test_a_server_that_wants_to_be_left_alone_for_very_long_has_refused() -> None:
+    assert RetryPolicy(9, 900).delay_after_failure(0.0, jitter=0.0, retry_after_s=60.0) == 60.0
+    assert RetryPolicy(9, 900).delay_after_failure(0.0, jitter=0.0, retry_after_s=3600.0) is None
+
+
 def test_it_gives_up_after_the_retries_and_not_before_patience_runs_out() -> None:
     assert delays(RetryPolicy(0, 0), 1) == [None]
     assert delays(RetryPolicy(3, 0), 4) == [0.1, 1.0, 2.0, None]
-    assert delays(RetryPolicy(3, 10), 6) == [0.1, 1.0, 2.0, 4.0, None, None]
+    assert delays(RetryPolicy(3, 6), 6) == [0.1, 1.0, 2.0, 2.0, None, None]
     assert None not in delays(RetryPolicy(0, math.inf), 100)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from livekit.agents import LanguageCode, stt
 
 from .events import (
@@ -26,8 +28,8 @@ _TRANSCRIPTS = {
 }
 
 
-def speech_events(event: TurnEvent, request_id: str, at: float | None = None) -> list[stt.SpeechEvent]:
-    """The framework's events for one step of a turn, in order.
+def speech_events(event: TurnEvent, request_id: str, at: float | None = None) -> Iterator[stt.SpeechEvent]:
+    """The framework's events for one step of a turn, in order, each made as it is taken: they carry that time.
 
     Args:
         event: the step.
@@ -37,15 +39,14 @@ def speech_events(event: TurnEvent, request_id: str, at: float | None = None) ->
     """
     if event.kind is Kind.START:
         start = stt.SpeechEvent(type=stt.SpeechEventType.START_OF_SPEECH, request_id=request_id)
-        return [_timed(start, "speech_start_time", at)]
-    if event.kind is not Kind.END:
-        return [transcript_event(_TRANSCRIPTS[event.kind], event.transcript, request_id)]
-    # An empty final would leave a stale interim in place; an empty interim clears it.
-    said = stt.SpeechEventType.FINAL_TRANSCRIPT if event.transcript else stt.SpeechEventType.INTERIM_TRANSCRIPT
-    return [
-        _timed(transcript_event(said, event.transcript, request_id), "speech_end_time", at),
-        _timed(end_of_speech(request_id), "speech_end_time", at),
-    ]
+        yield _timed(start, "speech_start_time", at)
+    elif event.kind is not Kind.END:
+        yield transcript_event(_TRANSCRIPTS[event.kind], event.transcript, request_id)
+    else:
+        # An empty final would leave a stale interim in place; an empty interim clears it.
+        said = stt.SpeechEventType.FINAL_TRANSCRIPT if event.transcript else stt.SpeechEventType.INTERIM_TRANSCRIPT
+        yield _timed(transcript_event(said, event.transcript, request_id), "speech_end_time", at)
+        yield _timed(end_of_speech(request_id), "speech_end_time", at)
 
 
 def end_of_speech(request_id: str) -> stt.SpeechEvent:

@@ -135,9 +135,9 @@ class Reporter:
             self._owner.warn_once(IGNORED)
         told = at if self._with_times else None
         for speech_event in speech_events(event, request_id, told):
-            if speech_event.type is stt.SpeechEventType.END_OF_SPEECH:
-                self.usage()
             self._send(speech_event)
+            if event.kind is Kind.END and speech_event.type is not stt.SpeechEventType.END_OF_SPEECH:
+                self.usage()
         self._telemetry.turn(event, at)
         self._owner.announce(*public_event(event, request_id, told))
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 FIRST_DELAY_S = 0.1
 LATER_DELAY_S = 1.0
-LONGEST_DELAY_S = 4.0
+LONGEST_DELAY_S = 2.0
 JITTER = 0.25
 """A delay grows by up to this part of itself, so that streams that failed together do not return together."""
 SPACING_S = 0.25
 """Between two attempts under one key after the server said that there are too many."""
+LONGEST_RETRY_AFTER_S = 60.0
+"""A server that wants to be left alone for longer than this has refused: nobody waits so long in a call."""
 RATE_LIMITED_S = 1.0
 """How long a key is left alone after a 429 that names no time."""
 
@@ -51,6 +53,8 @@ class RetryPolicy:
         if self._failures > 1:
             delay_s = min(LATER_DELAY_S * 2 ** min(self._failures - 2, 8), LONGEST_DELAY_S) * spread
         if retry_after_s is not None:
+            if retry_after_s > LONGEST_RETRY_AFTER_S:
+                return None
             delay_s = max(delay_s, retry_after_s * spread)
         runs_out = now + delay_s > self._failing_since + self._patience_s
         return None if self._failures > self._max_retry and runs_out else delay_s
