@@ -236,7 +236,7 @@ def test_silence_that_ends_no_turn_closes_it_and_leaves_the_rest_behind() -> Non
     scenario.wait(TIMEOUT_S + GIVE_UP_AFTER_S + 0.2)
     assert scenario.notices == [Notice.FEEDING, Notice.OVERDUE]
     assert scenario.told == ["end a b"]
-    assert scenario.client.hang_up is HangUp.ROTATE
+    assert scenario.client.hang_up is HangUp.STALLED
     assert scenario.client.stats.turns_closed_by_us == 1
     scenario.say(TurnUpdate("r", "a b"), TurnEnd("r", "a b"))
     assert scenario.told == ["end a b"]
@@ -525,7 +525,7 @@ def test_a_server_that_stalls_in_mid_turn_is_left_with_the_text_so_far() -> None
     scenario.speak(0.4)
     assert scenario.notices == [Notice.STALLED]
     assert scenario.told == ["end a b"]
-    assert scenario.client.hang_up is HangUp.ROTATE
+    assert scenario.client.hang_up is HangUp.STALLED
     scenario.lose()
     assert scenario.client.stats.stalls == 1
     assert scenario.client.wants_link

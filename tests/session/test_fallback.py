@@ -65,6 +65,17 @@ async def test_it_fails_over_when_the_connection_fails(faults: Faults) -> None:
         await talk.answered()
 
 
+async def test_it_fails_over_when_the_server_hangs_in_mid_turn() -> None:
+    async with two_servers(Faults(), stt_options={"turn_end_timeout_ms": 640}) as (talk, stage, _):
+        await eventually(lambda: talk.stage.requests)
+        talk.stage.cue(START, update("well"))
+        talk.microphone.push()
+        await eventually(lambda: stage.requests, "the other server's stream")
+        await talk.answered()
+        assert talk.said == ["well"]
+        await said_on(talk, stage, "hello again")
+
+
 @pytest.mark.slow
 async def test_it_fails_over_when_the_server_hangs_with_the_socket_open() -> None:
     async with two_servers(Faults(half_open_at_s=0.0)) as (talk, stage, _):

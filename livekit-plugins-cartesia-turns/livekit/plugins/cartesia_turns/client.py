@@ -377,5 +377,5 @@ class TurnsClient:
     def _give_up_turn(self) -> list[ClientEvent]:
         """Closes a turn that the server does not end, and leaves the rest of it behind with the socket."""
         if self._link:
-            self._link.hang_up = HangUp.ROTATE
+            self._link.hang_up = HangUp.STALLED
         return self.close_turn()

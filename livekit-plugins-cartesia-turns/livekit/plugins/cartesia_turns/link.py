@@ -42,6 +42,7 @@ class HangUp(Enum):
 
     NOT_CONNECTED = "the server took the socket and did not say `connected` in time"
     DEAD = "the server does not answer pings any more"
+    STALLED = "the server took audio in mid-turn and did not go on with the turn"
     ROTATE = "a new socket is wanted"
     DRAINED = "the server did not close the socket in time"
 
