@@ -195,6 +195,7 @@ async def test_an_outage_that_outlasts_its_time_closes_the_turn_and_surfaces() -
 # Floods and slow peers.
 
 
+@pytest.mark.slow
 async def test_a_minute_in_one_go_to_a_reader_that_has_stopped_is_all_heard_and_all_paid() -> None:
     async with LocalServer(responder=Ears()) as server:
         owner = cartesia_turns.STT(base_url=server.url, api_key=server.key)
