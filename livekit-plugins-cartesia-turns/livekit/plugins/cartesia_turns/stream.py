@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 STEADY_AFTER_S = 5.0
 """A socket that lived so long, or brought a whole turn, counts as a success: the next failure is a new one."""
-HUNG = (HangUp.DEAD, HangUp.STALLED)
-"""The socket was open and the server as good as gone."""
+HUNG = (HangUp.NOT_CONNECTED, HangUp.DEAD, HangUp.STALLED)
+"""A server that hangs: a failure, so that whoever has another STT at hand hears of it in the end."""
 MANY_RETRIES = 3
 """The framework's default: with fewer, it wants failures soon (FallbackAdapter, to switch to the next STT)."""
 
@@ -268,10 +268,7 @@ class SpeechStream(stt.RecognizeStream):
         self._reporter.disconnected(reason, dropped.code if dropped else None)
         if hang_up is HangUp.NOT_CONNECTED:
             client.attempt_failed()
-        if hang_up in (HangUp.NOT_CONNECTED, HangUp.DEAD):
-            return APITimeoutError(hang_up.value)
-        if hang_up in HUNG and self._settings.patience_s(self._conn_options.max_retry) == 0:
-            # Whoever has another STT at hand wants to know.
+        if hang_up in HUNG:
             return APITimeoutError(hang_up.value)
         if hang_up is not None or client.finished:
             return None
