@@ -6,10 +6,12 @@ import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from types import ModuleType
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -34,7 +36,10 @@ class Transcriber(Protocol):
     """Writes down what is said."""
 
     def __call__(self, audio: Samples) -> str:
-        """The words in up to some 12 s of audio (16 kHz, mono, -1.0 to 1.0). Called by one thread at a time."""
+        """The words in up to some 12 s of audio (16 kHz, mono, -1.0 to 1.0).
+
+        Called by `Recognizer.threads` threads at once.
+        """
         ...
 
 
@@ -47,31 +52,36 @@ class Recognizer:
         transcriber: shared by all connections.
         in_thread: False calls the transcriber on the event loop, so that the same audio always gives the same messages:
             for one that takes no time.
+        threads: how many calls of the transcriber may run at once.
     """
 
     detector: Callable[[], SpeechDetector]
     transcriber: Transcriber
     in_thread: bool = True
+    threads: int = 1
 
 
 class Decoder:
-    """Runs the transcriber off the event loop, one job at a time."""
+    """Runs the transcriber off the event loop, as many jobs at once as it allows."""
 
     def __init__(self, recognizer: Recognizer) -> None:
         self._transcriber = recognizer.transcriber
-        self._pool = ThreadPoolExecutor(1, "transcriber") if recognizer.in_thread else None
-        self._newest: Future[str] | None = None
+        self._threads = recognizer.threads
+        self._pool = ThreadPoolExecutor(self._threads, "transcriber") if recognizer.in_thread else None
+        self._jobs: list[Future[str]] = []
 
     @property
     def is_free(self) -> bool:
         """Whether a job would start at once. Under load, updates that are not needed now are left out, not queued."""
-        return self._newest is None or self._newest.done()
+        self._jobs = [job for job in self._jobs if not job.done()]
+        return len(self._jobs) < self._threads
 
     def submit(self, audio: Samples) -> Future[str]:
         """Transcribes this audio; the future may be cancelled as long as the job has not begun."""
         if self._pool is not None:
-            self._newest = self._pool.submit(self._transcriber, audio)
-            return self._newest
+            job = self._pool.submit(self._transcriber, audio)
+            self._jobs.append(job)
+            return job
         done: Future[str] = Future()
         done.set_result(self._transcriber(audio))
         return done
@@ -96,6 +106,8 @@ class SileroDetector:
 class MoonshineTranscriber:
     """Moonshine tiny English (27 M parameters), from the release of moonshine-voice that carries it.
 
+    A model serves one call at a time; a second one is loaded when two calls first meet.
+
     Raises:
         RecognizerMissingError: the package is not installed, or it is a release without the model.
     """
@@ -113,14 +125,23 @@ class MoonshineTranscriber:
         # More threads for a decode cost twice the processor time: they wait for each other in loops.
         os.environ.setdefault("MOONSHINE_ORT_SINGLE_THREAD", "1")
         # Without the threshold it looks for pauses itself and returns a line for each stretch.
-        self._model = moonshine.Transcriber(
-            os.fspath(model), moonshine.ModelArch.TINY, options={"vad_threshold": "0.0"}
+        self._load = partial(
+            moonshine.Transcriber, os.fspath(model), moonshine.ModelArch.TINY, options={"vad_threshold": "0.0"}
         )
+        self._idle = SimpleQueue[Any]()
+        self._idle.put(self._load())
 
     def __call__(self, audio: Samples) -> str:
-        """The words in the audio."""
+        """The words in the audio. Any thread may call."""
         padded = np.pad(audio, (round(self.LEAD_S * RATE), round(self.TAIL_S * RATE)))
-        lines = self._model.transcribe_without_streaming(padded.tolist(), RATE).lines
+        try:
+            model = self._idle.get_nowait()
+        except Empty:
+            model = self._load()
+        try:
+            lines = model.transcribe_without_streaming(padded.tolist(), RATE).lines
+        finally:
+            self._idle.put(model)
         return " ".join(line.text.strip() for line in lines).strip()
 
 
@@ -131,7 +152,7 @@ def packaged_recognizer() -> Recognizer:
         RecognizerMissingError: the `server` extra is not installed.
     """
     SileroDetector()
-    return Recognizer(SileroDetector, MoonshineTranscriber())
+    return Recognizer(SileroDetector, MoonshineTranscriber(), threads=min(2, os.cpu_count() or 1))
 
 
 def _package(name: str) -> ModuleType:
