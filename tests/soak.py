@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -26,14 +27,14 @@ from support.faults import ODD_FRAMES
 from support.numbered import Ear, Microphone
 from support.peers import SocketCount, counted_session
 from support.proxy import Proxy
-from support.waiting import until
+from support.waiting import holds, until
 
 FRAMES_AT_ONCE = 5
 """Frames of 20 ms that are pushed together."""
 FAULTS_PER_STREAM_S = 0.05
 """Faults in a second and stream."""
 SETTLE_S = 30.0
-"""How long what is under way may take at the end."""
+"""At the end, how long after its last event a call may still have something under way."""
 MEMORY_SLACK = 1.15
 """Growth over the second half of the time that counts as flat: Python's heap is never quite still."""
 
@@ -126,6 +127,7 @@ class Caller:
         self._pending: set[int] = set()
         self._highest = -1
         self._in_turn = False
+        self._heard_s = 0.0
         self.stream = owner.stream(conn_options=APIConnectOptions(timeout=2.0))
         self._mic = Microphone(self.stream.push_frame, at_once=FRAMES_AT_ONCE, on_word=self._spoken)
 
@@ -139,11 +141,13 @@ class Caller:
         while loop.time() < until_s:
             await self._mic.play(self._chance.uniform(0.3, 2.0), self._chance.uniform(0.2, 4.0), 0.7)
             self._tally.turns += 1
-        try:
-            await until(lambda: not self._pending and not self._in_turn, within_s=SETTLE_S)
-        except AssertionError:
-            self._tally.lost_words += len(self._pending)
-            self._tally.stuck_turns += self._in_turn
+        self._heard_s = loop.time()
+        with contextlib.suppress(AssertionError):
+            await holds(
+                lambda: (self._pending or self._in_turn) and loop.time() - self._heard_s < SETTLE_S, for_s=seconds
+            )
+        self._tally.lost_words += len(self._pending)
+        self._tally.stuck_turns += self._in_turn
         await self._mic.stop()
         await self.stream.aclose()
         await reading
@@ -160,6 +164,8 @@ class Caller:
             self._tally.errors += 1
 
     def _take(self, event: stt.SpeechEvent) -> None:
+        if event.type is not stt.SpeechEventType.RECOGNITION_USAGE:
+            self._heard_s = asyncio.get_running_loop().time()
         if event.type is stt.SpeechEventType.START_OF_SPEECH:
             self._tally.misplaced_events += self._in_turn
             self._in_turn = True
