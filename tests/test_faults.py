@@ -19,6 +19,9 @@ from support.faults import CELLS, FAULTS, HEADERS, KEYTERM, Fault, Outcome, Prom
 README = Path(__file__).parent.parent / "README.md"
 PRIVATE = "lk.pii."
 
+# The first test waits for all the calls.
+pytestmark = pytest.mark.timeout(300)
+
 Cell: TypeAlias = tuple[Fault, State]
 
 

@@ -350,7 +350,7 @@ _PLAYS = {
 }
 
 
-async def run_all(cells: list[tuple[Fault, State]], *, at_once: int = 16) -> dict[tuple[str, State], Outcome]:
+async def run_all(cells: list[tuple[Fault, State]], *, at_once: int = 8) -> dict[tuple[str, State], Outcome]:
     """Runs the cells side by side: each takes the time of a short call."""
     room = asyncio.Semaphore(at_once)
     outcomes = await asyncio.gather(*(_run_in(room, *cell) for cell in cells))
