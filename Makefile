@@ -27,8 +27,9 @@ demo: $(READY) ## Turn recorded speech into turns, through the plugin and a loca
 room: $(READY) ## Talk to the agent in a browser: a LiveKit room, the agent and the page, all on this machine
 	@$(BIN)/python examples/talk.py $(ARGS)
 
-test: $(READY) ## Run the tests, all but the slow ones: those with ARGS="-m slow"
-	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+test: $(READY) ## Run the tests, two at once and without the slow ones; with ARGS, pytest as you say
+	@$(BIN)/python -m pytest $(or $(ARGS),-n 2 --dist loadfile -m "not slow and not room")
+	@$(if $(ARGS),,$(BIN)/python -m pytest -m "room and not slow")
 
 test-lowest: ## Run the quick tests with the lowest supported livekit-agents
 	@.ci/setup .venvs/lowest "$(PYTHON)" "livekit-agents==$(LOWEST)"
