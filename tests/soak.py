@@ -216,7 +216,8 @@ class Mischief:
 
     async def _freeze(self) -> None:
         self._count("half-open socket")
-        self._proxy.freeze(self._chance.choice)
+        # By then every client has noticed; kept for ever, it would be the proxy's memory that grows.
+        self._proxy.freeze(self._chance.choice, at_most_s=15.0)
 
     async def _close(self) -> None:
         code = self._chance.choice([1000, 1001, 1011, 1012, 1013])

@@ -92,10 +92,12 @@ class Proxy:
         for link in self._chosen(choose):
             link.end()
 
-    def freeze(self, choose: Choose | None = None) -> None:
-        """Neither reads nor writes on them any more, and leaves them open."""
+    def freeze(self, choose: Choose | None = None, *, at_most_s: float | None = None) -> None:
+        """Neither reads nor writes on them any more, and leaves them open, where wanted not for ever."""
         for link in self._chosen(choose):
             link.flowing.clear()
+            if at_most_s is not None:
+                asyncio.get_running_loop().call_later(at_most_s, link.end)
 
     def _chosen(self, choose: Choose | None) -> list[_Link]:
         links = sorted(self._links, key=id)
