@@ -14,7 +14,7 @@ from room.stage import ARTIFACTS, AUDIO, Talk, chromium, error_rate
 
 pytestmark = [pytest.mark.room, pytest.mark.timeout(240)]
 
-CLIP = AUDIO / "sense-0890.wav"
+CLIP = AUDIO / "sense-0870.wav"
 LEAD_IN_S = 12.0
 """Silence before the speech: the agent needs a while to join, and the fake microphone does not wait."""
 
