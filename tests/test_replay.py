@@ -216,6 +216,17 @@ def test_while_idle_the_last_second_that_is_confirmed_stays() -> None:
     assert buffer.begins_s == 3.0
 
 
+@pytest.mark.parametrize(("audio", "begins_s"), [("s" * 16 + "vv" + "s" * 22, 1.0), ("vv" + "s" * 46, 5.0)])
+def test_while_idle_a_voice_of_the_last_seconds_stays_whole_since_the_server_may_be_behind(
+    audio: str, begins_s: float
+) -> None:
+    buffer = ReplayBuffer(60)
+    fill(buffer, audio, 0.125)
+    send(buffer, pace_s=0.125)
+    buffer.forget_idle(1.0, before=len(audio) * 0.125)
+    assert buffer.begins_s == begins_s
+
+
 def test_only_the_last_chunk_says_whether_there_is_news() -> None:
     buffer = ReplayBuffer(60)
     assert not buffer.has_unsent

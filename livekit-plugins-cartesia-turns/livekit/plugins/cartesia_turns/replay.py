@@ -14,6 +14,8 @@ PAUSE_S = 0.4
 """The shortest pause that is taken for the end of a turn."""
 TAIL_S = 0.2
 """Of the pause in which a turn ended so much is kept: the next turn may begin right behind it."""
+UNHEARD_S = 5.0
+"""Voice so long ago may still start a turn, at a server that is far behind."""
 ROOM_AFTER_OVERFLOW = 0.9
 """An overflow drops audio down to this part of the limit, so that it is a rare event and not one for each frame."""
 
@@ -139,15 +141,27 @@ class ReplayBuffer:
             self._forget_first()
 
     def forget_idle(self, keep_s: float, before: float) -> None:
-        """Forgets audio in which no turn began, all but the last `keep_s` seconds of what was sent before `before`."""
-        kept_s = 0.0
-        first = self._cursor
-        while first and kept_s < keep_s:
-            first -= 1
-            if (self._chunks[first].sent_at or 0.0) <= before:
-                kept_s += self._chunks[first].seconds
+        """Forgets audio in which no turn began, all but the last `keep_s` seconds of what was sent before `before`.
+
+        Where somebody is heard in the last UNHEARD_S seconds of it, a turn may be about to start, at a server that is
+        behind: all is kept from `keep_s` seconds before that voice on.
+        """
+        end = first = self._first_of_last(keep_s, self._cursor, before)
+        for index in range(self._first_of_last(UNHEARD_S, self._cursor, before), end):
+            if self._chunks[index].voiced:
+                first = self._first_of_last(keep_s, index, before)
+                break
         for _ in range(first):
             self._forget_first()
+
+    def _first_of_last(self, seconds: float, end: int, before: float) -> int:
+        """Where the last `seconds` seconds begin of what lies left of `end` and was sent before `before`."""
+        first, sum_s = end, 0.0
+        while first and sum_s < seconds:
+            first -= 1
+            if (self._chunks[first].sent_at or 0.0) <= before:
+                sum_s += self._chunks[first].seconds
+        return first
 
     def _end_of_turn(self, before: float) -> int:
         first, end = self._sent_by(before), self._cursor
