@@ -4,8 +4,8 @@ from livekit.plugins.cartesia_turns.handover import Handover, handover_of
 
 
 class Stream:
-    def __init__(self, *, in_turn: bool = False) -> None:
-        self.in_turn = in_turn
+    def __init__(self, *, has_had_turn: bool = False) -> None:
+        self.has_had_turn = has_had_turn
         self.ended = 0
 
     def end_stray_turn(self) -> None:
@@ -40,13 +40,31 @@ def test_a_turn_that_was_over_needs_no_end() -> None:
     assert second.ended == 0
 
 
-def test_a_stream_in_a_turn_of_its_own_is_left_alone() -> None:
+def test_a_stream_that_has_had_a_turn_of_its_own_is_left_alone() -> None:
     handover = Handover()
-    first, busy = Stream(), Stream(in_turn=True)
+    first, other = Stream(), Stream(has_had_turn=True)
     handover.enter(first)
-    handover.enter(busy)
+    handover.enter(other)
     handover.leave(first, left_open=True)
-    assert busy.ended == 0
+    assert other.ended == 0
+
+
+def test_a_stream_that_was_there_before_is_no_successor() -> None:
+    handover = Handover()
+    older, first = Stream(), Stream()
+    handover.enter(older)
+    handover.enter(first)
+    handover.leave(first, left_open=True)
+    assert older.ended == 0
+
+
+def test_outside_a_session_a_stream_that_lives_on_is_somebody_elses() -> None:
+    handover = Handover()
+    first, other = Stream(), Stream()
+    handover.enter(first)
+    handover.enter(other)
+    handover.leave(first, left_open=True, in_session=False)
+    assert other.ended == 0
 
 
 def test_conversations_are_apart_and_forgotten_with_what_they_belong_to() -> None:

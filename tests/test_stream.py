@@ -739,3 +739,17 @@ async def test_a_stream_that_is_closed_reports_what_it_sent() -> None:
             call.push(0.5)
             await until(lambda: server.connections and server.connections[0].audio_s == 0.5)
     assert sum(heard) == 0.5
+
+
+@pytest.mark.newest
+async def test_a_call_that_is_cut_off_in_mid_turn_tells_another_call_on_the_same_stt_nothing() -> None:
+    async with LocalServer(script=[playing(START, update("well")), QUIET]) as server, calling(server) as call:
+        call.push(0.2)
+        await until(lambda: call.log == ["START", "INTERIM well"])
+        async with talking(call.stt) as other:
+            await until(lambda: len(other.named("connected")) == 1)
+            await call.stream.aclose()
+            other.push(0.2)
+            other.stream.end_input()
+            await other.over()
+            assert other.log == []

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from livekit.agents.voice import audio_recognition
-from livekit.plugins.cartesia_turns.voice import session_around, turn_handling, turns_are_ignored
+from livekit.plugins.cartesia_turns.voice import may_be_in_session, session_around, turn_handling, turns_are_ignored
 
 
 def test_the_defaults_leave_turns_to_the_server() -> None:
@@ -25,6 +25,7 @@ def test_what_it_returns_is_the_callers_own() -> None:
 
 def test_outside_a_session_nothing_is_told_of_it() -> None:
     assert session_around() is None
+    assert may_be_in_session() is not hasattr(audio_recognition, "_STTPipelineContextVar")
     assert not turns_are_ignored()
 
 

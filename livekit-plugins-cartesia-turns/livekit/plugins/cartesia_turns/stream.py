@@ -28,7 +28,7 @@ from .reporter import Reporter
 from .retry import RetryPolicy
 from .stats import Stats
 from .tasks import finish, until_done, wait_for_event
-from .voice import session_around
+from .voice import may_be_in_session, session_around
 from .warm import WarmConnection
 
 if TYPE_CHECKING:
@@ -106,6 +106,11 @@ class SpeechStream(stt.RecognizeStream):
         """The user is in a turn."""
         return self._client.turn.is_open
 
+    @property
+    def has_had_turn(self) -> bool:
+        """The user has begun to speak, now or before."""
+        return self._client.stats.turns > 0
+
     def turn_profile(self, profile: str | None = None, **settings: float) -> contextlib.AbstractContextManager[None]:
         """As `STT.turn_profile`: a call has one stream at a time."""
         return self._owner.turn_profile(profile, **settings)
@@ -153,7 +158,7 @@ class SpeechStream(stt.RecognizeStream):
             self._reporter.closed()
             self._is_over = True
             self._owner.retire(self._client.stats)
-            handover.leave(self, left_open=self._client.turn.is_open)
+            handover.leave(self, left_open=self._client.turn.is_open, in_session=may_be_in_session())
 
     # Three tasks: the input, the sockets one after another, and the clock.
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from .stt import STT
 
+_PIPELINE = "_STTPipelineContextVar"
 _NO_PIPELINE: ContextVar[object] = ContextVar("no_pipeline")
 
 
@@ -91,9 +92,17 @@ def turns_are_ignored() -> bool:
     return mode not in ("stt", "manual")
 
 
-def _activity_around() -> object:
+def may_be_in_session() -> bool:
+    """Whether the present task may serve an AgentSession: it does, or an older framework does not tell."""
+    return _pipeline_around() is not None or not hasattr(audio_recognition, _PIPELINE)
+
+
+def _pipeline_around() -> object:
     # The framework has no public way from a stream to its session. These names are of 1.8; where they are gone, nothing
     # can be told.
-    pipeline = getattr(audio_recognition, "_STTPipelineContextVar", _NO_PIPELINE).get(None)
-    agent = getattr(getattr(pipeline, "_stt_node", None), "__self__", None)
+    return getattr(audio_recognition, _PIPELINE, _NO_PIPELINE).get(None)
+
+
+def _activity_around() -> object:
+    agent = getattr(getattr(_pipeline_around(), "_stt_node", None), "__self__", None)
     return getattr(agent, "_activity", None) if isinstance(agent, Agent) else None
