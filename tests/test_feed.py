@@ -7,7 +7,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from livekit.plugins.cartesia_turns.feed import QUIET_S, USAGE_EVERY_S, Feed
+from livekit.plugins.cartesia_turns.feed import QUIET_S, USAGE_EVERY_S, Feed, Marks
 from livekit.plugins.cartesia_turns.stats import Stats
 
 RATE = 8000
@@ -85,3 +85,25 @@ def test_usage_is_due_five_seconds_after_the_last_report_if_anything_was_sent() 
     assert feed.take_usage(107.0) == 1.0
     assert feed.usage_at == math.inf
     assert feed.take_usage(108.0) == 0.0
+
+
+@given(st.lists(st.tuples(st.floats(0, 10), st.integers(0, 20))), st.floats(0, 12))
+def test_marks_tell_how_many_words_were_known_before_a_position(notes: list[tuple[float, int]], at: float) -> None:
+    marks = Marks()
+    known: list[tuple[float, int]] = []
+    for position, count in sorted(notes):
+        marks.note(position, count)
+        known.append((position, max(count, known[-1][1] if known else 0)))
+    assert marks.words_before(at) == max((count for position, count in known if position <= at), default=0)
+
+
+def test_marks_keep_the_first_position_of_a_word_and_forget_with_the_turn() -> None:
+    marks = Marks()
+    marks.note(10.0, 3)
+    marks.note(20.0, 5)
+    marks.note(5.0, 2)
+    assert marks.words_before(10.0) == 3
+    marks.note(12.0, 3)
+    assert marks.words_before(19.0) == 3
+    marks.clear()
+    assert marks.words_before(99.0) == 0

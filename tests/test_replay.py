@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from livekit.plugins.cartesia_turns.replay import PAUSE_S, ROOM_AFTER_OVERFLOW, TAIL_S, Chunk, Marks, ReplayBuffer
+from livekit.plugins.cartesia_turns.replay import PAUSE_S, ROOM_AFTER_OVERFLOW, TAIL_S, Chunk, ReplayBuffer
 
 LIMIT_S = 8.0
 SECONDS = [0.125, 0.25, 0.5, 1.0]
@@ -237,25 +236,3 @@ def test_only_the_last_chunk_says_whether_there_is_news() -> None:
     assert buffer.has_backlog
     assert not buffer.has_unsent
     assert buffer.has_voice
-
-
-@given(st.lists(st.tuples(st.floats(0, 10), st.integers(0, 20))), st.floats(0, 12))
-def test_marks_tell_how_many_words_were_known_before_a_position(notes: list[tuple[float, int]], at: float) -> None:
-    marks = Marks()
-    known: list[tuple[float, int]] = []
-    for position, count in sorted(notes):
-        marks.note(position, count)
-        known.append((position, max(count, known[-1][1] if known else 0)))
-    assert marks.words_before(at) == max((count for position, count in known if position <= at), default=0)
-
-
-def test_marks_keep_the_first_position_of_a_word_and_forget_with_the_turn() -> None:
-    marks = Marks()
-    marks.note(10.0, 3)
-    marks.note(20.0, 5)
-    marks.note(5.0, 2)
-    assert marks.words_before(10.0) == 3
-    marks.note(12.0, 3)
-    assert marks.words_before(19.0) == 3
-    marks.clear()
-    assert marks.words_before(99.0) == 0

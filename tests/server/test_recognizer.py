@@ -1,5 +1,6 @@
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,30 @@ def test_the_decoder_takes_one_job_at_a_time_off_the_calling_thread() -> None:
     assert first.result(10) == "done"
     assert threading.get_ident() not in threads
     decoder.close()
+
+
+def test_the_decoder_takes_as_many_jobs_at_once_as_it_is_allowed() -> None:
+    both = threading.Barrier(2)
+
+    def transcribe(audio: object) -> str:
+        both.wait(10)
+        return "done"
+
+    decoder = Decoder(Recognizer(lambda: synthetic.detect, transcribe, threads=2))
+    jobs = [decoder.submit(np.zeros(1, np.float32))]
+    assert decoder.is_free
+    jobs.append(decoder.submit(np.zeros(1, np.float32)))
+    assert [job.result(10) for job in jobs] == ["done", "done"]
+    decoder.close()
+
+
+def test_two_threads_at_once_hear_what_one_does(recognizer: Recognizer) -> None:
+    clips = [
+        np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768) for pcm in map(speech.pcm, speech.clips())
+    ]
+    alone = [recognizer.transcriber(clip) for clip in clips]
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(recognizer.transcriber, clips * 2)) == alone * 2
 
 
 def encoded(audio: bytes, encoding: str, rate: int) -> bytes:

@@ -12,11 +12,11 @@ from enum import Enum
 from typing import TypeAlias
 
 from .activity import Activity
-from .feed import Feed
+from .feed import Feed, Marks
 from .link import SERVER_LAG_S, HangUp, Link, Outgoing
 from .options import Options
 from .protocol import Connected, ErrorMessage, ServerMessage, TurnEnd, TurnMessage, Unknown
-from .replay import Chunk, Marks
+from .replay import Chunk
 from .stats import Stats
 from .turns import Kind, State, Turn, TurnEvent
 from .watchdog import RescueRule, StallRule, Watchdog

@@ -229,27 +229,3 @@ class ReplayBuffer:
             else:
                 kept.append(chunk)
         self._chunks = kept
-
-
-class Marks:
-    """How many words of a turn were known at which point of the audio: which of them a replay can't bring back."""
-
-    def __init__(self) -> None:
-        self._marks: deque[tuple[float, int]] = deque()
-        self._gone = 0
-
-    def note(self, position_s: float, words: int) -> None:
-        """So many words are known now that audio was sent up to this position, in seconds since the first audio."""
-        if words > (self._marks[-1][1] if self._marks else self._gone):
-            self._marks.append((position_s, words))
-
-    def words_before(self, position_s: float) -> int:
-        """How many words were known when no audio behind this position had been sent."""
-        while self._marks and self._marks[0][0] <= position_s:
-            self._gone = self._marks.popleft()[1]
-        return self._gone
-
-    def clear(self) -> None:
-        """The turn is over."""
-        self._marks.clear()
-        self._gone = 0
