@@ -16,7 +16,9 @@ from livekit.agents import APIConnectOptions, APIError, APIStatusError, APITimeo
 from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns import ServerError
 from livekit.plugins.cartesia_turns import connection as connection_module
+from livekit.plugins.cartesia_turns import stream as stream_module
 from livekit.plugins.cartesia_turns.connection import Connection
+from livekit.plugins.cartesia_turns.errors import DroppedError
 from livekit.plugins.cartesia_turns.protocol import (
     ErrorMessage,
     ServerMessage,
@@ -192,6 +194,51 @@ async def test_an_error_closes_an_open_turn_before_it_surfaces() -> None:
         await call.over()
     assert call.log == ["START", "INTERIM half a", "FINAL half a", "END"]
     assert isinstance(call.raised, ServerError)
+
+
+# Sockets.
+
+
+async def test_a_socket_that_is_lost_in_mid_turn_is_told_as_an_error_that_costs_no_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stream_module, "STEADY_AFTER_S", 0.0)
+    scripts = [playing(START, update("a")), playing(START, end("a b"))]
+    async with LocalServer(script=scripts) as server, calling(server) as call:
+        call.push(0.2)
+        await until(lambda: "INTERIM a" in call.log)
+        await server.drop_all(1011)
+        await until(lambda: "END" in call.log)
+    told = call.named("connection_error")
+    assert [(type(event.error), event.retry_in_s) for event in told] == [(DroppedError, 0.0)]
+    assert call.log == ["START", "INTERIM a", "FINAL a b", "END"]
+
+
+async def test_a_socket_that_is_lost_between_turns_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_module, "STEADY_AFTER_S", 0.0)
+    async with LocalServer(script=[playing(START, end("a")), QUIET]) as server, calling(server) as call:
+        call.push(0.2)
+        await until(lambda: "END" in call.log)
+        await server.drop_all(1001)
+        call.push(0.2)
+        await until(lambda: len(call.named("connected")) == 2)
+        assert len(call.named("disconnected")) == 1
+        assert not call.named("connection_error")
+
+
+@pytest.mark.parametrize("ends_input", [True, False])
+async def test_each_connected_has_its_disconnected_however_the_stream_ends(*, ends_input: bool) -> None:
+    async with LocalServer(script=QUIET) as server, calling(server) as call:
+        call.push(0.2)
+        await until(lambda: call.named("connected"))
+        assert not call.named("disconnected")
+        if ends_input:
+            call.stream.end_input()
+            await call.over()
+        else:
+            await call.stream.aclose()
+        assert [event.request_id for event in call.named("disconnected")] == [call.named("connected")[0].request_id]
+        assert call.named("disconnected")[0].reason
 
 
 # Connecting.

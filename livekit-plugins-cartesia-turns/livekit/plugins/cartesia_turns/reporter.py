@@ -102,13 +102,15 @@ class Reporter:
             extra = {"retry_in_s": retry_in_s, "error": type(error).__name__}
             logger.warning("connection failed, trying again", extra=extra)
 
-    def dropped(self, error: DroppedError, *, in_turn: bool) -> None:
-        """A socket was lost; the next one follows at once."""
+    def dropped(self, error: DroppedError, *, in_turn: bool, at_once: bool) -> None:
+        """A socket was lost; the next one follows, `at_once` or after what `attempt_failed` tells."""
         extra = {"code": error.code, "request_id": self._client.request_id}
-        if in_turn:
-            logger.warning("the socket was lost in mid-turn, going on with a new one", extra=extra)
-        else:
+        if not in_turn:
             logger.debug("the socket was closed between turns", extra=extra)
+            return
+        logger.warning("the socket was lost in mid-turn, going on with a new one", extra=extra)
+        if at_once:
+            self._owner.announce("connection_error", ConnectionErrorEvent(error, retry_in_s=0.0))
 
     def odd_frame(self, kind: str) -> None:
         """Logs each kind of odd frame once a minute at most."""

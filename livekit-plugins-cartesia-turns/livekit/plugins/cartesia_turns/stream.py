@@ -38,6 +38,7 @@ STEADY_AFTER_S = 5.0
 """A socket that lived so long, or brought a whole turn, counts as a success: the next failure is a new one."""
 HUNG = (HangUp.NOT_CONNECTED, HangUp.DEAD, HangUp.STALLED)
 """A server that hangs: a failure, so that whoever has another STT at hand hears of it in the end."""
+STREAM_CLOSED = "the stream was closed"
 MANY_RETRIES = 3
 """The framework's default: with fewer, it wants failures soon (FallbackAdapter, to switch to the next STT)."""
 
@@ -226,6 +227,9 @@ class SpeechStream(stt.RecognizeStream):
             await until_done(self._to_hang_up.wait(), self._receive(connection), self._send(connection))
         except APIError as error:
             failure = error
+        except asyncio.CancelledError:
+            self._reporter.disconnected(STREAM_CLOSED, None)
+            raise
         finally:
             await connection.close()
         return self._link_over(failure, steady=time.monotonic() >= opened_at + STEADY_AFTER_S)
@@ -277,13 +281,14 @@ class SpeechStream(stt.RecognizeStream):
             return APITimeoutError(hang_up.value)
         if hang_up is not None or client.finished:
             return None
+        at_once = dropped is not None and was_connected and steady
         if dropped:
-            self._reporter.dropped(dropped, in_turn=in_turn)
+            self._reporter.dropped(dropped, in_turn=in_turn, at_once=at_once)
         elif failure:
             self._dialer.note(failure)
         if was_connected and steady:
             self._policy.succeeded()
-        return None if dropped and was_connected and steady else failure
+        return None if at_once else failure
 
     async def _back_off(self, error: APIError) -> None:
         """Waits before the next attempt.
