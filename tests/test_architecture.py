@@ -52,7 +52,7 @@ PLUGIN: dict[str, set[str]] = {
         "protocol",
         "tasks",
     },
-    "reporter": {"telemetry", "mapping", "activity", "client", "errors", "events", "turns", "voice"},
+    "reporter": {"telemetry", "flush", "mapping", "activity", "client", "errors", "events", "turns", "voice"},
     "telemetry": {"client", "turns"},
     "warm": {"connection", "options", "protocol", "tasks"},
     "dialer": {"connection", "errors", "options", "protocol", "retry", "tasks"},
@@ -66,7 +66,8 @@ PLUGIN: dict[str, set[str]] = {
     "profiles": {"protocol"},
     "arguments": {"options", "protocol"},
     "live": {"options", "protocol"},
-    "client": {"feed", "link", "liveness", "stats", *CORE, "protocol"},
+    "client": {"feed", "flush", "link", "liveness", "stats", *CORE, "protocol"},
+    "flush": {"turns"},
     "feed": {"replay", "activity", "stats"},
     "link": {"liveness", "replay", "options", "protocol"},
     "turns": {"protocol"},
@@ -113,7 +114,7 @@ ARROWS = PLUGIN | {in_server(name): {in_server(lower) for lower in below} | SHAR
 FOR_TYPES_ALONE = {"stream": {"stt"}, "voice": {"stt"}}
 """Arrows that point up and are never followed at run time: a stream names the STT that made it."""
 
-PURE = {"protocol", *CORE, "live", "client", "feed", "link", "liveness", "retry", "server.dialogue"}
+PURE = {"protocol", *CORE, "live", "client", "feed", "flush", "link", "liveness", "retry", "server.dialogue"}
 IMPURE_IMPORTS = {"asyncio", "aiohttp", "time", "random", "livekit"}
 
 UNTESTED = {"__init__", "log", "version", "server", "server.__main__", "server.responder"}

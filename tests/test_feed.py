@@ -107,3 +107,26 @@ def test_marks_keep_the_first_position_of_a_word_and_forget_with_the_turn() -> N
     assert marks.words_before(19.0) == 3
     marks.clear()
     assert marks.words_before(99.0) == 0
+
+
+def test_words_are_gone_with_the_audio_that_they_were_known_from_until_the_turn_is_settled() -> None:
+    feed = Feed(RATE, 4.0, 0.0)
+    feed.push(pcm(1.0), 0.0)
+    send(feed)
+    feed.words_known(2)
+    assert feed.words_gone() == 0
+    feed.push(pcm(3.5), 0.0)
+    assert feed.buffer.begins_s >= 1.0
+    assert feed.words_gone() == 2
+    feed.settle(0.0, finished=False)
+    assert feed.words_gone() == 0
+
+
+def test_a_turn_that_has_no_words_yet_can_lose_none() -> None:
+    feed = Feed(RATE, 4.0, 0.0)
+    feed.push(pcm(1.0), 0.0)
+    send(feed)
+    feed.words_known(2)
+    feed.words_known(0)
+    feed.push(pcm(3.5), 0.0)
+    assert feed.words_gone() == 0

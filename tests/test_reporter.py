@@ -5,8 +5,9 @@ import time
 
 import pytest
 from livekit.agents import APIConnectionError, stt
-from livekit.plugins.cartesia_turns.client import Flushed, Limits, Notice, TurnsClient
+from livekit.plugins.cartesia_turns.client import Limits, Notice, TurnsClient
 from livekit.plugins.cartesia_turns.events import EventName
+from livekit.plugins.cartesia_turns.flush import Flushed
 from livekit.plugins.cartesia_turns.options import Options
 from livekit.plugins.cartesia_turns.reporter import Reporter
 from livekit.plugins.cartesia_turns.turns import Kind, TurnEvent

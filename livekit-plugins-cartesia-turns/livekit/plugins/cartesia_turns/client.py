@@ -12,7 +12,8 @@ from enum import Enum
 from typing import TypeAlias
 
 from .activity import Activity
-from .feed import Feed, Marks
+from .feed import Feed
+from .flush import FLUSH_S, FLUSH_SILENCE_S, Flushed, FlushRule
 from .link import SERVER_LAG_S, HangUp, Link, Outgoing
 from .options import Options
 from .protocol import Connected, ErrorMessage, ServerMessage, TurnEnd, TurnMessage, Unknown
@@ -23,10 +24,6 @@ from .watchdog import RescueRule, StallRule, Watchdog
 
 PRE_ROLL_S = 1.0
 """Kept while no turn is open, since turn.start comes after the onset of speech."""
-FLUSH_S = 1.0
-"""How long a flush waits for the server to end the turn."""
-FLUSH_SILENCE_S = 1.5
-"""Silence sent at a flush, at once: enough for the server to hear that the user is done."""
 
 
 class Notice(Enum):
@@ -37,11 +34,6 @@ class Notice(Enum):
     STALLED = "the server sends no events in mid-turn: closing the turn with the text so far"
     NOT_RESUMED = "the replayed audio did not bring the turn back: closing it with the text so far"
     AUDIO_LOST = "more audio waits than the buffer holds: dropping silence first, then the oldest"
-
-
-@dataclass(frozen=True, slots=True)
-class Flushed:
-    """A flush is done and has no final text of its own to show for it."""
 
 
 ClientEvent: TypeAlias = TurnEvent | Flushed | Notice
@@ -77,9 +69,8 @@ class TurnsClient:
         self._watchdog = Watchdog(limits.watchdog_min_timeout_s)
         self._stall = StallRule()
         self._stats = Stats()
-        self._marks = Marks()
         self._rescue = RescueRule()
-        self._flush_by = math.inf
+        self._flush = FlushRule()
         self._settled_at = now
         self._next_options: Options | None = None
         self._ending = self._drained = self._closed_early = self._owes_voice = False
@@ -143,11 +134,11 @@ class TurnsClient:
     def flush(self, now: float) -> list[ClientEvent]:
         """The user is done for now: what was said is to be final at once, within FLUSH_S at most."""
         unsettled_s = min(FLUSH_S, now - self._settled_at)
-        is_waiting = self._turn.is_open or self._flush_by != math.inf
+        is_waiting = self._turn.is_open or self._flush.is_waiting
         if not is_waiting and self.activity.voice_ended(now, within_s=unsettled_s) is None:
             return [Flushed()]
         self._settled_at = now
-        self._flush_by = min(self._flush_by, now + FLUSH_S)
+        self._flush.begin(now)
         # Sent ahead of its time: the watchdog has nothing to add until then.
         self._watchdog.silence_sent(self._feed.push_silence(FLUSH_SILENCE_S), now + FLUSH_SILENCE_S)
         return []
@@ -191,7 +182,7 @@ class TurnsClient:
         self._count_loss(link)
         if self._turn.is_open and self._turn.state is not State.RESUMING:
             self._rescue.lost(now)
-        self._turn.lost(self._marks.words_before(self._buffer.begins_s))
+        self._turn.lost(self._feed.words_gone())
         self._buffer.rewind()
         self._owes_voice = self._buffer.has_voice
         return []
@@ -218,7 +209,7 @@ class TurnsClient:
         if confirmed_at is None or self._turn.is_open or self._link.in_turn or self._link.hang_up:
             return
         self._buffer.forget_idle(PRE_ROLL_S, confirmed_at - SERVER_LAG_S)
-        self._turn.forget(self._marks.words_before(self._buffer.begins_s))
+        self._turn.forget(self._feed.words_gone())
 
     @property
     def send_at(self) -> float:
@@ -246,7 +237,7 @@ class TurnsClient:
             self._link.deadline if self._link else math.inf,
             self._feed.usage_at,
             self._rescue.deadline if self._turn.state is State.RESUMING else math.inf,
-            self._flush_by,
+            self._flush.deadline,
             self._stalled_at(),
             self._silence_at(),
         ]
@@ -261,8 +252,8 @@ class TurnsClient:
             return [Notice.STALLED, *self._give_up_turn()]
         if self._turn.state is State.RESUMING and now >= self._rescue.deadline:
             return [Notice.NOT_RESUMED, *self.close_turn()]
-        if now >= self._flush_by:
-            return self.close_turn() or self._flush_answered([])
+        if now >= self._flush.deadline:
+            return self.close_turn() or [*self._flush.turn_ended([])]
         return self._feed_silence(now) if now >= self._silence_at() else []
 
     def usage_due(self, now: float) -> bool:
@@ -314,31 +305,20 @@ class TurnsClient:
         if isinstance(message, TurnEnd):
             self._settle(now)
             return self._turn_ended(events)
-        if self._turn.words:
-            self._marks.note(self._buffer.sent_to_s, self._turn.words)
-        else:
-            self._marks.clear()
+        self._feed.words_known(self._turn.words)
         return list(events)
 
     def _settle(self, now: float) -> None:
         """The server ended a turn: its words and its audio are done with."""
         heard_by = now - ((self._link and self._link.liveness.rtt_s) or 0.0)
         self._settled_at = heard_by - SERVER_LAG_S
-        self._marks.clear()
-        self._buffer.settle(self._settled_at, finished=self._link is not None and self._link.close_sent)
+        self._feed.settle(self._settled_at, finished=self._link is not None and self._link.close_sent)
 
     def _turn_ended(self, events: list[TurnEvent]) -> list[ClientEvent]:
         if self._next_options is not None:
             self._options, self._next_options = self._next_options, None
         self._rotate_if_stale()
-        return [*events, *self._flush_answered(events)]
-
-    def _flush_answered(self, events: list[TurnEvent]) -> list[ClientEvent]:
-        """The turn that a flush waits for is over; without text, the flush has to be acknowledged."""
-        if self._flush_by == math.inf:
-            return []
-        self._flush_by = math.inf
-        return [] if any(event.transcript for event in events) else [Flushed()]
+        return [*events, *self._flush.turn_ended(events)]
 
     def _audio_sent(self, chunk: Chunk, now: float) -> None:
         self._feed.sent(chunk, now)

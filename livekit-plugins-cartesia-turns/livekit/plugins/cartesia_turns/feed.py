@@ -35,6 +35,7 @@ class Feed:
         self._unreported_s = 0.0
         self._usage_at = now + USAGE_EVERY_S
         self._overflow_told = False
+        self._marks = Marks()
         self.buffer = ReplayBuffer(limit_s)
         """What is kept, and what waits."""
         self.activity = Activity()
@@ -78,6 +79,22 @@ class Feed:
         self._sent_s += chunk.seconds
         self._silent_s += chunk.seconds * chunk.injected
         self._replayed_s += chunk.seconds * again
+
+    def words_known(self, words: int) -> None:
+        """The open turn has so many words by now, all from audio that was sent."""
+        if words:
+            self._marks.note(self.buffer.sent_to_s, words)
+        else:
+            self._marks.clear()
+
+    def words_gone(self) -> int:
+        """How many words of the open turn a replay can't bring back, since their audio is held no more."""
+        return self._marks.words_before(self.buffer.begins_s)
+
+    def settle(self, before: float, *, finished: bool) -> None:
+        """The server ended a turn: its words and its audio are done with. See `ReplayBuffer.settle`."""
+        self._marks.clear()
+        self.buffer.settle(before, finished=finished)
 
     def take_usage(self, now: float) -> float:
         """Seconds of audio sent since the last call."""

@@ -11,9 +11,10 @@ from typing import Protocol
 from livekit.agents import APIError, stt
 
 from .activity import SpeechTimes
-from .client import ClientEvent, Flushed, Notice, TurnsClient
+from .client import ClientEvent, Notice, TurnsClient
 from .errors import DroppedError
 from .events import ConnectedEvent, ConnectionErrorEvent, DisconnectedEvent, EventName
+from .flush import Flushed
 from .log import logger
 from .mapping import end_of_speech, public_event, speech_events, transcript_event
 from .telemetry import Telemetry
