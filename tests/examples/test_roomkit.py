@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -130,6 +131,39 @@ def test_livekit_server_is_taken_from_path_else_from_the_cache(tmp_path: Path, m
     assert livekit_server.find_livekit_server() == cached
     (tmp_path / "livekit-server").touch(mode=0o755)
     assert livekit_server.find_livekit_server() == tmp_path / "livekit-server"
+
+
+def put_command(path: Path, says: str) -> None:
+    path.write_text(f"#!/bin/sh\necho {says}\n")
+    path.chmod(0o755)
+
+
+def test_go_is_taken_from_path_unless_it_is_too_old_to_bring_itself_up_to_date(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(livekit_server, "OWN_UV", tmp_path / "none")
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    assert livekit_server.find_go() is None
+    put_command(tmp_path / "uv", "uv")
+    put_command(tmp_path / "go", "go1.19.8")
+    found = livekit_server.find_go()
+    assert found is not None
+    assert found[0] == str(tmp_path / "uv")
+    put_command(tmp_path / "go", "go1.26.8")
+    assert livekit_server.find_go() == [str(tmp_path / "go")]
+
+
+def test_the_uv_of_this_repository_brings_go_where_there_is_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    monkeypatch.setattr(livekit_server, "OWN_UV", tmp_path)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    put_command(tmp_path / "uv", "uv")
+    found = livekit_server.find_go()
+    assert found is not None
+    assert (found[0], found[-1]) == (str(tmp_path / "uv"), "go")
 
 
 def test_livekit_server_is_told_of_nothing_but_loopback() -> None:
