@@ -53,8 +53,8 @@ def fullness(worker: AgentServer) -> float:
 
 
 # One process stands ready, so that a visitor does not wait for it to start. The health endpoint is for this machine
-# alone: a container's probe needs host="".
-server = AgentServer(host="127.0.0.1", num_idle_processes=1, load_fnc=fullness)
+# alone, at any free port, so that a second worker can run beside this one: a container probe needs host="" and a port.
+server = AgentServer(host="127.0.0.1", port=0, num_idle_processes=1, load_fnc=fullness, load_threshold=1.0)
 
 KEYTERMS = ("LiveKit", "Cartesia", "Ink")
 """Words the speech-to-text would hardly guess by itself."""

@@ -23,7 +23,7 @@ POLL_S = 0.1
 
 
 class Worker:
-    """`examples/agent.py dev` in the background, as an async context manager.
+    """`examples/agent.py` in the background, as an async context manager.
 
     Attributes:
         log: The worker's own log, that of its jobs included.
@@ -36,6 +36,7 @@ class Worker:
         log: Path | None = None,
         environment: Mapping[str, str] | None = None,
         script: Path = AGENT,
+        production: bool = False,
     ) -> None:
         """Prepare a worker.
 
@@ -44,11 +45,13 @@ class Worker:
             log: Where its log goes; a file that is gone afterwards when not given.
             environment: Variables beside this process's own, such as keys and the speech-to-text's address.
             script: The worker's Python file.
+            production: Run `start` in place of `dev`: told to end, it first lets its rooms end.
         """
         self._resources = contextlib.ExitStack()
         folder = None if log else self._resources.enter_context(tempfile.TemporaryDirectory())
         self.log = log or Path(folder or "") / "worker.log"
-        self._script = script
+        mode = ["start"] if production else ["dev", "--no-reload"]
+        self._arguments = [str(script), *mode, "--log-level", "info"]
         self._environment = {
             **os.environ,
             **(environment or {}),
@@ -65,15 +68,10 @@ class Worker:
             RoomError: It ended, or did not register within a minute.
         """
         with self.log.open("wb") as log:
-            # `dev` turns nobody away when this machine is busy, and `start` would. A session of its own keeps the
-            # terminal's Ctrl-C with whoever owns the worker.
+            # A session of its own keeps the terminal's Ctrl-C with whoever owns the worker.
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                str(self._script),
-                "dev",
-                "--no-reload",
-                "--log-level",
-                "info",
+                *self._arguments,
                 env=self._environment,
                 stdout=log,
                 stderr=log,
@@ -90,10 +88,14 @@ class Worker:
     ) -> None:
         await self.stop()
 
-    async def wait(self) -> None:
-        """Wait until the worker ends by itself."""
-        if self._process is not None:
-            await self._process.wait()
+    @property
+    def pid(self) -> int:
+        """Of the process that leads the worker's process group; 0 where it does not run."""
+        return self._process.pid if self._process is not None else 0
+
+    async def wait(self) -> int:
+        """Wait until the worker ends by itself; returns its exit code."""
+        return await self._process.wait() if self._process is not None else 0
 
     async def stop(self) -> None:
         """End the worker and its jobs."""

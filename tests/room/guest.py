@@ -17,6 +17,7 @@ from typing import Any
 import aiohttp
 import av
 from livekit import rtc
+from roomkit.grants import LivekitAccess, issue
 
 RATE = 16000
 FRAME_S = 0.02
@@ -25,6 +26,8 @@ SILENCE = bytes(2 * FRAME_SAMPLES)
 LOUD = 300.0
 """Root mean square (16 bit) from which a frame of the agent's voice counts as sound."""
 POLL_S = 0.02
+LISTENING_WITHIN_S = 0.5
+"""From an agent's subscription to the moment when it misses no sound."""
 
 
 def pcm(path: Path) -> bytes:
@@ -64,12 +67,22 @@ class Diary:
 
 
 class Guest:
-    """Joins through the token endpoint, as the page does. A microphone always sends: silence where nobody speaks."""
+    """Joins through the token endpoint, as the page does, or with a grant where there is none.
 
-    def __init__(self, address: str, *, room: str) -> None:
+    A microphone that is published always sends: silence where nobody speaks.
+
+    Args:
+        entrance: The endpoint's address, or whose key signs the grant.
+        room: The room's name.
+        pushes_to_talk: Publish no microphone by itself, and keep no diary of when the agent was heard: audio that
+            nobody asked for is a load on the machine.
+    """
+
+    def __init__(self, entrance: str | LivekitAccess, *, room: str, pushes_to_talk: bool = False) -> None:
         self.diary = Diary()
         self.room = rtc.Room()
-        self._address, self._room_name = address, room
+        self._entrance, self._room_name, self._pushes_to_talk = entrance, room, pushes_to_talk
+        self._microphone_is_heard = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._line: asyncio.Queue[bytes] = asyncio.Queue()
         self._source: rtc.AudioSource | None = None
@@ -77,14 +90,14 @@ class Guest:
         self._microphone: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Guest:
-        async with aiohttp.ClientSession() as http:
-            answer = await http.post(f"{self._address}/api/token", json={"room": self._room_name})
-            grant = await answer.json()
+        url, token = await self._invitation()
         self.room.on("data_received", self._on_data)
         self.room.on("track_subscribed", self._on_track)
         self.room.register_text_stream_handler("lk.transcription", self._on_text)
-        await self.room.connect(grant["url"], grant["token"])
-        await self.publish()
+        self.room.on("local_track_subscribed", lambda _: self._microphone_is_heard.set())
+        await self.room.connect(url, token)
+        if not self._pushes_to_talk:
+            await self.publish()
         return self
 
     async def __aexit__(
@@ -96,6 +109,14 @@ class Guest:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    async def _invitation(self) -> tuple[str, str]:
+        if isinstance(self._entrance, LivekitAccess):
+            return self._entrance.url, issue(self._entrance, self._room_name).token
+        async with aiohttp.ClientSession() as http:
+            answer = await http.post(f"{self._entrance}/api/token", json={"room": self._room_name})
+            grant = await answer.json()
+        return grant["url"], grant["token"]
+
     # The microphone.
 
     async def publish(self) -> None:
@@ -105,8 +126,15 @@ class Guest:
         await self.room.local_participant.publish_track(self._track, options)
         self._microphone = asyncio.create_task(self._pump(self._source))
 
+    async def push_to_talk(self) -> None:
+        """Publish the microphone and wait until the agent takes it."""
+        self._microphone_is_heard.clear()
+        await self.publish()
+        await self.until(self._microphone_is_heard.is_set, 30, "somebody took the microphone")
+        await asyncio.sleep(LISTENING_WITHIN_S)
+
     async def unpublish(self) -> None:
-        """Take the microphone away in mid-sentence: what was not said yet is dropped."""
+        """Take the microphone away, in mid-sentence even: what was not said yet is dropped."""
         track = self._track
         await self._hang_up()
         if track is not None:
@@ -176,6 +204,9 @@ class Guest:
         )
         return self.diary.sounds[-1] if self.diary.sounds else -math.inf
 
+    async def agent_is_gone(self, timeout_s: float = 30) -> None:
+        await self.until(lambda: not self.room.remote_participants, timeout_s, "the agent left")
+
     def _agent_listens(self) -> bool:
         others = self.room.remote_participants.values()
         return any(other.attributes.get("lk.agent.state") == "listening" for other in others)
@@ -185,7 +216,8 @@ class Guest:
             self.diary.turns.append(json.loads(packet.data))
 
     def _on_track(self, track: rtc.Track, _publication: object, _participant: object) -> None:
-        self._spawn(self._listen(track))
+        if not self._pushes_to_talk:
+            self._spawn(self._listen(track))
 
     def _on_text(self, reader: rtc.TextStreamReader, identity: str) -> None:
         self._spawn(self._read(reader, "user" if identity == self.room.local_participant.identity else "agent"))
