@@ -30,12 +30,6 @@ def test_another_language_or_model_is_refused_with_what_there_is() -> None:
         arguments.check_model("ink-whisper")
 
 
-@pytest.mark.parametrize("value", [0, -1.0, float("nan")])
-def test_what_must_be_more_than_zero_is(value: float) -> None:
-    with pytest.raises(ValueError, match="max_buffer="):
-        arguments.check_positive(max_buffer=value)
-
-
 def test_a_capability_that_the_framework_does_not_know_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     known = [field for field in dataclasses.fields(stt.STTCapabilities) if field.name != "manual_flush"]
     monkeypatch.setattr(arguments, "fields", lambda _: known)

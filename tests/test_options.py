@@ -84,15 +84,22 @@ def test_a_rate_the_server_does_not_take_is_refused(rate: int) -> None:
         Options(sample_rate=rate)
 
 
+@pytest.mark.parametrize("rate", ["16000", 44100.5, None])
+def test_a_rate_that_is_no_whole_number_is_refused(rate: Any) -> None:
+    with pytest.raises(ValueError, match=r"sample_rate=.* whole number"):
+        Options(sample_rate=rate)
+
+
 @pytest.mark.parametrize(
     ("terms", "reason"),
     [
+        (("a", 3), "3 among its terms"),
         (("x",) * 101, "101 terms: at most 100"),
         (("x" * 600, "y" * 601), "1201 characters in all: at most 1200"),
         (("a", " "), "an empty term"),
     ],
 )
-def test_keyterms_over_the_limits_are_refused(terms: tuple[str, ...], reason: str) -> None:
+def test_keyterms_over_the_limits_are_refused(terms: tuple[Any, ...], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         Options(keyterms=terms)
 
@@ -149,6 +156,12 @@ def test_an_unencrypted_address_elsewhere_is_refused_unless_asked_for(base_url: 
     with pytest.raises(ValueError, match="allow_plaintext=True"):
         endpoint(base_url)
     assert endpoint(base_url, allow_plaintext=True).startswith("ws://")
+
+
+@pytest.mark.parametrize("base_url", ["wss://api.cartesia.ai/stt/websocket", "https://proxy.example/tts/websocket/"])
+def test_the_address_of_another_endpoint_is_refused(base_url: str) -> None:
+    with pytest.raises(ValueError, match=f"another endpoint.*{TURN_PATH}"):
+        endpoint(base_url)
 
 
 @pytest.mark.parametrize("base_url", ["", "ftp://host", "https://", "file:///etc/passwd"])

@@ -18,6 +18,11 @@ def test_a_group_of_options_is_merged_key_by_key() -> None:
     assert options["turn_detection"] == "manual"
 
 
+def test_a_group_that_the_framework_does_not_know_is_refused_with_those_it_knows() -> None:
+    with pytest.raises(ValueError, match=r"'endpointng'.*endpointing"):
+        turn_handling(endpointng={"min_delay": 0.2})
+
+
 def test_what_it_returns_is_the_callers_own() -> None:
     turn_handling()["endpointing"]["min_delay"] = 9.0
     assert turn_handling()["endpointing"]["min_delay"] == 0.5

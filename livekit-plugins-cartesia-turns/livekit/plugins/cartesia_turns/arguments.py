@@ -71,14 +71,3 @@ def check_model(model: str) -> None:
     """
     if model.startswith("ink-whisper"):
         raise ValueError(f"model={model!r} has no turn detection: use {MODEL!r}, or livekit-plugins-cartesia")
-
-
-def check_positive(**values: float) -> None:
-    """Checks that each of these is more than zero.
-
-    Raises:
-        ValueError: names the one that is not.
-    """
-    for name, value in values.items():
-        if not value > 0:
-            raise ValueError(f"{name}={value!r} is out of range: it must be greater than 0")

@@ -78,8 +78,11 @@ def check_keyterms(keyterms: Sequence[str]) -> None:
     """Checks the limits on keyterms.
 
     Raises:
-        ValueError: too many terms, too many characters, or an empty term.
+        ValueError: too many terms, too many characters, or a term that is empty or none.
     """
+    for term in keyterms:
+        if not isinstance(term, str):
+            raise ValueError(f"keyterm has {term!r} among its terms: each must be a string")
     if len(keyterms) > MAX_KEYTERMS:
         raise ValueError(f"keyterm has {len(keyterms)} terms: at most {MAX_KEYTERMS} are allowed")
     characters = sum(map(len, keyterms))
@@ -112,6 +115,8 @@ def check_sample_rate(sample_rate: int) -> None:
         ValueError: it does not.
     """
     low, high = SAMPLE_RATES
+    if not isinstance(sample_rate, int):
+        raise ValueError(f"sample_rate={sample_rate!r} is not a whole number of Hz")
     if not low <= sample_rate <= high:
         raise ValueError(f"sample_rate={sample_rate!r} is out of range: it must be from {low} to {high} Hz")
 
@@ -162,7 +167,7 @@ def endpoint(base_url: str, *, allow_plaintext: bool = False) -> str:
             be replaced.
 
     Raises:
-        ValueError: not an address, or unencrypted and not on this machine.
+        ValueError: not an address, that of another endpoint, or unencrypted and not on this machine.
     """
     address = base_url if "://" in base_url else f"https://{base_url}"
     parts = urlsplit(address)
@@ -178,6 +183,8 @@ def endpoint(base_url: str, *, allow_plaintext: bool = False) -> str:
             " use https or wss, or pass allow_plaintext=True"
         )
     path = parts.path.rstrip("/")
+    if path.endswith("/websocket") and not path.endswith(PATH):
+        raise ValueError(f"base_url leads to another endpoint: leave its path out, or let it end in {PATH}")
     return f"{scheme}://{parts.netloc}{path if path.endswith(PATH) else path + PATH}"
 
 

@@ -8,7 +8,6 @@ import math
 import random
 import time
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -16,7 +15,7 @@ from livekit import rtc
 from livekit.agents import APIConnectOptions, APIError, APITimeoutError, stt, utils
 
 from .audio import PcmConverter
-from .client import ClientEvent, Limits, TurnsClient
+from .client import ClientEvent, TurnsClient
 from .connection import Connection, Pong
 from .dialer import Dialer
 from .errors import DroppedError, ServerError, as_api_error
@@ -26,6 +25,7 @@ from .options import Options
 from .protocol import Connected, ProtocolError, ServerMessage, TurnEnd, Unknown
 from .reporter import Reporter
 from .retry import RetryPolicy
+from .settings import StreamSettings
 from .stats import Stats
 from .tasks import finish, until_done, wait_for_event
 from .voice import may_be_in_session, session_around
@@ -39,31 +39,6 @@ STEADY_AFTER_S = 5.0
 HUNG = (HangUp.NOT_CONNECTED, HangUp.DEAD, HangUp.STALLED)
 """A server that hangs: a failure, so that whoever has another STT at hand hears of it in the end."""
 STREAM_CLOSED = "the stream was closed"
-MANY_RETRIES = 3
-"""The framework's default: with fewer, it wants failures soon (FallbackAdapter, to switch to the next STT)."""
-
-
-@dataclass(frozen=True, slots=True)
-class StreamSettings:
-    """What a stream needs beside the options that go into the URL. Times are in seconds."""
-
-    watchdog_min_timeout_s: float = 0.5
-    max_buffer_s: float = 60.0
-    outage_timeout_s: float | None = None
-    audio_chunk_duration_ms: int | None = None
-    speech_times: bool = True
-    early_preflight: int = 0
-    http_session: aiohttp.ClientSession | None = None
-
-    def limits(self, connect_timeout_s: float) -> Limits:
-        """What bounds the client."""
-        return Limits(self.watchdog_min_timeout_s, self.max_buffer_s, connect_timeout_s, self.early_preflight)
-
-    def patience_s(self, max_retry: int) -> float:
-        """How long an outage may last before it surfaces."""
-        if self.outage_timeout_s is not None:
-            return self.outage_timeout_s
-        return self.max_buffer_s if max_retry >= MANY_RETRIES else 0.0
 
 
 class SpeechStream(stt.RecognizeStream):
@@ -81,7 +56,7 @@ class SpeechStream(stt.RecognizeStream):
         self._dialer = dialer
         limits = settings.limits(conn_options.timeout)
         self._client = TurnsClient(options, limits, time.monotonic())
-        self._reporter = Reporter(stt, self._client, self._event_ch.send_nowait, speech_times=settings.speech_times)
+        self._reporter = Reporter(stt, self._client, self._event_ch.send_nowait, speech_times=settings.speech_end_time)
         self._converter = PcmConverter(options.sample_rate, settings.audio_chunk_duration_ms)
         self._policy = RetryPolicy(conn_options.max_retry, settings.patience_s(conn_options.max_retry))
         self._to_send = asyncio.Event()

@@ -18,7 +18,6 @@ from .arguments import (
     capabilities,
     check_language,
     check_model,
-    check_positive,
     given,
     is_english,
     terms,
@@ -32,8 +31,9 @@ from .log import logger
 from .options import MODEL, Options, endpoint
 from .profiles import profile as turn_profile_settings
 from .protocol import API_VERSION
+from .settings import StreamSettings
 from .stats import Stats
-from .stream import SpeechStream, StreamSettings
+from .stream import SpeechStream
 from .warm import Prewarmer, WarmConnection
 
 
@@ -108,25 +108,17 @@ class STT(stt.STT[EventName]):
         super().__init__(capabilities=capabilities(manual_flush=manual_flush))
         check_language(language)
         check_model(model)
-        check_positive(watchdog_min_timeout=watchdog_min_timeout, max_buffer=max_buffer)
-        if outage_timeout is not None and not outage_timeout >= 0:
-            raise ValueError(
-                f"outage_timeout={outage_timeout!r} is out of range: it must be 0 or more seconds, or None"
-            )
-        chunk_ms = given(audio_chunk_duration_ms)
-        if chunk_ms is not None:
-            check_positive(audio_chunk_duration_ms=chunk_ms)
         turn = turn_settings(turn_start_threshold, turn_eager_end_threshold, turn_end_threshold, turn_end_timeout_ms)
         self._options = LiveOptions(Options(model, sample_rate, turn, terms(given(keyterm))))
         address = endpoint(base_url, allow_plaintext=allow_plaintext)
         credentials = Credentials.resolve(api_key, access_token)
         self._dialer = Dialer(address, credentials, extra_headers or {}, api_version)
         self._settings = StreamSettings(
-            watchdog_min_timeout_s=watchdog_min_timeout,
-            max_buffer_s=max_buffer,
-            outage_timeout_s=outage_timeout,
-            audio_chunk_duration_ms=chunk_ms,
-            speech_times=speech_end_time,
+            watchdog_min_timeout=watchdog_min_timeout,
+            max_buffer=max_buffer,
+            outage_timeout=outage_timeout,
+            audio_chunk_duration_ms=given(audio_chunk_duration_ms),
+            speech_end_time=speech_end_time,
             early_preflight=early_preflight,
             http_session=http_session,
         )

@@ -35,7 +35,13 @@ def turn_handling(**changes: Any) -> TurnHandlingOptions:
 
     Args:
         changes: keys of TurnHandlingOptions to set otherwise; an option group is merged key by key.
+
+    Raises:
+        ValueError: a key that TurnHandlingOptions has not; the framework would pass over it in silence.
     """
+    known = TurnHandlingOptions.__annotations__
+    if unknown := sorted(changes.keys() - known):
+        raise ValueError(f"turn_handling takes no {unknown[0]!r}: it takes {', '.join(known)}")
     options: dict[str, Any] = {
         "turn_detection": "stt",
         "endpointing": {"mode": "fixed", "min_delay": 0.5},

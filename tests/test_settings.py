@@ -1,0 +1,48 @@
+"""What a stream is told is checked once, by the names that STT's arguments have."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from livekit.plugins.cartesia_turns.settings import MANY_RETRIES, StreamSettings
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("watchdog_min_timeout", 0),
+        ("max_buffer", -1.0),
+        ("max_buffer", float("nan")),
+        ("audio_chunk_duration_ms", 0),
+        ("outage_timeout", -0.1),
+        ("outage_timeout", float("nan")),
+        ("early_preflight", -1),
+        ("early_preflight", 1.5),
+        ("early_preflight", "2"),
+    ],
+)
+def test_what_is_out_of_range_is_refused_by_name_and_value(name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=f"^{name}={re.escape(repr(value))} "):
+        StreamSettings(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"outage_timeout": 0.0}, {"audio_chunk_duration_ms": 20, "early_preflight": 2}, {"max_buffer": 1e9}]
+)
+def test_what_is_in_range_is_taken(given: dict[str, Any]) -> None:
+    StreamSettings(**given)
+
+
+def test_an_outage_may_last_as_long_as_the_buffer_unless_failures_are_wanted_soon() -> None:
+    settings = StreamSettings(max_buffer=30.0)
+    assert settings.patience_s(MANY_RETRIES) == 30.0
+    assert settings.patience_s(MANY_RETRIES - 1) == 0.0
+    assert StreamSettings(outage_timeout=5.0).patience_s(0) == 5.0
+
+
+def test_the_client_gets_its_bounds_from_here() -> None:
+    limits = StreamSettings(1.5, 30.0, early_preflight=2).limits(4.0)
+    assert (limits.watchdog_min_timeout_s, limits.buffer_s, limits.connect_timeout_s) == (1.5, 30.0, 4.0)
+    assert limits.early_preflight == 2
