@@ -13,7 +13,7 @@ unexport VIRTUAL_ENV
 
 LOWEST := $(shell sed -n 's/^dependencies = \["livekit-agents>=\(.*\)"\]/\1/p' $(PLUGIN)/pyproject.toml)
 
-.PHONY: help install demo room test test-lowest check format fuzz soak clean
+.PHONY: help install demo room vendors test test-lowest check format fuzz soak clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -26,6 +26,9 @@ demo: $(READY) ## Turn recorded speech into turns, through the plugin and a loca
 
 room: $(READY) ## Talk to the agent in a browser: a LiveKit room, the agent and the page, all on this machine
 	@$(BIN)/python examples/talk.py $(ARGS)
+
+vendors: $(READY) ## Install the OpenAI and Cartesia plugins: for the agent, and for figures beside theirs
+	@.ci/setup $(VENV) "$(PYTHON)" livekit-plugins-openai livekit-plugins-cartesia
 
 test: $(READY) ## Run the tests, two at once and without the slow ones; with ARGS, pytest as you say
 	@$(BIN)/python -m pytest $(or $(ARGS),-n 2 --dist loadfile -m "not slow and not room")

@@ -1,13 +1,13 @@
 """A voice agent whose turns come from the speech-to-text, as a LiveKit worker.
 
-    python examples/agent.py console           talk to it in this terminal (needs PortAudio: apt install libportaudio2)
-    python examples/agent.py console --text    type to it
+    python examples/agent.py console           talk to it in this terminal
+    python examples/agent.py console --text    type to it (both need PortAudio: apt-get install libportaudio2)
     python examples/agent.py dev               serve rooms; needs LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET
     python examples/agent.py start             the same in production
 
 It runs without any key of a vendor: speech is then recognized by a local server that each job starts, a few rules
 answer, and espeak-ng speaks where it is installed; else the answers are text. It uses better parts where their keys are
-set (`uv sync --all-packages --extra vendors` installs the plugins):
+set and their plugins installed (`make vendors`):
 
     CARTESIA_API_KEY      Cartesia hears and speaks
     OPENAI_API_KEY        OpenAI answers
@@ -18,6 +18,8 @@ set (`uv sync --all-packages --extra vendors` installs the plugins):
 from __future__ import annotations
 
 import os
+import sys
+from importlib.util import find_spec
 
 import espeak
 from espeak import EspeakTTS
@@ -36,7 +38,6 @@ from livekit.agents import (
     tts,
 )
 from livekit.plugins import cartesia_turns
-from livekit.plugins.cartesia_turns import TurnStartEvent
 from offline import OfflineLLM
 from turn_feed import TurnFeed
 
@@ -96,19 +97,15 @@ async def converse(ctx: JobContext) -> None:
     """One job: the conversation in one room."""
     ears = await open_stt(ctx)
     session = build_session(ears)
-    ears.on("turn_start", lambda event: barge_in(session, event))
-    ctx.add_shutdown_callback(TurnFeed(ears, session, ctx.room).aclose)
+    # The session by itself would wait for the user's first words before it silences the agent.
+    cartesia_turns.interrupt_on_turn_start(session, ears)
+    if not ctx.is_fake_job():  # the console has no room
+        ctx.add_shutdown_callback(TurnFeed(ears, session, ctx.room).aclose)
     # The user's words and the agent's go to the room as text; with a voice, the agent's as it speaks them. A user who
     # leaves may come back: the agent stays for as long as there is a room, and listens to whoever joined last.
     options = room_io.RoomOptions(audio_output=session.tts is not None, text_output=True, close_on_disconnect=False)
     await session.start(Assistant(), room=ctx.room, room_options=options)
     ctx.room.on("participant_connected", lambda guest: session.room_io.set_participant(guest.identity))
-
-
-def barge_in(session: AgentSession[None], _event: TurnStartEvent) -> None:
-    """Silence an agent that speaks as soon as the user does: the session by itself waits for the first words."""
-    if session.agent_state == "speaking":
-        session.interrupt()
 
 
 def build_session(stt: cartesia_turns.STT) -> AgentSession[None]:
@@ -136,7 +133,8 @@ async def open_stt(ctx: JobContext) -> cartesia_turns.STT:
         return cartesia_turns.STT(base_url=url, keyterm=KEYTERMS)
     from livekit.plugins.cartesia_turns.server import LocalServer  # noqa: PLC0415  # an extra: may be missing
 
-    local = await LocalServer().__aenter__()
+    local = LocalServer()
+    await local.start()
     ctx.add_shutdown_callback(local.aclose)
     return cartesia_turns.STT(api_key=local.key, base_url=local.url, keyterm=KEYTERMS)
 
@@ -145,8 +143,22 @@ def needs_local_server() -> bool:
     return not os.environ.get("CARTESIA_TURNS_URL") and not os.environ.get("CARTESIA_API_KEY")
 
 
+def uses_openai() -> bool:
+    return bool(os.environ.get("OPENAI_API_KEY"))
+
+
+def speaks_with_cartesia() -> bool:
+    return bool(os.environ.get("CARTESIA_API_KEY")) and not os.environ.get("CARTESIA_TURNS_URL")
+
+
+def missing_plugins() -> list[str]:
+    """What the keys that are set ask for and this environment lacks."""
+    wanted = {"livekit-plugins-openai": uses_openai(), "livekit-plugins-cartesia": speaks_with_cartesia()}
+    return [name for name, used in wanted.items() if used and not find_spec(name.replace("-", "."))]
+
+
 def choose_llm() -> llm.LLM[str]:
-    if not os.environ.get("OPENAI_API_KEY"):
+    if not uses_openai():
         return OfflineLLM()
     from livekit.plugins.openai import LLM  # noqa: PLC0415  # an extra: may be missing
 
@@ -155,7 +167,7 @@ def choose_llm() -> llm.LLM[str]:
 
 
 def choose_tts() -> NotGivenOr[tts.TTS[str]]:
-    if not os.environ.get("CARTESIA_API_KEY") or os.environ.get("CARTESIA_TURNS_URL"):
+    if not speaks_with_cartesia():
         return EspeakTTS() if espeak.is_installed() else NOT_GIVEN
     from livekit.plugins.cartesia import TTS  # noqa: PLC0415  # an extra: may be missing
 
@@ -164,4 +176,6 @@ def choose_tts() -> NotGivenOr[tts.TTS[str]]:
 
 
 if __name__ == "__main__":
+    if missing := missing_plugins():
+        sys.exit(f"a key is set whose plugin is missing: {', '.join(missing)}; `make vendors` installs it")
     cli.run_app(server)

@@ -2,7 +2,7 @@
 
 Each figure is the median of a few runs of a real AgentSession over a socket to the local server, scripted, with a model
 and a voice that answer at once. Beside this plugin stands livekit-plugins-cartesia, where it is installed
-(uv sync --group bench), with the same session and the same server.
+(`make vendors`), with the same session and the same server.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 
+import agent
 import espeak
 import pytest
 from agent import Assistant, build_session, choose_llm, choose_tts
@@ -51,6 +52,21 @@ def test_without_keys_the_agent_speaks_by_espeak_or_not_at_all(monkeypatch: pyte
     assert isinstance(choose_tts(), espeak.EspeakTTS)
     monkeypatch.setattr(espeak, "is_installed", lambda: False)
     assert choose_tts() is NOT_GIVEN
+
+
+def test_a_key_whose_plugin_is_missing_is_told_before_anybody_waits_for_the_agent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(agent, "find_spec", lambda _: None)
+    assert agent.missing_plugins() == []
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    assert agent.missing_plugins() == ["livekit-plugins-openai"]
+    monkeypatch.setenv("CARTESIA_API_KEY", "k")
+    assert agent.missing_plugins() == ["livekit-plugins-openai", "livekit-plugins-cartesia"]
+    monkeypatch.setenv("CARTESIA_TURNS_URL", "http://127.0.0.1:1")
+    assert agent.missing_plugins() == ["livekit-plugins-openai"]
+    monkeypatch.setattr(agent, "find_spec", lambda name: name)
+    assert agent.missing_plugins() == []
 
 
 async def test_the_agent_answers_each_turn_of_recorded_speech() -> None:
