@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterator
 
 import pytest
 from room.guest import Guest
-from room.stage import ARTIFACTS, Part, SpeechServer, Talk, parts
+from room.stage import ARTIFACTS, Part, SpeechServer, Talk, parts_for
 
 LEFT_OUT = pytest.StashKey[dict[str, Part]]()
 
@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("room") is None:
             continue
-        missing = [part for part in parts(browser="browser" in item.name) if not part.there]
+        missing = [part for part in parts_for(item.name) if not part.there]
         left_out.update({part.name: part for part in missing})
         if missing:
             names = ", ".join(part.name for part in missing)

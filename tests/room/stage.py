@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from ctypes.util import find_library
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,14 +41,17 @@ def chromium() -> str | None:
     return next((path for name in CHROMIUM_NAMES if (path := shutil.which(name))), None)
 
 
-def parts(*, browser: bool) -> list[Part]:
-    """The parts the room tests need beside Python packages."""
+def parts_for(test: str) -> list[Part]:
+    """The parts that a room test of this name needs beside Python packages."""
+    if "console" in test:
+        there = sys.platform != "linux" or find_library("portaudio") is not None  # elsewhere it comes with its package
+        return [Part("PortAudio", there, "apt-get install libportaudio2")]
     needed = [
         Part("livekit-server", find_livekit_server() is not None, PREPARE),
         Part("Node.js with npm", shutil.which("npm") is not None, "apt-get install npm"),
         Part("espeak-ng", shutil.which("espeak-ng") is not None, "apt-get install espeak-ng"),
     ]
-    if browser:
+    if "browser" in test:
         needed.append(Part("Chromium", chromium() is not None, "apt-get install chromium"))
     return needed
 
