@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import contextlib
 import importlib.util
+import json
 import secrets
 import statistics
 import sys
@@ -50,6 +51,7 @@ class Ears:
     name: str
     module: str
     finals: list[str]
+    options: dict[str, object] = field(default_factory=dict)
     busy: list[float] = field(default_factory=list)
     """Seconds of processor time for each second of a room, one for each round."""
     memory_mb: list[float] = field(default_factory=list)
@@ -126,7 +128,8 @@ class Stage:
 
     async def measure(self, ears: Ears) -> None:
         """One worker, its rooms, and one window."""
-        environment = {"BENCH_STT": ears.module, "BENCH_URL": self.hearing.url, "BENCH_KEY": KEY}
+        options = {"model": "ink-2", "base_url": self.hearing.url, "api_key": KEY, **ears.options}
+        environment = {"BENCH_STT": ears.module, "BENCH_OPTIONS": json.dumps(options)}
         log = ARTIFACTS / f"room-bench-{ears.module or 'none'}.log"
         async with (
             Worker(self.access, log=log, environment=environment, script=WORKER) as worker,
@@ -144,10 +147,11 @@ class Stage:
 
 
 def columns(call: EndlessCall, length_s: float) -> list[Ears]:
-    """This plugin, the official one where it is installed, and none."""
+    """This plugin, as it comes and in the official one's pieces, the official one where it is installed, and none."""
     peer = [Ears("livekit-plugins-cartesia", OFFICIAL, call.texts)] if importlib.util.find_spec(OFFICIAL) else []
     reports = [report(number) for number in range(1, int(length_s / REPORT_EVERY_S) + 1)]
-    return [Ears("this plugin", OURS, call.texts), *peer, Ears("audio dropped", "", reports)]
+    alike = Ears("in pieces of 160 ms", OURS, call.texts, {"audio_chunk_duration_ms": 160})
+    return [Ears("this plugin", OURS, call.texts), alike, *peer, Ears("audio dropped", "", reports)]
 
 
 def table(candidates: list[Ears]) -> str:
@@ -183,7 +187,7 @@ async def staged(call: EndlessCall, wanted: argparse.Namespace) -> AsyncIterator
 async def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rooms", type=int, default=4)
-    parser.add_argument("--seconds", type=float, default=40.0, help="length of the window")
+    parser.add_argument("--seconds", type=float, default=30.0, help="length of the window")
     parser.add_argument("--rounds", type=int, default=2)
     wanted = parser.parse_args()
     length_s = WARM_UP_S + wanted.seconds

@@ -1,12 +1,13 @@
 """The worker whose rooms room_figures.py measures: a session that listens and does nothing else.
 
-BENCH_STT names the module of the plugin that hears, BENCH_URL and BENCH_KEY its server. Without a module the audio goes
-where it would go with one, and is dropped there.
+BENCH_STT names the module of the plugin that hears, BENCH_OPTIONS has its arguments as JSON. Without a module the audio
+goes where it would go with one, and is dropped there.
 """
 
 from __future__ import annotations
 
 import importlib
+import json
 import os
 from typing import Any
 
@@ -81,10 +82,10 @@ def report(number: int) -> str:
 
 
 def make_stt() -> stt.STT[Any]:
-    """The ears in question, as they come."""
+    """The ears in question."""
     if PLUGIN is None:
         return DeafSTT()
-    plugin: stt.STT[Any] = PLUGIN.STT(model="ink-2", base_url=os.environ["BENCH_URL"], api_key=os.environ["BENCH_KEY"])
+    plugin: stt.STT[Any] = PLUGIN.STT(**json.loads(os.environ["BENCH_OPTIONS"]))
     return plugin
 
 
