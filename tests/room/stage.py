@@ -57,9 +57,14 @@ def parts_for(test: str) -> list[Part]:
 
 
 class SpeechServer:
-    """`python -m livekit.plugins.cartesia_turns.server` on one port, through kills and restarts."""
+    """`python -m livekit.plugins.cartesia_turns.server` on one port, through kills and restarts.
 
-    def __init__(self) -> None:
+    Args:
+        arguments: more of them for its command line.
+    """
+
+    def __init__(self, *arguments: str) -> None:
+        self._arguments = arguments
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
@@ -69,7 +74,10 @@ class SpeechServer:
         command = [sys.executable, "-m", "livekit.plugins.cartesia_turns.server"]
         with (ARTIFACTS / "room-speech-server.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*command, "--port", str(self.port), "--key", KEY], stdout=log, stderr=log, start_new_session=True
+                [*command, "--port", str(self.port), "--key", KEY, *self._arguments],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
     def kill(self) -> None:

@@ -211,6 +211,8 @@ class SpeechStream(stt.RecognizeStream):
 
     async def _send(self, connection: Connection) -> None:
         while True:
+            # What woke this task, or was brought about by itself, is seen now: no need to come back for it.
+            self._to_send.clear()
             item = self._client.outgoing(time.monotonic())
             if item is None:
                 await wait_for_event(self._to_send, self._client.send_at - time.monotonic())
