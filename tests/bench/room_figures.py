@@ -3,8 +3,8 @@
 A real livekit-server, a real worker with a process for each room, and in each room a guest who plays recorded speech.
 The sessions have an STT and nothing else. What hears is outside: a process of the local server, which plays the same
 turns at the same audio times to each of them. Counted is the processor time of the worker and all its processes, over
-a window in which every room listens. Beside this plugin stands livekit-plugins-cartesia, where it is installed (uv
-sync --group bench), and an STT that drops the audio: what is above that is the STT's share. They take turns, round by
+a window in which every room listens. Beside this plugin stands livekit-plugins-cartesia, where it is installed
+(`make vendors`), and an STT that drops the audio: what is above that is the STT's share. They take turns, round by
 round. A room that does not get each final transcript, word for word, ends the benchmark.
 """
 

@@ -68,8 +68,7 @@ async def _serve(server: LocalServer) -> None:
     async with server:
         sys.stdout.write(
             f"listening on {server.url}, key {server.key}\n"
-            "plugin:  cartesia_turns.STT(base_url=..., api_key=...) with this address and key\n"
-            "or:      export CARTESIA_BASE_URL and CARTESIA_API_KEY for clients that read them\n"
+            f'plugin:  cartesia_turns.STT(base_url="{server.url}", api_key="{server.key}")\n'
             "Ctrl-C ends it.\n"
         )
         sys.stdout.flush()
