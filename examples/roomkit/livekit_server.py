@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -117,8 +118,10 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
         return int(probe.getsockname()[1])
 
 
-def loopback_config(port: int) -> dict[str, object]:
+def loopback_config(port: int, rtc: Mapping[str, object] | None = None) -> dict[str, object]:
     """Settings under which nothing but loopback is listened on, offered to peers or looked up.
+
+    `rtc` replaces single settings of the media.
 
     A STUN server must be named, else livekit-server hands public ones to its clients. It must not be the media port:
     libwebrtc takes all that comes from a STUN server's address for STUN, and no connection would come up.
@@ -135,6 +138,7 @@ def loopback_config(port: int) -> dict[str, object]:
             "enable_loopback_candidate": True,
             "interfaces": {"includes": ["lo"]},
             "stun_servers": [NO_STUN],
+            **(rtc or {}),
         },
     }
 
@@ -148,13 +152,21 @@ class LivekitServer:
         api_secret: The secret behind it, new for each instance.
     """
 
-    def __init__(self, binary: Path | None = None, *, port: int | None = None, log: Path | None = None) -> None:
+    def __init__(
+        self,
+        binary: Path | None = None,
+        *,
+        port: int | None = None,
+        log: Path | None = None,
+        rtc: Mapping[str, object] | None = None,
+    ) -> None:
         """Prepare a server.
 
         Args:
             binary: The executable; found or built when not given.
             port: HTTP and signalling port; a free one when not given.
             log: Where the server's own log goes; a file that is gone afterwards when not given.
+            rtc: Settings of the media that replace those of `loopback_config`.
         """
         self.api_key = "local"
         self.api_secret = secrets.token_urlsafe(32)
@@ -162,6 +174,7 @@ class LivekitServer:
         self._binary = binary
         self._port = port
         self._log_path = log
+        self._rtc = rtc
         self._resources = contextlib.ExitStack()
         self._process: asyncio.subprocess.Process | None = None
 
@@ -191,7 +204,7 @@ class LivekitServer:
         log = self._resources.enter_context(path.open("w+b"))
         environment = {
             **os.environ,
-            "LIVEKIT_CONFIG": json.dumps(loopback_config(port)),
+            "LIVEKIT_CONFIG": json.dumps(loopback_config(port, self._rtc)),
             "LIVEKIT_KEYS": f"{self.api_key}: {self.api_secret}",
         }
         # A process group of its own: Ctrl-C in the terminal reaches whoever owns this server, who then stops it.

@@ -177,6 +177,13 @@ def test_livekit_server_is_told_of_nothing_but_loopback() -> None:
     assert not any(address.endswith(f":{rtc['udp_port']}") for address in rtc["stun_servers"])
 
 
+def test_single_settings_of_the_media_can_be_replaced() -> None:
+    rtc = livekit_server.loopback_config(7880, {"node_ip": "127.0.0.2"})["rtc"]
+    assert isinstance(rtc, dict)
+    assert rtc["node_ip"] == "127.0.0.2"
+    assert rtc["tcp_port"] == 0
+
+
 async def test_a_livekit_server_that_ends_at_once_is_an_error_with_its_last_words(tmp_path: Path) -> None:
     broken = tmp_path / "livekit-server"
     broken.write_text("#!/bin/sh\necho no such luck\nexit 1\n")

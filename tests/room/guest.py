@@ -157,8 +157,12 @@ class Guest:
         """Say a recording to its end; returns the monotonic time at which its first sound was sent."""
         began = time.monotonic()
         self.speak(recording)
-        await self.until(self._line.empty, 60, "the recording was sent")
+        await self.finish()
         return began
+
+    async def finish(self) -> None:
+        """Wait until all is said."""
+        await self.until(self._line.empty, 60, "the recording was sent")
 
     async def _pump(self, source: rtc.AudioSource) -> None:
         due = time.monotonic()

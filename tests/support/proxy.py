@@ -40,6 +40,8 @@ class Proxy:
         self._links: set[_Link] = set()
         self.welcome: list[Welcome] = []
         """For the next connections; those after them are served."""
+        self.accepted = 0
+        """Connections of clients that there have been."""
         self.bytes_per_s: float | None = None
         """How fast bytes go from the client to the server."""
         self.receive_buffer: int | None = None
@@ -108,6 +110,7 @@ class Proxy:
         # A task of its own: asyncio complains when the one that runs this callback is cancelled.
         link.task = asyncio.create_task(self._serve(link, reader, writer))
         self._links.add(link)
+        self.accepted += 1
         await asyncio.gather(link.task, return_exceptions=True)
         self._links.discard(link)
         for end in (writer, link.upstream):
