@@ -329,6 +329,19 @@ def test_a_clean_close_in_mid_turn_is_taken_for_a_drop_once_although_the_input_h
     assert scenario.client.finished
 
 
+def test_a_reset_is_no_clean_close_and_leaves_the_turn_its_other_try() -> None:
+    scenario = in_turn()
+    scenario.client.end_input()
+    scenario.pump()
+    scenario.lose()
+    scenario.open()
+    scenario.wait(0.2)
+    scenario.say(START, TurnUpdate("r", "a b c"))
+    scenario.lose(clean=True)
+    assert not scenario.client.finished
+    assert scenario.told == ["update a b c"]
+
+
 def test_the_end_of_the_last_turn_settles_all_audio_although_no_pause_follows_it() -> None:
     scenario = in_turn()
     scenario.client.end_input()
@@ -449,6 +462,80 @@ def test_words_after_a_turn_that_was_not_brought_back_are_all_told() -> None:
     assert scenario.told == ["end a b", "start", "end c d e"]
 
 
+def test_words_right_after_a_turn_whose_replay_the_server_made_nothing_of_are_all_told() -> None:
+    scenario = in_turn()
+    scenario.lose()
+    scenario.open()
+    scenario.speak(RESCUE_S + 0.1, is_silent=True)
+    assert scenario.told == ["end a b"]
+    scenario.speak(0.5)
+    scenario.say(START, TurnUpdate("r", "yes please"), TurnEnd("r", "yes please"))
+    assert scenario.told == ["end a b", "start", "update yes please", "end yes please"]
+
+
+def test_words_that_were_told_when_a_turn_was_closed_do_not_come_again_as_two_turns() -> None:
+    scenario = in_turn("a b")
+    scenario.speak(2.0)
+    scenario.say(TurnUpdate("r", "a b c d"))
+    scenario.speak(9.0)
+    assert scenario.told == ["update a b c d", "end a b c d"]
+    scenario.lose()
+    scenario.open()
+    scenario.say(START, TurnEnd("r", "a b"), START, TurnUpdate("r", "c d"), TurnEnd("r", "c d e"))
+    assert scenario.told[2:] == ["start", "end e"]
+    scenario.speak(1.0, is_silent=True)
+    scenario.say(START, TurnEnd("r", "f g"))
+    assert scenario.told[4:] == ["start", "end f g"]
+
+
+def test_a_word_that_the_replay_does_not_bring_again_is_not_waited_for_once_its_audio_is_settled() -> None:
+    scenario = in_turn("a b c")
+    scenario.speak(9.0)
+    assert scenario.told == ["end a b c"]
+    scenario.lose()
+    scenario.open()
+    scenario.wait(2.0)
+    scenario.speak(1.0, is_silent=True)
+    scenario.say(START, TurnEnd("r", "a c"))
+    scenario.speak(1.0)
+    scenario.say(START, TurnEnd("r", "d e"))
+    assert scenario.told[1:] == ["start", "end d e"]
+
+
+def test_a_noise_at_the_beginning_of_the_replay_does_not_end_the_turn() -> None:
+    scenario = in_turn()
+    scenario.lose()
+    scenario.open()
+    scenario.client.flush(scenario.now)
+    scenario.say(START, TurnEnd("r", ""))
+    assert scenario.told == []
+    scenario.say(START, TurnUpdate("r", "a b"), TurnEnd("r", "a b c"))
+    assert scenario.told == ["end a b c"]
+
+
+def test_words_are_neither_swallowed_nor_lost_when_an_outage_takes_the_audio_of_what_was_told() -> None:
+    scenario = in_turn("a b", limits=Limits(buffer_s=5.0))
+    scenario.speak(1.0)
+    scenario.say(TurnUpdate("r", "a b c"))
+    scenario.lose()
+    scenario.speak(4.9, answers=False)
+    assert Notice.AUDIO_LOST in scenario.notices
+    scenario.open()
+    scenario.say(START, TurnUpdate("r", "d"), TurnEnd("r", "d e"))
+    assert scenario.told[-1] == "end a b c d e"
+
+
+def test_words_of_a_turn_that_an_outage_outlasted_are_not_waited_for_when_their_audio_is_gone() -> None:
+    scenario = in_turn("a b", limits=Limits(buffer_s=5.0))
+    scenario.lose()
+    scenario.speak(RESCUE_S + 0.1, answers=False)
+    assert scenario.told == ["end a b"]
+    assert scenario.notices == [Notice.AUDIO_LOST, Notice.NOT_RECONNECTED]
+    scenario.open()
+    scenario.say(START, TurnEnd("r", "c d e"))
+    assert scenario.told[1:] == ["start", "end c d e"]
+
+
 def test_text_whose_audio_went_over_the_limit_stays_in_front_of_what_the_replay_brings() -> None:
     scenario = in_turn(limits=Limits(buffer_s=5.0))
     for _ in range(3):
@@ -457,6 +544,7 @@ def test_text_whose_audio_went_over_the_limit_stays_in_front_of_what_the_replay_
     assert scenario.client.stats.lost_s == 0
     scenario.lose()
     assert 1.0 < scenario.client.stats.lost_s < 3.0
+    assert scenario.notices == [Notice.AUDIO_LOST]
     scenario.open()
     scenario.say(START, TurnUpdate("r", "c"), TurnEnd("r", "c d"))
     assert scenario.told == ["update a b c", "end a b c d"]

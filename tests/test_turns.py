@@ -124,7 +124,7 @@ def test_what_the_server_says_becomes_a_turn(messages: list[TurnMessage], told: 
             id="more of them with each drop",
         ),
         pytest.param(
-            [START, update("a b"), "lost", START, end("")],
+            [START, update("a b"), "lost", START, end(""), "close"],
             ["start", "update a b", "end a b"],
             id="what was shown is final where the replay brings nothing",
         ),
@@ -144,6 +144,27 @@ def test_what_the_server_says_becomes_a_turn(messages: list[TurnMessage], told: 
             [START, update("a b"), "close", "lost", START, "lost", START, end("a b c")],
             ["start", "update a b", "end a b", "start", "end c"],
             id="not even after a second drop",
+        ),
+        pytest.param(
+            [START, update("a b"), "lost", START, end(""), START, update("a b"), end("a b c")],
+            ["start", "update a b", "end a b c"],
+            id="a noise before the replayed turn is not its end",
+        ),
+        pytest.param(
+            [
+                START,
+                update("a b c d"),
+                "close",
+                "lost",
+                START,
+                update("a b"),
+                end("a b"),
+                START,
+                update("c d"),
+                end("c d e"),
+            ],
+            ["start", "update a b c d", "end a b c d", "start", "end e"],
+            id="nor when the replay makes two turns of one",
         ),
         pytest.param(
             [START, update("a b c"), "close", "lost 2", START, end("c d")],
@@ -173,6 +194,13 @@ def test_words_of_a_closed_turn_are_not_waited_for_once_their_audio_is_forgotten
     play(turn, START, update("a b"), "close", "lost")
     turn.forget(2)
     assert play(turn, START, update("c")) == ["start", "update c"]
+
+
+def test_words_of_a_closed_turn_that_the_replay_did_not_bring_are_no_longer_waited_for_with_their_audio() -> None:
+    turn = Turn()
+    play(turn, START, update("a b c"), "close", "lost", START, end("a b"))
+    turn.forget(turn.words)
+    assert play(turn, START, update("d")) == ["start", "update d"]
 
 
 def test_what_is_forgotten_while_the_server_repeats_a_turn_was_heard_by_it_all_the_same() -> None:

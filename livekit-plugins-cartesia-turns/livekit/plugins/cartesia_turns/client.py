@@ -33,6 +33,7 @@ class Notice(Enum):
     OVERDUE = "silence did not end the turn: closing it with the text so far"
     STALLED = "the server sends no events in mid-turn: closing the turn with the text so far"
     NOT_RESUMED = "the replayed audio did not bring the turn back: closing it with the text so far"
+    NOT_RECONNECTED = "there is no connection in time: closing the turn with the text so far"
     AUDIO_LOST = "more audio waits than the buffer holds: dropping silence first, then the oldest"
 
 
@@ -72,6 +73,7 @@ class TurnsClient:
         self._rescue = RescueRule()
         self._flush = FlushRule()
         self._settled_at = now
+        self._closed_to_s = -math.inf
         self._next_options: Options | None = None
         self._ending = self._drained = self._closed_early = self._owes_voice = False
         self.request_id = ""
@@ -165,6 +167,8 @@ class TurnsClient:
         self._owes_voice = False
         self._stall.heard(now)
         self._rescue.linked(now)
+        # While there was no socket, more of the turn's audio may have gone.
+        self._turn.lost(self._feed.words_gone())
         self._count(connections=1)
         self._rotate_if_stale()
 
@@ -183,9 +187,9 @@ class TurnsClient:
         if self._turn.is_open and self._turn.state is not State.RESUMING:
             self._rescue.lost(now)
         self._turn.lost(self._feed.words_gone())
-        self._buffer.rewind()
+        overflowed = self._feed.rewind()
         self._owes_voice = self._buffer.has_voice
-        return []
+        return [Notice.AUDIO_LOST] if overflowed else []
 
     def attempt_failed(self) -> None:
         """A socket could not be opened."""
@@ -209,7 +213,7 @@ class TurnsClient:
         if confirmed_at is None or self._turn.is_open or self._link.in_turn or self._link.hang_up:
             return
         self._buffer.forget_idle(PRE_ROLL_S, confirmed_at - SERVER_LAG_S)
-        self._turn.forget(self._feed.words_gone())
+        self._forget_closed()
 
     @property
     def send_at(self) -> float:
@@ -251,7 +255,7 @@ class TurnsClient:
             self._count(stalls=1)
             return [Notice.STALLED, *self._give_up_turn()]
         if self._turn.state is State.RESUMING and now >= self._rescue.deadline:
-            return [Notice.NOT_RESUMED, *self.close_turn()]
+            return self._give_up_replay(now)
         if now >= self._flush.deadline:
             return self.close_turn() or [*self._flush.turn_ended([])]
         return self._feed_silence(now) if now >= self._silence_at() else []
@@ -270,6 +274,7 @@ class TurnsClient:
         if not events:
             return []
         self._count(turns_closed_by_us=1)
+        self._closed_to_s = self._feed.words_end_s
         return self._turn_ended(events)
 
     # Inside.
@@ -278,7 +283,9 @@ class TurnsClient:
         """Whether nothing more comes after the end of a socket that was asked to finish."""
         if link.hang_up is HangUp.DRAINED:
             return True
-        if not clean or (self._turn.is_open and not self._closed_early):
+        if not clean:
+            return False
+        if self._turn.is_open and not self._closed_early:
             # A clean close in mid-turn is somebody else's (a server that restarts): once, the turn is tried again.
             self._closed_early = True
             return False
@@ -304,7 +311,7 @@ class TurnsClient:
             self._watchdog.turn_opened(now)
         if isinstance(message, TurnEnd):
             self._settle(now)
-            return self._turn_ended(events)
+            return list(events) if self._turn.is_open else self._turn_ended(events)
         self._feed.words_known(self._turn.words)
         return list(events)
 
@@ -313,6 +320,12 @@ class TurnsClient:
         heard_by = now - ((self._link and self._link.liveness.rtt_s) or 0.0)
         self._settled_at = heard_by - SERVER_LAG_S
         self._feed.settle(self._settled_at, finished=self._link is not None and self._link.close_sent)
+        self._forget_closed()
+
+    def _forget_closed(self) -> None:
+        """Once the audio is gone of a turn that was closed by us, no replay can bring its words again."""
+        if self._buffer.begins_s >= self._closed_to_s:
+            self._turn.forget(self._turn.words)
 
     def _turn_ended(self, events: list[TurnEvent]) -> list[ClientEvent]:
         if self._next_options is not None:
@@ -353,6 +366,17 @@ class TurnsClient:
         first = not self._watchdog.silence_s
         self._watchdog.silence_sent(self._feed.push_silence(self._watchdog.due_s(now)), now)
         return [Notice.FEEDING] if first else []
+
+    def _give_up_replay(self, now: float) -> list[ClientEvent]:
+        """Closes a turn that has waited for its replay for too long."""
+        if self._link is None:
+            return [Notice.NOT_RECONNECTED, *self.close_turn()]
+        events = self.close_turn()
+        if not self._buffer.has_backlog:
+            # The server has had all of it and made nothing of it: what it tells next is new.
+            self._buffer.forget_idle(PRE_ROLL_S, now - SERVER_LAG_S)
+            self._turn.forget(self._turn.words)
+        return [Notice.NOT_RESUMED, *events]
 
     def _give_up_turn(self) -> list[ClientEvent]:
         """Closes a turn that the server does not end, and leaves the rest of it behind with the socket."""

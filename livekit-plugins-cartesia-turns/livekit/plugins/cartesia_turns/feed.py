@@ -56,10 +56,17 @@ class Feed:
         size = 2 * round(LONGEST_CHUNK_S * self._sample_rate)
         for start in range(0, len(pcm), size):
             self._append(pcm[start : start + size], now)
-        if self.buffer.lost_s == lost_s or self._overflow_told:
-            return False
-        self._overflow_told = True
-        return True
+        return self._is_first_loss(lost_s)
+
+    def rewind(self) -> bool:
+        """All audio that is held is to be sent again, on a new socket.
+
+        Returns:
+            As `push`: what went from the open turn's audio is lost now.
+        """
+        lost_s = self.buffer.lost_s
+        self.buffer.rewind()
+        return self._is_first_loss(lost_s)
 
     def push_silence(self, seconds: float) -> float:
         """Puts whole samples of silence behind the audio; returns how many seconds that made."""
@@ -91,6 +98,11 @@ class Feed:
         """How many words of the open turn a replay can't bring back, since their audio is held no more."""
         return self._marks.words_before(self.buffer.begins_s)
 
+    @property
+    def words_end_s(self) -> float:
+        """Up to where audio had been sent when the last word became known, in seconds since the first audio."""
+        return self._marks.end_s
+
     def settle(self, before: float, *, finished: bool) -> None:
         """The server ended a turn: its words and its audio are done with. See `ReplayBuffer.settle`."""
         self._marks.clear()
@@ -114,6 +126,12 @@ class Feed:
             held_s=abs(round(self.buffer.held_s, 3)),
         )
 
+    def _is_first_loss(self, before_s: float) -> bool:
+        if self.buffer.lost_s == before_s or self._overflow_told:
+            return False
+        self._overflow_told = True
+        return True
+
     def _append(self, pcm: bytes, now: float) -> None:
         seconds = len(pcm) / 2 / self._sample_rate
         self.activity.push(pcm, seconds, now)
@@ -127,6 +145,11 @@ class Marks:
     def __init__(self) -> None:
         self._marks: deque[tuple[float, int]] = deque()
         self._gone = 0
+
+    @property
+    def end_s(self) -> float:
+        """Where the last word became known, in seconds since the first audio; -inf where no mark is left."""
+        return self._marks[-1][0] if self._marks else -math.inf
 
     def note(self, position_s: float, words: int) -> None:
         """So many words are known now that audio was sent up to this position, in seconds since the first audio."""

@@ -147,6 +147,10 @@ class Turn:
             return []
         if isinstance(message, TurnStart) and self._state in (State.SPEAKING, State.EAGER_ENDED):
             self._settle()
+        if self._resumed and isinstance(message, TurnEnd) and not message.transcript.strip():
+            # The replay began with something that was no speech: the turn itself is still to come.
+            self._state = State.RESUMING
+            return []
         text = "" if isinstance(message, TurnStart | TurnResume) else self._heard(message.transcript)
         if self._state is State.IDLE and not self._begins(message, text):
             return []
@@ -169,7 +173,7 @@ class Turn:
             self._prefix = first_words(self._shown, self._gone - self._delivered)
 
     def forget(self, gone: int) -> None:
-        """The audio of the first `gone` words is forgotten: if `close` delivered no others, whatever comes is new."""
+        """The audio of the first `gone` words is done with: if `close` delivered no others, whatever comes is new."""
         if not self.is_open and gone >= self._delivered:
             self._settle()
 
@@ -187,13 +191,14 @@ class Turn:
 
     def _begins(self, message: TurnMessage, text: str) -> bool:
         """Whether a message that comes while idle opens a turn."""
+        if isinstance(message, TurnEnd):
+            # Where a replay makes two turns of one, the rest of the delivered words is still to come.
+            self._delivered = max(0, self._delivered - self._gone - word_count(message.transcript))
+            self._gone = 0
         if not isinstance(message, TurnStart):
-            if isinstance(message, TurnEnd):
-                self._settle()
             return bool(text.strip())
         if self._replaying and self._delivered:
             # The replay of a turn that was closed from its text: only words that go beyond it are news.
-            self._replaying = False
             return False
         self._settle()
         return True
@@ -222,17 +227,16 @@ class Turn:
 
     def _close(self, text: str) -> list[TurnEvent]:
         self._settle()
-        self._replaying = False
         return self._ended(text or self._shown if self._resumed else text)
 
     def _settle(self) -> None:
         """The server's turn is over: whatever it tells next is new."""
         self._delivered = self._gone = 0
+        self._replaying = False
 
     def _started(self) -> list[TurnEvent]:
         self._shown = self._speculated = ""
         self._spent = 0
-        self._replaying = False
         return [TurnEvent(Kind.START)]
 
     def _ended(self, text: str) -> list[TurnEvent]:
