@@ -5,6 +5,7 @@ from __future__ import annotations
 import wave
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -47,6 +48,18 @@ LOUDEST = """async () => {
     return loudest;
 }"""
 """The loudest sample the page receives from the agent within 4 s, 0 to 1, measured by Web Audio."""
+
+DENIABLE_MICROPHONE = """{
+    const devices = navigator.mediaDevices;
+    const ask = devices.getUserMedia.bind(devices);
+    devices.getUserMedia = async (wishes) => {
+        if (window.denied) throw new DOMException("Permission denied", "NotAllowedError");
+        const stream = await ask(wishes);
+        window.microphone = stream.getAudioTracks()[0];
+        return stream;
+    };
+}"""
+"""Lets a test deny the microphone (`denied = true`), and reach the one that the page was given last."""
 
 
 @pytest.fixture
@@ -108,6 +121,26 @@ async def test_a_browser_can_mute_leave_and_join_again_by_keyboard(talk: Talk, p
     await expect(page.locator("#join")).to_be_focused()
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("status")).to_contain_text("Connected", timeout=30_000)
+
+
+async def test_the_focus_stays_in_a_browser_whose_microphone_is_denied(talk: Talk, page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    await page.add_init_script(DENIABLE_MICROPHONE)
+    await page.goto(talk.address)
+    await page.evaluate("denied = true")
+    join = page.locator("#join")
+    await join.focus()
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Enter")
+    await expect(join).to_be_focused()
+    await expect(page.get_by_role("alert")).to_contain_text("Allow it beside the address bar")
+    await expect(join).to_be_focused()
+    assert asked.count("/api/token") == 1
+    await page.evaluate("denied = false")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("status")).to_contain_text("Connected", timeout=30_000)
+    await expect(page.get_by_role("alert")).to_be_hidden()
 
 
 async def test_the_browser_says_in_words_what_is_wrong(talk: Talk, page: Page) -> None:

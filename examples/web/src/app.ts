@@ -39,6 +39,10 @@ export class App implements SessionListener {
     return this.#phase === "waiting" || this.#phase === "live" || this.#phase === "reconnecting";
   }
 
+  get isJoining(): boolean {
+    return this.#phase === "joining";
+  }
+
   /** Whether the timeline stands still: before a visit, and after it. */
   get isStill(): boolean {
     return this.#now !== this.#clock;

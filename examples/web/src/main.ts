@@ -24,6 +24,7 @@ class Visit {
   }
 
   async join(): Promise<void> {
+    if (this.#app.isJoining) return;
     this.#app.begin();
     try {
       const room = new URLSearchParams(location.search).get("room");

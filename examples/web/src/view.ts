@@ -43,7 +43,8 @@ export class View {
     byId("controls").hidden = !inRoom;
     byId("conversation").hidden = !inRoom && this.#rows.size === 0;
     document.body.classList.toggle("visited", this.#rows.size > 0);
-    this.join.disabled = phase === "joining";
+    // Not `disabled`: that would take the focus away, and nothing would give it back when joining fails.
+    this.join.ariaDisabled = String(phase === "joining");
     this.join.textContent = phase === "joining" ? "Joining…" : this.#rows.size > 0 ? "Join again" : "Start talking";
     if (was !== undefined && IN_ROOM.has(was) !== inRoom) (inRoom ? this.mute : this.join).focus();
   }
