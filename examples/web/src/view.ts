@@ -56,7 +56,6 @@ export class View {
   }
 
   showMuted(muted: boolean): void {
-    this.mute.setAttribute("aria-pressed", String(muted));
     this.mute.textContent = muted ? "Unmute" : "Mute";
     document.body.classList.toggle("muted", muted);
   }
