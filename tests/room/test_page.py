@@ -144,6 +144,26 @@ async def test_the_focus_stays_in_a_browser_whose_microphone_is_denied(talk: Tal
     await expect(page.get_by_role("alert")).to_be_hidden()
 
 
+async def test_the_browser_tells_of_a_microphone_that_cannot_be_unmuted_until_it_can(talk: Talk, page: Page) -> None:
+    await page.add_init_script(DENIABLE_MICROPHONE)
+    await page.goto(talk.address)
+    await page.get_by_role("button", name="Start talking").click()
+    await expect(page.get_by_role("status")).to_contain_text("Connected", timeout=30_000)
+    await page.get_by_role("button", name="Mute", exact=True).click()
+    unmute = page.get_by_role("button", name="Unmute", exact=True)
+    await expect(unmute).to_be_visible()
+    await page.evaluate("denied = true; microphone.stop()")
+    await unmute.click()
+    alert = page.get_by_role("alert")
+    await expect(alert).to_contain_text("The microphone could not be turned on: the browser may not use it.")
+    await expect(page.get_by_role("status")).to_have_text("Connected", timeout=30_000)
+    await expect(alert).to_be_visible()
+    await page.evaluate("denied = false")
+    await unmute.click()
+    await expect(page.get_by_role("button", name="Mute", exact=True)).to_be_visible()
+    await expect(alert).to_be_hidden()
+
+
 async def test_the_browser_says_in_words_what_is_wrong(talk: Talk, page: Page) -> None:
     await page.route("**/api/token", lambda route: route.abort())
     await page.goto(talk.address)

@@ -51,7 +51,8 @@ export class App implements SessionListener {
   setPhase(phase: Phase): void {
     this.#phase = phase;
     this.#view.showPhase(phase);
-    if (this.inRoom || phase === "joining") this.#view.showAlert(null);
+    // What is said about the microphone stays until that works again, whatever the agent does meanwhile.
+    if (phase === "joining" || phase === "left") this.#view.showAlert(null);
     this.#show();
   }
 

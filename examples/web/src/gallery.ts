@@ -8,6 +8,7 @@ import "./style.css";
 import { App } from "./app";
 import { BEGAN, play } from "./example";
 import { View } from "./view";
+import { errorWords } from "./words";
 
 /** Until when the conversation is played for a state. */
 const STATES: Record<string, number> = {
@@ -31,7 +32,7 @@ function finish(state: string, app: App, view: View): void {
   if (state === "reconnecting") app.onReconnecting();
   if (state === "failed") app.onDisconnected(undefined);
   if (state === "muted") view.showMuted(true);
-  if (state === "denied") app.fail("The browser may not use the microphone. Allow it beside the address bar, then join again.");
+  if (state === "denied") app.fail(errorWords(new DOMException("", "NotAllowedError")));
 }
 
 async function start(): Promise<void> {

@@ -6,7 +6,7 @@ import { App } from "./app";
 import { Session } from "./session";
 import { requestGrant } from "./token";
 import { View } from "./view";
-import { errorWords } from "./words";
+import { errorWords, microphoneWords } from "./words";
 
 const MEASURE_MS = 30;
 const DRAW_MS = 30;
@@ -38,12 +38,14 @@ class Visit {
   }
 
   async toggleMute(): Promise<void> {
+    const muted = !this.#muted;
     try {
-      await this.#session?.setMuted(!this.#muted);
-      this.#muted = !this.#muted;
-      this.#view.showMuted(this.#muted);
+      await this.#session?.setMuted(muted);
+      this.#muted = muted;
+      this.#view.showMuted(muted);
+      this.#view.showAlert(null);
     } catch (error) {
-      this.#view.showAlert(errorWords(error));
+      this.#view.showAlert(microphoneWords(error, muted ? "off" : "on"));
     }
   }
 
