@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import wave
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import FloatRect, Page, async_playwright, expect
 from room.guest import RATE, pcm
-from room.stage import ARTIFACTS, AUDIO, Talk, chromium, error_rate
+from room.stage import ARTIFACTS, AUDIO, Talk, chromium, error_rate, wait_for_port
+from roomkit.livekit_server import free_port
+from roomkit.page import WEB, install
+from roomkit.processes import kill_group
 
 pytestmark = [pytest.mark.room, pytest.mark.timeout(240)]
 
@@ -60,6 +65,30 @@ DENIABLE_MICROPHONE = """{
     };
 }"""
 """Lets a test deny the microphone (`denied = true`), and reach the one that the page was given last."""
+
+BLOCKABLE_SOUND = """{
+    const play = HTMLMediaElement.prototype.play;
+    HTMLMediaElement.prototype.play = function () {
+        return window.blocked ? Promise.reject(new DOMException("No gesture yet", "NotAllowedError")) : play.call(this);
+    };
+}"""
+"""Lets a test forbid sound (`blocked = true`), as a browser does before the visitor's first click."""
+
+
+@pytest.fixture(scope="module")
+def gallery() -> Iterator[str]:
+    """The page in each of its states without a room, as `npm run dev` serves it."""
+    npm = shutil.which("npm")
+    assert npm is not None
+    install(npm)
+    port = free_port()
+    command = [npm, "run", "dev", "--", "--port", str(port), "--strictPort"]
+    with subprocess.Popen(command, cwd=WEB, stdout=subprocess.DEVNULL, start_new_session=True) as server:
+        try:
+            wait_for_port(port)
+            yield f"http://127.0.0.1:{port}/gallery.html"
+        finally:
+            kill_group(server.pid)
 
 
 @pytest.fixture
@@ -162,6 +191,45 @@ async def test_the_browser_tells_of_a_microphone_that_cannot_be_unmuted_until_it
     await unmute.click()
     await expect(page.get_by_role("button", name="Mute", exact=True)).to_be_visible()
     await expect(alert).to_be_hidden()
+
+
+@pytest.mark.parametrize("width", [320, 360])
+async def test_the_controls_fit_a_phones_browser(gallery: str, page: Page, width: int) -> None:
+    await page.set_viewport_size({"width": width, "height": 640})
+    await page.goto(f"{gallery}?state=silent")
+    await expect(page.get_by_role("button", name="Turn on sound")).to_be_visible()
+    await page.screenshot(path=ARTIFACTS / f"room-page-{width}.png")
+    assert await page.evaluate("document.documentElement.scrollWidth") == width
+    buttons = [await box(page, f"#{name}") for name in ("mute", "sound", "leave")]
+    assert all(button["x"] >= 0 and button["x"] + button["width"] <= width for button in buttons)
+    level = await box(page, ".level")
+    assert level["width"] > width / 2
+    assert level["y"] + level["height"] <= min(button["y"] for button in buttons)
+
+
+async def box(page: Page, selector: str) -> FloatRect:
+    """Where an element stands on the page."""
+    found = await page.locator(selector).bounding_box()
+    assert found is not None
+    return found
+
+
+async def test_a_browser_that_blocks_sound_offers_it_once_a_visit(talk: Talk, page: Page) -> None:
+    await page.add_init_script(BLOCKABLE_SOUND)
+    await page.goto(talk.address)
+    await page.evaluate("blocked = true")
+    join, mute = page.locator("#join"), page.get_by_role("button", name="Mute", exact=True)
+    sound = page.get_by_role("button", name="Turn on sound")
+    await join.click()
+    await expect(sound).to_be_visible(timeout=60_000)
+    await page.get_by_role("button", name="Leave").click()
+    await expect(page.locator("#sound")).to_have_attribute("hidden", "")
+    await join.click()
+    await expect(sound).to_be_visible(timeout=60_000)
+    await page.evaluate("blocked = false")
+    await sound.press("Enter")
+    await expect(sound).to_be_hidden()
+    await expect(mute).to_be_focused()
 
 
 async def test_the_browser_says_in_words_what_is_wrong(talk: Talk, page: Page) -> None:

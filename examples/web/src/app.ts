@@ -111,7 +111,7 @@ export class App implements SessionListener {
   }
 
   onSoundBlocked(blocked: boolean): void {
-    this.#view.sound.hidden = !blocked;
+    this.#view.showSoundBlocked(blocked);
   }
 
   /** Note how loud both sides are (root mean square, 0 to 1). */
@@ -162,6 +162,7 @@ export class App implements SessionListener {
     this.#timeline = model.settle(this.#timeline, now);
     this.#captions = settleCaptions(this.#captions);
     this.#heard = this.#heardYou = SILENT;
+    this.#view.showSoundBlocked(false);
   }
 
   #show(): void {

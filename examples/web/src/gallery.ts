@@ -21,6 +21,7 @@ const STATES: Record<string, number> = {
   done: 20_760,
   reply: 22_600,
   muted: 9000,
+  silent: 9000,
   reconnecting: 19_900,
   failed: 22_600,
   denied: 0,
@@ -32,6 +33,7 @@ function finish(state: string, app: App, view: View): void {
   if (state === "reconnecting") app.onReconnecting();
   if (state === "failed") app.onDisconnected(undefined);
   if (state === "muted") view.showMuted(true);
+  if (state === "silent") app.onSoundBlocked(true);
   if (state === "denied") app.fail(errorWords(new DOMException("", "NotAllowedError")));
 }
 

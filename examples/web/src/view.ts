@@ -60,6 +60,12 @@ export class View {
     document.body.classList.toggle("muted", muted);
   }
 
+  /** Offer to turn on the sound; a focus on a button that goes away moves to its neighbour. */
+  showSoundBlocked(blocked: boolean): void {
+    if (!blocked && document.activeElement === this.sound) this.mute.focus();
+    this.sound.hidden = !blocked;
+  }
+
   showLevel(level: number): void {
     byId("level").style.transform = `scaleX(${Math.min(1, level * 6).toFixed(2)})`;
   }
