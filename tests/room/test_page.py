@@ -74,6 +74,18 @@ BLOCKABLE_SOUND = """{
 }"""
 """Lets a test forbid sound (`blocked = true`), as a browser does before the visitor's first click."""
 
+SAY_LINES = """async (count) => {
+    const { View } = await import("/src/view.ts");
+    window.view ??= new View();
+    const line = (_, turn) => ({ id: `line ${turn}`, who: "you", text: `Line ${turn}`, final: true, turn });
+    const lines = Array.from({ length: count }, line);
+    view.showLog({ lines }, () => ({ end: 500, lead: null, reply: 800, stop: null }));
+}"""
+"""Shows a conversation of so many lines, of which those shown before stay."""
+
+BELOW = "log => log.scrollHeight - log.clientHeight - log.scrollTop"
+"""How many pixels of the log lie below what is seen of it."""
+
 
 @pytest.fixture(scope="module")
 def gallery() -> Iterator[str]:
@@ -212,6 +224,24 @@ async def box(page: Page, selector: str) -> FloatRect:
     found = await page.locator(selector).bounding_box()
     assert found is not None
     return found
+
+
+async def test_the_log_follows_the_newest_row_in_a_browser_until_the_reader_scrolls_up(
+    gallery: str, page: Page
+) -> None:
+    await page.goto(f"{gallery}?state=listening")
+    log = page.get_by_role("log")
+    await expect(log).to_be_visible()
+    await page.evaluate(SAY_LINES, 30)
+    assert await log.evaluate(BELOW) <= 1
+    await page.evaluate(SAY_LINES, 40)
+    assert await log.evaluate(BELOW) <= 1
+    await log.evaluate("log => { log.scrollTop = 100; }")
+    await page.evaluate(SAY_LINES, 50)
+    assert await log.evaluate("log => log.scrollTop") == 100
+    await log.evaluate("log => { log.scrollTop = log.scrollHeight; }")
+    await page.evaluate(SAY_LINES, 60)
+    assert await log.evaluate(BELOW) <= 1
 
 
 async def test_a_browser_that_blocks_sound_offers_it_once_a_visit(talk: Talk, page: Page) -> None:
