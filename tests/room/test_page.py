@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import FloatRect, Page, async_playwright, expect
+from playwright.async_api import FloatRect, Page, Route, async_playwright, expect
 from room.guest import RATE, pcm
 from room.stage import ARTIFACTS, AUDIO, Talk, chromium, error_rate, wait_for_port
 from roomkit.livekit_server import free_port
@@ -163,6 +163,29 @@ async def test_a_browser_can_mute_leave_and_join_again_by_keyboard(talk: Talk, p
     await expect(page.locator("#join")).to_be_focused()
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("status")).to_contain_text("Connected", timeout=30_000)
+
+
+async def test_a_browser_comes_back_to_its_room_and_the_agent_in_it(talk: Talk, page: Page) -> None:
+    grants: list[dict[str, str]] = []
+
+    async def keep_grant(route: Route) -> None:
+        answer = await route.fetch()
+        grants.append(await answer.json())
+        await route.fulfill(response=answer)
+
+    await page.route("**/api/token", keep_grant)
+    await page.goto(talk.address)
+    await page.get_by_role("button", name="Start talking").click()
+    await expect(page.get_by_role("status")).to_have_text("Connected", timeout=60_000)
+    room = grants[0]["room"]
+    await expect(page).to_have_url(f"{talk.address}/?room={room}")
+    await page.get_by_role("button", name="Leave").click()
+    await page.locator("#join").click()
+    await expect(page.get_by_role("status")).to_have_text("Connected", timeout=30_000)
+    await page.reload()
+    await page.locator("#join").click()
+    await expect(page.get_by_role("status")).to_have_text("Connected", timeout=30_000)
+    assert [grant["room"] for grant in grants] == [room] * 3
 
 
 async def test_the_focus_stays_in_a_browser_whose_microphone_is_denied(talk: Talk, page: Page) -> None:

@@ -67,7 +67,7 @@ export class App implements SessionListener {
     this.setPhase("left");
   }
 
-  /** A new visit begins: the worker numbers its turns anew, and its clock may be another. */
+  /** A new visit begins, to the same agent or to another whose turns are numbered anew and whose clock is its own. */
   begin(): void {
     this.#now = this.#clock;
     this.#timeline = model.NO_TIMELINE;

@@ -2,6 +2,7 @@
 
 import "@fontsource-variable/atkinson-hyperlegible-next/index.css";
 import "./style.css";
+import { roomOf, withRoom } from "./address";
 import { App } from "./app";
 import { Session } from "./session";
 import { requestGrant } from "./token";
@@ -27,8 +28,9 @@ class Visit {
     if (this.#app.isJoining) return;
     this.#app.begin();
     try {
-      const room = new URLSearchParams(location.search).get("room");
-      this.#session = await Session.join(await requestGrant(room), this.#app);
+      const grant = await requestGrant(roomOf(location.href));
+      this.#session = await Session.join(grant, this.#app);
+      history.replaceState(null, "", withRoom(location.href, grant.room));
       this.#muted = false;
       this.#view.showMuted(false);
       this.#app.joined();
