@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import wave
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import FloatRect, Page, Route, async_playwright, expect
 from room.guest import RATE, pcm
-from room.stage import ARTIFACTS, AUDIO, Talk, chromium, error_rate
+from room.stage import ARTIFACTS, AUDIO, Talk, chromium, error_rate, wait_for_port
+from roomkit.livekit_server import free_port
+from roomkit.page import WEB, install
+from roomkit.processes import kill_group
 
 pytestmark = [pytest.mark.room, pytest.mark.timeout(240)]
 
@@ -47,6 +53,54 @@ LOUDEST = """async () => {
     return loudest;
 }"""
 """The loudest sample the page receives from the agent within 4 s, 0 to 1, measured by Web Audio."""
+
+DENIABLE_MICROPHONE = """{
+    const devices = navigator.mediaDevices;
+    const ask = devices.getUserMedia.bind(devices);
+    devices.getUserMedia = async (wishes) => {
+        if (window.denied) throw new DOMException("Permission denied", "NotAllowedError");
+        const stream = await ask(wishes);
+        window.microphone = stream.getAudioTracks()[0];
+        return stream;
+    };
+}"""
+"""Lets a test deny the microphone (`denied = true`), and reach the one that the page was given last."""
+
+BLOCKABLE_SOUND = """{
+    const play = HTMLMediaElement.prototype.play;
+    HTMLMediaElement.prototype.play = function () {
+        return window.blocked ? Promise.reject(new DOMException("No gesture yet", "NotAllowedError")) : play.call(this);
+    };
+}"""
+"""Lets a test forbid sound (`blocked = true`), as a browser does before the visitor's first click."""
+
+SAY_LINES = """async (count) => {
+    const { View } = await import("/src/view.ts");
+    window.view ??= new View();
+    const line = (_, turn) => ({ id: `line ${turn}`, who: "you", text: `Line ${turn}`, final: true, turn });
+    const lines = Array.from({ length: count }, line);
+    view.showLog({ lines }, () => ({ end: 500, lead: null, reply: 800, stop: null }));
+}"""
+"""Shows a conversation of so many lines, of which those shown before stay."""
+
+BELOW = "log => log.scrollHeight - log.clientHeight - log.scrollTop"
+"""How many pixels of the log lie below what is seen of it."""
+
+
+@pytest.fixture(scope="module")
+def gallery() -> Iterator[str]:
+    """The page in each of its states without a room, as `npm run dev` serves it."""
+    npm = shutil.which("npm")
+    assert npm is not None
+    install(npm)
+    port = free_port()
+    command = [npm, "run", "dev", "--", "--port", str(port), "--strictPort"]
+    with subprocess.Popen(command, cwd=WEB, stdout=subprocess.DEVNULL, start_new_session=True) as server:
+        try:
+            wait_for_port(port)
+            yield f"http://127.0.0.1:{port}/gallery.html"
+        finally:
+            kill_group(server.pid)
 
 
 @pytest.fixture
@@ -101,13 +155,134 @@ async def test_a_browser_can_mute_leave_and_join_again_by_keyboard(talk: Talk, p
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("status")).to_contain_text("Connected", timeout=30_000)
     await page.keyboard.press("Space")
-    await expect(page.get_by_role("button", name="Unmute")).to_have_attribute("aria-pressed", "true")
+    await expect(page.get_by_role("button", name="Unmute", exact=True)).to_be_focused()
+    await expect(page.locator("[aria-pressed]")).to_have_count(0)
     await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("status")).to_have_text("You left the room")
     await expect(page.locator("#join")).to_be_focused()
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("status")).to_contain_text("Connected", timeout=30_000)
+
+
+async def test_a_browser_comes_back_to_its_room_and_the_agent_in_it(talk: Talk, page: Page) -> None:
+    grants: list[dict[str, str]] = []
+
+    async def keep_grant(route: Route) -> None:
+        answer = await route.fetch()
+        grants.append(await answer.json())
+        await route.fulfill(response=answer)
+
+    await page.route("**/api/token", keep_grant)
+    await page.goto(talk.address)
+    await page.get_by_role("button", name="Start talking").click()
+    await expect(page.get_by_role("status")).to_have_text("Connected", timeout=60_000)
+    room = grants[0]["room"]
+    await expect(page).to_have_url(f"{talk.address}/?room={room}")
+    await page.get_by_role("button", name="Leave").click()
+    await page.locator("#join").click()
+    await expect(page.get_by_role("status")).to_have_text("Connected", timeout=30_000)
+    await page.reload()
+    await page.locator("#join").click()
+    await expect(page.get_by_role("status")).to_have_text("Connected", timeout=30_000)
+    assert [grant["room"] for grant in grants] == [room] * 3
+
+
+async def test_the_focus_stays_in_a_browser_whose_microphone_is_denied(talk: Talk, page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    await page.add_init_script(DENIABLE_MICROPHONE)
+    await page.goto(talk.address)
+    await page.evaluate("denied = true")
+    join = page.locator("#join")
+    await join.focus()
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Enter")
+    await expect(join).to_be_focused()
+    await expect(page.get_by_role("alert")).to_contain_text("Allow it beside the address bar")
+    await expect(join).to_be_focused()
+    assert asked.count("/api/token") == 1
+    await page.evaluate("denied = false")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("status")).to_contain_text("Connected", timeout=30_000)
+    await expect(page.get_by_role("alert")).to_be_hidden()
+
+
+async def test_the_browser_tells_of_a_microphone_that_cannot_be_unmuted_until_it_can(talk: Talk, page: Page) -> None:
+    await page.add_init_script(DENIABLE_MICROPHONE)
+    await page.goto(talk.address)
+    await page.get_by_role("button", name="Start talking").click()
+    await expect(page.get_by_role("status")).to_contain_text("Connected", timeout=30_000)
+    await page.get_by_role("button", name="Mute", exact=True).click()
+    unmute = page.get_by_role("button", name="Unmute", exact=True)
+    await expect(unmute).to_be_visible()
+    await page.evaluate("denied = true; microphone.stop()")
+    await unmute.click()
+    alert = page.get_by_role("alert")
+    await expect(alert).to_contain_text("The microphone could not be turned on: the browser may not use it.")
+    await expect(page.get_by_role("status")).to_have_text("Connected", timeout=30_000)
+    await expect(alert).to_be_visible()
+    await page.evaluate("denied = false")
+    await unmute.click()
+    await expect(page.get_by_role("button", name="Mute", exact=True)).to_be_visible()
+    await expect(alert).to_be_hidden()
+
+
+@pytest.mark.parametrize("width", [320, 360])
+async def test_the_controls_fit_a_phones_browser(gallery: str, page: Page, width: int) -> None:
+    await page.set_viewport_size({"width": width, "height": 640})
+    await page.goto(f"{gallery}?state=silent")
+    await expect(page.get_by_role("button", name="Turn on sound")).to_be_visible()
+    await page.screenshot(path=ARTIFACTS / f"room-page-{width}.png")
+    assert await page.evaluate("document.documentElement.scrollWidth") == width
+    buttons = [await box(page, f"#{name}") for name in ("mute", "sound", "leave")]
+    assert all(button["x"] >= 0 and button["x"] + button["width"] <= width for button in buttons)
+    level = await box(page, ".level")
+    assert level["width"] > width / 2
+    assert level["y"] + level["height"] <= min(button["y"] for button in buttons)
+
+
+async def box(page: Page, selector: str) -> FloatRect:
+    """Where an element stands on the page."""
+    found = await page.locator(selector).bounding_box()
+    assert found is not None
+    return found
+
+
+async def test_the_log_follows_the_newest_row_in_a_browser_until_the_reader_scrolls_up(
+    gallery: str, page: Page
+) -> None:
+    await page.goto(f"{gallery}?state=listening")
+    log = page.get_by_role("log")
+    await expect(log).to_be_visible()
+    await page.evaluate(SAY_LINES, 30)
+    assert await log.evaluate(BELOW) <= 1
+    await page.evaluate(SAY_LINES, 40)
+    assert await log.evaluate(BELOW) <= 1
+    await log.evaluate("log => { log.scrollTop = 100; }")
+    await page.evaluate(SAY_LINES, 50)
+    assert await log.evaluate("log => log.scrollTop") == 100
+    await log.evaluate("log => { log.scrollTop = log.scrollHeight; }")
+    await page.evaluate(SAY_LINES, 60)
+    assert await log.evaluate(BELOW) <= 1
+
+
+async def test_a_browser_that_blocks_sound_offers_it_once_a_visit(talk: Talk, page: Page) -> None:
+    await page.add_init_script(BLOCKABLE_SOUND)
+    await page.goto(talk.address)
+    await page.evaluate("blocked = true")
+    join, mute = page.locator("#join"), page.get_by_role("button", name="Mute", exact=True)
+    sound = page.get_by_role("button", name="Turn on sound")
+    await join.click()
+    await expect(sound).to_be_visible(timeout=60_000)
+    await page.get_by_role("button", name="Leave").click()
+    await expect(page.locator("#sound")).to_have_attribute("hidden", "")
+    await join.click()
+    await expect(sound).to_be_visible(timeout=60_000)
+    await page.evaluate("blocked = false")
+    await sound.press("Enter")
+    await expect(sound).to_be_hidden()
+    await expect(mute).to_be_focused()
 
 
 async def test_the_browser_says_in_words_what_is_wrong(talk: Talk, page: Page) -> None:

@@ -39,6 +39,10 @@ export class App implements SessionListener {
     return this.#phase === "waiting" || this.#phase === "live" || this.#phase === "reconnecting";
   }
 
+  get isJoining(): boolean {
+    return this.#phase === "joining";
+  }
+
   /** Whether the timeline stands still: before a visit, and after it. */
   get isStill(): boolean {
     return this.#now !== this.#clock;
@@ -47,7 +51,8 @@ export class App implements SessionListener {
   setPhase(phase: Phase): void {
     this.#phase = phase;
     this.#view.showPhase(phase);
-    if (this.inRoom || phase === "joining") this.#view.showAlert(null);
+    // What is said about the microphone stays until that works again, whatever the agent does meanwhile.
+    if (phase === "joining" || phase === "left") this.#view.showAlert(null);
     this.#show();
   }
 
@@ -62,7 +67,7 @@ export class App implements SessionListener {
     this.setPhase("left");
   }
 
-  /** A new visit begins: the worker numbers its turns anew, and its clock may be another. */
+  /** A new visit begins, to the same agent or to another whose turns are numbered anew and whose clock is its own. */
   begin(): void {
     this.#now = this.#clock;
     this.#timeline = model.NO_TIMELINE;
@@ -106,7 +111,7 @@ export class App implements SessionListener {
   }
 
   onSoundBlocked(blocked: boolean): void {
-    this.#view.sound.hidden = !blocked;
+    this.#view.showSoundBlocked(blocked);
   }
 
   /** Note how loud both sides are (root mean square, 0 to 1). */
@@ -157,6 +162,7 @@ export class App implements SessionListener {
     this.#timeline = model.settle(this.#timeline, now);
     this.#captions = settleCaptions(this.#captions);
     this.#heard = this.#heardYou = SILENT;
+    this.#view.showSoundBlocked(false);
   }
 
   #show(): void {

@@ -8,6 +8,7 @@ import "./style.css";
 import { App } from "./app";
 import { BEGAN, play } from "./example";
 import { View } from "./view";
+import { errorWords } from "./words";
 
 /** Until when the conversation is played for a state. */
 const STATES: Record<string, number> = {
@@ -20,6 +21,7 @@ const STATES: Record<string, number> = {
   done: 20_760,
   reply: 22_600,
   muted: 9000,
+  silent: 9000,
   reconnecting: 19_900,
   failed: 22_600,
   denied: 0,
@@ -31,7 +33,8 @@ function finish(state: string, app: App, view: View): void {
   if (state === "reconnecting") app.onReconnecting();
   if (state === "failed") app.onDisconnected(undefined);
   if (state === "muted") view.showMuted(true);
-  if (state === "denied") app.fail("The browser may not use the microphone. Allow it beside the address bar, then join again.");
+  if (state === "silent") app.onSoundBlocked(true);
+  if (state === "denied") app.fail(errorWords(new DOMException("", "NotAllowedError")));
 }
 
 async function start(): Promise<void> {

@@ -2,11 +2,12 @@
 
 import "@fontsource-variable/atkinson-hyperlegible-next/index.css";
 import "./style.css";
+import { roomOf, withRoom } from "./address";
 import { App } from "./app";
 import { Session } from "./session";
 import { requestGrant } from "./token";
 import { View } from "./view";
-import { errorWords } from "./words";
+import { errorWords, microphoneWords } from "./words";
 
 const MEASURE_MS = 30;
 const DRAW_MS = 30;
@@ -24,10 +25,12 @@ class Visit {
   }
 
   async join(): Promise<void> {
+    if (this.#app.isJoining) return;
     this.#app.begin();
     try {
-      const room = new URLSearchParams(location.search).get("room");
-      this.#session = await Session.join(await requestGrant(room), this.#app);
+      const grant = await requestGrant(roomOf(location.href));
+      this.#session = await Session.join(grant, this.#app);
+      history.replaceState(null, "", withRoom(location.href, grant.room));
       this.#muted = false;
       this.#view.showMuted(false);
       this.#app.joined();
@@ -37,12 +40,14 @@ class Visit {
   }
 
   async toggleMute(): Promise<void> {
+    const muted = !this.#muted;
     try {
-      await this.#session?.setMuted(!this.#muted);
-      this.#muted = !this.#muted;
-      this.#view.showMuted(this.#muted);
+      await this.#session?.setMuted(muted);
+      this.#muted = muted;
+      this.#view.showMuted(muted);
+      this.#view.showAlert(null);
     } catch (error) {
-      this.#view.showAlert(errorWords(error));
+      this.#view.showAlert(microphoneWords(error, muted ? "off" : "on"));
     }
   }
 

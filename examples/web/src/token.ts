@@ -1,4 +1,4 @@
-/** Asks the token endpoint (`examples/room`) for a short-lived grant for one room. */
+/** Asks the token endpoint (`examples/roomkit`) for a short-lived grant for one room. */
 
 import { PageError } from "./words";
 

@@ -28,7 +28,7 @@ export interface TurnEvent {
   readonly transcript: string;
   /** When speech began: on `turn_start`, where the worker knows it; never after `at`. */
   readonly speech_start_at?: number;
-  /** When speech last stopped: on `turn_eager_end` and `turn_end`, where the worker knows it; never after `at`. */
+  /** When speech last stopped: on `turn_end`, where the worker knows it; never after `at`. */
   readonly speech_end_at?: number;
 }
 

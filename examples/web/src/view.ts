@@ -16,6 +16,9 @@ const AGENT_WORDS: Record<string, string> = {
 /** A lead too short to be of use to anybody is not told. */
 const NOTEWORTHY_MS = 20;
 
+/** So near to its end the log counts as read to the end: browsers round what has been scrolled. */
+const AT_END_PX = 4;
+
 const IN_ROOM: ReadonlySet<Phase> = new Set(["waiting", "live", "reconnecting"]);
 
 export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
@@ -43,7 +46,8 @@ export class View {
     byId("controls").hidden = !inRoom;
     byId("conversation").hidden = !inRoom && this.#rows.size === 0;
     document.body.classList.toggle("visited", this.#rows.size > 0);
-    this.join.disabled = phase === "joining";
+    // Not `disabled`: that would take the focus away, and nothing would give it back when joining fails.
+    this.join.ariaDisabled = String(phase === "joining");
     this.join.textContent = phase === "joining" ? "Joining…" : this.#rows.size > 0 ? "Join again" : "Start talking";
     if (was !== undefined && IN_ROOM.has(was) !== inRoom) (inRoom ? this.mute : this.join).focus();
   }
@@ -55,9 +59,14 @@ export class View {
   }
 
   showMuted(muted: boolean): void {
-    this.mute.setAttribute("aria-pressed", String(muted));
     this.mute.textContent = muted ? "Unmute" : "Mute";
     document.body.classList.toggle("muted", muted);
+  }
+
+  /** Offer to turn on the sound; a focus on a button that goes away moves to its neighbour. */
+  showSoundBlocked(blocked: boolean): void {
+    if (!blocked && document.activeElement === this.sound) this.mute.focus();
+    this.sound.hidden = !blocked;
   }
 
   showLevel(level: number): void {
@@ -90,8 +99,13 @@ export class View {
     byId("reply").dataset.waiting = AGENT_WORDS[state] ?? "";
   }
 
-  /** One row a line, added once it is final so that a screen reader reads each line once and whole. */
+  /**
+   * One row a line, added once it is final so that a screen reader reads each line once and whole. The log follows the
+   * newest row for a reader who is at its end, and stands still for one who has scrolled up.
+   */
   showLog(captions: Captions, delaysOf: (turn: number) => Delays): void {
+    const log = byId("log");
+    const following = log.scrollHeight - log.clientHeight - log.scrollTop < AT_END_PX;
     for (const line of captions.lines.filter((one) => one.final)) {
       const key = `${line.who} ${line.id}`;
       const row = this.#rows.get(key) ?? this.#addRow(key, line);
@@ -99,6 +113,7 @@ export class View {
       const place = row.querySelector<HTMLElement>(".figures");
       if (place !== null) setText(place, figures);
     }
+    if (following) log.scrollTop = log.scrollHeight;
   }
 
   clearLog(): void {
@@ -107,12 +122,10 @@ export class View {
   }
 
   #addRow(key: string, line: Line): HTMLLIElement {
-    const log = byId("log");
     const row = document.createElement("li");
     row.className = line.who;
     row.append(span("who", line.who === "you" ? "You" : "Agent"), span("text", line.text), span("figures", ""));
-    log.append(row);
-    log.scrollTop = log.scrollHeight;
+    byId("log").append(row);
     this.#rows.set(key, row);
     return row;
   }

@@ -20,18 +20,23 @@ export class PageError extends Error {
 }
 
 const MEDIA_WORDS: Record<string, string> = {
-  NotAllowedError: "The browser may not use the microphone. Allow it beside the address bar, then join again.",
-  NotFoundError: "No microphone was found. Plug one in, then join again.",
-  NotReadableError: "The microphone is in use by another program. Close that program, then join again.",
+  NotAllowedError: "the browser may not use it. Allow it beside the address bar, then try again.",
+  NotFoundError: "there is none. Plug one in, then try again.",
+  NotReadableError: "another program uses it. Close that program, then try again.",
 };
 
 /** A sentence for whatever went wrong while joining. */
 export function errorWords(error: unknown): string {
   if (error instanceof PageError) return error.message;
   if (!(error instanceof Error)) return "Joining failed for a reason the browser does not give. Try again.";
-  const known = MEDIA_WORDS[error.name];
-  if (known !== undefined) return known;
+  if (error.name in MEDIA_WORDS) return microphoneWords(error, "on");
   return `The room could not be joined: ${error.message}. Is the LiveKit server running?`;
+}
+
+/** A sentence for a microphone that could not be turned on, or off. */
+export function microphoneWords(error: unknown, wanted: "on" | "off"): string {
+  const known = error instanceof Error ? (MEDIA_WORDS[error.name] ?? `${error.message}.`) : "the browser does not say why.";
+  return `The microphone could not be turned ${wanted}: ${known}`;
 }
 
 const REASON_WORDS: Partial<Record<DisconnectReason, string>> = {

@@ -6,7 +6,7 @@ import type { TurnEvent } from "../src/turn-events";
 const VIEW = { now: 10_000, width: 1000, span: 10_000 };
 const EVENTS: TurnEvent[] = [
   { type: "turn_start", turn: 1, at: 2000, transcript: "" },
-  { type: "turn_eager_end", turn: 1, at: 4200, transcript: "hello", speech_end_at: 4000 },
+  { type: "turn_eager_end", turn: 1, at: 4200, transcript: "hello" },
   { type: "turn_end", turn: 1, at: 4600, transcript: "hello", speech_end_at: 4000 },
 ];
 const TURN = EVENTS.reduce((timeline, event) => addEvent(timeline, event, event.at), NO_TIMELINE);

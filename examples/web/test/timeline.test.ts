@@ -55,7 +55,7 @@ describe("a turn", () => {
 describe("delays", () => {
   const ended = play(
     event("turn_start", 0),
-    event("turn_eager_end", 2200, { speech_end_at: WORKER_AHEAD + 2000 }),
+    event("turn_eager_end", 2200),
     event("turn_end", 2600, { speech_end_at: WORKER_AHEAD + 2000, transcript: "hello" }),
   );
 
