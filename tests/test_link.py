@@ -79,6 +79,27 @@ def test_a_close_follows_the_last_audio_and_nothing_but_pings_follows_it() -> No
     assert kinds(send_all(subject, audio, 3.0, ending=True)) == [Ping]
 
 
+def test_a_backlog_waits_for_a_peer_that_has_not_yet_received_what_it_was_sent() -> None:
+    subject, audio = link(), buffer(500)
+    now, sent_s = 0.0, {}
+    for _ in range(60):
+        sent_s[now] = 0.1 * kinds(send_all(subject, audio, now)).count(Chunk)
+        now = round(now + 0.1, 1)
+    # The first ping has no answer yet when the second goes out, a second later: nothing but pings from then on.
+    assert sum(sent for at, sent in sent_s.items() if at > 1.0) == 0
+    assert subject.liveness.unanswered == 6
+    assert subject.send_at(audio) > now - 0.1
+    subject.liveness.pong(b"5", now)
+    assert Chunk in kinds(send_all(subject, audio, now))
+
+
+def test_live_audio_does_not_wait_for_an_answer() -> None:
+    subject, audio = link(), buffer()
+    for step in range(80):
+        audio.append(Chunk(b"", 0.1))
+        assert Chunk in kinds(send_all(subject, audio, step / 10))
+
+
 def test_changed_settings_go_out_once_and_ahead_of_the_audio() -> None:
     subject, audio = link(), buffer(1)
     wanted = Options(turn=TurnSettings(end_timeout_ms=900))
@@ -164,11 +185,15 @@ def test_real_time_audio_is_never_held_back() -> None:
 
 
 def catch_up(subject: Link, audio: ReplayBuffer, now: float = 0.0) -> tuple[float, list[float]]:
-    """Sends a backlog as fast as it may go; returns when it was gone, and when each chunk went."""
+    """Sends a backlog as fast as a peer that answers at once lets it; when it was gone, and when each chunk went."""
     times = []
     while audio.has_backlog:
         now = max(now, subject.send_at(audio))
-        times += [now for item in send_all(subject, audio, now) if isinstance(item, Chunk)]
+        for item in send_all(subject, audio, now):
+            if isinstance(item, Ping):
+                subject.liveness.pong(item.payload, now)
+            elif isinstance(item, Chunk):
+                times.append(now)
     return now, times
 
 

@@ -9,10 +9,11 @@ def test_a_ping_is_due_at_once_and_then_every_three_seconds() -> None:
     liveness = Liveness(100.0)
     due = []
     for _ in range(4):
-        due.append(liveness.ping_at)
-        liveness.ping_sent(liveness.ping_at)
+        due.append(liveness.ping_at(catching_up=False))
+        liveness.ping_sent(due[-1])
     assert due == [100.0, 103.0, 106.0, 109.0]
     assert PING_EVERY_S == 3.0
+    assert liveness.ping_at(catching_up=True) == 110.0
 
 
 def test_each_ping_has_a_payload_of_its_own() -> None:
@@ -26,6 +27,30 @@ def test_each_ping_has_a_payload_of_its_own() -> None:
 
 def test_a_peer_that_never_answers_is_dead_within_ten_seconds() -> None:
     assert Liveness(50.0).dead_at == 50.0 + DEAD_AFTER_S <= 60.0
+
+
+def test_the_verdict_falls_in_time_or_not_at_all() -> None:
+    liveness = Liveness(50.0)
+    assert not liveness.is_dead(50.0 + DEAD_AFTER_S - 0.01)
+    assert liveness.is_dead(50.0 + DEAD_AFTER_S)
+
+
+def test_a_process_that_was_held_up_listens_again_before_it_judges() -> None:
+    liveness = Liveness(50.0)
+    assert not liveness.is_dead(80.0)
+    assert liveness.dead_at == 80.0 + PING_EVERY_S
+    assert liveness.is_dead(80.0 + PING_EVERY_S)
+
+
+def test_pings_are_owed_an_answer_until_a_later_one_has_it() -> None:
+    liveness = Liveness(0.0)
+    payloads = []
+    for now in range(3):
+        payloads.append(liveness.next_payload)
+        liveness.ping_sent(float(now))
+    assert liveness.unanswered == 3
+    liveness.pong(payloads[1], 3.0)
+    assert liveness.unanswered == 1
 
 
 def test_any_frame_is_a_sign_of_life() -> None:

@@ -33,6 +33,8 @@ CATCH_UP_SPEED = 8.0
 """How many times faster than real time a backlog is sent, so that the server keeps up with what it is sent."""
 BURST_S = 0.5
 """Audio that may go out at once."""
+MOST_UNANSWERED = 1
+"""With more pings unanswered, no more of a backlog is sent: the pings, and their answers, would wait behind it."""
 SERVER_LAG_S = 0.3
 """How long the server may take over audio that it has received."""
 
@@ -128,10 +130,12 @@ class Link:
         """Hangs up if the server took too long over anything."""
         if now < self.deadline:
             return
-        if now >= self.liveness.dead_at:
+        if self.liveness.is_dead(now):
             self.hang_up = HangUp.DEAD
-        else:
-            self.hang_up = HangUp.DRAINED if now >= self._drain_by else HangUp.NOT_CONNECTED
+        elif now >= self._drain_by:
+            self.hang_up = HangUp.DRAINED
+        elif now >= self._connected_by:
+            self.hang_up = HangUp.NOT_CONNECTED
 
     def heard(self, message: ServerMessage, now: float) -> None:
         """A message came in."""
@@ -150,8 +154,8 @@ class Link:
         """When `outgoing` may have something to send although nothing else happens."""
         if self.hang_up:
             return math.inf
-        chunk = None if self.close_sent else buffer.peek()
-        return min(self.liveness.ping_at, self._ready_at(chunk) if chunk else math.inf)
+        chunk = None if self.close_sent or self._is_behind(buffer) else buffer.peek()
+        return min(self._ping_at(buffer), self._ready_at(chunk) if chunk else math.inf)
 
     def outgoing(self, buffer: ReplayBuffer, wanted: Options, now: float, *, ending: bool) -> Outgoing | None:
         """What to send next: a ping that is due, changed turn settings, audio, and the close when no more audio comes.
@@ -164,7 +168,7 @@ class Link:
         """
         if self.hang_up:
             return None
-        if now >= self.liveness.ping_at:
+        if now >= self._ping_at(buffer):
             return Ping(self.liveness.next_payload)
         if self.close_sent:
             return None
@@ -174,7 +178,7 @@ class Link:
         ):
             return Config(change)
         if (chunk := buffer.peek()) is not None:
-            return chunk if now >= self._ready_at(chunk) else None
+            return chunk if now >= self._ready_at(chunk) and not self._is_behind(buffer) else None
         return Close() if ending else None
 
     def sent(self, item: Outgoing, now: float) -> None:
@@ -189,6 +193,13 @@ class Link:
             self.close_sent = True
             self._drain_by = now + DRAIN_S
             self._drain_end = now + LONGEST_DRAIN_S
+
+    def _ping_at(self, buffer: ReplayBuffer) -> float:
+        return self.liveness.ping_at(catching_up=buffer.backlog_s > BURST_S)
+
+    def _is_behind(self, buffer: ReplayBuffer) -> bool:
+        """Whether the peer has not yet received what it was sent of a backlog."""
+        return buffer.backlog_s > BURST_S and self.liveness.unanswered > MOST_UNANSWERED
 
     def _ready_at(self, chunk: Chunk) -> float:
         return self._pacer.ready_at(chunk, (self.liveness.rtt_s or 0.0) + SERVER_LAG_S)

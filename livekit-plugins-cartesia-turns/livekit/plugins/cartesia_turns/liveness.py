@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 PING_EVERY_S = 3.0
+CATCH_UP_PING_EVERY_S = 1.0
+"""While a backlog goes out: the answers tell how far the peer has come."""
 DEAD_AFTER_S = 9.0
-"""Without a frame of any kind for so long, the peer is dead. Three pings have gone unanswered by then."""
+"""Without a frame of any kind for so long, the peer is dead: at least two pings have gone unanswered by then."""
+HELD_UP_S = 1.0
+"""A verdict that comes so much too late says that this process was held up, and nothing of the peer."""
 
 LATE_S = 0.5
 """A pong that takes longer is late."""
@@ -21,8 +25,7 @@ class Liveness:
         self._alive_at = now
         self._number = 0
         self._sent: dict[bytes, float] = {}
-        self.ping_at = now
-        """When the next ping is due."""
+        self._pinged_at = now - PING_EVERY_S
         self.rtt_s: float | None = None
         """Round-trip time of the last answered ping."""
 
@@ -37,6 +40,24 @@ class Liveness:
         return self._alive_at + PING_EVERY_S + LATE_S
 
     @property
+    def unanswered(self) -> int:
+        """How many pings the peer owes an answer to."""
+        return len(self._sent)
+
+    def ping_at(self, *, catching_up: bool) -> float:
+        """When the next ping is due, sooner while a backlog goes out."""
+        return self._pinged_at + (CATCH_UP_PING_EVERY_S if catching_up else PING_EVERY_S)
+
+    def is_dead(self, now: float) -> bool:
+        """Whether the peer is dead. One that had no chance to be heard gets some more time."""
+        if now < self.dead_at:
+            return False
+        if now < self.dead_at + HELD_UP_S:
+            return True
+        self._alive_at = now + PING_EVERY_S - DEAD_AFTER_S
+        return False
+
+    @property
     def next_payload(self) -> bytes:
         """The payload of the next ping."""
         return str(self._number).encode()
@@ -45,7 +66,7 @@ class Liveness:
         """The next ping is with the socket."""
         self._sent[self.next_payload] = now
         self._number += 1
-        self.ping_at = now + PING_EVERY_S
+        self._pinged_at = now
 
     def heard(self, now: float) -> None:
         """A frame came in."""
