@@ -93,6 +93,8 @@ export class App implements SessionListener {
   }
 
   onAgentState(state: string | null): void {
+    // An agent that is gone in mid-turn can't say any more that the turn is over.
+    if (state === null && this.#agentHere) this.#closeTurns(this.#now());
     this.#agentHere = state !== null;
     this.#view.showAgent(state ?? "idle");
     if (this.#phase === "waiting" || this.#phase === "live") this.joined();
@@ -159,10 +161,14 @@ export class App implements SessionListener {
   #settle(): void {
     const now = this.#now();
     this.#now = () => now;
-    this.#timeline = model.settle(this.#timeline, now);
-    this.#captions = settleCaptions(this.#captions);
+    this.#closeTurns(now);
     this.#heard = this.#heardYou = SILENT;
     this.#view.showSoundBlocked(false);
+  }
+
+  #closeTurns(now: number): void {
+    this.#timeline = model.settle(this.#timeline, now);
+    this.#captions = settleCaptions(this.#captions);
   }
 
   #show(): void {
