@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from livekit.plugins.cartesia_turns.retry import (
     JITTER,
     LONGEST_DELAY_S,
+    LONGEST_PAUSE_S,
     RATE_LIMITED_S,
     SPACING_S,
     ConnectLimiter,
@@ -57,7 +58,7 @@ def test_a_connection_starts_the_count_over() -> None:
 
 @given(st.floats(0, 60), st.floats(0, 1))
 def test_the_server_is_asked_again_no_sooner_than_it_says(retry_after_s: float, jitter: float) -> None:
-    delay_s = RetryPolicy(3, 0).delay_after_failure(0.0, jitter=jitter, retry_after_s=retry_after_s)
+    delay_s = RetryPolicy(3, 60).delay_after_failure(0.0, jitter=jitter, retry_after_s=retry_after_s)
     assert delay_s is not None
     assert delay_s >= max(retry_after_s, 0.1)
 
@@ -65,6 +66,28 @@ def test_the_server_is_asked_again_no_sooner_than_it_says(retry_after_s: float, 
 def test_a_server_that_wants_to_be_left_alone_for_very_long_has_refused() -> None:
     assert RetryPolicy(9, 900).delay_after_failure(0.0, jitter=0.0, retry_after_s=60.0) == 60.0
     assert RetryPolicy(9, 900).delay_after_failure(0.0, jitter=0.0, retry_after_s=3600.0) is None
+
+
+@pytest.mark.parametrize(
+    ("patience_s", "failing_s", "retry_after_s", "waits"),
+    [
+        (0.0, 0.0, LONGEST_DELAY_S, True),
+        (0.0, 0.0, 30.0, False),
+        (0.0, 5.0, LONGEST_DELAY_S, True),
+        (20.0, 0.0, 20.0, True),
+        (20.0, 0.0, 20.1, False),
+        (20.0, 10.0, 10.0, True),
+        (20.0, 10.0, 10.1, False),
+        (20.0, 99.0, 3.0, False),
+    ],
+)
+def test_a_server_that_wants_to_be_left_alone_for_longer_than_patience_lasts_has_refused(
+    *, patience_s: float, failing_s: float, retry_after_s: float, waits: bool
+) -> None:
+    policy = RetryPolicy(9, patience_s)
+    policy.delay_after_failure(0.0, jitter=0.0)
+    delay_s = policy.delay_after_failure(failing_s, jitter=0.0, retry_after_s=retry_after_s)
+    assert delay_s == (retry_after_s if waits else None)
 
 
 def test_it_gives_up_after_the_retries_and_not_before_patience_runs_out() -> None:
@@ -91,6 +114,21 @@ def test_a_second_429_never_moves_the_row_forward() -> None:
     limiter.rate_limited(100.0, 10.0)
     limiter.rate_limited(101.0, 1.0)
     assert limiter.reserve(101.0) == 9.0
+
+
+def test_a_place_that_would_be_waited_for_too_long_is_not_taken() -> None:
+    limiter = ConnectLimiter()
+    limiter.rate_limited(100.0, 5.0)
+    assert [limiter.reserve(100.0, 4.9) for _ in range(3)] == [5.0] * 3
+    assert limiter.reserve(100.0, 5.0) == 5.0
+    assert limiter.reserve(100.0, 5.0) == 5.0 + SPACING_S
+
+
+@pytest.mark.parametrize("retry_after_s", [LONGEST_PAUSE_S + 1, math.inf])
+def test_no_429_closes_a_key_for_ever(retry_after_s: float) -> None:
+    limiter = ConnectLimiter()
+    limiter.rate_limited(100.0, retry_after_s)
+    assert limiter.reserve(100.0) == LONGEST_PAUSE_S
 
 
 def test_the_limit_ends_when_the_row_is_empty() -> None:

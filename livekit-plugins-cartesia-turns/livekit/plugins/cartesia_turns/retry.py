@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 FIRST_DELAY_S = 0.1
 LATER_DELAY_S = 1.0
 LONGEST_DELAY_S = 2.0
@@ -13,6 +15,8 @@ LONGEST_RETRY_AFTER_S = 60.0
 """A server that wants to be left alone for longer than this has refused: nobody waits so long in a call."""
 RATE_LIMITED_S = 1.0
 """How long a key is left alone after a 429 that names no time."""
+LONGEST_PAUSE_S = 3600.0
+"""How long it is left alone at most, whatever time a 429 names."""
 
 
 class RetryPolicy:
@@ -53,11 +57,15 @@ class RetryPolicy:
         if self._failures > 1:
             delay_s = min(LATER_DELAY_S * 2 ** min(self._failures - 2, 8), LONGEST_DELAY_S) * spread
         if retry_after_s is not None:
-            if retry_after_s > LONGEST_RETRY_AFTER_S:
+            if retry_after_s > self._longest_retry_after_s(now - self._failing_since):
                 return None
             delay_s = max(delay_s, retry_after_s * spread)
         runs_out = now + delay_s > self._failing_since + self._patience_s
         return None if self._failures > self._max_retry and runs_out else delay_s
+
+    def _longest_retry_after_s(self, failing_s: float) -> float:
+        """What a server may ask for after so many seconds of failures: what patience allows, or an ordinary delay."""
+        return min(max(self._patience_s - failing_s, LONGEST_DELAY_S), LONGEST_RETRY_AFTER_S)
 
 
 class ConnectLimiter:
@@ -69,10 +77,10 @@ class ConnectLimiter:
     def rate_limited(self, now: float, retry_after_s: float | None) -> None:
         """An attempt was refused with 429."""
         wait_s = RATE_LIMITED_S if retry_after_s is None else retry_after_s
-        self._next_at = max(self._next_at or now, now + wait_s)
+        self._next_at = max(self._next_at or now, now + min(wait_s, LONGEST_PAUSE_S))
 
-    def reserve(self, now: float) -> float:
-        """Takes a place in the row.
+    def reserve(self, now: float, at_most_s: float = math.inf) -> float:
+        """Takes a place in the row, unless that means to wait for longer than `at_most_s` seconds.
 
         Returns:
             Seconds to wait before connecting; 0 where nothing was refused lately.
@@ -83,5 +91,6 @@ class ConnectLimiter:
         if at == now and self._next_at + SPACING_S < now:
             self._next_at = None
             return 0.0
-        self._next_at = at + SPACING_S
+        if at - now <= at_most_s:
+            self._next_at = at + SPACING_S
         return at - now
