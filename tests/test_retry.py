@@ -1,4 +1,7 @@
-"""When attempts follow each other: fast once, then a second apart at least, and spaced under one key after a 429."""
+"""When attempts follow each other: fast once, then a second apart at least, and spaced under one key after a 429.
+
+What a socket's end means for the next one comes first.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,52 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from livekit.plugins.cartesia_turns.link import HangUp
+from livekit.plugins.cartesia_turns.liveness import DEAD_AFTER_S
 from livekit.plugins.cartesia_turns.retry import (
     JITTER,
     LONGEST_DELAY_S,
     LONGEST_PAUSE_S,
     RATE_LIMITED_S,
     SPACING_S,
+    STEADY_AFTER_S,
     ConnectLimiter,
     RetryPolicy,
+    Verdict,
+    judge,
 )
+
+LATER_S = STEADY_AFTER_S + DEAD_AFTER_S
+
+
+@pytest.mark.parametrize(
+    ("hang_up", "connected_s", "is_drop", "lasted", "at_once"),
+    [
+        # Lost, or told what was wrong.
+        (None, 0.0, True, False, False),
+        (None, 4.9, True, False, False),
+        (None, 5.0, True, True, True),
+        (None, 4.9, False, False, False),
+        (None, 5.0, False, True, False),
+        # Given up by this side without a fault of the server's.
+        (HangUp.ROTATE, 0.0, False, False, True),
+        (HangUp.ROTATE, 5.0, False, True, True),
+        (HangUp.DRAINED, 0.0, False, False, True),
+        (HangUp.DRAINED, 5.0, True, True, True),
+        # The server hangs. The time in which it was silent, or had no turn to get through, speaks for nothing.
+        (HangUp.NOT_CONNECTED, 0.0, False, False, False),
+        (HangUp.DEAD, 0.0, False, False, False),
+        (HangUp.DEAD, DEAD_AFTER_S, True, False, False),
+        (HangUp.DEAD, LATER_S - 0.1, False, False, False),
+        (HangUp.DEAD, LATER_S, False, True, False),
+        (HangUp.STALLED, 5.0, False, False, False),
+        (HangUp.STALLED, 3600.0, True, False, False),
+    ],
+)
+def test_the_end_of_a_socket_is_judged_by_who_ended_it_and_how_long_it_served(
+    *, hang_up: HangUp | None, connected_s: float, is_drop: bool, lasted: bool, at_once: bool
+) -> None:
+    assert judge(hang_up, connected_s, is_drop=is_drop) == Verdict(lasted, at_once)
 
 
 def delays(policy: RetryPolicy, count: int, *, jitter: float = 0.0, now: float = 0.0) -> list[float | None]:

@@ -1,8 +1,12 @@
-"""When to try again: per stream (RetryPolicy) and across the streams that share a key (ConnectLimiter)."""
+"""When to try again: per socket (judge), per stream (RetryPolicy), across the streams of a key (ConnectLimiter)."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+
+from .link import HangUp
+from .liveness import DEAD_AFTER_S
 
 FIRST_DELAY_S = 0.1
 LATER_DELAY_S = 1.0
@@ -17,6 +21,34 @@ RATE_LIMITED_S = 1.0
 """How long a key is left alone after a 429 that names no time."""
 LONGEST_PAUSE_S = 3600.0
 """How long it is left alone at most, whatever time a 429 names."""
+STEADY_AFTER_S = 5.0
+"""A socket that served so long, or brought a whole turn, counts as a success: the next failure is a new one."""
+HUNG = (HangUp.NOT_CONNECTED, HangUp.DEAD, HangUp.STALLED)
+"""A server that hangs: a failure, so that whoever has another STT at hand hears of it in the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the end of a socket means for the next one."""
+
+    lasted: bool
+    """It counts as a success, whatever it ended with."""
+    at_once: bool
+    """There is nothing to wait for: it was not wanted any more, or it was lost after it had lasted."""
+
+
+def judge(hang_up: HangUp | None, connected_s: float, *, is_drop: bool) -> Verdict:
+    """Judges a socket by its end.
+
+    Args:
+        hang_up: why it was closed from this side, if it was.
+        connected_s: how long it was open, in seconds; 0 without a `connected`.
+        is_drop: it was lost, without a word of what was wrong.
+    """
+    served_s = connected_s - DEAD_AFTER_S if hang_up is HangUp.DEAD else connected_s
+    # A server that can't get through a turn is no better for the time in which it had none.
+    lasted = served_s >= STEADY_AFTER_S and hang_up is not HangUp.STALLED
+    return Verdict(lasted, hang_up not in HUNG if hang_up else is_drop and lasted)
 
 
 class RetryPolicy:
