@@ -78,7 +78,7 @@ PLUGIN: dict[str, set[str]] = {
     "watchdog": set(),
     "activity": set(),
     "liveness": set(),
-    "retry": set(),
+    "retry": {"link", "liveness"},
     "stats": set(),
     "options": {"protocol"},
     "protocol": set(),

@@ -368,6 +368,26 @@ async def test_a_broken_websocket_frame_is_a_loss(frame: bytes) -> None:
         assert await drop_at(url) == (1006, False)
 
 
+async def test_pings_that_can_not_be_answered_any_more_hide_neither_what_followed_nor_the_loss() -> None:
+    async def talk(ws: web.WebSocketResponse) -> None:
+        assert ws._req is not None
+        assert ws._req.transport is not None
+        await ws.ping()
+        await ws.ping()
+        await ws.send_str('{"type": "turn.start"}')
+        ws._req.transport.abort()
+
+    async with web_peer(serving(talk)) as url, counted_session() as (session, sockets):
+        connection = await open_at(session, url)
+        with pytest.raises(DroppedError):
+            await send_for_ever(connection)
+        assert await connection.receive() == TurnStart("")
+        with pytest.raises(DroppedError):
+            await connection.receive()
+        await connection.close()
+        await until(lambda: sockets.open == 0)
+
+
 async def drop_at(url: str) -> tuple[int, bool]:
     """The close code that a connection there ends with, and whether that is a clean end; it leaves no socket."""
     async with counted_session() as (session, sockets):

@@ -6,6 +6,7 @@ import aiohttp
 import pytest
 from livekit.agents import APIConnectionError, APIError
 from livekit.plugins.cartesia_turns.dialer import KEY_VARIABLE, Credentials, Dialer
+from livekit.plugins.cartesia_turns.errors import ServerError
 from livekit.plugins.cartesia_turns.options import Options, endpoint
 from livekit.plugins.cartesia_turns.protocol import API_VERSION
 from livekit.plugins.cartesia_turns.server import Faults, LocalServer
@@ -71,3 +72,16 @@ async def test_those_who_share_a_key_slow_down_together_when_the_server_says_so(
         connection = await other.open(session, Options(), timeout_s=5.0)
         assert asyncio.get_running_loop().time() - begun > 0.5
         await connection.close()
+
+
+async def test_a_turn_that_is_too_far_off_is_a_refusal_that_says_when_it_comes_and_asks_the_server_nothing() -> None:
+    busy = Faults(status=429, status_headers={"Retry-After": "3600"})
+    async with LocalServer(responder=Stage(), faults=[busy]) as server, aiohttp.ClientSession() as session:
+        one, other = dialer(server), dialer(server)
+        with pytest.raises(ServerError):
+            await one.open(session, Options(), timeout_s=5.0)
+        with pytest.raises(ServerError) as caught:
+            await asyncio.wait_for(other.open(session, Options(), timeout_s=5.0), 1.0)
+        assert (caught.value.status_code, caught.value.retryable) == (429, True)
+        assert caught.value.retry_after_s == pytest.approx(3600, abs=5)
+        assert len(server.handshakes) == 1

@@ -100,6 +100,45 @@ async def test_fewer_retries_than_usual_surface_an_outage_soon() -> None:
     assert isinstance(call.raised, ServerError)
 
 
+async def test_fewer_retries_than_usual_surface_a_long_retry_after_soon() -> None:
+    options = APIConnectOptions(max_retry=1)
+    server = LocalServer(script=QUIET, faults=Faults(status=429, status_headers={"Retry-After": "30"}))
+    async with server, calling(server, conn_options=options) as call:
+        await call.over(within_s=2)
+        assert len(server.handshakes) == 1
+    assert isinstance(call.raised, ServerError)
+
+
+@pytest.mark.parametrize("max_retry", [1, 3])
+async def test_under_a_key_that_was_told_to_wait_for_an_hour_every_stream_surfaces_at_once(max_retry: int) -> None:
+    faults = [Faults(status=429, status_headers={"Retry-After": "3600"})]
+    async with LocalServer(script=QUIET, faults=faults) as server:
+        owner = cartesia_turns.STT(base_url=server.url, api_key=server.key)
+        for _ in range(2):
+            async with talking(owner, conn_options=APIConnectOptions(max_retry=max_retry)) as call:
+                await call.over(within_s=2)
+            assert isinstance(call.raised, ServerError)
+            assert call.raised.status_code == 429
+            assert [event.retry_in_s for event in call.named("connection_error")] == [None]
+        assert len(server.handshakes) == 1
+
+
+async def test_a_stream_whose_turn_is_far_off_says_so_and_connects_when_it_comes() -> None:
+    faults = [Faults(status=429, status_headers={"Retry-After": "2"})]
+    options = APIConnectOptions(timeout=0.5)
+    async with LocalServer(script=QUIET, faults=faults) as server:
+        owner = cartesia_turns.STT(base_url=server.url, api_key=server.key)
+        async with talking(owner, conn_options=options) as first:
+            await until(lambda: server.handshakes)
+            await first.stream.aclose()
+            async with talking(owner, conn_options=options) as call:
+                await until(lambda: call.named("connected"))
+                (told,) = call.named("connection_error")
+                refused, served = server.handshakes
+    assert (told.error.status_code, told.retry_in_s >= 1.5) == (429, True)
+    assert 2.0 <= served.at_s - refused.at_s < 4.0
+
+
 async def test_many_streams_under_one_key_do_not_stampede() -> None:
     async with LocalServer(script=QUIET, max_streams=3) as server:
         owners = [cartesia_turns.STT(base_url=server.url, api_key=server.key) for _ in range(9)]

@@ -1,4 +1,7 @@
-"""When attempts follow each other: fast once, then a second apart at least, and spaced under one key after a 429."""
+"""When attempts follow each other: fast once, then a second apart at least, and spaced under one key after a 429.
+
+What a socket's end means for the next one comes first.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,52 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from livekit.plugins.cartesia_turns.link import HangUp
+from livekit.plugins.cartesia_turns.liveness import DEAD_AFTER_S
 from livekit.plugins.cartesia_turns.retry import (
     JITTER,
     LONGEST_DELAY_S,
+    LONGEST_PAUSE_S,
     RATE_LIMITED_S,
     SPACING_S,
+    STEADY_AFTER_S,
     ConnectLimiter,
     RetryPolicy,
+    Verdict,
+    judge,
 )
+
+LATER_S = STEADY_AFTER_S + DEAD_AFTER_S
+
+
+@pytest.mark.parametrize(
+    ("hang_up", "connected_s", "is_drop", "lasted", "at_once"),
+    [
+        # Lost, or told what was wrong.
+        (None, 0.0, True, False, False),
+        (None, 4.9, True, False, False),
+        (None, 5.0, True, True, True),
+        (None, 4.9, False, False, False),
+        (None, 5.0, False, True, False),
+        # Given up by this side without a fault of the server's.
+        (HangUp.ROTATE, 0.0, False, False, True),
+        (HangUp.ROTATE, 5.0, False, True, True),
+        (HangUp.DRAINED, 0.0, False, False, True),
+        (HangUp.DRAINED, 5.0, True, True, True),
+        # The server hangs. The time in which it was silent, or had no turn to get through, speaks for nothing.
+        (HangUp.NOT_CONNECTED, 0.0, False, False, False),
+        (HangUp.DEAD, 0.0, False, False, False),
+        (HangUp.DEAD, DEAD_AFTER_S, True, False, False),
+        (HangUp.DEAD, LATER_S - 0.1, False, False, False),
+        (HangUp.DEAD, LATER_S, False, True, False),
+        (HangUp.STALLED, 5.0, False, False, False),
+        (HangUp.STALLED, 3600.0, True, False, False),
+    ],
+)
+def test_the_end_of_a_socket_is_judged_by_who_ended_it_and_how_long_it_served(
+    *, hang_up: HangUp | None, connected_s: float, is_drop: bool, lasted: bool, at_once: bool
+) -> None:
+    assert judge(hang_up, connected_s, is_drop=is_drop) == Verdict(lasted, at_once)
 
 
 def delays(policy: RetryPolicy, count: int, *, jitter: float = 0.0, now: float = 0.0) -> list[float | None]:
@@ -57,7 +98,7 @@ def test_a_connection_starts_the_count_over() -> None:
 
 @given(st.floats(0, 60), st.floats(0, 1))
 def test_the_server_is_asked_again_no_sooner_than_it_says(retry_after_s: float, jitter: float) -> None:
-    delay_s = RetryPolicy(3, 0).delay_after_failure(0.0, jitter=jitter, retry_after_s=retry_after_s)
+    delay_s = RetryPolicy(3, 60).delay_after_failure(0.0, jitter=jitter, retry_after_s=retry_after_s)
     assert delay_s is not None
     assert delay_s >= max(retry_after_s, 0.1)
 
@@ -65,6 +106,28 @@ def test_the_server_is_asked_again_no_sooner_than_it_says(retry_after_s: float, 
 def test_a_server_that_wants_to_be_left_alone_for_very_long_has_refused() -> None:
     assert RetryPolicy(9, 900).delay_after_failure(0.0, jitter=0.0, retry_after_s=60.0) == 60.0
     assert RetryPolicy(9, 900).delay_after_failure(0.0, jitter=0.0, retry_after_s=3600.0) is None
+
+
+@pytest.mark.parametrize(
+    ("patience_s", "failing_s", "retry_after_s", "waits"),
+    [
+        (0.0, 0.0, LONGEST_DELAY_S, True),
+        (0.0, 0.0, 30.0, False),
+        (0.0, 5.0, LONGEST_DELAY_S, True),
+        (20.0, 0.0, 20.0, True),
+        (20.0, 0.0, 20.1, False),
+        (20.0, 10.0, 10.0, True),
+        (20.0, 10.0, 10.1, False),
+        (20.0, 99.0, 3.0, False),
+    ],
+)
+def test_a_server_that_wants_to_be_left_alone_for_longer_than_patience_lasts_has_refused(
+    *, patience_s: float, failing_s: float, retry_after_s: float, waits: bool
+) -> None:
+    policy = RetryPolicy(9, patience_s)
+    policy.delay_after_failure(0.0, jitter=0.0)
+    delay_s = policy.delay_after_failure(failing_s, jitter=0.0, retry_after_s=retry_after_s)
+    assert delay_s == (retry_after_s if waits else None)
 
 
 def test_it_gives_up_after_the_retries_and_not_before_patience_runs_out() -> None:
@@ -91,6 +154,21 @@ def test_a_second_429_never_moves_the_row_forward() -> None:
     limiter.rate_limited(100.0, 10.0)
     limiter.rate_limited(101.0, 1.0)
     assert limiter.reserve(101.0) == 9.0
+
+
+def test_a_place_that_would_be_waited_for_too_long_is_not_taken() -> None:
+    limiter = ConnectLimiter()
+    limiter.rate_limited(100.0, 5.0)
+    assert [limiter.reserve(100.0, 4.9) for _ in range(3)] == [5.0] * 3
+    assert limiter.reserve(100.0, 5.0) == 5.0
+    assert limiter.reserve(100.0, 5.0) == 5.0 + SPACING_S
+
+
+@pytest.mark.parametrize("retry_after_s", [LONGEST_PAUSE_S + 1, math.inf])
+def test_no_429_closes_a_key_for_ever(retry_after_s: float) -> None:
+    limiter = ConnectLimiter()
+    limiter.rate_limited(100.0, retry_after_s)
+    assert limiter.reserve(100.0) == LONGEST_PAUSE_S
 
 
 def test_the_limit_ends_when_the_row_is_empty() -> None:

@@ -16,7 +16,8 @@ from livekit.agents import APIConnectOptions, APIError, APIStatusError, APITimeo
 from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns import ServerError
 from livekit.plugins.cartesia_turns import connection as connection_module
-from livekit.plugins.cartesia_turns import stream as stream_module
+from livekit.plugins.cartesia_turns import liveness as liveness_module
+from livekit.plugins.cartesia_turns import retry as retry_module
 from livekit.plugins.cartesia_turns.connection import Connection
 from livekit.plugins.cartesia_turns.errors import DroppedError
 from livekit.plugins.cartesia_turns.protocol import (
@@ -31,6 +32,7 @@ from livekit.plugins.cartesia_turns.protocol import (
 from livekit.plugins.cartesia_turns.server import Faults, Line, LocalServer, Script, say
 from support.calls import RATE, Call, calling, silence, talking
 from support.peers import counted_session, tcp_peer, web_peer
+from support.proxy import Proxy
 from support.waiting import holds, until
 
 QUIET = Script([])
@@ -202,7 +204,7 @@ async def test_an_error_closes_an_open_turn_before_it_surfaces() -> None:
 async def test_a_socket_that_is_lost_in_mid_turn_is_told_as_an_error_that_costs_no_wait(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(stream_module, "STEADY_AFTER_S", 0.0)
+    monkeypatch.setattr(retry_module, "STEADY_AFTER_S", 0.0)
     scripts = [playing(START, update("a")), playing(START, end("a b"))]
     async with LocalServer(script=scripts) as server, calling(server) as call:
         call.push(0.2)
@@ -215,7 +217,7 @@ async def test_a_socket_that_is_lost_in_mid_turn_is_told_as_an_error_that_costs_
 
 
 async def test_a_socket_that_is_lost_between_turns_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream_module, "STEADY_AFTER_S", 0.0)
+    monkeypatch.setattr(retry_module, "STEADY_AFTER_S", 0.0)
     async with LocalServer(script=[playing(START, end("a")), QUIET]) as server, calling(server) as call:
         call.push(0.2)
         await until(lambda: "END" in call.log)
@@ -224,6 +226,45 @@ async def test_a_socket_that_is_lost_between_turns_is_no_error(monkeypatch: pyte
         await until(lambda: len(call.named("connected")) == 2)
         assert len(call.named("disconnected")) == 1
         assert not call.named("connection_error")
+
+
+@pytest.fixture
+def soon_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A peer that does not answer is dead after 0.4 s, and one that has served for 0.3 s is a success."""
+    monkeypatch.setattr(liveness_module, "PING_EVERY_S", 0.1)
+    monkeypatch.setattr(liveness_module, "DEAD_AFTER_S", 0.4)
+    monkeypatch.setattr(retry_module, "DEAD_AFTER_S", 0.4)
+    monkeypatch.setattr(retry_module, "STEADY_AFTER_S", 0.3)
+
+
+@pytest.mark.usefixtures("soon_dead")
+async def test_servers_that_die_long_after_each_other_do_not_add_up() -> None:
+    options = APIConnectOptions(max_retry=1)
+    async with (
+        LocalServer(script=QUIET) as server,
+        Proxy(server.url) as proxy,
+        calling(server, via=proxy.url, conn_options=options) as call,
+    ):
+        for deaths in range(3):
+            call.push(0.1)
+            await until(lambda deaths=deaths: len(call.named("connected")) > deaths)  # type: ignore[misc]
+            await holds(lambda: not call.is_over, for_s=0.5)
+            proxy.freeze()
+            await until(lambda deaths=deaths: call.stream.stats.dead_peers > deaths)  # type: ignore[misc]
+        call.push(0.1)
+        await until(lambda: len(call.named("connected")) == 4)
+        assert [event.retry_in_s < 0.2 for event in call.named("connection_error")] == [True] * 3
+
+
+@pytest.mark.usefixtures("soon_dead")
+async def test_servers_that_die_one_after_the_other_surface() -> None:
+    options = APIConnectOptions(max_retry=1)
+    server = LocalServer(script=QUIET, faults=Faults(half_open_at_s=0.0))
+    async with server, calling(server, conn_options=options) as call:
+        call.speak(0.2)
+        await call.over()
+        assert len(server.handshakes) == 2
+    assert isinstance(call.raised, APITimeoutError)
 
 
 @pytest.mark.parametrize("ends_input", [True, False])

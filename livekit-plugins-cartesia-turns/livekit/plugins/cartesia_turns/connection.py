@@ -24,6 +24,8 @@ CLOSE_TIMEOUT_S = 0.25
 MAX_ERROR_BODY = 16_384
 """Bytes read of the body of a failed handshake."""
 REQUEST_ID_HEADER = "X-Request-Id"
+LOST = (aiohttp.ClientError, OSError, RuntimeError)
+"""What aiohttp raises when it sends on a socket that is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ class Connection:
                 await self._ws.ping(item.payload)
             else:
                 await self._ws.send_str(serialize(item))
-        except (aiohttp.ClientError, OSError, RuntimeError):
+        except LOST:
             raise DroppedError("the socket was lost while sending") from None
 
     async def receive(self) -> ServerMessage | Pong:
@@ -107,7 +109,9 @@ class Connection:
             if frame.type is aiohttp.WSMsgType.PONG:
                 return Pong(bytes(frame.data))
             if frame.type is aiohttp.WSMsgType.PING:
-                await self._ws.pong(frame.data)
+                # What came in before the socket was lost is read first; then follows the loss.
+                with contextlib.suppress(*LOST):
+                    await self._ws.pong(frame.data)
             elif frame.type is aiohttp.WSMsgType.BINARY:
                 raise ProtocolError("a binary frame")
             elif frame.type is aiohttp.WSMsgType.CLOSE:

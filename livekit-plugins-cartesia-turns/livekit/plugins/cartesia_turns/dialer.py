@@ -16,12 +16,14 @@ from livekit.agents import APIConnectionError, APIError, APITimeoutError
 from .connection import Connection
 from .errors import ServerError
 from .options import Options
-from .protocol import API_KEY_HEADER, VERSION_HEADER
+from .protocol import API_KEY_HEADER, VERSION_HEADER, ErrorMessage
 from .retry import ConnectLimiter
 from .tasks import finish
 
 TokenProvider: TypeAlias = Callable[[], Awaitable[str]]
 KEY_VARIABLE = "CARTESIA_API_KEY"
+PAUSED = ErrorMessage("the server has asked for a longer pause under this key", "Too many connections", 429)
+"""The refusal of those who would have to wait for longer than a handshake may take: nobody waits unheard."""
 
 _limiters: WeakValueDictionary[tuple[str, object], ConnectLimiter] = WeakValueDictionary()
 """One for each endpoint and key in use: the streams of a process that share a key share its limits."""
@@ -100,9 +102,13 @@ class Dialer:
         """Opens a connection, after its turn has come where the key was told to slow down.
 
         Raises:
+            ServerError: its turn does not come within `timeout_s` seconds; `retry_after_s` says when it does.
             APIError: as `Connection.open`.
         """
-        await asyncio.sleep(self._limiter.reserve(time.monotonic()))
+        wait_s = self._limiter.reserve(time.monotonic(), timeout_s)
+        if wait_s > timeout_s:
+            raise ServerError(PAUSED, retry_after_s=wait_s)
+        await asyncio.sleep(wait_s)
         name, value = await self._credentials.header(timeout_s)
         url = f"{self._endpoint}?{options.query()}"
         try:

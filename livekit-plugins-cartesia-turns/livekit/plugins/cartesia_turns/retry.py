@@ -1,6 +1,12 @@
-"""When to try again: per stream (RetryPolicy) and across the streams that share a key (ConnectLimiter)."""
+"""When to try again: per socket (judge), per stream (RetryPolicy), across the streams of a key (ConnectLimiter)."""
 
 from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from .link import HangUp
+from .liveness import DEAD_AFTER_S
 
 FIRST_DELAY_S = 0.1
 LATER_DELAY_S = 1.0
@@ -13,6 +19,36 @@ LONGEST_RETRY_AFTER_S = 60.0
 """A server that wants to be left alone for longer than this has refused: nobody waits so long in a call."""
 RATE_LIMITED_S = 1.0
 """How long a key is left alone after a 429 that names no time."""
+LONGEST_PAUSE_S = 3600.0
+"""How long it is left alone at most, whatever time a 429 names."""
+STEADY_AFTER_S = 5.0
+"""A socket that served so long, or brought a whole turn, counts as a success: the next failure is a new one."""
+HUNG = (HangUp.NOT_CONNECTED, HangUp.DEAD, HangUp.STALLED)
+"""A server that hangs: a failure, so that whoever has another STT at hand hears of it in the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the end of a socket means for the next one."""
+
+    lasted: bool
+    """It counts as a success, whatever it ended with."""
+    at_once: bool
+    """There is nothing to wait for: it was not wanted any more, or it was lost after it had lasted."""
+
+
+def judge(hang_up: HangUp | None, connected_s: float, *, is_drop: bool) -> Verdict:
+    """Judges a socket by its end.
+
+    Args:
+        hang_up: why it was closed from this side, if it was.
+        connected_s: how long it was open, in seconds; 0 without a `connected`.
+        is_drop: it was lost, without a word of what was wrong.
+    """
+    served_s = connected_s - DEAD_AFTER_S if hang_up is HangUp.DEAD else connected_s
+    # A server that can't get through a turn is no better for the time in which it had none.
+    lasted = served_s >= STEADY_AFTER_S and hang_up is not HangUp.STALLED
+    return Verdict(lasted, hang_up not in HUNG if hang_up else is_drop and lasted)
 
 
 class RetryPolicy:
@@ -53,11 +89,15 @@ class RetryPolicy:
         if self._failures > 1:
             delay_s = min(LATER_DELAY_S * 2 ** min(self._failures - 2, 8), LONGEST_DELAY_S) * spread
         if retry_after_s is not None:
-            if retry_after_s > LONGEST_RETRY_AFTER_S:
+            if retry_after_s > self._longest_retry_after_s(now - self._failing_since):
                 return None
             delay_s = max(delay_s, retry_after_s * spread)
         runs_out = now + delay_s > self._failing_since + self._patience_s
         return None if self._failures > self._max_retry and runs_out else delay_s
+
+    def _longest_retry_after_s(self, failing_s: float) -> float:
+        """What a server may ask for after so many seconds of failures: what patience allows, or an ordinary delay."""
+        return min(max(self._patience_s - failing_s, LONGEST_DELAY_S), LONGEST_RETRY_AFTER_S)
 
 
 class ConnectLimiter:
@@ -69,10 +109,10 @@ class ConnectLimiter:
     def rate_limited(self, now: float, retry_after_s: float | None) -> None:
         """An attempt was refused with 429."""
         wait_s = RATE_LIMITED_S if retry_after_s is None else retry_after_s
-        self._next_at = max(self._next_at or now, now + wait_s)
+        self._next_at = max(self._next_at or now, now + min(wait_s, LONGEST_PAUSE_S))
 
-    def reserve(self, now: float) -> float:
-        """Takes a place in the row.
+    def reserve(self, now: float, at_most_s: float = math.inf) -> float:
+        """Takes a place in the row, unless that means to wait for longer than `at_most_s` seconds.
 
         Returns:
             Seconds to wait before connecting; 0 where nothing was refused lately.
@@ -83,5 +123,6 @@ class ConnectLimiter:
         if at == now and self._next_at + SPACING_S < now:
             self._next_at = None
             return 0.0
-        self._next_at = at + SPACING_S
+        if at - now <= at_most_s:
+            self._next_at = at + SPACING_S
         return at - now

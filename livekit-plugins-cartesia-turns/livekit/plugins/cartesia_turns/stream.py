@@ -24,7 +24,7 @@ from .link import HangUp
 from .options import Options
 from .protocol import Connected, ProtocolError, ServerMessage, TurnEnd, Unknown
 from .reporter import Reporter
-from .retry import RetryPolicy
+from .retry import RetryPolicy, judge
 from .settings import StreamSettings
 from .stats import Stats
 from .tasks import finish, until_done, wait_for_event
@@ -34,10 +34,6 @@ from .warm import WarmConnection
 if TYPE_CHECKING:
     from .stt import STT
 
-STEADY_AFTER_S = 5.0
-"""A socket that lived so long, or brought a whole turn, counts as a success: the next failure is a new one."""
-HUNG = (HangUp.NOT_CONNECTED, HangUp.DEAD, HangUp.STALLED)
-"""A server that hangs: a failure, so that whoever has another STT at hand hears of it in the end."""
 STREAM_CLOSED = "the stream was closed"
 
 
@@ -207,7 +203,7 @@ class SpeechStream(stt.RecognizeStream):
             raise
         finally:
             await connection.close()
-        return self._link_over(failure, steady=time.monotonic() >= opened_at + STEADY_AFTER_S)
+        return self._link_over(failure, time.monotonic() - opened_at)
 
     async def _send(self, connection: Connection) -> None:
         while True:
@@ -245,27 +241,28 @@ class SpeechStream(stt.RecognizeStream):
             self._policy.succeeded()
         self._after(self._client.receive(message, now))
 
-    def _link_over(self, failure: APIError | None, *, steady: bool) -> APIError | None:
+    def _link_over(self, failure: APIError | None, lived_s: float) -> APIError | None:
+        """Takes note of the end of a socket; returns as `_use`."""
         client = self._client
-        hang_up, in_turn, was_connected = client.hang_up, client.turn.is_open, client.is_connected
+        hang_up, in_turn = client.hang_up, client.turn.is_open
         dropped = failure if isinstance(failure, DroppedError) else None
+        verdict = judge(hang_up, lived_s if client.is_connected else 0.0, is_drop=dropped is not None)
         self._after(client.link_lost(time.monotonic(), clean=dropped is not None and dropped.is_clean))
         reason = hang_up.value if hang_up else failure.message if failure else ""
         self._reporter.disconnected(reason, dropped.code if dropped else None)
+        if verdict.lasted:
+            self._policy.succeeded()
         if hang_up is HangUp.NOT_CONNECTED:
             client.attempt_failed()
-        if hang_up in HUNG:
-            return APITimeoutError(hang_up.value)
-        if hang_up is not None or client.finished:
+        if client.finished:
             return None
-        at_once = dropped is not None and was_connected and steady
-        if dropped:
-            self._reporter.dropped(dropped, in_turn=in_turn, at_once=at_once)
-        elif failure:
+        if hang_up is None and dropped:
+            self._reporter.dropped(dropped, in_turn=in_turn, at_once=verdict.at_once)
+        elif hang_up is None and failure:
             self._dialer.note(failure)
-        if was_connected and steady:
-            self._policy.succeeded()
-        return None if at_once else failure
+        if verdict.at_once:
+            return None
+        return APITimeoutError(hang_up.value) if hang_up else failure
 
     async def _back_off(self, error: APIError) -> None:
         """Waits before the next attempt.
