@@ -11,6 +11,7 @@ from livekit.plugins.cartesia_turns.options import Options, endpoint
 from livekit.plugins.cartesia_turns.protocol import API_VERSION
 from livekit.plugins.cartesia_turns.server import Faults, LocalServer
 from stage import Stage
+from support.exposed import exposed
 
 
 async def token() -> str:
@@ -60,6 +61,15 @@ async def test_the_handshake_carries_the_key_the_version_and_the_users_headers()
         await connection.close()
         headers = server.connections[0].headers
         assert (headers["Cartesia-Version"], headers["X-Mine"]) == (API_VERSION, "1")
+
+
+@pytest.mark.parametrize("faults", [Faults(status=401), Faults(refuse=True), Faults(handshake_delay_s=5.0)])
+async def test_the_key_is_not_among_the_variables_of_an_error(faults: Faults) -> None:
+    async with LocalServer(responder=Stage(), faults=faults) as server, aiohttp.ClientSession() as session:
+        attempt = asyncio.create_task(dialer(server).open(session, Options(), timeout_s=0.3))
+        await asyncio.wait([attempt])
+        assert isinstance(attempt.exception(), APIError)
+        assert server.key not in exposed(attempt.exception())
 
 
 async def test_those_who_share_a_key_slow_down_together_when_the_server_says_so() -> None:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from livekit.agents import APIConnectionError, APIError, APIStatusError, APITimeoutError
-from livekit.plugins.cartesia_turns.errors import DroppedError, ServerError, as_api_error, may_pass, without
+from livekit.plugins.cartesia_turns.errors import DroppedError, ServerError, as_api_error, bare, may_pass, without
 from livekit.plugins.cartesia_turns.protocol import ErrorMessage
+from support.exposed import exposed
 
 SECRET = "sk_car_secret"
 
@@ -86,3 +87,19 @@ def test_an_api_error_stays_what_it_is() -> None:
 def test_secrets_are_blotted_out(text: str, secrets: list[str]) -> None:
     clean = without(text + "".join(secrets), [secret for secret in secrets if "*" not in secret])
     assert all(secret not in clean for secret in secrets if secret and "*" not in secret)
+
+
+def fail_with(key: str) -> None:
+    try:
+        raise ValueError
+    except ValueError:
+        raise DroppedError(f"gone after {len(key)}") from KeyError(key)
+
+
+def test_a_bare_error_has_neither_frames_nor_causes_and_still_says_what_was_wrong() -> None:
+    with pytest.raises(DroppedError) as caught:
+        fail_with(SECRET)
+    assert SECRET in exposed(caught.value)
+    assert bare(caught.value) is caught.value
+    assert SECRET not in exposed(caught.value)
+    assert "gone after" in str(caught.value)

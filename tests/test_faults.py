@@ -11,13 +11,18 @@ import logging
 import traceback
 from collections import Counter
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
+from livekit.agents import APIConnectOptions, APIError
+from livekit.plugins.cartesia_turns.server import Faults, LocalServer, Script
+from support.calls import calling
+from support.exposed import exposed
 from support.faults import CELLS, FAULTS, HEADERS, KEYTERM, Fault, Outcome, Promise, State, run_all, table
 
 README = Path(__file__).parent.parent / "README.md"
 PRIVATE = "lk.pii."
+SECRETS = ["local-", KEYTERM, *HEADERS.values(), "model=ink-2", "Bearer"]
 
 # The first test waits for all the calls.
 pytestmark = pytest.mark.timeout(300)
@@ -169,9 +174,36 @@ def split_events(turn: str) -> list[str]:
 
 def test_no_secret_is_in_any_log_record_or_error_of_any_cell(matrix: Matrix) -> None:
     assert len(matrix.records) > 20
-    secrets = ["local-", KEYTERM, *HEADERS.values(), "model=ink-2", "Bearer"]
-    told = [*map(public_part, matrix.records), *map(repr, surfaced(matrix))]
-    assert not [text for text in told for secret in secrets if secret in text]
+    announced = [text for outcome in matrix.outcomes.values() for text in outcome.exposed]
+    assert len(announced) > 20
+    told = [*map(public_part, matrix.records), *map(repr, surfaced(matrix)), *announced]
+    assert not [text for text in told for secret in SECRETS if secret in text]
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        Faults(status=401),
+        Faults(status=429),
+        Faults(refuse=True),
+        Faults(handshake_delay_s=5.0),
+        Faults(no_connected=True),
+        Faults(drop_at_s=0.0),
+        Faults(garbage_at_s=0.0, garbage=['{"type": "error", "message": "no", "status_code": 400}']),
+    ],
+    ids=["401", "429", "refused", "slow", "no connected", "dropped", "error in band"],
+)
+@pytest.mark.parametrize("by", ["api_key", "access_token"])
+async def test_no_secret_is_among_the_variables_of_an_error_that_surfaces(faults: Faults, by: str) -> None:
+    async with LocalServer(script=Script([]), faults=faults) as server:
+        arguments: dict[str, Any] = {"api_key": None, by: server.key, "keyterm": [KEYTERM], "extra_headers": HEADERS}
+        async with calling(server, conn_options=APIConnectOptions(max_retry=0, timeout=0.3), **arguments) as call:
+            call.speak(0.1)
+            await call.over()
+    assert isinstance(call.raised, APIError)
+    told = [*call.exposed, exposed(call.raised)]
+    assert len(told) == 3
+    assert not [secret for text in told for secret in SECRETS if secret in text]
 
 
 def test_transcripts_are_in_private_fields_alone(matrix: Matrix) -> None:

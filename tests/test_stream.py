@@ -31,6 +31,7 @@ from livekit.plugins.cartesia_turns.protocol import (
 )
 from livekit.plugins.cartesia_turns.server import Faults, Line, LocalServer, Script, say
 from support.calls import RATE, Call, calling, silence, talking
+from support.exposed import exposed
 from support.peers import counted_session, tcp_peer, web_peer
 from support.proxy import Proxy
 from support.waiting import holds, until
@@ -711,7 +712,7 @@ async def test_a_bug_in_the_parser_is_an_api_error_that_says_where_and_not_what(
     async with LocalServer(script=QUIET) as server, calling(server) as call:
         raised = await failure(call)
     said = [vars(record) for record in caplog.records]
-    assert "secret" not in f"{raised!r} {said}"
+    assert "secret" not in f"{exposed(raised)} {call.exposed} {said}"
     (report,) = [record for record in said if "where" in record]
     assert report["error"] == type(error).__name__
     assert report["where"].startswith("fail:")

@@ -12,6 +12,7 @@ from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions, stt
 from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns.server import LocalServer
 
+from .exposed import exposed
 from .waiting import until
 
 RATE = 16000
@@ -56,10 +57,14 @@ class Call:
         self.events: list[stt.SpeechEvent] = []
         self.public: list[tuple[str, Any]] = []
         self.errors: list[stt.STTError] = []
+        self.exposed: list[str] = []
         self.raised: BaseException | None = None
         for name in PUBLIC_EVENTS:
             owner.on(name, self._noter(name))  # type: ignore[arg-type]  # a str is not a Literal
         owner.on("error", self.errors.append)
+        # As it is when listeners hear of it: later, others raise it again.
+        for name in ("connection_error", "error"):
+            owner.on(name, lambda event: self.exposed.append(exposed(event.error)))  # type: ignore[arg-type]  # as above
         self.reader = asyncio.create_task(self._read())
 
     @property

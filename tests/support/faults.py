@@ -218,6 +218,8 @@ class Outcome:
     stats: Stats
     surfaced: list[object]
     """Errors that the framework was told of."""
+    exposed: list[str]
+    """All that its errors give away to whoever hears of them."""
     left: int
     """Sockets that outlived the call."""
 
@@ -273,6 +275,7 @@ async def run(fault: Fault, state: State) -> Outcome:
             usage_s=rig.call.usage_s,
             stats=rig.call.stream.stats,
             surfaced=[*rig.call.errors, *([rig.call.raised] if rig.call.raised else [])],
+            exposed=rig.call.exposed,
             left=rig.sockets.open,
         )
 

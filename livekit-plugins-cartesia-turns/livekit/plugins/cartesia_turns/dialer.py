@@ -14,7 +14,7 @@ import aiohttp
 from livekit.agents import APIConnectionError, APIError, APITimeoutError
 
 from .connection import Connection
-from .errors import ServerError
+from .errors import ServerError, bare
 from .options import Options
 from .protocol import API_KEY_HEADER, VERSION_HEADER, ErrorMessage
 from .retry import ConnectLimiter
@@ -109,15 +109,18 @@ class Dialer:
         if wait_s > timeout_s:
             raise ServerError(PAUSED, retry_after_s=wait_s)
         await asyncio.sleep(wait_s)
-        name, value = await self._credentials.header(timeout_s)
-        url = f"{self._endpoint}?{options.query()}"
         try:
-            return await Connection.open(session, url, {**self._headers, name: value}, timeout_s=timeout_s)
+            return await self._open(session, options, timeout_s)
         except APIError as error:
             self.note(error)
-            raise
+            raise bare(error) from None
 
     def note(self, error: APIError) -> None:
         """Slows down all that share the key if the server says that there are too many."""
         if isinstance(error, ServerError) and error.status_code == 429:
             self._limiter.rate_limited(time.monotonic(), error.retry_after_s)
+
+    async def _open(self, session: aiohttp.ClientSession, options: Options, timeout_s: float) -> Connection:
+        name, value = await self._credentials.header(timeout_s)
+        url = f"{self._endpoint}?{options.query()}"
+        return await Connection.open(session, url, {**self._headers, name: value}, timeout_s=timeout_s)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from typing import TypeVar
 
 import aiohttp
 from livekit.agents import APIConnectionError, APIError, APIStatusError, APITimeoutError
 
 from .protocol import ErrorMessage
 
+ErrorT = TypeVar("ErrorT", bound=BaseException)
 CLEAN_CODES = frozenset({1000, 1001, 1005})
 """Close codes of a server that has nothing to complain of: done, going away (also: idle for too long), none given."""
 
@@ -77,6 +79,12 @@ def as_api_error(error: Exception) -> APIError:
     if isinstance(error, aiohttp.ClientError):
         return APIConnectionError(f"the connection failed ({name})")
     return APIConnectionError(f"the stream failed unexpectedly ({name})", retryable=False)
+
+
+def bare(error: ErrorT) -> ErrorT:
+    """The error without the frames it came through and what it was raised from: their variables hold the key."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def without(text: str, secrets: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from livekit.agents import APIError, stt
 
 from .activity import SpeechTimes
 from .client import ClientEvent, Notice, TurnsClient
-from .errors import DroppedError
+from .errors import DroppedError, bare
 from .events import ConnectedEvent, ConnectionErrorEvent, DisconnectedEvent, EventName
 from .flush import Flushed
 from .log import logger
@@ -98,7 +98,7 @@ class Reporter:
 
     def attempt_failed(self, error: APIError, retry_in_s: float | None) -> None:
         """A connection could not be made or did not last."""
-        self._owner.announce("connection_error", ConnectionErrorEvent(error, retry_in_s))
+        self._owner.announce("connection_error", ConnectionErrorEvent(bare(error), retry_in_s))
         if retry_in_s is not None:
             extra = {"retry_in_s": retry_in_s, "error": type(error).__name__}
             logger.warning("connection failed, trying again", extra=extra)
@@ -111,7 +111,7 @@ class Reporter:
             return
         logger.warning("the socket was lost in mid-turn, going on with a new one", extra=extra)
         if at_once:
-            self._owner.announce("connection_error", ConnectionErrorEvent(error, retry_in_s=0.0))
+            self._owner.announce("connection_error", ConnectionErrorEvent(bare(error), retry_in_s=0.0))
 
     def odd_frame(self, kind: str) -> None:
         """Logs each kind of odd frame once a minute at most."""

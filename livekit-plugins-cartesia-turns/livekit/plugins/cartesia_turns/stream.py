@@ -18,7 +18,7 @@ from .audio import PcmConverter
 from .client import ClientEvent, TurnsClient
 from .connection import Connection, Pong
 from .dialer import Dialer
-from .errors import DroppedError, ServerError, as_api_error
+from .errors import DroppedError, ServerError, as_api_error, bare
 from .handover import handover_of
 from .link import HangUp
 from .options import Options
@@ -115,22 +115,25 @@ class SpeechStream(stt.RecognizeStream):
         """
         handover = handover_of(session_around() or self._owner)
         handover.enter(self)
+        failure: APIError | None = None
         try:
             async with self._http_session() as session:
                 await until_done(self._keep_linked(session), self._take_input(), self._keep_time())
         except Exception as error:
             self._reporter.failed(error)
             self._after(self._client.close_turn())
-            failure = as_api_error(error)
+            failure = as_api_error(bare(error))
             # All retries were made here, with the audio kept; the base class's would start from nothing.
             failure.retryable = False
-            raise failure from None
         finally:
             self._reporter.usage()
             self._reporter.closed()
             self._is_over = True
             self._owner.retire(self._client.stats)
             handover.leave(self, left_open=self._client.turn.is_open, in_session=may_be_in_session())
+        if failure is not None:
+            # Not where `error` is being handled: that would be the context, and its text may hold anything.
+            raise failure
 
     # Three tasks: the input, the sockets one after another, and the clock.
 
