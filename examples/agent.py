@@ -43,19 +43,21 @@ from turn_feed import TurnFeed
 
 ROOMS = 12
 """How many rooms one worker serves at once."""
+FULL = 0.7
+"""The load from which a worker gets no more rooms, by default, in production and from livekit-server."""
 
 
 def fullness(worker: AgentServer) -> float:
-    """How much of the worker is taken, 0 to 1: LiveKit sends new rooms where there is most left.
+    """How much of the worker is taken, 0 to FULL: LiveKit prefers workers that have more left.
 
     The default, the machine's CPU load, turns visitors away whenever the machine is busy with something else.
     """
-    return min(len(worker.active_jobs) / ROOMS, 1.0)
+    return FULL * min(len(worker.active_jobs) / ROOMS, 1.0)
 
 
 # One process stands ready, so that a visitor does not wait for it to start. The health endpoint is for this machine
 # alone, at any free port, so that a second worker can run beside this one: a container probe needs host="" and a port.
-server = AgentServer(host="127.0.0.1", port=0, num_idle_processes=1, load_fnc=fullness, load_threshold=1.0)
+server = AgentServer(host="127.0.0.1", port=0, num_idle_processes=1, load_fnc=fullness)
 
 KEYTERMS = ("LiveKit", "Cartesia", "Ink")
 """Words the speech-to-text would hardly guess by itself."""

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+from types import SimpleNamespace
+from typing import cast
 
 import agent
 import espeak
 import pytest
 from agent import Assistant, build_session, choose_llm, choose_tts
 from livekit import rtc
-from livekit.agents import NOT_GIVEN, ConversationItemAddedEvent
+from livekit.agents import NOT_GIVEN, AgentServer, ConversationItemAddedEvent
 from livekit.agents.llm import ChatMessage
 from livekit.agents.voice import io
 from livekit.agents.voice.run_result import RunResult
@@ -67,6 +69,15 @@ def test_a_key_whose_plugin_is_missing_is_told_before_anybody_waits_for_the_agen
     assert agent.missing_plugins() == ["livekit-plugins-openai"]
     monkeypatch.setattr(agent, "find_spec", lambda name: name)
     assert agent.missing_plugins() == []
+
+
+def test_a_worker_is_full_with_the_last_of_its_rooms_and_not_before() -> None:
+    def with_rooms(count: int) -> AgentServer:
+        return cast("AgentServer", SimpleNamespace(active_jobs=[None] * count))
+
+    assert agent.fullness(with_rooms(0)) == 0
+    assert agent.fullness(with_rooms(agent.ROOMS - 1)) < agent.FULL
+    assert agent.fullness(with_rooms(agent.ROOMS)) == agent.FULL == agent.fullness(with_rooms(agent.ROOMS + 1))
 
 
 async def test_the_agent_answers_each_turn_of_recorded_speech() -> None:
