@@ -129,7 +129,7 @@ async def test_a_stream_whose_turn_is_far_off_says_so_and_connects_when_it_comes
     async with LocalServer(script=QUIET, faults=faults) as server:
         owner = cartesia_turns.STT(base_url=server.url, api_key=server.key)
         async with talking(owner, conn_options=options) as first:
-            await until(lambda: server.handshakes)
+            await until(lambda: first.named("connection_error"))
             await first.stream.aclose()
             async with talking(owner, conn_options=options) as call:
                 await until(lambda: call.named("connected"))
