@@ -38,6 +38,7 @@ from livekit.agents import (
     tts,
 )
 from livekit.plugins import cartesia_turns
+from newest_guest import NewestGuest
 from offline import OfflineLLM
 from turn_feed import TurnFeed
 
@@ -55,9 +56,10 @@ def fullness(worker: AgentServer) -> float:
     return FULL * min(len(worker.active_jobs) / ROOMS, 1.0)
 
 
-# One process stands ready, so that a visitor does not wait for it to start. The health endpoint is for this machine
-# alone, at any free port, so that a second worker can run beside this one: a container probe needs host="" and a port.
-server = AgentServer(host="127.0.0.1", port=0, num_idle_processes=1, load_fnc=fullness)
+# Two processes stand ready, so that a visitor does not wait for one to start; an empty worker refuses whoever comes at
+# the same moment as so many others. The health endpoint is for this machine alone, at any free port, so that a second
+# worker can run beside this one: a container probe needs host="" and a port.
+server = AgentServer(host="127.0.0.1", port=0, num_idle_processes=2, load_fnc=fullness)
 
 KEYTERMS = ("LiveKit", "Cartesia", "Ink")
 """Words the speech-to-text would hardly guess by itself."""
@@ -66,10 +68,11 @@ KEYTERMS = ("LiveKit", "Cartesia", "Ink")
 class Assistant(Agent):
     """What the agent is told to be."""
 
-    def __init__(self) -> None:
+    def __init__(self, ears: cartesia_turns.STT) -> None:
         super().__init__(
             instructions="You are a friendly voice assistant. Answer in one or two short sentences, without formatting."
         )
+        self._ears = ears
 
     @llm.function_tool
     async def ask_for_number(self, context: RunContext[None], question: str) -> None:
@@ -78,11 +81,10 @@ class Assistant(Agent):
         Args:
             question: What to ask, in one sentence.
         """
-        ears = context.session.stt
-        if isinstance(ears, cartesia_turns.STT):
-            # People pause within a number: until it is said, a pause has to be longer to end the turn.
-            with ears.turn_profile("digits"):
-                context.session.say(question)
+        # People pause within a number: until it is said, a pause has to be longer to end the turn. The question is not
+        # awaited, since it is asked only after this tool has returned; the profile stays until the answer is over.
+        with self._ears.turn_profile("digits"):
+            context.session.say(question)
 
 
 def warm_up(_: JobProcess) -> None:
@@ -101,13 +103,15 @@ async def converse(ctx: JobContext) -> None:
     session = build_session(ears)
     # The session by itself would wait for the user's first words before it silences the agent.
     cartesia_turns.interrupt_on_turn_start(session, ears)
-    if not ctx.is_fake_job():  # the console has no room
+    has_room = not ctx.is_fake_job()  # the console has none
+    if has_room:
         ctx.add_shutdown_callback(TurnFeed(ears, session, ctx.room).aclose)
     # The user's words and the agent's go to the room as text; with a voice, the agent's as it speaks them. A user who
-    # leaves may come back: the agent stays for as long as there is a room, and listens to whoever joined last.
+    # leaves may come back: the agent stays for as long as there is a room.
     options = room_io.RoomOptions(audio_output=session.tts is not None, text_output=True, close_on_disconnect=False)
-    await session.start(Assistant(), room=ctx.room, room_options=options)
-    ctx.room.on("participant_connected", lambda guest: session.room_io.set_participant(guest.identity))
+    await session.start(Assistant(ears), room=ctx.room, room_options=options)
+    if has_room:
+        ctx.add_shutdown_callback(NewestGuest(session, ctx.room).aclose)
 
 
 def build_session(stt: cartesia_turns.STT) -> AgentSession[None]:

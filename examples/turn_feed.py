@@ -39,6 +39,7 @@ class TurnFeed:
         self._session = session
         self._room = room
         self._turn = 0
+        self._speaker: rtc.RemoteParticipant | None = None
         self._packets: asyncio.Queue[str] = asyncio.Queue()
         self._sender = asyncio.create_task(self._send())
         stt.on("turn_start", self._on_start)
@@ -53,6 +54,7 @@ class TurnFeed:
 
     def _on_start(self, event: TurnStartEvent) -> None:
         self._turn += 1
+        self._speaker = self._session.room_io.linked_participant
         self._put("turn_start", speech_start_at=event.speech_start_time)
 
     def _on_update(self, event: TurnUpdateEvent) -> None:
@@ -69,9 +71,8 @@ class TurnFeed:
 
     def _put(self, kind: str, transcript: str = "", **times_s: float | None) -> None:
         packet: dict[str, object] = {"type": kind, "turn": self._turn, "at": _ms(time.time()), "transcript": transcript}
-        speaker = self._session.room_io.linked_participant
-        if speaker is not None:
-            packet["participant"] = speaker.identity
+        if self._speaker is not None:
+            packet["participant"] = self._speaker.identity
         packet.update({name: _ms(at) for name, at in times_s.items() if at is not None})
         self._packets.put_nowait(json.dumps(packet))
 

@@ -93,7 +93,7 @@ async def test_the_agent_answers_each_turn_of_recorded_speech() -> None:
         async with build_session(stt) as session:
             session.on("conversation_item_added", on_item)
             session.input.audio = caller
-            await session.start(Assistant(), record=False)
+            await session.start(Assistant(stt), record=False)
             answers = []
             for clip in sorted(CLIPS.glob("*.wav")):
                 caller.say(load(clip).samples)
@@ -109,7 +109,7 @@ async def test_a_question_for_a_number_bears_longer_pauses_until_it_is_answered(
         async with build_session(stt) as session:
             caller = Caller()
             session.input.audio = caller
-            await session.start(Assistant(), record=False)
+            await session.start(Assistant(stt), record=False)
             caller.say(silence(0.5))
             result: RunResult[None] = await session.run(user_input="Please call me back.")
             result.expect.contains_function_call(name="ask_for_number")

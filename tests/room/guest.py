@@ -26,6 +26,7 @@ SILENCE = bytes(2 * FRAME_SAMPLES)
 LOUD = 300.0
 """Root mean square (16 bit) from which a frame of the agent's voice counts as sound."""
 POLL_S = 0.02
+AGENT = rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
 LISTENING_WITHIN_S = 0.5
 """From an agent's subscription to the moment when it misses no sound."""
 
@@ -49,9 +50,9 @@ class Diary:
     """What the room said, in the order it came."""
 
     finals: list[tuple[str, str]] = field(default_factory=list)
-    """(who, text) for each finished line: "user" or "agent"."""
+    """(who, text) for each finished line: "user" is this guest, "agent" whoever is no guest; no other guest's."""
     turns: list[dict[str, Any]] = field(default_factory=list)
-    """The turn events that the agent published."""
+    """The turn events that the agent published about this guest, or about nobody in particular."""
     sounds: list[float] = field(default_factory=list)
     """When the agent was heard: the monotonic time of each loud frame."""
 
@@ -216,15 +217,22 @@ class Guest:
         return any(other.attributes.get("lk.agent.state") == "listening" for other in others)
 
     def _on_data(self, packet: rtc.DataPacket) -> None:
-        if packet.topic == "cartesia_turns":
-            self.diary.turns.append(json.loads(packet.data))
+        if packet.topic != "cartesia_turns":
+            return
+        event, here = json.loads(packet.data), self.room.local_participant.identity
+        if event.get("participant", here) == here:
+            self.diary.turns.append(event)
 
     def _on_track(self, track: rtc.Track, _publication: object, _participant: object) -> None:
         if not self._pushes_to_talk:
             self._spawn(self._listen(track))
 
     def _on_text(self, reader: rtc.TextStreamReader, identity: str) -> None:
-        self._spawn(self._read(reader, "user" if identity == self.room.local_participant.identity else "agent"))
+        agents = [other.identity for other in self.room.remote_participants.values() if other.kind == AGENT]
+        if identity == self.room.local_participant.identity:
+            self._spawn(self._read(reader, "user"))
+        elif identity in agents:
+            self._spawn(self._read(reader, "agent"))
 
     async def _listen(self, track: rtc.Track) -> None:
         async for event in rtc.AudioStream(track, sample_rate=RATE, num_channels=1):
@@ -234,7 +242,8 @@ class Guest:
     async def _read(self, reader: rtc.TextStreamReader, who: str) -> None:
         with contextlib.suppress(rtc.StreamError):
             text = await reader.read_all()
-            if who == "agent" or (reader.info.attributes or {}).get("lk.transcription_final") == "true":
+            # LiveKit ends a line that the guest before had begun as an empty one of this guest's.
+            if text and (who == "agent" or (reader.info.attributes or {}).get("lk.transcription_final") == "true"):
                 self.diary.finals.append((who, text))
 
     def _spawn(self, coroutine: Any) -> None:
