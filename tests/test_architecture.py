@@ -69,10 +69,11 @@ PLUGIN: dict[str, set[str]] = {
     "profiles": {"protocol"},
     "arguments": {"options", "protocol"},
     "live": {"options", "protocol"},
-    "client": {"feed", "flush", "link", "liveness", "stats", *CORE, "protocol"},
+    "client": {"feed", "flush", "link", "liveness", "pacing", "stats", *CORE, "protocol"},
     "flush": {"turns"},
     "feed": {"replay", "activity", "stats"},
-    "link": {"liveness", "replay", "options", "protocol"},
+    "link": {"liveness", "pacing", "replay", "options", "protocol"},
+    "pacing": {"replay"},
     "turns": {"protocol"},
     "replay": set(),
     "watchdog": set(),
@@ -117,7 +118,7 @@ ARROWS = PLUGIN | {in_server(name): {in_server(lower) for lower in below} | SHAR
 FOR_TYPES_ALONE = {"stream": {"stt"}, "voice": {"stt"}}
 """Arrows that point up and are never followed at run time: a stream names the STT that made it."""
 
-PURE = {"protocol", *CORE, "live", "client", "feed", "flush", "link", "liveness", "retry", "server.dialogue"}
+PURE = {"protocol", *CORE, "live", "client", "feed", "flush", "link", "liveness", "pacing", "retry", "server.dialogue"}
 IMPURE_IMPORTS = {"asyncio", "aiohttp", "time", "random", "livekit"}
 
 UNTESTED = {"__init__", "log", "version", "server", "server.__main__", "server.responder"}

@@ -7,6 +7,7 @@ import math
 import pytest
 from livekit.plugins.cartesia_turns.client import PRE_ROLL_S, Limits, Notice, TurnsClient
 from livekit.plugins.cartesia_turns.feed import USAGE_EVERY_S
+from livekit.plugins.cartesia_turns.flush import FLUSH_SILENCE_S
 from livekit.plugins.cartesia_turns.link import DRAIN_S, LONGEST_DRAIN_S, HangUp, Outgoing, Ping
 from livekit.plugins.cartesia_turns.liveness import DEAD_AFTER_S
 from livekit.plugins.cartesia_turns.options import Options
@@ -511,6 +512,25 @@ def test_a_noise_at_the_beginning_of_the_replay_does_not_end_the_turn() -> None:
     assert scenario.told == []
     scenario.say(START, TurnUpdate("r", "a b"), TurnEnd("r", "a b c"))
     assert scenario.told == ["end a b c"]
+
+
+def test_a_message_without_text_does_not_bring_a_turn_back_that_never_comes() -> None:
+    scenario = in_turn("a b")
+    scenario.lose()
+    scenario.open()
+    scenario.say(TurnUpdate("r", ""), TurnEagerEnd("r", ""))
+    scenario.wait(RESCUE_S + RESCUE_LINKED_S)
+    assert scenario.told == ["end a b"]
+    assert scenario.notices == [Notice.NOT_RESUMED]
+
+
+def test_flushes_before_the_first_one_is_answered_send_no_more_silence() -> None:
+    scenario = in_turn("a b")
+    scenario.sent.clear()
+    for _ in range(5):
+        scenario.client.flush(scenario.now)
+        scenario.wait(0.1)
+    assert scenario.client.stats.silent_s == FLUSH_SILENCE_S
 
 
 def test_words_are_neither_swallowed_nor_lost_when_an_outage_takes_the_audio_of_what_was_told() -> None:

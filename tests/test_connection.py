@@ -143,6 +143,26 @@ async def test_a_body_that_breaks_off_leaves_the_status() -> None:
     assert error.status_code == 403
 
 
+async def test_a_body_that_never_comes_leaves_the_status_too() -> None:
+    async def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 100\r\n\r\n{")
+        await writer.drain()
+        await asyncio.Event().wait()
+
+    async with tcp_peer(refuse) as url:
+        error = await failure_at(url, timeout_s=20.0)
+    assert isinstance(error, ServerError)
+    assert error.status_code == 401
+
+
+async def test_a_session_that_raises_for_a_status_itself_changes_nothing() -> None:
+    refuse = refusing(status=429, headers={"Retry-After": "7", "X-Request-Id": "r-9"})
+    async with web_peer(refuse) as url, aiohttp.ClientSession(raise_for_status=True) as session:
+        with pytest.raises(ServerError) as caught:
+            await open_at(session, url)
+    assert (caught.value.status_code, caught.value.retry_after_s, caught.value.request_id) == (429, 7.0, "r-9")
+
+
 @pytest.mark.parametrize("header", ["soon", "Wed, 21 Oct 2026 07:28:00 GMT", "-1", ""])
 async def test_a_retry_after_that_is_no_number_of_seconds_is_ignored(header: str) -> None:
     async with web_peer(refusing(status=429, headers={"Retry-After": header})) as url:
@@ -153,7 +173,8 @@ async def test_a_retry_after_that_is_no_number_of_seconds_is_ignored(header: str
 
 async def test_no_secret_that_the_server_quotes_is_in_any_part_of_the_error() -> None:
     quoted = f"{KEY} {TOKEN} my-own-secret"
-    body = json.dumps({"message": quoted, "title": quoted, "doc_url": f"https://docs/{KEY}", "request_id": KEY})
+    names = ("message", "title", "error_code", "doc_url", "request_id")
+    body = json.dumps(dict.fromkeys(names, quoted))
     async with web_peer(refusing(status=401, text=body)) as url:
         error = await failure_at(url)
     said = "\n".join([*chain(error), *map(str, vars(error).values())])

@@ -118,7 +118,7 @@ def test_words_are_gone_with_the_audio_that_they_were_known_from_until_the_turn_
     feed.push(pcm(3.5), 0.0)
     assert feed.buffer.begins_s >= 1.0
     assert feed.words_gone() == 2
-    feed.settle(0.0, finished=False)
+    feed.settle(0.0, 0.0, finished=False)
     assert feed.words_gone() == 0
 
 

@@ -5,22 +5,17 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from livekit.plugins.cartesia_turns.link import (
-    BURST_S,
-    CATCH_UP_SPEED,
     DRAIN_S,
     LONGEST_DRAIN_S,
-    SERVER_LAG_S,
     HangUp,
     Link,
     Outgoing,
-    Pacer,
     Ping,
 )
 from livekit.plugins.cartesia_turns.liveness import DEAD_AFTER_S
 from livekit.plugins.cartesia_turns.options import Options
+from livekit.plugins.cartesia_turns.pacing import BURST_S, CATCH_UP_SPEED, SERVER_LAG_S, WINDOW_S
 from livekit.plugins.cartesia_turns.protocol import (
     Close,
     Config,
@@ -55,7 +50,7 @@ def send_all(
     """Sends all that may be sent at this moment."""
     sent: list[Outgoing] = []
     while (item := subject.outgoing(audio, wanted, now, ending=ending)) is not None:
-        subject.sent(item, now)
+        subject.sent(item, audio, now)
         if isinstance(item, Chunk):
             audio.advance(now)
         sent.append(item)
@@ -81,15 +76,14 @@ def test_a_close_follows_the_last_audio_and_nothing_but_pings_follows_it() -> No
 
 def test_a_backlog_waits_for_a_peer_that_has_not_yet_received_what_it_was_sent() -> None:
     subject, audio = link(), buffer(500)
-    now, sent_s = 0.0, {}
+    now, sent = 0.0, []
     for _ in range(60):
-        sent_s[now] = 0.1 * kinds(send_all(subject, audio, now)).count(Chunk)
+        sent += send_all(subject, audio, now)
         now = round(now + 0.1, 1)
-    # The first ping has no answer yet when the second goes out, a second later: nothing but pings from then on.
-    assert sum(sent for at, sent in sent_s.items() if at > 1.0) == 0
-    assert subject.liveness.unanswered == 6
-    assert subject.send_at(audio) > now - 0.1
-    subject.liveness.pong(b"5", now)
+    assert 0.1 * kinds(sent).count(Chunk) == pytest.approx(WINDOW_S, abs=0.1)
+    assert subject.send_at(audio) >= now - 0.1
+    pings = [item for item in sent if isinstance(item, Ping)]
+    subject.pong(pings[-1].payload, now)
     assert Chunk in kinds(send_all(subject, audio, now))
 
 
@@ -191,7 +185,7 @@ def catch_up(subject: Link, audio: ReplayBuffer, now: float = 0.0) -> tuple[floa
         now = max(now, subject.send_at(audio))
         for item in send_all(subject, audio, now):
             if isinstance(item, Ping):
-                subject.liveness.pong(item.payload, now)
+                subject.pong(item.payload, now)
             elif isinstance(item, Chunk):
                 times.append(now)
     return now, times
@@ -204,19 +198,8 @@ def test_a_backlog_is_sent_faster_than_real_time_but_not_at_once() -> None:
 
 def test_a_pause_that_may_end_a_turn_is_waited_out_until_the_server_had_time_to_say_so() -> None:
     audio = ReplayBuffer(60)
-    for voiced in [True] * 5 + [False] * 10 + [True] * 5:
+    for voiced in [True] * 5 + [False] * 10 + [True] * 8:
         audio.append(Chunk(b"", 0.1, voiced=voiced))
     _, times = catch_up(link(), audio)
-    assert times[15] - times[4] == pytest.approx(SERVER_LAG_S)
+    assert times[15] - times[14] == pytest.approx(SERVER_LAG_S, abs=0.1)
     assert times[14] - times[4] < SERVER_LAG_S
-
-
-@given(st.lists(st.tuples(st.sampled_from([0.01, 0.02, 0.5]), st.booleans()), max_size=80), st.floats(0, 2))
-def test_pacing_never_makes_audio_slower_than_real_time(chunks: list[tuple[float, bool]], answer_s: float) -> None:
-    pacer, now, length_s = Pacer(0.0), 0.0, 0.0
-    for seconds, voiced in chunks:
-        chunk = Chunk(b"", seconds, voiced=voiced)
-        now = max(now, pacer.ready_at(chunk, answer_s))
-        pacer.spend(chunk, now)
-        assert now <= length_s + 1e-9
-        length_s += seconds

@@ -7,6 +7,7 @@ own, and a recognizer that hears the same audio differently the second time.
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import replace
 
@@ -44,11 +45,12 @@ def faults(kinds: list[Break], outages: list[float], most: int = 4) -> st.Search
 
 networks = st.builds(
     Network,
-    up_s=st.sampled_from([0.0, 0.01, 0.05, 0.15]),
-    down_s=st.sampled_from([0.0, 0.01, 0.05, 0.15]),
+    up_s=st.sampled_from([0.0, 0.01, 0.05, 0.15, 0.4]),
+    down_s=st.sampled_from([0.0, 0.01, 0.05, 0.15, 0.4]),
     jitter_s=st.sampled_from([0.0, 0.02]),
     server_s=st.sampled_from([0.0, 0.05, 0.1]),
     connect_s=st.sampled_from([0.0, 0.05, 0.4]),
+    uplink_speed=st.sampled_from([math.inf, math.inf, 4.0, 2.0, 1.5]),
 )
 drops = faults([Break.RESET, Break.RESET, Break.CLOSED], [0.0, 0.0, 0.5, 3.0])
 all_faults = faults([*Break], [0.0, 0.5, 3.0, 12.0, 18.0], most=3)
@@ -148,6 +150,35 @@ def test_a_turn_broken_by_a_drop_is_one_turn_for_its_consumer() -> None:
     assert outcome.finals == ["w0 w1 w2 w3"]
     assert outcome.sockets == 2
     assert 0 < outcome.stats.replayed_s < 2.2
+
+
+@pytest.mark.parametrize("drop_s", [5.2 + 0.3 * number for number in range(10)])
+@pytest.mark.parametrize("uplink_speed", [1.5, 2.0, 3.0])
+def test_a_drop_while_a_narrow_line_still_carries_what_had_waited_costs_no_word(
+    uplink_speed: float, drop_s: float
+) -> None:
+    said = Speech((10, 15, 60, 15, 60, 15, 60, 15), (20,) * 8, tail=400)
+    network = Network(0.03, 0.03, connect_s=5.0, uplink_speed=uplink_speed)
+    assert Call(said, network=network, faults=[Fault(drop_s, outage_s=0.0)]).run().text == said.text
+
+
+@pytest.mark.parametrize("round_trip_s", [1.9, 2.5, 3.5, 6.0])
+def test_a_long_round_trip_slows_a_backlog_down_and_does_not_stop_it(round_trip_s: float) -> None:
+    said = Speech((100, 20, 20), (15, 15, 15), tail=LONG_TAIL)
+    network = Network(round_trip_s / 2, round_trip_s / 2, connect_s=10.0)
+    outcome = Call(said, network=network).run()
+    assert outcome.text == said.text
+    assert outcome.stats.dead_peers == 0
+    assert outcome.billed_s == pytest.approx(said.seconds)
+
+
+@pytest.mark.parametrize("pause", range(36, 50))
+def test_a_short_word_said_while_the_end_of_the_turn_before_is_on_its_way_is_kept(pause: int) -> None:
+    # Between "yes" and the rest is a pause, still of the same turn, when the turn.end of the first one comes in.
+    said = Speech((30, 10, pause, 21, 10), (20, 20, 8, 20, 20), tail=300)
+    drop_s = (sum(said.pauses[:4]) + sum(said.lengths[:4])) * 0.02
+    outcome = Call(said, network=Network(0.3, 0.3, server_s=0.1), faults=[Fault(drop_s)]).run()
+    assert outcome.text == said.text
 
 
 def test_silence_dropped_in_an_outage_does_not_make_words_come_twice() -> None:

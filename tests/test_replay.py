@@ -84,7 +84,7 @@ class AgainstAModel(RuleBasedStateMachine):
     @rule(ago_s=st.sampled_from([0.0, 0.5, 2.0]))
     def settle(self, ago_s: float) -> None:
         waiting_s = self.buffer.backlog_s
-        self.buffer.settle(self.now - ago_s)
+        self.buffer.settle(self.now - ago_s - 0.5, self.now - ago_s)
         assert self.buffer.backlog_s == waiting_s
         assert all(chunk.sent_at is None or self.number(chunk) in self.ever_sent for chunk in self.held())
 
@@ -183,7 +183,7 @@ def test_audio_that_was_sent_and_settled_is_not_lost() -> None:
     fill(buffer, "v" * 10)
     send(buffer)
     fill(buffer, "vv")
-    buffer.settle(100.0)
+    buffer.settle(100.0, 100.0)
     buffer.rewind()
     assert buffer.lost_s == 0
 
@@ -202,9 +202,18 @@ def test_the_end_of_a_turn_settles_what_lies_before_its_last_pause(audio: str, l
     fill(buffer, audio)
     send(buffer, pace_s=0.1)
     fill(buffer, "v")
-    buffer.settle((len(audio) - 10) * 0.1 - 0.05)
+    now = len(audio) * 0.1
+    buffer.settle(now - 1.05, now)
     assert buffer.held_s == pytest.approx(0.1 * left + 0.1)
     assert TAIL_S < PAUSE_S
+
+
+def test_a_pause_that_the_server_can_not_have_heard_settles_nothing() -> None:
+    buffer = ReplayBuffer(60)
+    fill(buffer, "vvvvsssssvvsssss")
+    send(buffer, pace_s=0.1)
+    buffer.settle(0.35, heard_by=1.05)
+    assert buffer.held_s == pytest.approx(0.1 * 9)
 
 
 def test_while_idle_the_last_second_that_is_confirmed_stays() -> None:

@@ -129,6 +129,11 @@ def test_what_the_server_says_becomes_a_turn(messages: list[TurnMessage], told: 
             id="what was shown is final where the replay brings nothing",
         ),
         pytest.param([START, "lost", START, START, end("a")], ["start", "end a"], id="a start is not told twice"),
+        pytest.param(
+            [START, update("a"), "lost", update(""), eager(" "), START, update("b")],
+            ["start", "update a"],
+            id="a message without text brings no turn back",
+        ),
         pytest.param(["lost", START, end("a")], ["start", "end a"], id="a drop between turns is nothing"),
         pytest.param(
             [START, update("a b"), "close", update("a b c"), end("a b c d")],

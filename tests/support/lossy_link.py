@@ -58,6 +58,8 @@ class Network:
     server_s: float = 0.0
     """How long the server takes over audio; pings it answers at once."""
     connect_s: float = 0.05
+    uplink_speed: float = math.inf
+    """How many seconds of audio the way up carries in one second; what is more waits in line, pings too."""
 
 
 @dataclass(eq=False)
@@ -65,6 +67,7 @@ class Socket:
     """One connection, seen from outside."""
 
     server: SimulatedServer
+    line_at: float = 0.0
     up_at: float = 0.0
     heard_at: float = 0.0
     down_at: float = 0.0
@@ -223,7 +226,9 @@ class Call:
         self._answer(self._socket, [Connected(name)])
 
     def _send(self, socket: Socket, item: Outgoing) -> None:
-        socket.up_at = self._later(socket.up_at, self._network.up_s)
+        seconds = item.seconds if isinstance(item, Chunk) else 0.0
+        socket.line_at = max(socket.line_at, self.now) + seconds / self._network.uplink_speed
+        socket.up_at = self._later(socket.up_at, socket.line_at - self.now + self._network.up_s)
         socket.asked_to_close |= isinstance(item, Close)
         if isinstance(item, Ping):
             self._at(socket.up_at, partial(self._pinged, socket, item.payload))

@@ -14,8 +14,9 @@ from typing import TypeAlias
 from .activity import Activity
 from .feed import Feed
 from .flush import FLUSH_S, FLUSH_SILENCE_S, Flushed, FlushRule
-from .link import SERVER_LAG_S, HangUp, Link, Outgoing
+from .link import HangUp, Link, Outgoing
 from .options import Options
+from .pacing import SERVER_LAG_S
 from .protocol import Connected, ErrorMessage, ServerMessage, TurnEnd, TurnMessage, Unknown
 from .replay import Chunk
 from .stats import Stats
@@ -140,9 +141,10 @@ class TurnsClient:
         if not is_waiting and self.activity.voice_ended(now, within_s=unsettled_s) is None:
             return [Flushed()]
         self._settled_at = now
+        if not self._flush.is_waiting:
+            # Sent ahead of its time: the watchdog has nothing to add until then.
+            self._watchdog.silence_sent(self._feed.push_silence(FLUSH_SILENCE_S), now + FLUSH_SILENCE_S)
         self._flush.begin(now)
-        # Sent ahead of its time: the watchdog has nothing to add until then.
-        self._watchdog.silence_sent(self._feed.push_silence(FLUSH_SILENCE_S), now + FLUSH_SILENCE_S)
         return []
 
     def update(self, options: Options, *, after_turn: bool = False) -> None:
@@ -208,7 +210,7 @@ class TurnsClient:
         """The answer to a ping: while no turn is open, what was sent before that ping need not be kept for long."""
         if self._link is None:
             return
-        confirmed_at = self._link.liveness.pong(payload, now)
+        confirmed_at = self._link.pong(payload, now)
         self._stats = replace(self._stats, rtt_s=self._link.liveness.rtt_s)
         if confirmed_at is None or self._turn.is_open or self._link.in_turn or self._link.hang_up:
             return
@@ -228,7 +230,7 @@ class TurnsClient:
         """What `outgoing` returned is with the socket."""
         if self._link is None:
             return
-        self._link.sent(item, now)
+        self._link.sent(item, self._buffer, now)
         if isinstance(item, Chunk):
             self._audio_sent(item, now)
 
@@ -317,9 +319,12 @@ class TurnsClient:
 
     def _settle(self, now: float) -> None:
         """The server ended a turn: its words and its audio are done with."""
-        heard_by = now - ((self._link and self._link.liveness.rtt_s) or 0.0)
-        self._settled_at = heard_by - SERVER_LAG_S
-        self._feed.settle(self._settled_at, finished=self._link is not None and self._link.close_sent)
+        if self._link is None:
+            return
+        liveness = self._link.liveness
+        self._settled_at = now - (liveness.rtt_s or 0.0) - SERVER_LAG_S
+        heard_by = now - liveness.shortest_rtt_s
+        self._feed.settle(self._settled_at, heard_by, finished=self._link.close_sent)
         self._forget_closed()
 
     def _forget_closed(self) -> None:

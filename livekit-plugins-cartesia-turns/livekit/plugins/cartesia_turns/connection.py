@@ -23,6 +23,8 @@ CLOSE_TIMEOUT_S = 0.25
 """How long a close waits for the server's answer before the socket is cut."""
 MAX_ERROR_BODY = 16_384
 """Bytes read of the body of a failed handshake."""
+ERROR_BODY_TIMEOUT_S = 1.0
+"""How long it is waited for: the status alone says enough."""
 REQUEST_ID_HEADER = "X-Request-Id"
 LOST = (aiohttp.ClientError, OSError, RuntimeError)
 """What aiohttp raises when it sends on a socket that is gone."""
@@ -72,7 +74,8 @@ class Connection:
             raise
         error = asyncio.TimeoutError() if attempt.cancelled() else attempt.exception()
         # Raised where `error` is not being handled: it may hold the request's headers, and would be the context.
-        if isinstance(error, aiohttp.WSServerHandshakeError):
+        # Of a session with raise_for_status it is not the WSServerHandshakeError that others raise.
+        if isinstance(error, aiohttp.ClientResponseError):
             raise _refusal(error, bytes(body), secrets)
         if isinstance(error, Exception):
             raise as_api_error(error)
@@ -153,7 +156,7 @@ async def _connect(
     )
 
 
-def _refusal(error: aiohttp.WSServerHandshakeError, body: bytes, secrets: frozenset[str]) -> ServerError:
+def _refusal(error: aiohttp.ClientResponseError, body: bytes, secrets: frozenset[str]) -> ServerError:
     headers: Mapping[str, str] = error.headers or {}
     message = parse_error_body(body, error.status)
     if not message.request_id:
@@ -166,6 +169,7 @@ def _redacted(message: ErrorMessage, secrets: frozenset[str]) -> ErrorMessage:
         message,
         title=without(message.title, secrets),
         message=without(message.message, secrets),
+        error_code=message.error_code and without(message.error_code, secrets),
         request_id=without(message.request_id, secrets),
         doc_url=message.doc_url and without(message.doc_url, secrets),
     )
@@ -188,10 +192,13 @@ _refusal_body: ContextVar[bytearray] = ContextVar("refusal_body")
 async def _keep_refusal(_: aiohttp.ClientSession, __: SimpleNamespace, params: aiohttp.TraceRequestEndParams) -> None:
     """Keeps the body of a refused handshake: it says what was wrong, and `ws_connect` throws it away."""
     kept = _refusal_body.get(None)
-    if kept is None or params.response.status < 400:
-        return
+    if kept is not None and params.response.status >= 400:
+        await finish(asyncio.create_task(_read(params.response.content, kept)), ERROR_BODY_TIMEOUT_S)
+
+
+async def _read(stream: aiohttp.StreamReader, kept: bytearray) -> None:
     with contextlib.suppress(aiohttp.ClientError):
-        while len(kept) < MAX_ERROR_BODY and (piece := await params.response.content.readany()):
+        while len(kept) < MAX_ERROR_BODY and (piece := await stream.readany()):
             kept += piece
 
 

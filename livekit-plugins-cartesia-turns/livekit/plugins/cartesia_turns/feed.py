@@ -103,10 +103,10 @@ class Feed:
         """Up to where audio had been sent when the last word became known, in seconds since the first audio."""
         return self._marks.end_s
 
-    def settle(self, before: float, *, finished: bool) -> None:
+    def settle(self, before: float, heard_by: float, *, finished: bool) -> None:
         """The server ended a turn: its words and its audio are done with. See `ReplayBuffer.settle`."""
         self._marks.clear()
-        self.buffer.settle(before, finished=finished)
+        self.buffer.settle(before, heard_by, finished=finished)
 
     def take_usage(self, now: float) -> float:
         """Seconds of audio sent since the last call."""

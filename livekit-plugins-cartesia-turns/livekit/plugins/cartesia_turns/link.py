@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from .liveness import Liveness
 from .options import Options, merge, turn_change
+from .pacing import BURST_S, Pacer
 from .protocol import (
     ClientMessage,
     Close,
@@ -23,20 +24,12 @@ from .protocol import (
     TurnStart,
     TurnUpdate,
 )
-from .replay import PAUSE_S, Chunk, ReplayBuffer
+from .replay import Chunk, ReplayBuffer
 
 DRAIN_S = 5.0
 """How long the server may be silent after it was asked to finish and to close the socket."""
 LONGEST_DRAIN_S = 60.0
 """How long it may take in all, while it still brings the events of a backlog."""
-CATCH_UP_SPEED = 8.0
-"""How many times faster than real time a backlog is sent, so that the server keeps up with what it is sent."""
-BURST_S = 0.5
-"""Audio that may go out at once."""
-MOST_UNANSWERED = 1
-"""With more pings unanswered, no more of a backlog is sent: the pings, and their answers, would wait behind it."""
-SERVER_LAG_S = 0.3
-"""How long the server may take over audio that it has received."""
 
 
 class HangUp(Enum):
@@ -57,40 +50,6 @@ class Ping:
 
 
 Outgoing: TypeAlias = Chunk | ClientMessage | Ping
-
-
-class Pacer:
-    """Lets audio out in real time or faster, but not without bound.
-
-    A pause in which a turn may have ended takes as long as the server needs to say so, though never longer than the
-    pause itself: which audio a turn.end means is then clear, however fast the audio is sent.
-    """
-
-    def __init__(self, now: float) -> None:
-        self._credit_s = BURST_S
-        self._at = now
-        self._voice_at = now
-        self._pause_s = 0.0
-
-    def spend(self, chunk: Chunk, now: float) -> None:
-        """Audio went out."""
-        self._credit_s = min(BURST_S, self._credit_s + (now - self._at) * CATCH_UP_SPEED) - chunk.seconds
-        self._at = now
-        if chunk.voiced:
-            self._voice_at = now
-        self._pause_s = 0.0 if chunk.voiced else self._pause_s + chunk.seconds
-
-    def ready_at(self, chunk: Chunk, answer_s: float) -> float:
-        """When this audio may go out.
-
-        Args:
-            chunk: what would be next.
-            answer_s: how long an answer of the server takes, in seconds.
-        """
-        ready_at = self._at if self._credit_s > 0 else self._at - self._credit_s / CATCH_UP_SPEED
-        if chunk.voiced and self._pause_s >= PAUSE_S:
-            ready_at = max(ready_at, self._voice_at + min(self._pause_s, answer_s))
-        return ready_at
 
 
 class Link:
@@ -150,12 +109,19 @@ class Link:
         elif isinstance(message, TurnEnd):
             self.in_turn = False
 
+    def pong(self, payload: bytes, now: float) -> float | None:
+        """The answer to a ping came in; returns as `Liveness.pong`."""
+        sent_at = self.liveness.pong(payload, now)
+        if sent_at is not None:
+            self._pacer.arrived(sent_at, now)
+        return sent_at
+
     def send_at(self, buffer: ReplayBuffer) -> float:
         """When `outgoing` may have something to send although nothing else happens."""
         if self.hang_up:
             return math.inf
-        chunk = None if self.close_sent or self._is_behind(buffer) else buffer.peek()
-        return min(self._ping_at(buffer), self._ready_at(chunk) if chunk else math.inf)
+        chunk = None if self.close_sent else buffer.peek()
+        return min(self._ping_at(buffer), self._ready_at(chunk, buffer) if chunk else math.inf)
 
     def outgoing(self, buffer: ReplayBuffer, wanted: Options, now: float, *, ending: bool) -> Outgoing | None:
         """What to send next: a ping that is due, changed turn settings, audio, and the close when no more audio comes.
@@ -178,15 +144,16 @@ class Link:
         ):
             return Config(change)
         if (chunk := buffer.peek()) is not None:
-            return chunk if now >= self._ready_at(chunk) and not self._is_behind(buffer) else None
+            return chunk if now >= self._ready_at(chunk, buffer) else None
         return Close() if ending else None
 
-    def sent(self, item: Outgoing, now: float) -> None:
+    def sent(self, item: Outgoing, buffer: ReplayBuffer, now: float) -> None:
         """What `outgoing` returned is with the socket."""
         if isinstance(item, Chunk):
-            self._pacer.spend(item, now)
+            self._pacer.spend(item, now, live=_is_live(buffer))
         elif isinstance(item, Ping):
             self.liveness.ping_sent(now)
+            self._pacer.ping_sent(now)
         elif isinstance(item, Config):
             self.options = replace(self.options, turn=merge(self.options.turn, item.turn))
         else:
@@ -195,11 +162,13 @@ class Link:
             self._drain_end = now + LONGEST_DRAIN_S
 
     def _ping_at(self, buffer: ReplayBuffer) -> float:
-        return self.liveness.ping_at(catching_up=buffer.backlog_s > BURST_S)
+        chunk = None if self.close_sent or _is_live(buffer) else buffer.peek()
+        return -math.inf if chunk and self._pacer.wants_ping(chunk) else self.liveness.ping_at
 
-    def _is_behind(self, buffer: ReplayBuffer) -> bool:
-        """Whether the peer has not yet received what it was sent of a backlog."""
-        return buffer.backlog_s > BURST_S and self.liveness.unanswered > MOST_UNANSWERED
+    def _ready_at(self, chunk: Chunk, buffer: ReplayBuffer) -> float:
+        return self._pacer.ready_at(chunk, live=_is_live(buffer))
 
-    def _ready_at(self, chunk: Chunk) -> float:
-        return self._pacer.ready_at(chunk, (self.liveness.rtt_s or 0.0) + SERVER_LAG_S)
+
+def _is_live(buffer: ReplayBuffer) -> bool:
+    """Whether the audio goes out as it comes in: nothing to speak of waits."""
+    return buffer.backlog_s <= BURST_S

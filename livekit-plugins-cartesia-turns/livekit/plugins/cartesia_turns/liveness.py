@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 PING_EVERY_S = 3.0
-CATCH_UP_PING_EVERY_S = 1.0
-"""While a backlog goes out: the answers tell how far the peer has come."""
 DEAD_AFTER_S = 9.0
 """Without a frame of any kind for so long, the peer is dead: at least two pings have gone unanswered by then."""
 HELD_UP_S = 1.0
@@ -28,6 +26,8 @@ class Liveness:
         self._pinged_at = now - PING_EVERY_S
         self.rtt_s: float | None = None
         """Round-trip time of the last answered ping."""
+        self.shortest_rtt_s = 0.0
+        """Of all so far: what was sent since can't have been heard yet. 0 before the first."""
 
     @property
     def dead_at(self) -> float:
@@ -40,13 +40,9 @@ class Liveness:
         return self._alive_at + PING_EVERY_S + LATE_S
 
     @property
-    def unanswered(self) -> int:
-        """How many pings the peer owes an answer to."""
-        return len(self._sent)
-
-    def ping_at(self, *, catching_up: bool) -> float:
-        """When the next ping is due, sooner while a backlog goes out."""
-        return self._pinged_at + (CATCH_UP_PING_EVERY_S if catching_up else PING_EVERY_S)
+    def ping_at(self) -> float:
+        """When the next ping is due."""
+        return self._pinged_at + PING_EVERY_S
 
     def is_dead(self, now: float) -> bool:
         """Whether the peer is dead. One that had no chance to be heard gets some more time."""
@@ -82,6 +78,7 @@ class Liveness:
         sent_at = self._sent.pop(payload, None)
         if sent_at is None:
             return None
+        self.shortest_rtt_s = now - sent_at if self.rtt_s is None else min(self.shortest_rtt_s, now - sent_at)
         self.rtt_s = now - sent_at
         self._sent = {later: at for later, at in self._sent.items() if at > sent_at}
         return sent_at

@@ -126,18 +126,19 @@ class ReplayBuffer:
         self._cursor = 0
         self._backlog_s = self._held_s
 
-    def settle(self, before: float, *, finished: bool = False) -> None:
+    def settle(self, before: float, heard_by: float, *, finished: bool = False) -> None:
         """Forgets the audio of a turn that the server has ended.
 
-        What was sent up to the time `before` is the turn's, and of what was sent since, all before the last pause:
-        turns end in pauses.
+        What was sent up to the time `before` is the turn's, and of what was sent since and may have been heard, all
+        before the last pause: turns end in pauses.
 
         Args:
             before: monotonic seconds.
+            heard_by: what was sent later had not reached the server when it ended the turn; monotonic seconds.
             finished: the server was asked to finish: with the last audio, a turn ends without a pause.
         """
         self._unreplayable_s = 0.0
-        for _ in range(self._end_of_last_turn() if finished else self._end_of_turn(before)):
+        for _ in range(self._end_of_last_turn() if finished else self._end_of_turn(before, heard_by)):
             self._forget_first()
 
     def forget_idle(self, keep_s: float, before: float) -> None:
@@ -163,8 +164,8 @@ class ReplayBuffer:
                 sum_s += self._chunks[first].seconds
         return first
 
-    def _end_of_turn(self, before: float) -> int:
-        first, end = self._sent_by(before), self._cursor
+    def _end_of_turn(self, before: float, heard_by: float) -> int:
+        first, end = self._sent_by(before), self._sent_by(heard_by)
         while end > first and not self._ends_pause(end):
             end -= 1
         kept_s = 0.0

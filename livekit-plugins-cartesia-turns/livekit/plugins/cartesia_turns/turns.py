@@ -101,6 +101,11 @@ def first_words(text: str, count: int) -> str:
     return text[: ends[min(count, len(ends)) - 1]] if count > 0 and ends else ""
 
 
+def _says_nothing(message: TurnMessage) -> bool:
+    """Whether it is no sign that the server is in a turn."""
+    return isinstance(message, TurnUpdate | TurnEagerEnd) and not message.transcript.strip()
+
+
 class Turn:
     """Keeps the state and the text of the current turn.
 
@@ -153,6 +158,8 @@ class Turn:
             return []
         text = "" if isinstance(message, TurnStart | TurnResume) else self._heard(message.transcript)
         if self._state is State.IDLE and not self._begins(message, text):
+            return []
+        if self._state is State.RESUMING and _says_nothing(message):
             return []
         self._state, actions = TRANSITIONS[self._state, type(message)]
         return [event for action in actions for event in self._act(action, text)]

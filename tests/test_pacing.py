@@ -1,0 +1,105 @@
+"""A backlog goes out faster than real time, and no faster than answers tell that it has arrived."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from livekit.plugins.cartesia_turns.pacing import (
+    BURST_S,
+    CATCH_UP_SPEED,
+    PING_EVERY_AUDIO_S,
+    SERVER_LAG_S,
+    SLOWEST_CATCH_UP,
+    WINDOW_S,
+    Pacer,
+)
+from livekit.plugins.cartesia_turns.replay import Chunk
+
+VOICE, SILENCE = Chunk(b"", 0.1), Chunk(b"", 0.1, voiced=False)
+
+
+def spend(pacer: Pacer, chunks: list[Chunk], now: float = 0.0) -> float:
+    """Sends chunks of a backlog as soon as each may go, without a ping; returns when the last one went."""
+    for chunk in chunks:
+        now = max(now, pacer.ready_at(chunk, live=False))
+        pacer.spend(chunk, now, live=False)
+    return now
+
+
+def test_a_backlog_goes_out_many_times_faster_than_real_time_after_a_burst() -> None:
+    assert spend(Pacer(0.0), [VOICE] * 50) == pytest.approx((5.0 - BURST_S) / CATCH_UP_SPEED, abs=0.02)
+
+
+def test_so_much_is_on_its_way_at_most() -> None:
+    pacer = Pacer(0.0)
+    spend(pacer, [VOICE] * round(WINDOW_S / 0.1) + [SILENCE])
+    assert pacer.ready_at(VOICE, live=False) == math.inf
+    pacer.ping_sent(5.0)
+    pacer.arrived(5.0, 6.0)
+    assert pacer.ready_at(VOICE, live=False) < math.inf
+
+
+def test_a_ping_follows_every_two_seconds_of_audio() -> None:
+    pacer, pings = Pacer(0.0), 0
+    for now in range(60):
+        if pacer.wants_ping(VOICE):
+            pings += 1
+            pacer.ping_sent(now)
+            assert not pacer.wants_ping(VOICE)
+        pacer.spend(VOICE, now, live=False)
+    assert pings == pytest.approx(6.0 / PING_EVERY_AUDIO_S, abs=1)
+
+
+def test_voice_behind_a_pause_waits_for_the_answer_to_a_ping_sent_behind_the_pause() -> None:
+    pacer = Pacer(0.0)
+    pacer.ping_sent(0.0)
+    sent = spend(pacer, [VOICE] * 10 + [SILENCE] * 5)
+    pacer.arrived(0.0, sent)
+    assert not pacer.wants_ping(SILENCE)
+    assert pacer.wants_ping(VOICE)
+    pacer.ping_sent(sent)
+    assert not pacer.wants_ping(VOICE)
+    assert pacer.ready_at(SILENCE, live=False) < sent + 0.1
+    assert pacer.ready_at(VOICE, live=False) == pytest.approx(1.5 / SLOWEST_CATCH_UP)
+    pacer.arrived(sent, sent + 0.2)
+    assert pacer.ready_at(VOICE, live=False) == sent + 0.2 + SERVER_LAG_S
+
+
+def test_live_audio_waits_for_nothing_but_the_burst() -> None:
+    pacer = Pacer(0.0)
+    for number in range(200):
+        chunk = SILENCE if number % 9 > 3 else VOICE
+        assert pacer.ready_at(chunk, live=True) <= number / 10
+        pacer.spend(chunk, number / 10, live=True)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([0.01, 0.02, 0.5]), st.booleans()), max_size=80),
+    st.floats(0, 3),
+    st.floats(0, 90),
+)
+def test_waiting_for_answers_leaves_a_backlog_faster_than_real_time(
+    chunks: list[tuple[float, bool]], round_trip_s: float, live_s: float
+) -> None:
+    pacer = Pacer(0.0)
+    pacer.spend(VOICE, live_s, live=True)
+    now, sent_s = live_s, 0.0
+    answers: list[float] = []
+    for seconds, voiced in chunks:
+        chunk = Chunk(b"", seconds, voiced=voiced)
+        if pacer.wants_ping(chunk):
+            pacer.ping_sent(now)
+            answers.append(now)
+        while (ready_at := max(now, pacer.ready_at(chunk, live=False))) > now:
+            # Either its time comes first, or the next answer.
+            now = min([ready_at, *(at + round_trip_s for at in answers)])
+            while answers and answers[0] + round_trip_s <= now:
+                pacer.arrived(answers.pop(0), now)
+        pacer.spend(chunk, now, live=False)
+        assert (
+            now <= live_s + sent_s / min(SLOWEST_CATCH_UP, WINDOW_S / round_trip_s if round_trip_s else math.inf) + 1e-9
+        )
+        sent_s += seconds
