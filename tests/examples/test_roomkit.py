@@ -85,9 +85,15 @@ async def test_the_endpoint_grants_the_room_asked_for(client: Client) -> None:
         (b"{", {}, 400, "not JSON"),
         (b"[]", {}, 400, "letters"),
         (b'{"room": "a b"}', {}, 400, "letters"),
+        (b"\xff", {}, 400, "not JSON"),
+        (b"[" * 4000, {}, 400, "not JSON"),
+        (b"{}", {"Content-Encoding": "gzip"}, 400, "not JSON"),
         (b"{}", {"Content-Type": "text/plain"}, 415, "JSON"),
+        (b"{}", {"Content-Type": "application/json; charset=nope"}, 415, "UTF-8"),
         (b"{}", {"Origin": "https://elsewhere.example"}, 403, "another page"),
         (b"{}", {"Host": "rebound.example"}, 403, "address"),
+        (b"{}", {"Host": "[::1"}, 400, "Host"),
+        (b"{}", {"Origin": "http://[::1"}, 400, "Origin"),
     ],
 )
 async def test_the_endpoint_says_why_it_refuses(
