@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import wave
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -15,7 +14,7 @@ from playwright.async_api import FloatRect, Page, Route, async_playwright, expec
 from room.guest import RATE, pcm
 from room.stage import ARTIFACTS, AUDIO, Talk, chromium, error_rate, wait_for_port
 from roomkit.livekit_server import free_port
-from roomkit.page import WEB, install
+from roomkit.page import WEB, find_npm, install
 from roomkit.processes import kill_group
 
 pytestmark = [pytest.mark.room, pytest.mark.timeout(240)]
@@ -90,11 +89,11 @@ BELOW = "log => log.scrollHeight - log.clientHeight - log.scrollTop"
 @pytest.fixture(scope="module")
 def gallery() -> Iterator[str]:
     """The page in each of its states without a room, as `npm run dev` serves it."""
-    npm = shutil.which("npm")
+    npm = find_npm()
     assert npm is not None
     install(npm)
     port = free_port()
-    command = [npm, "run", "dev", "--", "--port", str(port), "--strictPort"]
+    command = [*npm, "run", "dev", "--", "--port", str(port), "--strictPort"]
     with subprocess.Popen(command, cwd=WEB, stdout=subprocess.DEVNULL, start_new_session=True) as server:
         try:
             wait_for_port(port)
