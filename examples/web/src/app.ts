@@ -7,6 +7,7 @@ import { hear, type Heard, SILENT } from "./heard";
 import { layout, type View as Window, xOf } from "./layout";
 import { type Level, Levels } from "./levels";
 import { Painter, type Waves } from "./paint";
+import type { Agent } from "./people";
 import type { SessionListener } from "./session";
 import * as model from "./timeline";
 import type { TurnEvent } from "./turn-events";
@@ -26,7 +27,7 @@ export class App implements SessionListener {
   #heard: Heard = SILENT;
   #heardYou: Heard = SILENT;
   #phase: Phase = "before";
-  #agentHere = false;
+  #agent: string | null = null;
   #now: () => number;
 
   constructor(view: View, now: () => number = () => performance.timeOrigin + performance.now()) {
@@ -79,11 +80,16 @@ export class App implements SessionListener {
   }
 
   joined(): void {
-    this.setPhase(this.#agentHere ? "live" : "waiting");
+    this.setPhase(this.#agent !== null ? "live" : "waiting");
   }
 
-  onTurnEvent(event: TurnEvent): void {
-    this.#timeline = model.addEvent(this.#timeline, event, this.#now(), this.#heardYou.lastSound);
+  onTurnEvent(event: TurnEvent, agent: string): void {
+    this.#timeline = model.addEvent(this.#timeline, event, agent, this.#now(), this.#heardYou.lastSound);
+    this.#show();
+  }
+
+  onOthersTurn(): void {
+    this.#timeline = model.closeTurns(this.#timeline, this.#now());
     this.#show();
   }
 
@@ -92,11 +98,11 @@ export class App implements SessionListener {
     this.#show();
   }
 
-  onAgentState(state: string | null): void {
-    // An agent that is gone in mid-turn can't say any more that the turn is over.
-    if (state === null && this.#agentHere) this.#closeTurns(this.#now());
-    this.#agentHere = state !== null;
-    this.#view.showAgent(state ?? "idle");
+  onAgent(agent: Agent | null): void {
+    // An agent that is gone or replaced in mid-turn can't say any more that the turn is over.
+    if (this.#agent !== null && this.#agent !== agent?.id) this.#closeAll(this.#now());
+    this.#agent = agent?.id ?? null;
+    this.#view.showAgent(agent?.state ?? "idle");
     if (this.#phase === "waiting" || this.#phase === "live") this.joined();
   }
 
@@ -144,7 +150,7 @@ export class App implements SessionListener {
     const clock = { now: BEGAN };
     this.#now = () => clock.now;
     const audience = {
-      onTurnEvent: (event: TurnEvent) => this.onTurnEvent(event),
+      onTurnEvent: (event: TurnEvent, agent: string) => this.onTurnEvent(event, agent),
       onSegment: () => undefined,
       measure: (levels: { you: number; agent: number }) => this.measure(levels),
     };
@@ -161,14 +167,15 @@ export class App implements SessionListener {
   #settle(): void {
     const now = this.#now();
     this.#now = () => now;
-    this.#closeTurns(now);
-    this.#heard = this.#heardYou = SILENT;
+    this.#closeAll(now);
+    this.#heardYou = SILENT;
     this.#view.showSoundBlocked(false);
   }
 
-  #closeTurns(now: number): void {
+  #closeAll(now: number): void {
     this.#timeline = model.settle(this.#timeline, now);
     this.#captions = settleCaptions(this.#captions);
+    this.#heard = SILENT;
   }
 
   #show(): void {

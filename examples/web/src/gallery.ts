@@ -6,7 +6,7 @@
 import "@fontsource-variable/atkinson-hyperlegible-next/index.css";
 import "./style.css";
 import { App } from "./app";
-import { BEGAN, play } from "./example";
+import { BEGAN, EXAMPLE_AGENT, play } from "./example";
 import { View } from "./view";
 import { errorWords } from "./words";
 
@@ -48,7 +48,7 @@ async function start(): Promise<void> {
   if (state === "before") app.showExample();
   if (until > 0) {
     app.begin();
-    app.onAgentState("listening");
+    app.onAgent({ id: EXAMPLE_AGENT, state: "listening" });
     app.joined();
     play(app, until, clock);
   }

@@ -1,11 +1,11 @@
 /** One visit to a room: everything that touches LiveKit, reported to a listener in the page's own terms. */
 
 import {
+  DataStreamError,
   type DisconnectReason,
   LocalAudioTrack,
   type Participant,
   RemoteAudioTrack,
-  type RemoteParticipant,
   type RemoteTrack,
   Room,
   RoomEvent,
@@ -13,6 +13,7 @@ import {
 } from "livekit-client";
 import type { Segment } from "./captions";
 import { Meter } from "./meter";
+import { type Agent, newestAgent, People } from "./people";
 import type { Grant } from "./token";
 import { parseTurnEvent, TURN_TOPIC, type TurnEvent } from "./turn-events";
 
@@ -20,10 +21,13 @@ const TRANSCRIPTION_TOPIC = "lk.transcription";
 const AGENT_STATE = "lk.agent.state";
 
 export interface SessionListener {
-  onTurnEvent(event: TurnEvent): void;
+  /** An event of a turn of the visitor's, and the id of the agent who sent it. */
+  onTurnEvent(event: TurnEvent, agent: string): void;
+  /** The agent listens to somebody else. */
+  onOthersTurn(): void;
   onSegment(segment: Segment): void;
-  /** The agent's state as LiveKit names it; null when no agent is in the room. */
-  onAgentState(state: string | null): void;
+  /** The agent, when it came, went, was replaced or changed its state; null when none is in the room. */
+  onAgent(agent: Agent | null): void;
   onReconnecting(): void;
   onReconnected(): void;
   onDisconnected(reason: DisconnectReason | undefined): void;
@@ -32,9 +36,12 @@ export interface SessionListener {
 
 export class Session {
   readonly #room = new Room({ disconnectOnPageLeave: true });
-  readonly #listener: SessionListener;
+  readonly #people = new People();
+  /** All that sounds here, and the meters of those voices that are the agent's. */
+  readonly #voices = new Map<RemoteTrack, Meter | null>();
+  /** Who is told, until the visit is over. */
+  #listener: SessionListener | null;
   #mic: Meter | null = null;
-  #agent: Meter | null = null;
 
   private constructor(listener: SessionListener) {
     this.#listener = listener;
@@ -47,13 +54,12 @@ export class Session {
     const room = session.#room;
     try {
       await room.connect(grant.url, grant.token);
+      session.#reportAgent();
       await room.localParticipant.setMicrophoneEnabled(true);
     } catch (error) {
-      room.removeAllListeners();
-      await room.disconnect();
+      await session.leave();
       throw error;
     }
-    session.#reportAgent();
     return session;
   }
 
@@ -66,59 +72,65 @@ export class Session {
   }
 
   async leave(): Promise<void> {
-    this.#room.removeAllListeners();
-    this.#closeMeters();
+    this.#end();
     await this.#room.disconnect();
   }
 
   /** How loud both sides are now. */
   levels(): { you: number; agent: number } {
-    return { you: this.#mic?.rms() ?? 0, agent: this.#agent?.rms() ?? 0 };
+    const voices = [...this.#voices.values()].map((meter) => meter?.rms() ?? 0);
+    return { you: this.#mic?.rms() ?? 0, agent: Math.max(0, ...voices) };
   }
 
   #listen(): void {
-    const listener = this.#listener;
     this.#room
-      .on(RoomEvent.DataReceived, (payload, _participant, _kind, topic) => this.#onData(payload, topic))
-      .on(RoomEvent.Reconnecting, () => listener.onReconnecting())
-      .on(RoomEvent.SignalReconnecting, () => listener.onReconnecting())
-      .on(RoomEvent.Reconnected, () => listener.onReconnected())
+      .on(RoomEvent.DataReceived, (payload, sender, _kind, topic) => this.#onData(payload, sender, topic))
+      .on(RoomEvent.Reconnecting, () => this.#listener?.onReconnecting())
+      .on(RoomEvent.SignalReconnecting, () => this.#listener?.onReconnecting())
+      .on(RoomEvent.Reconnected, () => this.#listener?.onReconnected())
       .on(RoomEvent.Disconnected, (reason) => this.#onDisconnected(reason))
-      .on(RoomEvent.AudioPlaybackStatusChanged, () => listener.onSoundBlocked(!this.#room.canPlaybackAudio))
+      .on(RoomEvent.AudioPlaybackStatusChanged, () => this.#listener?.onSoundBlocked(!this.#room.canPlaybackAudio))
       .on(RoomEvent.ParticipantConnected, () => this.#reportAgent())
       .on(RoomEvent.ParticipantDisconnected, () => this.#reportAgent())
       .on(RoomEvent.ParticipantAttributesChanged, (_changed, participant) => this.#onAttributes(participant))
       .on(RoomEvent.LocalTrackPublished, ({ track }) => this.#onMicrophone(track))
-      .on(RoomEvent.TrackSubscribed, (track) => this.#onTrack(track))
-      .on(RoomEvent.TrackUnsubscribed, (track) => track.detach().forEach((element) => element.remove()));
+      .on(RoomEvent.TrackSubscribed, (track, _publication, owner) => this.#onTrack(track, owner))
+      .on(RoomEvent.TrackUnsubscribed, (track) => this.#onTrackGone(track));
     this.#room.registerTextStreamHandler(TRANSCRIPTION_TOPIC, (reader, { identity }) => void this.#read(reader, identity));
   }
 
-  #onData(payload: Uint8Array, topic: string | undefined): void {
+  #onData(payload: Uint8Array, sender: Participant | undefined, topic: string | undefined): void {
     const event = topic === TURN_TOPIC ? parseTurnEvent(payload) : null;
-    const mine = event?.participant === undefined || event.participant === this.#room.localParticipant.identity;
-    if (event !== null && mine) this.#listener.onTurnEvent(event);
+    // The turns of an agent who has left are over.
+    if (event === null || !sender?.isAgent) return;
+    const mine = event.participant === undefined || event.participant === this.#room.localParticipant.identity;
+    if (mine) this.#listener?.onTurnEvent(event, sender.sid);
+    else this.#listener?.onOthersTurn();
   }
 
   /** The user's segments come whole, again and again as they grow; the agent's come as one growing stream. */
   async #read(reader: TextStreamReader, identity: string): Promise<void> {
-    const mine = identity === this.#room.localParticipant.identity;
-    // Another visitor's words are not for this page; a participant who is gone already was the agent.
-    if (!mine && this.#room.remoteParticipants.get(identity)?.isAgent === false) return;
-    const who = mine ? "you" : "agent";
+    const who = this.#people.speaker(identity, this.#room.localParticipant.identity);
+    if (who === null) return;
     const id = reader.info.attributes?.["lk.segment_id"] ?? reader.info.id;
     let text = "";
-    for await (const chunk of reader) {
-      text += chunk;
-      this.#listener.onSegment({ id, who, text, final: false });
+    try {
+      for await (const chunk of reader) {
+        text += chunk;
+        this.#listener?.onSegment({ id, who, text, final: false });
+      }
+    } catch (error) {
+      // Who is gone in mid-sentence has said what arrived.
+      if (!(error instanceof DataStreamError)) throw error;
     }
     const final = who === "agent" || reader.info.attributes?.["lk.transcription_final"] === "true";
-    this.#listener.onSegment({ id, who, text, final });
+    this.#listener?.onSegment({ id, who, text, final });
   }
 
   #onDisconnected(reason: DisconnectReason | undefined): void {
-    this.#closeMeters();
-    this.#listener.onDisconnected(reason);
+    const listener = this.#listener;
+    this.#end();
+    listener?.onDisconnected(reason);
   }
 
   #onAttributes(participant: Participant): void {
@@ -126,8 +138,11 @@ export class Session {
   }
 
   #reportAgent(): void {
-    const agent = [...this.#room.remoteParticipants.values()].find((one: RemoteParticipant) => one.isAgent);
-    this.#listener.onAgentState(agent === undefined ? null : (agent.attributes[AGENT_STATE] ?? "initializing"));
+    const others = [...this.#room.remoteParticipants.values()];
+    this.#people.see(others);
+    const agent = newestAgent(others);
+    const state = agent?.attributes[AGENT_STATE] ?? "initializing";
+    this.#listener?.onAgent(agent === null ? null : { id: agent.sid, state });
   }
 
   #onMicrophone(track: unknown): void {
@@ -136,16 +151,23 @@ export class Session {
     this.#mic = new Meter(track);
   }
 
-  #onTrack(track: RemoteTrack): void {
+  #onTrack(track: RemoteTrack, owner: Participant): void {
     if (!(track instanceof RemoteAudioTrack)) return;
     document.body.append(track.attach());
-    this.#agent?.close();
-    this.#agent = new Meter(track);
+    this.#voices.set(track, owner.isAgent ? new Meter(track) : null);
   }
 
-  #closeMeters(): void {
+  #onTrackGone(track: RemoteTrack): void {
+    track.detach().forEach((element) => element.remove());
+    this.#voices.get(track)?.close();
+    this.#voices.delete(track);
+  }
+
+  /** The visit is over: nothing more is told, sounds or is measured. */
+  #end(): void {
+    this.#listener = null;
     this.#mic?.close();
-    this.#agent?.close();
-    this.#mic = this.#agent = null;
+    this.#mic = null;
+    for (const track of [...this.#voices.keys()]) this.#onTrackGone(track);
   }
 }
