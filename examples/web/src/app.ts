@@ -12,7 +12,7 @@ import type { SessionListener } from "./session";
 import * as model from "./timeline";
 import type { TurnEvent } from "./turn-events";
 import type { View } from "./view";
-import { type Phase, reasonWords } from "./words";
+import { MICROPHONE_LOST, type Phase, reasonWords } from "./words";
 
 const MS_PER_PIXEL = 28;
 const MOST_SHOWN_MS = 32_000;
@@ -76,6 +76,7 @@ export class App implements SessionListener {
     this.#heard = this.#heardYou = SILENT;
     this.#levels = { you: new Levels(), agent: new Levels() };
     this.#view.clearLog();
+    this.#view.showMuted(false);
     this.setPhase("joining");
   }
 
@@ -120,6 +121,11 @@ export class App implements SessionListener {
 
   onSoundBlocked(blocked: boolean): void {
     this.#view.showSoundBlocked(blocked);
+  }
+
+  onMuted(muted: boolean, byVisitor: boolean): void {
+    this.#view.showMuted(muted);
+    this.#view.showAlert(muted && !byVisitor ? MICROPHONE_LOST : null);
   }
 
   /** Note how loud both sides are (root mean square, 0 to 1). */

@@ -10,6 +10,8 @@ import {
   Room,
   RoomEvent,
   type TextStreamReader,
+  Track,
+  type TrackPublication,
 } from "livekit-client";
 import type { Segment } from "./captions";
 import { Meter } from "./meter";
@@ -32,6 +34,8 @@ export interface SessionListener {
   onReconnected(): void;
   onDisconnected(reason: DisconnectReason | undefined): void;
   onSoundBlocked(blocked: boolean): void;
+  /** The microphone was muted or unmuted; not always `byVisitor`: a device is unplugged, a permission revoked. */
+  onMuted(muted: boolean, byVisitor: boolean): void;
 }
 
 export class Session {
@@ -42,6 +46,9 @@ export class Session {
   /** Who is told, until the visit is over. */
   #listener: SessionListener | null;
   #mic: Meter | null = null;
+  #wantsMuted = false;
+  /** How many of the visitor's wishes to mute or unmute are on their way. */
+  #wishes = 0;
 
   private constructor(listener: SessionListener) {
     this.#listener = listener;
@@ -63,8 +70,23 @@ export class Session {
     return session;
   }
 
+  /** Whether the visitor wants to be muted: ahead of the microphone, which takes its time. */
+  get wantsMuted(): boolean {
+    return this.#wantsMuted;
+  }
+
   async setMuted(muted: boolean): Promise<void> {
-    await this.#room.localParticipant.setMicrophoneEnabled(!muted);
+    const visitor = this.#room.localParticipant;
+    this.#wantsMuted = muted;
+    this.#wishes++;
+    try {
+      await visitor.setMicrophoneEnabled(!muted);
+    } catch (error) {
+      this.#wantsMuted = !visitor.isMicrophoneEnabled;
+      throw error;
+    } finally {
+      this.#wishes--;
+    }
   }
 
   async startSound(): Promise<void> {
@@ -94,6 +116,8 @@ export class Session {
       .on(RoomEvent.ParticipantDisconnected, () => this.#reportAgent())
       .on(RoomEvent.ParticipantAttributesChanged, (_changed, participant) => this.#onAttributes(participant))
       .on(RoomEvent.LocalTrackPublished, ({ track }) => this.#onMicrophone(track))
+      .on(RoomEvent.TrackMuted, (track, owner) => this.#onMuted(track, owner, true))
+      .on(RoomEvent.TrackUnmuted, (track, owner) => this.#onMuted(track, owner, false))
       .on(RoomEvent.TrackSubscribed, (track, _publication, owner) => this.#onTrack(track, owner))
       .on(RoomEvent.TrackUnsubscribed, (track) => this.#onTrackGone(track));
     this.#room.registerTextStreamHandler(TRANSCRIPTION_TOPIC, (reader, { identity }) => void this.#read(reader, identity));
@@ -149,6 +173,13 @@ export class Session {
     if (!(track instanceof LocalAudioTrack)) return;
     this.#mic?.close();
     this.#mic = new Meter(track);
+  }
+
+  #onMuted(track: TrackPublication, owner: Participant, muted: boolean): void {
+    if (!owner.isLocal || track.source !== Track.Source.Microphone) return;
+    const byVisitor = this.#wishes > 0;
+    if (!byVisitor) this.#wantsMuted = muted;
+    this.#listener?.onMuted(muted, byVisitor);
   }
 
   #onTrack(track: RemoteTrack, owner: Participant): void {
