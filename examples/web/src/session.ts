@@ -109,7 +109,7 @@ export class Session {
       .on(RoomEvent.DataReceived, (payload, sender, _kind, topic) => this.#onData(payload, sender, topic))
       .on(RoomEvent.Reconnecting, () => this.#listener?.onReconnecting())
       .on(RoomEvent.SignalReconnecting, () => this.#listener?.onReconnecting())
-      .on(RoomEvent.Reconnected, () => this.#listener?.onReconnected())
+      .on(RoomEvent.Reconnected, () => this.#onReconnected())
       .on(RoomEvent.Disconnected, (reason) => this.#onDisconnected(reason))
       .on(RoomEvent.AudioPlaybackStatusChanged, () => this.#listener?.onSoundBlocked(!this.#room.canPlaybackAudio))
       .on(RoomEvent.ParticipantConnected, () => this.#reportAgent())
@@ -149,6 +149,12 @@ export class Session {
     }
     const final = who === "agent" || reader.info.attributes?.["lk.transcription_final"] === "true";
     this.#listener?.onSegment({ id, who, text, final });
+  }
+
+  /** What came and went meanwhile was not told. */
+  #onReconnected(): void {
+    this.#reportAgent();
+    this.#listener?.onReconnected();
   }
 
   #onDisconnected(reason: DisconnectReason | undefined): void {
