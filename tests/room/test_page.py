@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -16,12 +17,15 @@ from room.stage import ARTIFACTS, AUDIO, Talk, error_rate, wait_for_port
 from roomkit.livekit_server import free_port
 from roomkit.page import WEB, find_npm, install
 from roomkit.processes import kill_group
+from wer import word_error_rate
 
 pytestmark = [pytest.mark.room, pytest.mark.timeout(240)]
 
 CLIP = AUDIO / "sense-0870.wav"
 LEAD_IN_S = 12.0
 """Silence before the speech: the agent needs a while to join, and the fake microphone does not wait."""
+
+CONVERSATION = ("Hi. What can you do?", "Tell me a joke, please.", "Sorry, what time is it?")
 
 LOUDEST = """async () => {
     const context = new AudioContext();
@@ -93,6 +97,14 @@ def gallery() -> Iterator[str]:
             kill_group(server.pid)
 
 
+def spoken(text: str, folder: Path) -> bytes:
+    """A visitor's voice, from the program that is the agent's too: mono 16 kHz signed 16-bit PCM."""
+    path, espeak = folder / "spoken.wav", shutil.which("espeak-ng")
+    assert espeak is not None
+    subprocess.run([espeak, "-v", "en-us", "-s", "150", "-w", path, text], check=True)
+    return pcm(path)
+
+
 @pytest_asyncio.fixture
 async def page(tmp_path: Path) -> AsyncIterator[Page]:
     """A browser that says one sentence."""
@@ -115,10 +127,28 @@ async def test_a_browser_joins_sees_its_words_and_hears_the_reply(
     note("browser_loudest_sample", loudest)
     assert loudest > 0.02
     await expect(lines.nth(1)).to_contain_text("You said", timeout=20_000)
-    await page.screenshot(path=ARTIFACTS / "room-page.png")
     said = await lines.first.locator(".text").inner_text()
     assert error_rate(CLIP, said) <= 0.15
     await expect(lines.first.locator(".figures")).to_contain_text("reply heard after")
+
+
+async def test_a_browser_shows_a_conversation_in_which_the_agent_is_interrupted(talk: Talk, tmp_path: Path) -> None:
+    greets, asks, interrupts = (spoken(text, tmp_path) for text in CONVERSATION)
+    # The greeting is over after 7 s; the joke is being told after 3.
+    samples = silence(LEAD_IN_S) + greets + silence(7) + asks + silence(3) + interrupts
+    async with opened(record(tmp_path / "microphone.wav", samples)) as page:
+        await page.goto(talk.address)
+        await page.get_by_role("button", name="Start talking").click()
+        lines = page.get_by_role("log").get_by_role("listitem")
+        await expect(lines).to_have_count(6, timeout=90_000)
+        await expect(page.get_by_text("reply heard after")).to_have_count(3)
+        await expect(lines.nth(4)).to_contain_text("agent stopped after")
+        await page.set_viewport_size({"width": 1280, "height": 1240})  # all rows, as in the README's picture
+        await page.screenshot(path=ARTIFACTS / "room-page.png")
+        assert await lines.locator(".who").all_inner_texts() == ["You", "Agent"] * 3
+        said = await lines.locator(".text").all_inner_texts()
+    assert word_error_rate(list(CONVERSATION), said[::2]) <= 0.2
+    assert said[5].startswith("It is ")
 
 
 async def test_a_browser_can_mute_leave_and_join_again_by_keyboard(talk: Talk, page: Page) -> None:
