@@ -90,7 +90,8 @@ def run(npm: list[str], *arguments: str) -> None:
     Raises:
         RoomError: It failed.
     """
-    environment = {**os.environ, "NO_UPDATE_NOTIFIER": "1"}
+    # No warnings: the last line of what it says is to be the error.
+    environment = {**os.environ, "NO_UPDATE_NOTIFIER": "1", "npm_config_loglevel": "error"}
     done = subprocess.run([*npm, *arguments], cwd=WEB, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - our own command line
     if done.returncode != 0:
         raise RoomError(f"npm {' '.join(arguments)} failed in examples/web: {last_line(done.stderr or done.stdout)}")
