@@ -36,6 +36,9 @@ async def lobby() -> AsyncIterator[Lobby]:
 class Understudy:
     """An agent that publishes what the test tells it to, on a clock of its own.
 
+    Attributes:
+        identity: As whom.
+
     Args:
         access: Whose rooms.
         room: Which.
@@ -46,6 +49,7 @@ class Understudy:
     def __init__(self, access: LivekitAccess, room: str, identity: str, *, clock_ahead_s: float = 0.0) -> None:
         grants = api.VideoGrants(room_join=True, room=room, agent=True)
         token = api.AccessToken(access.api_key, access.api_secret).with_identity(identity).with_kind("agent")
+        self.identity = identity
         self._url, self._token = access.url, token.with_grants(grants).to_jwt()
         self._clock_ahead_s = clock_ahead_s
         self._room = rtc.Room()
@@ -70,6 +74,15 @@ class Understudy:
         at = round((time.time() + self._clock_ahead_s) * 1000)
         packet = {"type": kind, "turn": turn, "participant": of, "at": at, "transcript": transcript}
         await self._room.local_participant.publish_data(json.dumps(packet), reliable=True, topic="cartesia_turns")
+
+    async def transcribe(self, text: str, *, of: str) -> None:
+        """Publish what somebody said, as LiveKit Agents does: in their name."""
+        attributes = {"lk.transcription_final": "true", "lk.segment_id": text}
+        writer = await self._room.local_participant.stream_text(
+            topic="lk.transcription", sender_identity=of, attributes=attributes
+        )
+        await writer.write(text)
+        await writer.aclose()
 
     async def sound(self) -> None:
         """Publish a voice that is silent so far."""

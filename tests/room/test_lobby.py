@@ -97,6 +97,17 @@ async def test_a_browser_closes_its_turn_when_the_agent_turns_to_another_visitor
         await shows(page, "listening")
 
 
+async def test_a_browser_takes_nobody_for_the_agent_who_was_not_seen_as_one(place: Lobby, page: Page) -> None:
+    await join(page)
+    async with Understudy(place.access, ROOM, "agent") as agent:
+        await meets(page)
+        await agent.transcribe("I must go.", of="visitor-who-left")
+        await agent.transcribe("Hello.", of=agent.visitor)
+        await agent.transcribe("Good evening.", of=agent.identity)
+        rows = page.get_by_role("log").get_by_role("listitem")
+        await expect(rows).to_have_text(["YouHello.", "AgentGood evening."])
+
+
 async def test_a_browser_that_could_not_join_hears_and_measures_nothing_more(place: Lobby, page: Page) -> None:
     async with Understudy(place.access, ROOM, "agent") as agent:
         await agent.sound()
