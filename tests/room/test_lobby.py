@@ -44,12 +44,12 @@ async def join(page: Page) -> None:
     await expect(page.get_by_role("status")).to_contain_text("Connected", timeout=30_000)
 
 
-async def meets(page: Page) -> None:
+async def expect_agent(page: Page) -> None:
     """Wait until the page knows of an agent."""
     await expect(page.get_by_role("status")).to_have_text("Connected")
 
 
-async def shows(page: Page, state: str) -> None:
+async def expect_state(page: Page, state: str) -> None:
     """Wait until the page shows the visitor's turn in a state."""
     await expect(page.locator(f"[data-state={state}]")).to_have_attribute("aria-current", "step")
 
@@ -57,50 +57,50 @@ async def shows(page: Page, state: str) -> None:
 async def test_a_browser_draws_the_turns_of_the_agent_that_replaces_another(place: Lobby, page: Page) -> None:
     await join(page)
     async with Understudy(place.access, ROOM, "first", clock_ahead_s=3600) as first:
-        await meets(page)
+        await expect_agent(page)
         visitor = first.visitor
         await first.tell("turn_start", 1, of=visitor)
-        await shows(page, "speaking")
+        await expect_state(page, "speaking")
         await first.tell("turn_end", 1, of=visitor, transcript="one")
-        await shows(page, "done")
+        await expect_state(page, "done")
         await first.tell("turn_start", 2, of=visitor)
-        await shows(page, "speaking")
+        await expect_state(page, "speaking")
         # The first one is dead, but LiveKit has not noticed yet.
         async with Understudy(place.access, ROOM, "second") as second:
-            await shows(page, "listening")
+            await expect_state(page, "listening")
             for number in (1, 2):
                 await second.tell("turn_start", number, of=visitor)
-                await shows(page, "speaking")
+                await expect_state(page, "speaking")
                 await second.tell("turn_eager_end", number, of=visitor, transcript="two")
-                await shows(page, "maybe")
+                await expect_state(page, "maybe")
                 await second.tell("turn_end", number, of=visitor, transcript="two")
-                await shows(page, "done")
+                await expect_state(page, "done")
             await first.tell("turn_end", 2, of=visitor, transcript="too late")
             await second.tell("turn_start", 3, of=visitor)
-            await shows(page, "speaking")
+            await expect_state(page, "speaking")
 
 
 async def test_a_browser_closes_its_turn_when_the_agent_turns_to_another_visitor(place: Lobby, page: Page) -> None:
     await join(page)
     async with Understudy(place.access, ROOM, "agent") as agent:
-        await meets(page)
+        await expect_agent(page)
         visitor = agent.visitor
         await agent.tell("turn_start", 1, of=visitor)
-        await shows(page, "speaking")
+        await expect_state(page, "speaking")
         await agent.tell("turn_end", 1, of=visitor, transcript="told to its end")
-        await shows(page, "done")
+        await expect_state(page, "done")
         await agent.tell("turn_start", 2, of="visitor-2")
         await agent.tell("turn_end", 2, of="visitor-2")
         await agent.tell("turn_start", 3, of=visitor)
-        await shows(page, "speaking")
+        await expect_state(page, "speaking")
         await agent.tell("turn_start", 4, of="visitor-2")  # and no end of turn 3: its stream broke
-        await shows(page, "listening")
+        await expect_state(page, "listening")
 
 
 async def test_a_browser_takes_nobody_for_the_agent_who_was_not_seen_as_one(place: Lobby, page: Page) -> None:
     await join(page)
     async with Understudy(place.access, ROOM, "agent") as agent:
-        await meets(page)
+        await expect_agent(page)
         await agent.transcribe("I must go.", of="visitor-who-left")
         await agent.transcribe("Hello.", of=agent.visitor)
         await agent.transcribe("Good evening.", of=agent.identity)
