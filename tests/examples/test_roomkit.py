@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
 from livekit import api
 from livekit.api.access_token import Claims
-from roomkit import livekit_server, page
+from roomkit import livekit_server, page, uv
 from roomkit.endpoint import Settings, create_app
 from roomkit.errors import RoomError, last_line
 from roomkit.grants import LivekitAccess, issue, room_name
@@ -85,9 +85,15 @@ async def test_the_endpoint_grants_the_room_asked_for(client: Client) -> None:
         (b"{", {}, 400, "not JSON"),
         (b"[]", {}, 400, "letters"),
         (b'{"room": "a b"}', {}, 400, "letters"),
+        (b"\xff", {}, 400, "not JSON"),
+        (b"[" * 4000, {}, 400, "not JSON"),
+        (b"{}", {"Content-Encoding": "gzip"}, 400, "not JSON"),
         (b"{}", {"Content-Type": "text/plain"}, 415, "JSON"),
+        (b"{}", {"Content-Type": "application/json; charset=nope"}, 415, "UTF-8"),
         (b"{}", {"Origin": "https://elsewhere.example"}, 403, "another page"),
         (b"{}", {"Host": "rebound.example"}, 403, "address"),
+        (b"{}", {"Host": "[::1"}, 400, "Host"),
+        (b"{}", {"Origin": "http://[::1"}, 400, "Origin"),
     ],
 )
 async def test_the_endpoint_says_why_it_refuses(
@@ -113,11 +119,48 @@ def test_the_page_is_stale_once_a_source_is_newer(tmp_path: Path, monkeypatch: p
     assert page.is_stale()
 
 
-def test_a_page_that_cannot_be_built_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def put_command(path: Path, says: str) -> None:
+    path.write_text(f"#!/bin/sh\necho {says}\n")
+    path.chmod(0o755)
+
+
+def test_a_page_that_cannot_be_built_says_which_node_is_here_and_what_brings_a_newer_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(page, "BUILT", tmp_path)
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(RoomError, match=r"install Node\.js"):
+    monkeypatch.setattr(uv, "OWN_UV", tmp_path / "none")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(RoomError, match=r"Node\.js 20\.19 .* \(here: none\); `\.ci/setup \.venv` brings it"):
         page.ensure_page()
+    put_command(tmp_path / "npm", "npm")
+    put_command(tmp_path / "node", "v18.20.4")
+    with pytest.raises(RoomError, match=r"\(here: 18\.20\)"):
+        page.ensure_page()
+
+
+@pytest.mark.parametrize(
+    ("version", "will_do"),
+    [
+        ("v18.20.4", False),
+        ("v20.18.3", False),
+        ("v20.19.0", True),
+        ("v21.7.3", False),
+        ("v22.11.0", False),
+        ("v22.12.0", True),
+        ("v24.1.0", True),
+        ("nothing", False),
+    ],
+)
+def test_npm_is_taken_from_path_unless_its_node_is_too_old_for_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, will_do: bool
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    put_command(tmp_path / "uv", "uv")
+    put_command(tmp_path / "npm", "npm")
+    put_command(tmp_path / "node", version)
+    found = page.find_npm()
+    assert found is not None
+    assert (found[0], found[-1]) == ((str(tmp_path / "npm"),) * 2 if will_do else (str(tmp_path / "uv"), "npm"))
 
 
 def test_livekit_server_is_taken_from_path_else_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,16 +176,11 @@ def test_livekit_server_is_taken_from_path_else_from_the_cache(tmp_path: Path, m
     assert livekit_server.find_livekit_server() == tmp_path / "livekit-server"
 
 
-def put_command(path: Path, says: str) -> None:
-    path.write_text(f"#!/bin/sh\necho {says}\n")
-    path.chmod(0o755)
-
-
 def test_go_is_taken_from_path_unless_it_is_too_old_to_bring_itself_up_to_date(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(livekit_server, "OWN_UV", tmp_path / "none")
+    monkeypatch.setattr(uv, "OWN_UV", tmp_path / "none")
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     assert livekit_server.find_go() is None
     put_command(tmp_path / "uv", "uv")
@@ -158,7 +196,7 @@ def test_the_uv_of_this_repository_brings_go_where_there_is_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
-    monkeypatch.setattr(livekit_server, "OWN_UV", tmp_path)
+    monkeypatch.setattr(uv, "OWN_UV", tmp_path)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     put_command(tmp_path / "uv", "uv")
     found = livekit_server.find_go()

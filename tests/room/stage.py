@@ -11,9 +11,11 @@ import sys
 import time
 from ctypes.util import find_library
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from roomkit.livekit_server import find_livekit_server, free_port
+from roomkit.page import BRING_NODE, find_npm
 from roomkit.processes import kill_group
 from wer import CLIPS, SPOKEN, word_error_rate
 
@@ -41,6 +43,11 @@ def chromium() -> str | None:
     return next((path for name in CHROMIUM_NAMES if (path := shutil.which(name))), None)
 
 
+@cache
+def npm_is_there() -> bool:
+    return find_npm() is not None
+
+
 def parts_for(test: str) -> list[Part]:
     """The parts that a room test of this name needs beside Python packages."""
     if "console" in test:
@@ -48,7 +55,7 @@ def parts_for(test: str) -> list[Part]:
         return [Part("PortAudio", there, "apt-get install libportaudio2")]
     needed = [
         Part("livekit-server", find_livekit_server() is not None, PREPARE),
-        Part("Node.js with npm", shutil.which("npm") is not None, "apt-get install npm"),
+        Part("Node.js with npm", npm_is_there(), BRING_NODE),
         Part("espeak-ng", shutil.which("espeak-ng") is not None, "apt-get install espeak-ng"),
     ]
     if "browser" in test:

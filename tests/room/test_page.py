@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import wave
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import FloatRect, Page, Route, async_playwright, expect
-from room.guest import RATE, pcm
-from room.stage import ARTIFACTS, AUDIO, Talk, chromium, error_rate, wait_for_port
+from playwright.async_api import FloatRect, Page, Route, expect
+from room.browser import DENIABLE_MICROPHONE, METERS, opened, record, silence
+from room.guest import pcm
+from room.stage import ARTIFACTS, AUDIO, Talk, error_rate, wait_for_port
 from roomkit.livekit_server import free_port
-from roomkit.page import WEB, install
+from roomkit.page import WEB, find_npm, install
 from roomkit.processes import kill_group
+from wer import word_error_rate
 
 pytestmark = [pytest.mark.room, pytest.mark.timeout(240)]
 
@@ -24,17 +25,7 @@ CLIP = AUDIO / "sense-0870.wav"
 LEAD_IN_S = 12.0
 """Silence before the speech: the agent needs a while to join, and the fake microphone does not wait."""
 
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-]
+CONVERSATION = ("Hi. What can you do?", "Tell me a joke, please.", "Sorry, what time is it?")
 
 LOUDEST = """async () => {
     const context = new AudioContext();
@@ -54,18 +45,6 @@ LOUDEST = """async () => {
 }"""
 """The loudest sample the page receives from the agent within 4 s, 0 to 1, measured by Web Audio."""
 
-DENIABLE_MICROPHONE = """{
-    const devices = navigator.mediaDevices;
-    const ask = devices.getUserMedia.bind(devices);
-    devices.getUserMedia = async (wishes) => {
-        if (window.denied) throw new DOMException("Permission denied", "NotAllowedError");
-        const stream = await ask(wishes);
-        window.microphone = stream.getAudioTracks()[0];
-        return stream;
-    };
-}"""
-"""Lets a test deny the microphone (`denied = true`), and reach the one that the page was given last."""
-
 BLOCKABLE_SOUND = """{
     const play = HTMLMediaElement.prototype.play;
     HTMLMediaElement.prototype.play = function () {
@@ -73,6 +52,21 @@ BLOCKABLE_SOUND = """{
     };
 }"""
 """Lets a test forbid sound (`blocked = true`), as a browser does before the visitor's first click."""
+
+UNPLUG = "window.lost = microphone.id; microphone.stop(); microphone.dispatchEvent(new Event('ended'))"
+"""What a browser does when the microphone is unplugged."""
+
+MEASURES_THE_NEW_ONE = "metered().includes(microphone.id) && !metered().includes(lost)"
+
+CLICK_MUTE_TWICE = """async () => {
+    const labels = [];
+    new MutationObserver(() => labels.push(mute.textContent)).observe(mute, { childList: true });
+    mute.click();
+    mute.click();
+    await new Promise((done) => setTimeout(done, 1000));
+    return labels;
+}"""
+"""What the button says in turn."""
 
 SAY_LINES = """async (count) => {
     const { View } = await import("/src/view.ts");
@@ -90,11 +84,11 @@ BELOW = "log => log.scrollHeight - log.clientHeight - log.scrollTop"
 @pytest.fixture(scope="module")
 def gallery() -> Iterator[str]:
     """The page in each of its states without a room, as `npm run dev` serves it."""
-    npm = shutil.which("npm")
+    npm = find_npm()
     assert npm is not None
     install(npm)
     port = free_port()
-    command = [npm, "run", "dev", "--", "--port", str(port), "--strictPort"]
+    command = [*npm, "run", "dev", "--", "--port", str(port), "--strictPort"]
     with subprocess.Popen(command, cwd=WEB, stdout=subprocess.DEVNULL, start_new_session=True) as server:
         try:
             wait_for_port(port)
@@ -103,29 +97,19 @@ def gallery() -> Iterator[str]:
             kill_group(server.pid)
 
 
-@pytest.fixture
-def microphone(tmp_path: Path) -> Path:
-    """What the browser's fake microphone plays: silence, one sentence, silence."""
-    path = tmp_path / "microphone.wav"
-    with wave.open(str(path), "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(RATE)
-        out.writeframes(bytes(2 * int(RATE * LEAD_IN_S)) + pcm(CLIP) + bytes(2 * RATE * 120))
-    return path
+def spoken(text: str, folder: Path) -> bytes:
+    """A visitor's voice, from the program that is the agent's too: mono 16 kHz signed 16-bit PCM."""
+    path, espeak = folder / "spoken.wav", shutil.which("espeak-ng")
+    assert espeak is not None
+    subprocess.run([espeak, "-v", "en-us", "-s", "150", "-w", path, text], check=True)
+    return pcm(path)
 
 
 @pytest_asyncio.fixture
-async def page(microphone: Path) -> AsyncIterator[Page]:
-    """A page in headless Chromium that speaks the microphone's file once."""
-    arguments = [*CHROMIUM_ARGUMENTS, f"--use-file-for-fake-audio-capture={microphone}%noloop"]
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium(), args=arguments)
-        try:
-            context = await browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
-            yield await context.new_page()
-        finally:
-            await browser.close()
+async def page(tmp_path: Path) -> AsyncIterator[Page]:
+    """A browser that says one sentence."""
+    async with opened(record(tmp_path / "microphone.wav", silence(LEAD_IN_S) + pcm(CLIP))) as browser:
+        yield browser
 
 
 async def test_a_browser_joins_sees_its_words_and_hears_the_reply(
@@ -143,10 +127,28 @@ async def test_a_browser_joins_sees_its_words_and_hears_the_reply(
     note("browser_loudest_sample", loudest)
     assert loudest > 0.02
     await expect(lines.nth(1)).to_contain_text("You said", timeout=20_000)
-    await page.screenshot(path=ARTIFACTS / "room-page.png")
     said = await lines.first.locator(".text").inner_text()
     assert error_rate(CLIP, said) <= 0.15
     await expect(lines.first.locator(".figures")).to_contain_text("reply heard after")
+
+
+async def test_a_browser_shows_a_conversation_in_which_the_agent_is_interrupted(talk: Talk, tmp_path: Path) -> None:
+    greets, asks, interrupts = (spoken(text, tmp_path) for text in CONVERSATION)
+    # The greeting is over after 7 s; the joke is being told after 3.
+    samples = silence(LEAD_IN_S) + greets + silence(7) + asks + silence(3) + interrupts
+    async with opened(record(tmp_path / "microphone.wav", samples)) as page:
+        await page.goto(talk.address)
+        await page.get_by_role("button", name="Start talking").click()
+        lines = page.get_by_role("log").get_by_role("listitem")
+        await expect(lines).to_have_count(6, timeout=90_000)
+        await expect(page.get_by_text("reply heard after")).to_have_count(3)
+        await expect(lines.nth(4)).to_contain_text("agent stopped after")
+        await page.set_viewport_size({"width": 1280, "height": 1240})  # all rows, as in the README's picture
+        await page.screenshot(path=ARTIFACTS / "room-page.png")
+        assert await lines.locator(".who").all_inner_texts() == ["You", "Agent"] * 3
+        said = await lines.locator(".text").all_inner_texts()
+    assert word_error_rate(list(CONVERSATION), said[::2]) <= 0.2
+    assert said[5].startswith("It is ")
 
 
 async def test_a_browser_can_mute_leave_and_join_again_by_keyboard(talk: Talk, page: Page) -> None:
@@ -228,6 +230,52 @@ async def test_the_browser_tells_of_a_microphone_that_cannot_be_unmuted_until_it
     await expect(alert).to_be_hidden()
 
 
+async def test_the_browser_tells_of_a_microphone_that_is_lost_and_follows_the_one_that_is_found(
+    talk: Talk, page: Page
+) -> None:
+    await page.add_init_script(DENIABLE_MICROPHONE)
+    await page.add_init_script(METERS)
+    await page.goto(talk.address)
+    await page.get_by_role("button", name="Start talking").click()
+    await expect(page.get_by_role("status")).to_contain_text("Connected", timeout=30_000)
+    await page.evaluate(UNPLUG)  # with another one there, LiveKit takes that
+    await page.wait_for_function(MEASURES_THE_NEW_ONE)
+    await page.evaluate(f"denied = true; {UNPLUG}")
+    alert = page.get_by_role("alert")
+    await expect(alert).to_contain_text("turned off, and not by you")
+    unmute = page.get_by_role("button", name="Unmute", exact=True)
+    await page.evaluate("denied = false")
+    await unmute.click()
+    await expect(page.get_by_role("button", name="Mute", exact=True)).to_be_visible()
+    await expect(alert).to_be_hidden()
+    await page.wait_for_function(MEASURES_THE_NEW_ONE)
+    await page.get_by_role("button", name="Mute", exact=True).click()
+    await expect(unmute).to_be_visible()
+    await expect(alert).to_be_hidden()
+
+
+async def test_a_browser_is_not_muted_after_a_double_click_on_mute(talk: Talk, page: Page) -> None:
+    await page.add_init_script(DENIABLE_MICROPHONE)
+    await page.goto(talk.address)
+    await page.get_by_role("button", name="Start talking").click()
+    await expect(page.get_by_role("status")).to_contain_text("Connected", timeout=30_000)
+    labels = await page.evaluate(CLICK_MUTE_TWICE)
+    assert labels == ["Unmute", "Mute"]
+    assert await page.evaluate("microphone.enabled")
+    await expect(page.get_by_role("alert")).to_be_hidden()
+
+
+async def test_a_browser_that_left_hears_and_measures_nothing_more(talk: Talk, page: Page) -> None:
+    await page.add_init_script(METERS)
+    await page.goto(talk.address)
+    await page.get_by_role("button", name="Start talking").click()
+    await expect(page.locator("audio")).to_have_count(1, timeout=60_000)
+    assert await page.evaluate("metered().length") >= 2
+    await page.get_by_role("button", name="Leave").click()
+    await expect(page.locator("audio")).to_have_count(0)
+    await page.wait_for_function("metered().length === 0")
+
+
 @pytest.mark.parametrize("width", [320, 360])
 async def test_the_controls_fit_a_phones_browser(gallery: str, page: Page, width: int) -> None:
     await page.set_viewport_size({"width": width, "height": 640})
@@ -265,6 +313,19 @@ async def test_the_log_follows_the_newest_row_in_a_browser_until_the_reader_scro
     await log.evaluate("log => { log.scrollTop = log.scrollHeight; }")
     await page.evaluate(SAY_LINES, 60)
     assert await log.evaluate(BELOW) <= 1
+
+
+@pytest.mark.parametrize("state", ["before", "reply", "unplugged", "failed"])
+async def test_axe_finds_nothing_to_say_about_the_page_in_a_browser(gallery: str, page: Page, state: str) -> None:
+    await page.goto(f"{gallery}?state={state}")
+    await page.wait_for_function("document.body.dataset.turn")
+    rows = page.get_by_role("log").get_by_role("listitem")
+    assert (await rows.count() > 0) == (state != "before")
+    await page.add_script_tag(path=WEB / "node_modules" / "axe-core" / "axe.min.js")
+    found = await page.evaluate(
+        "axe.run().then(({ violations }) => violations.map((one) => [one.id, one.nodes[0].html]))"
+    )
+    assert found == []
 
 
 async def test_a_browser_that_blocks_sound_offers_it_once_a_visit(talk: Talk, page: Page) -> None:

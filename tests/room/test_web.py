@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 
 import pytest
-from roomkit.page import WEB, install
+from roomkit.page import WEB, find_npm, install
 
 
 @pytest.mark.room
 @pytest.mark.timeout(300)
 def test_the_pages_unit_tests_pass() -> None:
-    npm = shutil.which("npm")
+    npm = find_npm()
     assert npm is not None
     install(npm)
-    done = subprocess.run([npm, "test"], cwd=WEB, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run([*npm, "test"], cwd=WEB, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -7,11 +7,12 @@ import { hear, type Heard, SILENT } from "./heard";
 import { layout, type View as Window, xOf } from "./layout";
 import { type Level, Levels } from "./levels";
 import { Painter, type Waves } from "./paint";
+import type { Agent } from "./people";
 import type { SessionListener } from "./session";
 import * as model from "./timeline";
 import type { TurnEvent } from "./turn-events";
 import type { View } from "./view";
-import { type Phase, reasonWords } from "./words";
+import { MICROPHONE_LOST, type Phase, reasonWords } from "./words";
 
 const MS_PER_PIXEL = 28;
 const MOST_SHOWN_MS = 32_000;
@@ -26,7 +27,7 @@ export class App implements SessionListener {
   #heard: Heard = SILENT;
   #heardYou: Heard = SILENT;
   #phase: Phase = "before";
-  #agentHere = false;
+  #agent: string | null = null;
   #now: () => number;
 
   constructor(view: View, now: () => number = () => performance.timeOrigin + performance.now()) {
@@ -75,15 +76,21 @@ export class App implements SessionListener {
     this.#heard = this.#heardYou = SILENT;
     this.#levels = { you: new Levels(), agent: new Levels() };
     this.#view.clearLog();
+    this.#view.showMuted(false);
     this.setPhase("joining");
   }
 
   joined(): void {
-    this.setPhase(this.#agentHere ? "live" : "waiting");
+    this.setPhase(this.#agent !== null ? "live" : "waiting");
   }
 
-  onTurnEvent(event: TurnEvent): void {
-    this.#timeline = model.addEvent(this.#timeline, event, this.#now(), this.#heardYou.lastSound);
+  onTurnEvent(event: TurnEvent, agent: string): void {
+    this.#timeline = model.addEvent(this.#timeline, event, agent, this.#now(), this.#heardYou.lastSound);
+    this.#show();
+  }
+
+  onOthersTurn(): void {
+    this.#timeline = model.closeTurns(this.#timeline, this.#now());
     this.#show();
   }
 
@@ -92,11 +99,11 @@ export class App implements SessionListener {
     this.#show();
   }
 
-  onAgentState(state: string | null): void {
-    // An agent that is gone in mid-turn can't say any more that the turn is over.
-    if (state === null && this.#agentHere) this.#closeTurns(this.#now());
-    this.#agentHere = state !== null;
-    this.#view.showAgent(state ?? "idle");
+  onAgent(agent: Agent | null): void {
+    // An agent that is gone or replaced in mid-turn can't say any more that the turn is over.
+    if (this.#agent !== null && this.#agent !== agent?.id) this.#closeAll(this.#now());
+    this.#agent = agent?.id ?? null;
+    this.#view.showAgent(agent?.state ?? "idle");
     if (this.#phase === "waiting" || this.#phase === "live") this.joined();
   }
 
@@ -114,6 +121,11 @@ export class App implements SessionListener {
 
   onSoundBlocked(blocked: boolean): void {
     this.#view.showSoundBlocked(blocked);
+  }
+
+  onMuted(muted: boolean, byVisitor: boolean): void {
+    this.#view.showMuted(muted);
+    this.#view.showAlert(muted && !byVisitor ? MICROPHONE_LOST : null);
   }
 
   /** Note how loud both sides are (root mean square, 0 to 1). */
@@ -144,7 +156,7 @@ export class App implements SessionListener {
     const clock = { now: BEGAN };
     this.#now = () => clock.now;
     const audience = {
-      onTurnEvent: (event: TurnEvent) => this.onTurnEvent(event),
+      onTurnEvent: (event: TurnEvent, agent: string) => this.onTurnEvent(event, agent),
       onSegment: () => undefined,
       measure: (levels: { you: number; agent: number }) => this.measure(levels),
     };
@@ -161,14 +173,15 @@ export class App implements SessionListener {
   #settle(): void {
     const now = this.#now();
     this.#now = () => now;
-    this.#closeTurns(now);
-    this.#heard = this.#heardYou = SILENT;
+    this.#closeAll(now);
+    this.#heardYou = SILENT;
     this.#view.showSoundBlocked(false);
   }
 
-  #closeTurns(now: number): void {
+  #closeAll(now: number): void {
     this.#timeline = model.settle(this.#timeline, now);
     this.#captions = settleCaptions(this.#captions);
+    this.#heard = SILENT;
   }
 
   #show(): void {

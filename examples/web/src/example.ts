@@ -5,7 +5,7 @@ import type { TurnEvent } from "./turn-events";
 
 /** What a played conversation is told to. */
 export interface Audience {
-  onTurnEvent(event: TurnEvent): void;
+  onTurnEvent(event: TurnEvent, agent: string): void;
   onSegment(segment: Segment): void;
   measure(levels: { you: number; agent: number }): void;
 }
@@ -22,6 +22,7 @@ interface Sound {
 }
 
 export const BEGAN = Date.UTC(2026, 0, 1, 12);
+export const EXAMPLE_AGENT = "example";
 
 const SOUNDS: readonly Sound[] = [
   { from: 1500, to: 4600, who: "you" },
@@ -36,7 +37,8 @@ const SOUNDS: readonly Sound[] = [
 function turn(type: TurnEvent["type"], number: number, at: number, transcript = "", spoken?: number): Step {
   const speech = spoken === undefined ? {} : type === "turn_start" ? { speech_start_at: spoken } : { speech_end_at: spoken };
   const moved = Object.fromEntries(Object.entries(speech).map(([name, value]) => [name, BEGAN + value]));
-  return [at, (audience) => audience.onTurnEvent({ type, turn: number, at: BEGAN + at, transcript, ...moved })];
+  const event: TurnEvent = { type, turn: number, at: BEGAN + at, transcript, ...moved };
+  return [at, (audience) => audience.onTurnEvent(event, EXAMPLE_AGENT)];
 }
 
 function says(who: "you" | "agent", id: string, at: number, text: string, final = false): Step {

@@ -6,7 +6,7 @@
 import "@fontsource-variable/atkinson-hyperlegible-next/index.css";
 import "./style.css";
 import { App } from "./app";
-import { BEGAN, play } from "./example";
+import { BEGAN, EXAMPLE_AGENT, play } from "./example";
 import { View } from "./view";
 import { errorWords } from "./words";
 
@@ -21,18 +21,20 @@ const STATES: Record<string, number> = {
   done: 20_760,
   reply: 22_600,
   muted: 9000,
+  unplugged: 9000,
   silent: 9000,
   reconnecting: 19_900,
   failed: 22_600,
   denied: 0,
 };
 
-function finish(state: string, app: App, view: View): void {
+function finish(state: string, app: App): void {
   if (state === "joining") app.setPhase("joining");
   if (state === "waiting") app.setPhase("waiting");
   if (state === "reconnecting") app.onReconnecting();
   if (state === "failed") app.onDisconnected(undefined);
-  if (state === "muted") view.showMuted(true);
+  if (state === "muted") app.onMuted(true, true);
+  if (state === "unplugged") app.onMuted(true, false);
   if (state === "silent") app.onSoundBlocked(true);
   if (state === "denied") app.fail(errorWords(new DOMException("", "NotAllowedError")));
 }
@@ -43,16 +45,15 @@ async function start(): Promise<void> {
   const state = new URLSearchParams(location.search).get("state") ?? "reply";
   const until = STATES[state] ?? 0;
   const clock = { now: BEGAN };
-  const view = new View();
-  const app = new App(view, () => clock.now);
+  const app = new App(new View(), () => clock.now);
   if (state === "before") app.showExample();
   if (until > 0) {
     app.begin();
-    app.onAgentState("listening");
+    app.onAgent({ id: EXAMPLE_AGENT, state: "listening" });
     app.joined();
     play(app, until, clock);
   }
-  finish(state, app, view);
+  finish(state, app);
   const draw = (): void => {
     app.draw();
     requestAnimationFrame(draw);

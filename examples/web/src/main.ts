@@ -17,7 +17,6 @@ class Visit {
   readonly #app: App;
   readonly #view: View;
   #session: Session | null = null;
-  #muted = false;
 
   constructor(app: App, view: View) {
     this.#app = app;
@@ -31,8 +30,6 @@ class Visit {
       const grant = await requestGrant(roomOf(location.href));
       this.#session = await Session.join(grant, this.#app);
       history.replaceState(null, "", withRoom(location.href, grant.room));
-      this.#muted = false;
-      this.#view.showMuted(false);
       this.#app.joined();
     } catch (error) {
       this.#app.fail(errorWords(error));
@@ -40,12 +37,11 @@ class Visit {
   }
 
   async toggleMute(): Promise<void> {
-    const muted = !this.#muted;
+    const session = this.#session;
+    if (session === null) return;
+    const muted = !session.wantsMuted;
     try {
-      await this.#session?.setMuted(muted);
-      this.#muted = muted;
-      this.#view.showMuted(muted);
-      this.#view.showAlert(null);
+      await session.setMuted(muted);
     } catch (error) {
       this.#view.showAlert(microphoneWords(error, muted ? "off" : "on"));
     }

@@ -1,18 +1,21 @@
 /** One visit to a room: everything that touches LiveKit, reported to a listener in the page's own terms. */
 
 import {
+  DataStreamError,
   type DisconnectReason,
   LocalAudioTrack,
   type Participant,
   RemoteAudioTrack,
-  type RemoteParticipant,
   type RemoteTrack,
   Room,
   RoomEvent,
   type TextStreamReader,
+  Track,
+  type TrackPublication,
 } from "livekit-client";
 import type { Segment } from "./captions";
 import { Meter } from "./meter";
+import { type Agent, newestAgent, People } from "./people";
 import type { Grant } from "./token";
 import { parseTurnEvent, TURN_TOPIC, type TurnEvent } from "./turn-events";
 
@@ -20,21 +23,32 @@ const TRANSCRIPTION_TOPIC = "lk.transcription";
 const AGENT_STATE = "lk.agent.state";
 
 export interface SessionListener {
-  onTurnEvent(event: TurnEvent): void;
+  /** An event of a turn of the visitor's, and the id of the agent who sent it. */
+  onTurnEvent(event: TurnEvent, agent: string): void;
+  /** The agent listens to somebody else. */
+  onOthersTurn(): void;
   onSegment(segment: Segment): void;
-  /** The agent's state as LiveKit names it; null when no agent is in the room. */
-  onAgentState(state: string | null): void;
+  /** The agent, when it came, went, was replaced or changed its state; null when none is in the room. */
+  onAgent(agent: Agent | null): void;
   onReconnecting(): void;
   onReconnected(): void;
   onDisconnected(reason: DisconnectReason | undefined): void;
   onSoundBlocked(blocked: boolean): void;
+  /** The microphone was muted or unmuted; not always `byVisitor`: a device is unplugged, a permission revoked. */
+  onMuted(muted: boolean, byVisitor: boolean): void;
 }
 
 export class Session {
   readonly #room = new Room({ disconnectOnPageLeave: true });
-  readonly #listener: SessionListener;
+  readonly #people = new People();
+  /** All that sounds here, and the meters of those voices that are the agent's. */
+  readonly #voices = new Map<RemoteTrack, Meter | null>();
+  /** Who is told, until the visit is over. */
+  #listener: SessionListener | null;
   #mic: Meter | null = null;
-  #agent: Meter | null = null;
+  #wantsMuted = false;
+  /** How many of the visitor's wishes to mute or unmute are on their way. */
+  #wishes = 0;
 
   private constructor(listener: SessionListener) {
     this.#listener = listener;
@@ -47,18 +61,32 @@ export class Session {
     const room = session.#room;
     try {
       await room.connect(grant.url, grant.token);
+      session.#reportAgent();
       await room.localParticipant.setMicrophoneEnabled(true);
     } catch (error) {
-      room.removeAllListeners();
-      await room.disconnect();
+      await session.leave();
       throw error;
     }
-    session.#reportAgent();
     return session;
   }
 
+  /** Whether the visitor wants to be muted: ahead of the microphone, which takes its time. */
+  get wantsMuted(): boolean {
+    return this.#wantsMuted;
+  }
+
   async setMuted(muted: boolean): Promise<void> {
-    await this.#room.localParticipant.setMicrophoneEnabled(!muted);
+    const visitor = this.#room.localParticipant;
+    this.#wantsMuted = muted;
+    this.#wishes++;
+    try {
+      await visitor.setMicrophoneEnabled(!muted);
+    } catch (error) {
+      this.#wantsMuted = !visitor.isMicrophoneEnabled;
+      throw error;
+    } finally {
+      this.#wishes--;
+    }
   }
 
   async startSound(): Promise<void> {
@@ -66,59 +94,73 @@ export class Session {
   }
 
   async leave(): Promise<void> {
-    this.#room.removeAllListeners();
-    this.#closeMeters();
+    this.#end();
     await this.#room.disconnect();
   }
 
   /** How loud both sides are now. */
   levels(): { you: number; agent: number } {
-    return { you: this.#mic?.rms() ?? 0, agent: this.#agent?.rms() ?? 0 };
+    const voices = [...this.#voices.values()].map((meter) => meter?.rms() ?? 0);
+    return { you: this.#mic?.rms() ?? 0, agent: Math.max(0, ...voices) };
   }
 
   #listen(): void {
-    const listener = this.#listener;
     this.#room
-      .on(RoomEvent.DataReceived, (payload, _participant, _kind, topic) => this.#onData(payload, topic))
-      .on(RoomEvent.Reconnecting, () => listener.onReconnecting())
-      .on(RoomEvent.SignalReconnecting, () => listener.onReconnecting())
-      .on(RoomEvent.Reconnected, () => listener.onReconnected())
+      .on(RoomEvent.DataReceived, (payload, sender, _kind, topic) => this.#onData(payload, sender, topic))
+      .on(RoomEvent.Reconnecting, () => this.#listener?.onReconnecting())
+      .on(RoomEvent.SignalReconnecting, () => this.#listener?.onReconnecting())
+      .on(RoomEvent.Reconnected, () => this.#onReconnected())
       .on(RoomEvent.Disconnected, (reason) => this.#onDisconnected(reason))
-      .on(RoomEvent.AudioPlaybackStatusChanged, () => listener.onSoundBlocked(!this.#room.canPlaybackAudio))
+      .on(RoomEvent.AudioPlaybackStatusChanged, () => this.#listener?.onSoundBlocked(!this.#room.canPlaybackAudio))
       .on(RoomEvent.ParticipantConnected, () => this.#reportAgent())
       .on(RoomEvent.ParticipantDisconnected, () => this.#reportAgent())
       .on(RoomEvent.ParticipantAttributesChanged, (_changed, participant) => this.#onAttributes(participant))
       .on(RoomEvent.LocalTrackPublished, ({ track }) => this.#onMicrophone(track))
-      .on(RoomEvent.TrackSubscribed, (track) => this.#onTrack(track))
-      .on(RoomEvent.TrackUnsubscribed, (track) => track.detach().forEach((element) => element.remove()));
+      .on(RoomEvent.TrackMuted, (track, owner) => this.#onMuted(track, owner, true))
+      .on(RoomEvent.TrackUnmuted, (track, owner) => this.#onMuted(track, owner, false))
+      .on(RoomEvent.TrackSubscribed, (track, _publication, owner) => this.#onTrack(track, owner))
+      .on(RoomEvent.TrackUnsubscribed, (track) => this.#onTrackGone(track));
     this.#room.registerTextStreamHandler(TRANSCRIPTION_TOPIC, (reader, { identity }) => void this.#read(reader, identity));
   }
 
-  #onData(payload: Uint8Array, topic: string | undefined): void {
+  #onData(payload: Uint8Array, sender: Participant | undefined, topic: string | undefined): void {
     const event = topic === TURN_TOPIC ? parseTurnEvent(payload) : null;
-    const mine = event?.participant === undefined || event.participant === this.#room.localParticipant.identity;
-    if (event !== null && mine) this.#listener.onTurnEvent(event);
+    // The turns of an agent who has left are over.
+    if (event === null || !sender?.isAgent) return;
+    const mine = event.participant === undefined || event.participant === this.#room.localParticipant.identity;
+    if (mine) this.#listener?.onTurnEvent(event, sender.sid);
+    else this.#listener?.onOthersTurn();
   }
 
   /** The user's segments come whole, again and again as they grow; the agent's come as one growing stream. */
   async #read(reader: TextStreamReader, identity: string): Promise<void> {
-    const mine = identity === this.#room.localParticipant.identity;
-    // Another visitor's words are not for this page; a participant who is gone already was the agent.
-    if (!mine && this.#room.remoteParticipants.get(identity)?.isAgent === false) return;
-    const who = mine ? "you" : "agent";
+    const who = this.#people.speaker(identity, this.#room.localParticipant.identity);
+    if (who === null) return;
     const id = reader.info.attributes?.["lk.segment_id"] ?? reader.info.id;
     let text = "";
-    for await (const chunk of reader) {
-      text += chunk;
-      this.#listener.onSegment({ id, who, text, final: false });
+    try {
+      for await (const chunk of reader) {
+        text += chunk;
+        this.#listener?.onSegment({ id, who, text, final: false });
+      }
+    } catch (error) {
+      // Who is gone in mid-sentence has said what arrived.
+      if (!(error instanceof DataStreamError)) throw error;
     }
     const final = who === "agent" || reader.info.attributes?.["lk.transcription_final"] === "true";
-    this.#listener.onSegment({ id, who, text, final });
+    this.#listener?.onSegment({ id, who, text, final });
+  }
+
+  /** What came and went meanwhile was not told. */
+  #onReconnected(): void {
+    this.#reportAgent();
+    this.#listener?.onReconnected();
   }
 
   #onDisconnected(reason: DisconnectReason | undefined): void {
-    this.#closeMeters();
-    this.#listener.onDisconnected(reason);
+    const listener = this.#listener;
+    this.#end();
+    listener?.onDisconnected(reason);
   }
 
   #onAttributes(participant: Participant): void {
@@ -126,8 +168,11 @@ export class Session {
   }
 
   #reportAgent(): void {
-    const agent = [...this.#room.remoteParticipants.values()].find((one: RemoteParticipant) => one.isAgent);
-    this.#listener.onAgentState(agent === undefined ? null : (agent.attributes[AGENT_STATE] ?? "initializing"));
+    const others = [...this.#room.remoteParticipants.values()];
+    this.#people.see(others);
+    const agent = newestAgent(others);
+    const state = agent?.attributes[AGENT_STATE] ?? "initializing";
+    this.#listener?.onAgent(agent === null ? null : { id: agent.sid, state });
   }
 
   #onMicrophone(track: unknown): void {
@@ -136,16 +181,30 @@ export class Session {
     this.#mic = new Meter(track);
   }
 
-  #onTrack(track: RemoteTrack): void {
-    if (!(track instanceof RemoteAudioTrack)) return;
-    document.body.append(track.attach());
-    this.#agent?.close();
-    this.#agent = new Meter(track);
+  #onMuted(track: TrackPublication, owner: Participant, muted: boolean): void {
+    if (!owner.isLocal || track.source !== Track.Source.Microphone) return;
+    const byVisitor = this.#wishes > 0;
+    if (!byVisitor) this.#wantsMuted = muted;
+    this.#listener?.onMuted(muted, byVisitor);
   }
 
-  #closeMeters(): void {
+  #onTrack(track: RemoteTrack, owner: Participant): void {
+    if (!(track instanceof RemoteAudioTrack)) return;
+    document.body.append(track.attach());
+    this.#voices.set(track, owner.isAgent ? new Meter(track) : null);
+  }
+
+  #onTrackGone(track: RemoteTrack): void {
+    track.detach().forEach((element) => element.remove());
+    this.#voices.get(track)?.close();
+    this.#voices.delete(track);
+  }
+
+  /** The visit is over: nothing more is told, sounds or is measured. */
+  #end(): void {
+    this.#listener = null;
     this.#mic?.close();
-    this.#agent?.close();
-    this.#mic = this.#agent = null;
+    this.#mic = null;
+    for (const track of [...this.#voices.keys()]) this.#onTrackGone(track);
   }
 }

@@ -9,7 +9,11 @@ export interface Span {
 
 /** One turn of the user. */
 export interface Turn {
+  /** This page's own number: each agent counts from 1. */
   readonly id: number;
+  readonly agent: string;
+  /** The agent's number. */
+  readonly number: number;
   readonly from: number;
   /** When speech last stopped, as the worker saw it. */
   readonly speechEnd: number | null;
@@ -30,7 +34,9 @@ export interface Talk extends Span {
 export interface Timeline {
   readonly turns: readonly Turn[];
   readonly talks: readonly Talk[];
-  /** This page's clock minus the worker's: the smallest difference seen, as that one waited least on the way. */
+  /** The agent whose events were taken in last. */
+  readonly agent: string | null;
+  /** This page's clock minus that agent's: the smallest difference seen, as that one waited least on the way. */
   readonly clockOffset: number | null;
 }
 
@@ -47,7 +53,7 @@ export interface Delays {
   readonly stop: number | null;
 }
 
-export const NO_TIMELINE: Timeline = { turns: [], talks: [], clockOffset: null };
+export const NO_TIMELINE: Timeline = { turns: [], talks: [], agent: null, clockOffset: null };
 
 const KEPT = 100;
 /** A sound nearer than this to the end of a turn is noise, or a pause inside speech, rather than the last word. */
@@ -56,17 +62,26 @@ const PAUSE_MS = 100;
 const DONE_SHOWN_MS = 1200;
 
 /**
- * Take in a turn event that arrived at `now`. An event of an unknown turn begins it, as its start may have been missed.
- * Where the worker does not know when speech stopped, the microphone's last sound (`lastSound`) tells.
+ * Take in a turn event of an agent that arrived at `now`. An event of an unknown turn begins it, as its start may have
+ * been missed; a turn that is over takes nothing in. Where the worker does not know when speech stopped, the
+ * microphone's last sound (`lastSound`) tells.
  */
-export function addEvent(timeline: Timeline, event: TurnEvent, now: number, lastSound: number | null = null): Timeline {
-  const clockOffset = Math.min(timeline.clockOffset ?? Infinity, now - event.at);
+export function addEvent(
+  timeline: Timeline,
+  event: TurnEvent,
+  agent: string,
+  now: number,
+  lastSound: number | null = null,
+): Timeline {
+  const known = timeline.turns.find((turn) => turn.agent === agent && turn.number === event.turn);
+  if (known !== undefined && known.to !== null) return timeline;
+  const seen = agent === timeline.agent ? timeline.clockOffset : null;
+  const clockOffset = Math.min(seen ?? Infinity, now - event.at);
   const local = (at: number): number => at + clockOffset;
-  const known = timeline.turns.find((turn) => turn.id === event.turn);
-  const begun = known ?? newTurn(event, local(event.speech_start_at ?? event.at));
+  const begun = known ?? newTurn(timeline, event, agent, local(event.speech_start_at ?? event.at));
   const next = advance(begun, event, local, lastSound);
   const turns = known === undefined ? begin(timeline, next) : timeline.turns.map((turn) => (turn === known ? next : turn));
-  return { ...timeline, turns, clockOffset };
+  return { ...timeline, turns, agent, clockOffset };
 }
 
 /** The agent began or stopped to be heard at `now`. */
@@ -80,8 +95,12 @@ export function setAgentSpeaking(timeline: Timeline, speaking: boolean, now: num
 
 /** Close whatever is open, as when the connection is gone. */
 export function settle(timeline: Timeline, now: number): Timeline {
-  const turns = timeline.turns.map((turn) => closeTurn(turn, now));
-  return setAgentSpeaking({ ...timeline, turns }, false, now);
+  return setAgentSpeaking(closeTurns(timeline, now), false, now);
+}
+
+/** Close the open turn, of which no end will be told. */
+export function closeTurns(timeline: Timeline, now: number): Timeline {
+  return { ...timeline, turns: timeline.turns.map((turn) => closeTurn(turn, now)) };
 }
 
 /** What the newest turn is doing. */
@@ -118,15 +137,15 @@ function between(from: number | null, to: number | null): number | null {
 
 /** A new turn closes the ones before it: the user takes one at a time. */
 function begin(timeline: Timeline, next: Turn): readonly Turn[] {
-  return [...timeline.turns.map((turn) => closeTurn(turn, next.from)), next].slice(-KEPT);
+  return [...closeTurns(timeline, next.from).turns, next].slice(-KEPT);
 }
 
-function newTurn(event: TurnEvent, from: number): Turn {
-  return { id: event.turn, from, speechEnd: null, maybe: [], to: null, text: "" };
+function newTurn(timeline: Timeline, event: TurnEvent, agent: string, from: number): Turn {
+  const id = (currentTurn(timeline) ?? 0) + 1;
+  return { id, agent, number: event.turn, from, speechEnd: null, maybe: [], to: null, text: "" };
 }
 
 function advance(turn: Turn, event: TurnEvent, local: (at: number) => number, lastSound: number | null): Turn {
-  if (turn.to !== null) return turn;
   const at = Math.max(local(event.at), turn.from);
   const heardLast = lastSound !== null && lastSound > turn.from && lastSound <= at - PAUSE_MS ? lastSound : turn.speechEnd;
   const speechEnd = event.speech_end_at === undefined ? heardLast : Math.max(local(event.speech_end_at), turn.from);

@@ -18,9 +18,9 @@ export type TurnEventType = (typeof TURN_EVENT_TYPES)[number];
 
 export interface TurnEvent {
   readonly type: TurnEventType;
-  /** Which turn: the same for all events of one turn, and larger for each later turn of a session. */
+  /** Which turn: the same for all events of one turn, and larger for each later one. Each agent counts from 1. */
   readonly turn: number;
-  /** Whose turn: the identity of the participant the agent listens to; absent where it listens to nobody. */
+  /** Whose turn, the same for all its events: the identity of the participant the agent listens to, if to anybody. */
   readonly participant?: string;
   /** When the worker received the event. */
   readonly at: number;

@@ -117,7 +117,7 @@ export class View {
   }
 
   clearLog(): void {
-    byId("log").replaceChildren();
+    byId("rows").replaceChildren();
     this.#rows.clear();
   }
 
@@ -125,7 +125,7 @@ export class View {
     const row = document.createElement("li");
     row.className = line.who;
     row.append(span("who", line.who === "you" ? "You" : "Agent"), span("text", line.text), span("figures", ""));
-    byId("log").append(row);
+    byId("rows").append(row);
     this.#rows.set(key, row);
     return row;
   }

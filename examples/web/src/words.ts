@@ -39,6 +39,10 @@ export function microphoneWords(error: unknown, wanted: "on" | "off"): string {
   return `The microphone could not be turned ${wanted}: ${known}`;
 }
 
+/** What is said when a microphone falls silent that the visitor did not mute. */
+export const MICROPHONE_LOST =
+  "Your microphone was turned off, and not by you: it was unplugged, or the browser may not use it any more. Make it work again, then choose Unmute.";
+
 const REASON_WORDS: Partial<Record<DisconnectReason, string>> = {
   [DisconnectReason.DUPLICATE_IDENTITY]: "You joined again from another window, so this one was disconnected.",
   [DisconnectReason.SERVER_SHUTDOWN]: "The LiveKit server was shut down.",

@@ -9,7 +9,7 @@ const EVENTS: TurnEvent[] = [
   { type: "turn_eager_end", turn: 1, at: 4200, transcript: "hello" },
   { type: "turn_end", turn: 1, at: 4600, transcript: "hello", speech_end_at: 4000 },
 ];
-const TURN = EVENTS.reduce((timeline, event) => addEvent(timeline, event, event.at), NO_TIMELINE);
+const TURN = EVENTS.reduce((timeline, event) => addEvent(timeline, event, "agent", event.at), NO_TIMELINE);
 
 describe("layout", () => {
   it("puts now near the right edge and the oldest moment at the left", () => {
@@ -36,7 +36,7 @@ describe("layout", () => {
   });
 
   it("lets an open turn reach to now", () => {
-    const open = addEvent(NO_TIMELINE, EVENTS[0] as TurnEvent, 2000);
+    const open = addEvent(NO_TIMELINE, EVENTS[0] as TurnEvent, "agent", 2000);
     const [bar] = layout(open, VIEW).bars;
     expect((bar?.x ?? 0) + (bar?.width ?? 0)).toBeCloseTo(960);
   });

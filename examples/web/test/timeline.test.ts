@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { addEvent, currentTurn, delays, NO_TIMELINE, setAgentSpeaking, settle, type Timeline, turnState } from "../src/timeline";
+import { addEvent, closeTurns, currentTurn, delays, NO_TIMELINE, setAgentSpeaking, settle, type Timeline, turnState } from "../src/timeline";
 import type { TurnEvent, TurnEventType } from "../src/turn-events";
 
 const WORKER_AHEAD = 50_000;
+const AGENT = "PA_1";
 
 function event(type: TurnEventType, at: number, more: Partial<TurnEvent> = {}): TurnEvent {
   return { type, turn: 1, at: at + WORKER_AHEAD, transcript: "", ...more };
@@ -10,16 +11,16 @@ function event(type: TurnEventType, at: number, more: Partial<TurnEvent> = {}): 
 
 /** Each event arrives the moment it happens, on a clock 50 s behind the worker's. */
 function play(...events: TurnEvent[]): Timeline {
-  return events.reduce((timeline, one) => addEvent(timeline, one, one.at - WORKER_AHEAD), NO_TIMELINE);
+  return events.reduce((timeline, one) => addEvent(timeline, one, AGENT, one.at - WORKER_AHEAD), NO_TIMELINE);
 }
 
 describe("a turn", () => {
   it("goes from speaking over maybe to done, and back to listening", () => {
     let timeline = play(event("turn_start", 1000));
     expect(turnState(timeline, 1100)).toBe("speaking");
-    timeline = addEvent(timeline, event("turn_eager_end", 2000, { transcript: "hello" }), 2000);
+    timeline = addEvent(timeline, event("turn_eager_end", 2000, { transcript: "hello" }), AGENT, 2000);
     expect(turnState(timeline, 2100)).toBe("maybe");
-    timeline = addEvent(timeline, event("turn_end", 2400, { transcript: "hello" }), 2400);
+    timeline = addEvent(timeline, event("turn_end", 2400, { transcript: "hello" }), AGENT, 2400);
     expect(turnState(timeline, 2500)).toBe("done");
     expect(turnState(timeline, 9000)).toBe("listening");
   });
@@ -66,8 +67,8 @@ describe("delays", () => {
 
   it("go by the microphone where the worker knows nothing of the end of speech", () => {
     const started = play(event("turn_start", 0));
-    expect(delays(addEvent(started, event("turn_end", 2600), 2600, 2000), 1).end).toBe(600);
-    expect(delays(addEvent(started, event("turn_end", 2600), 2600, 2590), 1).end).toBeNull();
+    expect(delays(addEvent(started, event("turn_end", 2600), AGENT, 2600, 2000), 1).end).toBe(600);
+    expect(delays(addEvent(started, event("turn_end", 2600), AGENT, 2600, 2590), 1).end).toBeNull();
   });
 
   it("give a turn one reply only", () => {
@@ -78,7 +79,7 @@ describe("delays", () => {
 
   it("say how long an interrupted agent went on", () => {
     const talking = setAgentSpeaking(ended, true, 2900);
-    const interrupted = addEvent(talking, event("turn_start", 4000, { turn: 2 }), 4000);
+    const interrupted = addEvent(talking, event("turn_start", 4000, { turn: 2 }), AGENT, 4000);
     expect(delays(setAgentSpeaking(interrupted, false, 4250), 2).stop).toBe(250);
   });
 
@@ -87,11 +88,44 @@ describe("delays", () => {
   });
 });
 
+describe("an agent that is replaced", () => {
+  const first = play(event("turn_start", 0), event("turn_end", 900), event("turn_start", 2000, { turn: 2 }));
+  const SECOND_AHEAD = -3000;
+  const second = (type: TurnEventType, at: number): TurnEvent => ({ type, turn: 1, at: at + SECOND_AHEAD, transcript: "anew" });
+
+  it("leaves its turns to themselves: the next one's are other turns, by its own clock", () => {
+    let timeline = addEvent(first, second("turn_start", 5000), "PA_2", 5000);
+    expect(turnState(timeline, 5100)).toBe("speaking");
+    timeline = addEvent(timeline, second("turn_end", 6000), "PA_2", 6000);
+    expect(timeline.clockOffset).toBe(-SECOND_AHEAD);
+    expect(timeline.turns.map((turn) => [turn.from, turn.to, turn.text])).toEqual([
+      [0, 900, ""],
+      [2000, 5000, ""],
+      [5000, 6000, "anew"],
+    ]);
+    expect(new Set(timeline.turns.map((turn) => turn.id)).size).toBe(3);
+  });
+
+  it("adds nothing any more to a turn that is over", () => {
+    const timeline = addEvent(first, second("turn_start", 5000), "PA_2", 5000);
+    expect(addEvent(timeline, event("turn_end", 5200, { turn: 2 }), AGENT, 5200)).toBe(timeline);
+  });
+});
+
 describe("the clocks", () => {
   it("are brought together by the packet that waited least", () => {
-    const slow = addEvent(NO_TIMELINE, event("turn_start", 1000), 1400);
-    const quick = addEvent(slow, event("turn_update", 2000), 2010);
+    const slow = addEvent(NO_TIMELINE, event("turn_start", 1000), AGENT, 1400);
+    const quick = addEvent(slow, event("turn_update", 2000), AGENT, 2010);
     expect(quick.clockOffset).toBe(10 - WORKER_AHEAD);
+  });
+});
+
+describe("closing the turns", () => {
+  it("ends the open turn and lets the agent go on", () => {
+    const open = setAgentSpeaking(play(event("turn_start", 0)), true, 600);
+    const closed = closeTurns(open, 1000);
+    expect(closed.turns[0]?.to).toBe(1000);
+    expect(closed.talks[0]?.to).toBeNull();
   });
 });
 

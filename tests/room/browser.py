@@ -1,0 +1,75 @@
+"""A browser with a microphone of the test's own, and scripts that let a test reach what the page was given."""
+
+from __future__ import annotations
+
+import wave
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from playwright.async_api import Page, async_playwright
+from room.guest import RATE
+from room.stage import chromium
+
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
+
+
+def record(path: Path, samples: bytes) -> Path:
+    """A file for the microphone to play: mono 16 kHz signed 16-bit PCM, and then two minutes of silence."""
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(RATE)
+        out.writeframes(samples + silence(120))
+    return path
+
+
+def silence(length_s: float) -> bytes:
+    return bytes(2 * int(RATE * length_s))
+
+
+@asynccontextmanager
+async def opened(microphone: Path) -> AsyncIterator[Page]:
+    """A page in headless Chromium that speaks a file once."""
+    arguments = [*CHROMIUM_ARGUMENTS, f"--use-file-for-fake-audio-capture={microphone}%noloop"]
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium(), args=arguments)
+        try:
+            context = await browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+            yield await context.new_page()
+        finally:
+            await browser.close()
+
+
+DENIABLE_MICROPHONE = """{
+    const devices = navigator.mediaDevices;
+    const ask = devices.getUserMedia.bind(devices);
+    devices.getUserMedia = async (wishes) => {
+        if (window.denied) throw new DOMException("Permission denied", "NotAllowedError");
+        const stream = await ask(wishes);
+        window.microphone = stream.getAudioTracks()[0];
+        return stream;
+    };
+}"""
+"""Lets a test deny the microphone (`denied = true`), and reach the one that the page was given last."""
+
+METERS = """{
+    const contexts = new Map();
+    const connect = AudioContext.prototype.createMediaStreamSource;
+    AudioContext.prototype.createMediaStreamSource = function (stream) {
+        contexts.set(this, stream.getAudioTracks()[0]);
+        return connect.call(this, stream);
+    };
+    window.metered = () => [...contexts].filter(([context]) => context.state !== "closed").map(([, track]) => track.id);
+}"""
+"""Lets a test ask for the tracks whose loudness the page measures (`metered()`)."""
