@@ -209,8 +209,11 @@ async def test_a_port_where_nobody_listens_is_a_retryable_failure() -> None:
     assert error.retryable
 
 
-@pytest.mark.parametrize("answer", [b"", b"what?\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"])
-async def test_an_answer_that_is_no_handshake_is_an_api_error(answer: bytes) -> None:
+@pytest.mark.parametrize(
+    ("answer", "retryable"),
+    [(b"", True), (b"what?\r\n\r\n", True), (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", False)],
+)
+async def test_an_answer_that_is_no_handshake_is_an_api_error(answer: bytes, retryable: bool) -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(answer)
@@ -218,6 +221,7 @@ async def test_an_answer_that_is_no_handshake_is_an_api_error(answer: bytes) -> 
 
     async with tcp_peer(talk) as url:
         error = await failure_at(url)
+    assert error.retryable == retryable
     assert not [text for text in chain(error) if KEY in text]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
+from typing import TypeGuard
 
 import aiohttp
 from yarl import URL
@@ -74,8 +75,7 @@ class Connection:
             raise
         error = asyncio.TimeoutError() if attempt.cancelled() else attempt.exception()
         # Raised where `error` is not being handled: it may hold the request's headers, and would be the context.
-        # Of a session with raise_for_status it is not the WSServerHandshakeError that others raise.
-        if isinstance(error, aiohttp.ClientResponseError):
+        if _is_refusal(error):
             raise _refusal(error, bytes(body), secrets)
         if isinstance(error, Exception):
             raise as_api_error(error)
@@ -154,6 +154,13 @@ async def _connect(
         autoclose=False,
         timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT_S),
     )
+
+
+def _is_refusal(error: BaseException | None) -> TypeGuard[aiohttp.ClientResponseError]:
+    """Whether the server answered with another status than 101."""
+    # Not WSServerHandshakeError alone: a session with raise_for_status raises its base. With a cause it is no refusal:
+    # aiohttp makes up a status for an answer that is no HTTP.
+    return isinstance(error, aiohttp.ClientResponseError) and error.__cause__ is None
 
 
 def _refusal(error: aiohttp.ClientResponseError, body: bytes, secrets: frozenset[str]) -> ServerError:
