@@ -230,9 +230,9 @@ class TurnsClient:
         """What `outgoing` returned is with the socket."""
         if self._link is None:
             return
-        self._link.sent(item, self._buffer, now)
         if isinstance(item, Chunk):
             self._audio_sent(item, now)
+        self._link.sent(item, self._buffer, now)
 
     # Time.
 

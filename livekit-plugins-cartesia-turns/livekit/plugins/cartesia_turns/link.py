@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from .liveness import Liveness
 from .options import Options, merge, turn_change
-from .pacing import BURST_S, Pacer
+from .pacing import Pacer
 from .protocol import (
     ClientMessage,
     Close,
@@ -121,7 +121,7 @@ class Link:
         if self.hang_up:
             return math.inf
         chunk = None if self.close_sent else buffer.peek()
-        return min(self._ping_at(buffer), self._ready_at(chunk, buffer) if chunk else math.inf)
+        return min(self._ping_at(chunk), self._pacer.ready_at(chunk) if chunk else math.inf)
 
     def outgoing(self, buffer: ReplayBuffer, wanted: Options, now: float, *, ending: bool) -> Outgoing | None:
         """What to send next: a ping that is due, changed turn settings, audio, and the close when no more audio comes.
@@ -134,7 +134,8 @@ class Link:
         """
         if self.hang_up:
             return None
-        if now >= self._ping_at(buffer):
+        chunk = None if self.close_sent else buffer.peek()
+        if now >= self._ping_at(chunk):
             return Ping(self.liveness.next_payload)
         if self.close_sent:
             return None
@@ -143,14 +144,14 @@ class Link:
             and (change := turn_change(self.options.turn, wanted.turn)) != TurnSettings()
         ):
             return Config(change)
-        if (chunk := buffer.peek()) is not None:
-            return chunk if now >= self._ready_at(chunk, buffer) else None
+        if chunk is not None:
+            return chunk if now >= self._pacer.ready_at(chunk) else None
         return Close() if ending else None
 
     def sent(self, item: Outgoing, buffer: ReplayBuffer, now: float) -> None:
-        """What `outgoing` returned is with the socket."""
+        """What `outgoing` returned is with the socket, and no longer waits in the buffer."""
         if isinstance(item, Chunk):
-            self._pacer.spend(item, now, live=_is_live(buffer))
+            self._pacer.spend(item, now, waiting_s=buffer.backlog_s)
         elif isinstance(item, Ping):
             self.liveness.ping_sent(now)
             self._pacer.ping_sent(now)
@@ -161,14 +162,5 @@ class Link:
             self._drain_by = now + DRAIN_S
             self._drain_end = now + LONGEST_DRAIN_S
 
-    def _ping_at(self, buffer: ReplayBuffer) -> float:
-        chunk = None if self.close_sent or _is_live(buffer) else buffer.peek()
+    def _ping_at(self, chunk: Chunk | None) -> float:
         return -math.inf if chunk and self._pacer.wants_ping(chunk) else self.liveness.ping_at
-
-    def _ready_at(self, chunk: Chunk, buffer: ReplayBuffer) -> float:
-        return self._pacer.ready_at(chunk, live=_is_live(buffer))
-
-
-def _is_live(buffer: ReplayBuffer) -> bool:
-    """Whether the audio goes out as it comes in: nothing to speak of waits."""
-    return buffer.backlog_s <= BURST_S

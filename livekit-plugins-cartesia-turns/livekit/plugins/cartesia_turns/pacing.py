@@ -15,7 +15,7 @@ CATCH_UP_SPEED = 8.0
 SLOWEST_CATCH_UP = 1.25
 """How many times faster at least, on average: waiting for answers must not let a backlog grow."""
 BURST_S = 0.5
-"""Audio that may go out at once. What waits beyond it is a backlog."""
+"""Audio that may go out at once. More of it that waits is a backlog, until nothing waits any more."""
 WINDOW_S = 8.0
 """Of a backlog no more than this is on its way at once: pings and their answers would wait behind it."""
 PING_EVERY_AUDIO_S = 2.0
@@ -41,16 +41,19 @@ class Pacer:
         self._sent_s = self._pinged_s = self._arrived_s = 0.0
         self._arrived_at = -math.inf
         self._pings: deque[tuple[float, float]] = deque()
+        self._catches_up = True
         self._began_at = now
         self._began_s = 0.0
 
-    def spend(self, chunk: Chunk, now: float, *, live: bool) -> None:
-        """Audio went out; `live` is audio that did not wait in a backlog."""
+    def spend(self, chunk: Chunk, now: float, waiting_s: float) -> None:
+        """Audio went out, and so many seconds wait behind it."""
         self._credit_s = min(BURST_S, self._credit_s + (now - self._at) * CATCH_UP_SPEED) - chunk.seconds
         self._at = now
         self._sent_s += chunk.seconds
         self._pause_s = 0.0 if chunk.voiced else self._pause_s + chunk.seconds
-        if live:
+        # As soon as a frame waits, live audio is not a backlog yet; a backlog is one to its last frame.
+        self._catches_up = waiting_s > (0.0 if self._catches_up else BURST_S)
+        if not self._catches_up:
             self._began_at, self._began_s = now, self._sent_s
 
     def ping_sent(self, now: float) -> None:
@@ -65,14 +68,16 @@ class Pacer:
         self._arrived_at = now
 
     def wants_ping(self, chunk: Chunk) -> bool:
-        """Whether a ping is to go out before this audio of a backlog."""
+        """Whether a ping is to go out before this audio, to tell how much of a backlog has arrived."""
         unasked_s = self._sent_s - self._pinged_s
+        if not self._catches_up:
+            return False
         return unasked_s >= PING_EVERY_AUDIO_S or (unasked_s > 0 and self._ends_pause(chunk))
 
-    def ready_at(self, chunk: Chunk, *, live: bool) -> float:
+    def ready_at(self, chunk: Chunk) -> float:
         """When this audio may go out; inf while that depends on the answer to a ping."""
         ready_at = self._at if self._credit_s > 0 else self._at - self._credit_s / CATCH_UP_SPEED
-        if live:
+        if not self._catches_up:
             return ready_at
         if self._sent_s - self._arrived_s >= WINDOW_S:
             return math.inf
