@@ -189,7 +189,7 @@ class Guest:
         """Wait until `true()`, and say what did not happen where it does not."""
         deadline = time.monotonic() + timeout_s
         while not true():
-            assert time.monotonic() < deadline, f"within {timeout_s} s it did not come about that {what}"
+            assert time.monotonic() < deadline, f"within {timeout_s} s it did not come about that {what}: {self.diary}"
             await asyncio.sleep(POLL_S)
 
     async def agent_is_here(self, timeout_s: float = 60) -> None:
