@@ -27,7 +27,7 @@ from livekit.agents import (
 )
 from livekit.agents.voice import io
 from livekit.plugins.cartesia_turns import STT, turn_handling
-from livekit.plugins.cartesia_turns.protocol import (
+from livekit.plugins.cartesia_turns.messages import (
     ServerMessage,
     TurnEagerEnd,
     TurnEnd,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import synthetic
-from livekit.plugins.cartesia_turns.protocol import ServerMessage, TurnEnd, TurnUpdate
+from livekit.plugins.cartesia_turns.messages import ServerMessage, TurnEnd, TurnUpdate
 from livekit.plugins.cartesia_turns.server import LocalServer
 
 SENTENCE = synthetic.silence(0.5) + synthetic.words(0, 4) + synthetic.silence(1.0)

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlencode
 
 import aiohttp
-from livekit.plugins.cartesia_turns.protocol import PATH, ServerMessage, parse
+from livekit.plugins.cartesia_turns.messages import ServerMessage
+from livekit.plugins.cartesia_turns.protocol import PATH, parse
 from livekit.plugins.cartesia_turns.server import LocalServer
 
 BOUND_S = 20.0

@@ -6,7 +6,8 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator
 
-from livekit.plugins.cartesia_turns.protocol import ServerMessage, TurnSettings, serialize
+from livekit.plugins.cartesia_turns.messages import ServerMessage, TurnSettings
+from livekit.plugins.cartesia_turns.protocol import serialize
 from livekit.plugins.cartesia_turns.server import StreamRequest
 from livekit.plugins.cartesia_turns.server.record import Frame
 

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from livekit.agents import NOT_GIVEN, stt
 from livekit.plugins.cartesia_turns import arguments
-from livekit.plugins.cartesia_turns.protocol import TurnSettings
+from livekit.plugins.cartesia_turns.messages import TurnSettings
 
 
 def test_not_given_and_none_both_leave_a_setting_to_the_server() -> None:

@@ -10,8 +10,7 @@ from livekit.plugins.cartesia_turns.feed import USAGE_EVERY_S
 from livekit.plugins.cartesia_turns.flush import FLUSH_SILENCE_S
 from livekit.plugins.cartesia_turns.link import DRAIN_S, LONGEST_DRAIN_S, HangUp, Outgoing, Ping
 from livekit.plugins.cartesia_turns.liveness import DEAD_AFTER_S
-from livekit.plugins.cartesia_turns.options import Options
-from livekit.plugins.cartesia_turns.protocol import (
+from livekit.plugins.cartesia_turns.messages import (
     Close,
     Config,
     Connected,
@@ -25,6 +24,7 @@ from livekit.plugins.cartesia_turns.protocol import (
     TurnUpdate,
     Unknown,
 )
+from livekit.plugins.cartesia_turns.options import Options
 from livekit.plugins.cartesia_turns.replay import Chunk
 from livekit.plugins.cartesia_turns.turns import TurnEvent
 from livekit.plugins.cartesia_turns.watchdog import GIVE_UP_AFTER_S, PACE_S, RESCUE_LINKED_S, RESCUE_S, STALLED_AFTER_S

@@ -14,7 +14,8 @@ from livekit.agents import APIConnectionError, APIError, APITimeoutError
 from livekit.plugins.cartesia_turns import DroppedError, ServerError
 from livekit.plugins.cartesia_turns.connection import Connection, Pong
 from livekit.plugins.cartesia_turns.link import Ping
-from livekit.plugins.cartesia_turns.protocol import Close, Config, ProtocolError, TurnSettings, TurnStart
+from livekit.plugins.cartesia_turns.messages import Close, Config, TurnSettings, TurnStart
+from livekit.plugins.cartesia_turns.protocol import ProtocolError
 from livekit.plugins.cartesia_turns.replay import Chunk
 from support.peers import counted_session, tcp_peer, web_peer
 from support.waiting import until

@@ -15,7 +15,7 @@ from conversation import QUIET, START, VOICED, Conversation, conversation, eager
 from livekit import rtc
 from livekit.agents import APIConnectOptions, APIError, APIStatusError, stt
 from livekit.agents.stt import SpeechEvent, SpeechEventType
-from livekit.plugins.cartesia_turns.protocol import ServerMessage
+from livekit.plugins.cartesia_turns.messages import ServerMessage
 from livekit.plugins.cartesia_turns.server import Faults, LocalServer
 from stage import Stage
 

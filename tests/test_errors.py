@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from livekit.agents import APIConnectionError, APIError, APIStatusError, APITimeoutError
 from livekit.plugins.cartesia_turns.errors import DroppedError, ServerError, as_api_error, bare, may_pass, without
-from livekit.plugins.cartesia_turns.protocol import ErrorMessage
+from livekit.plugins.cartesia_turns.messages import ErrorMessage
 from support.exposed import exposed
 
 SECRET = "sk_car_secret"

@@ -7,9 +7,7 @@ import math
 import pytest
 from livekit.plugins.cartesia_turns.link import DRAIN_S, LONGEST_DRAIN_S, HangUp, Link, Outgoing, Ping
 from livekit.plugins.cartesia_turns.liveness import DEAD_AFTER_S
-from livekit.plugins.cartesia_turns.options import Options
-from livekit.plugins.cartesia_turns.pacing import BURST_S, CATCH_UP_SPEED, SERVER_LAG_S, WINDOW_S
-from livekit.plugins.cartesia_turns.protocol import (
+from livekit.plugins.cartesia_turns.messages import (
     Close,
     Config,
     Connected,
@@ -21,6 +19,8 @@ from livekit.plugins.cartesia_turns.protocol import (
     TurnStart,
     TurnUpdate,
 )
+from livekit.plugins.cartesia_turns.options import Options
+from livekit.plugins.cartesia_turns.pacing import BURST_S, CATCH_UP_SPEED, SERVER_LAG_S, WINDOW_S
 from livekit.plugins.cartesia_turns.replay import Chunk, ReplayBuffer
 
 OPTIONS = Options()

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 from livekit.plugins.cartesia_turns.live import LiveOptions
+from livekit.plugins.cartesia_turns.messages import TurnSettings
 from livekit.plugins.cartesia_turns.options import Options
-from livekit.plugins.cartesia_turns.protocol import TurnSettings
 
 
 def test_profiles_lie_on_top_of_the_users_options_in_their_order() -> None:

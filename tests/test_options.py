@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from livekit.plugins.cartesia_turns.messages import TurnSettings
 from livekit.plugins.cartesia_turns.options import (
     DEFAULT_TURN,
     TURN_RANGES,
@@ -18,7 +19,6 @@ from livekit.plugins.cartesia_turns.options import (
     merge,
     with_defaults,
 )
-from livekit.plugins.cartesia_turns.protocol import TurnSettings
 
 TURN_PATH = "/stt/turns/websocket"
 

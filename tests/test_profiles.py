@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from livekit.plugins.cartesia_turns.messages import TurnSettings
 from livekit.plugins.cartesia_turns.options import TURN_RANGES, check_turn
 from livekit.plugins.cartesia_turns.profiles import PROFILES, profile
-from livekit.plugins.cartesia_turns.protocol import TurnSettings
 
 
 @pytest.mark.parametrize("name", PROFILES)

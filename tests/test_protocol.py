@@ -7,13 +7,12 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from livekit.plugins.cartesia_turns.protocol import (
+from livekit.plugins.cartesia_turns.messages import (
     ClientMessage,
     Close,
     Config,
     Connected,
     ErrorMessage,
-    ProtocolError,
     ServerMessage,
     TurnEagerEnd,
     TurnEnd,
@@ -22,11 +21,8 @@ from livekit.plugins.cartesia_turns.protocol import (
     TurnStart,
     TurnUpdate,
     Unknown,
-    parse,
-    parse_client,
-    parse_error_body,
-    serialize,
 )
+from livekit.plugins.cartesia_turns.protocol import ProtocolError, parse, parse_client, parse_error_body, serialize
 from support.fuzz import check_parsers
 from support.messages import client_messages, frames, server_messages
 

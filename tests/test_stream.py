@@ -20,7 +20,7 @@ from livekit.plugins.cartesia_turns import liveness as liveness_module
 from livekit.plugins.cartesia_turns import retry as retry_module
 from livekit.plugins.cartesia_turns.connection import Connection
 from livekit.plugins.cartesia_turns.errors import DroppedError
-from livekit.plugins.cartesia_turns.protocol import (
+from livekit.plugins.cartesia_turns.messages import (
     ErrorMessage,
     ServerMessage,
     TurnEagerEnd,

@@ -10,7 +10,7 @@ import pytest
 from livekit.agents import NOT_GIVEN, APIConnectionError, APIConnectOptions, APITimeoutError
 from livekit.agents import stt as agents_stt
 from livekit.plugins import cartesia_turns
-from livekit.plugins.cartesia_turns.protocol import TurnEagerEnd, TurnEnd, TurnResume, TurnStart, TurnUpdate
+from livekit.plugins.cartesia_turns.messages import TurnEagerEnd, TurnEnd, TurnResume, TurnStart, TurnUpdate
 from livekit.plugins.cartesia_turns.server import Faults, LocalServer, Script, say
 from support.calls import PUBLIC_EVENTS, calling, silence, talking
 from support.waiting import until

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from livekit.plugins.cartesia_turns.protocol import (
+from livekit.plugins.cartesia_turns.messages import (
     TurnEagerEnd,
     TurnEnd,
     TurnMessage,
@@ -25,10 +25,8 @@ from livekit.plugins.cartesia_turns.turns import (
     State,
     Turn,
     TurnEvent,
-    first_words,
-    skip_words,
-    word_count,
 )
+from livekit.plugins.cartesia_turns.words import word_count
 
 MESSAGES = get_args(TurnMessage)
 START, RESUME = TurnStart("r"), TurnResume("r")
@@ -328,12 +326,3 @@ class CallOverSockets(RuleBasedStateMachine):
 
 
 TestCallOverSockets = CallOverSockets.TestCase
-
-
-@given(st.text(alphabet="ab \n\t", max_size=20), st.integers(0, 12))
-def test_a_text_parts_into_its_first_words_and_the_rest(text: str, count: int) -> None:
-    first, rest = first_words(text, count), skip_words(text, count)
-    assert word_count(first) == min(count, word_count(text))
-    assert first.split() + rest.split() == text.split()
-    assert text.startswith(first)
-    assert text.endswith(rest)

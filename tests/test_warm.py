@@ -13,8 +13,9 @@ from livekit.agents import APITimeoutError
 from livekit.plugins.cartesia_turns import warm
 from livekit.plugins.cartesia_turns.connection import Connection
 from livekit.plugins.cartesia_turns.dialer import Credentials, Dialer
+from livekit.plugins.cartesia_turns.messages import TurnSettings
 from livekit.plugins.cartesia_turns.options import Options, endpoint
-from livekit.plugins.cartesia_turns.protocol import API_VERSION, TurnSettings
+from livekit.plugins.cartesia_turns.protocol import API_VERSION
 from livekit.plugins.cartesia_turns.server import Faults, LocalServer
 from livekit.plugins.cartesia_turns.warm import Prewarmer
 from stage import Stage

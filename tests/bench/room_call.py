@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import speech
-from livekit.plugins.cartesia_turns.protocol import TurnEagerEnd, TurnEnd, TurnStart, TurnUpdate
+from livekit.plugins.cartesia_turns.messages import TurnEagerEnd, TurnEnd, TurnStart, TurnUpdate
 from livekit.plugins.cartesia_turns.server import Line, Script, say
 
 UPDATE_EVERY_S, EAGER_END_S, END_S = 0.4, 0.34, 0.62

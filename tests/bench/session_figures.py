@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from conversation import QUIET, START, VOICED, Conversation, conversation, eager_end, end, eventually, update
 from livekit.agents import stt
 from livekit.plugins.cartesia_turns import STT, interrupt_on_turn_start
-from livekit.plugins.cartesia_turns.protocol import TurnEnd, TurnStart
+from livekit.plugins.cartesia_turns.messages import TurnEnd, TurnStart
 from livekit.plugins.cartesia_turns.server import LocalServer
 
 OFFICIAL = "livekit.plugins.cartesia"

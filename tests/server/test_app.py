@@ -2,10 +2,7 @@ import asyncio
 
 import aiohttp
 import pytest
-from livekit.plugins.cartesia_turns.protocol import (
-    Connected,
-    TurnEnd,
-)
+from livekit.plugins.cartesia_turns.messages import Connected, TurnEnd
 from livekit.plugins.cartesia_turns.server import Faults
 from localserver import SENTENCE, kinds, server
 from rawclient import BOUND_S, connected

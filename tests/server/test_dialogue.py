@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from livekit.plugins.cartesia_turns.protocol import (
+from livekit.plugins.cartesia_turns.messages import (
     TurnEagerEnd,
     TurnEnd,
     TurnMessage,

@@ -2,11 +2,8 @@ import json
 
 import aiohttp
 import pytest
-from livekit.plugins.cartesia_turns.protocol import (
-    PATH,
-    Connected,
-    parse_error_body,
-)
+from livekit.plugins.cartesia_turns.messages import Connected
+from livekit.plugins.cartesia_turns.protocol import PATH, parse_error_body
 from localserver import SENTENCE, server
 from rawclient import QUERY, connected, eventually
 

@@ -4,7 +4,8 @@ import contextlib
 import aiohttp
 import pytest
 import synthetic
-from livekit.plugins.cartesia_turns.protocol import PATH, Connected, TurnStart
+from livekit.plugins.cartesia_turns.messages import Connected, TurnStart
+from livekit.plugins.cartesia_turns.protocol import PATH
 from livekit.plugins.cartesia_turns.server import Faults
 from livekit.plugins.cartesia_turns.server.faults import faults_of, reached
 from localserver import SENTENCE, finals, kinds, server

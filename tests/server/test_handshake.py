@@ -2,7 +2,8 @@ import json
 from urllib.parse import urlencode
 
 import pytest
-from livekit.plugins.cartesia_turns.protocol import TurnSettings, parse_error_body
+from livekit.plugins.cartesia_turns.messages import TurnSettings
+from livekit.plugins.cartesia_turns.protocol import parse_error_body
 from livekit.plugins.cartesia_turns.server import handshake
 from livekit.plugins.cartesia_turns.server.handshake import RefusedError, StreamRequest, read_query, read_request
 

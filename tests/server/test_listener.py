@@ -4,13 +4,7 @@ from itertools import pairwise
 
 import pytest
 import synthetic
-from livekit.plugins.cartesia_turns.protocol import (
-    Connected,
-    TurnEagerEnd,
-    TurnEnd,
-    TurnResume,
-    TurnStart,
-)
+from livekit.plugins.cartesia_turns.messages import Connected, TurnEagerEnd, TurnEnd, TurnResume, TurnStart
 from livekit.plugins.cartesia_turns.server import Recognizer
 from livekit.plugins.cartesia_turns.server.pcm import Samples
 from localserver import SENTENCE, finals, kinds, server

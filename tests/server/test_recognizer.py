@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import speech
 import synthetic
-from livekit.plugins.cartesia_turns.protocol import TurnEnd, TurnStart
+from livekit.plugins.cartesia_turns.messages import TurnEnd, TurnStart
 from livekit.plugins.cartesia_turns.server import LocalServer, Recognizer, RecognizerMissingError
 from livekit.plugins.cartesia_turns.server.recognizer import Decoder, MoonshineTranscriber, packaged_recognizer
 from localserver import finals, kinds

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 import synthetic
-from livekit.plugins.cartesia_turns.protocol import (
+from livekit.plugins.cartesia_turns.messages import (
     Connected,
     ErrorMessage,
     TurnEagerEnd,

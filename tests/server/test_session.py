@@ -2,11 +2,7 @@ import socket
 
 import pytest
 import synthetic
-from livekit.plugins.cartesia_turns.protocol import (
-    Connected,
-    ErrorMessage,
-    TurnStart,
-)
+from livekit.plugins.cartesia_turns.messages import Connected, ErrorMessage, TurnStart
 from livekit.plugins.cartesia_turns.server import Recognizer
 from localserver import finals, kinds, server
 from rawclient import connected, eventually

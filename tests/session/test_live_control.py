@@ -7,7 +7,7 @@ import logging
 
 import pytest
 from conversation import QUIET, START, Conversation, conversation, end, eventually, update
-from livekit.plugins.cartesia_turns.protocol import TurnSettings
+from livekit.plugins.cartesia_turns.messages import TurnSettings
 from livekit.plugins.cartesia_turns.server import StreamRequest
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from livekit.plugins.cartesia_turns.protocol import TurnMessage
+from livekit.plugins.cartesia_turns.messages import TurnMessage
 from livekit.plugins.cartesia_turns.turns import TRANSITIONS, State
 
 OUTSIDE = (

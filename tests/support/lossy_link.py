@@ -13,8 +13,8 @@ from functools import partial
 
 from livekit.plugins.cartesia_turns.client import ClientEvent, Limits, Notice, TurnsClient
 from livekit.plugins.cartesia_turns.link import Outgoing, Ping
+from livekit.plugins.cartesia_turns.messages import ClientMessage, Close, Connected, ServerMessage
 from livekit.plugins.cartesia_turns.options import Options
-from livekit.plugins.cartesia_turns.protocol import ClientMessage, Close, Connected, ServerMessage
 from livekit.plugins.cartesia_turns.replay import Chunk
 from livekit.plugins.cartesia_turns.stats import Stats
 from livekit.plugins.cartesia_turns.turns import Kind, TurnEvent

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from livekit import rtc
-from livekit.plugins.cartesia_turns.protocol import TurnMessage, TurnSettings, serialize
+from livekit.plugins.cartesia_turns.messages import TurnMessage, TurnSettings
+from livekit.plugins.cartesia_turns.protocol import serialize
 from livekit.plugins.cartesia_turns.server import Dialogue, StreamRequest, TurnState
 from numpy.typing import NDArray
 

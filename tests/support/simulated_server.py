@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from livekit.plugins.cartesia_turns.protocol import Close, Config, ServerMessage, TurnEnd, TurnSettings, TurnStart
+from livekit.plugins.cartesia_turns.messages import Close, Config, ServerMessage, TurnEnd, TurnSettings, TurnStart
 from livekit.plugins.cartesia_turns.server.dialogue import Dialogue, TurnLikelihood, TurnState
 
 RATE = 8000

@@ -9,8 +9,8 @@ from typing import TypeVar
 from livekit.agents import LanguageCode, stt, utils
 from livekit.agents.types import NotGivenOr
 
+from .messages import TurnSettings
 from .options import MODEL
-from .protocol import TurnSettings
 
 T = TypeVar("T")
 

@@ -15,9 +15,9 @@ from .activity import Activity
 from .feed import Feed
 from .flush import FLUSH_S, FLUSH_SILENCE_S, Flushed, FlushRule
 from .link import HangUp, Link, Outgoing
+from .messages import Connected, ErrorMessage, ServerMessage, TurnEnd, TurnMessage, Unknown
 from .options import Options
 from .pacing import SERVER_LAG_S
-from .protocol import Connected, ErrorMessage, ServerMessage, TurnEnd, TurnMessage, Unknown
 from .replay import Chunk
 from .stats import Stats
 from .turns import Kind, State, Turn, TurnEvent

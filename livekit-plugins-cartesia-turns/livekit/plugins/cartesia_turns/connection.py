@@ -16,7 +16,8 @@ from yarl import URL
 
 from .errors import DroppedError, RedirectedError, ServerError, as_api_error, without
 from .link import Outgoing, Ping
-from .protocol import VERSION_HEADER, ErrorMessage, ProtocolError, ServerMessage, parse, parse_error_body, serialize
+from .messages import ErrorMessage, ServerMessage
+from .protocol import VERSION_HEADER, ProtocolError, parse, parse_error_body, serialize
 from .replay import Chunk
 from .tasks import finish
 

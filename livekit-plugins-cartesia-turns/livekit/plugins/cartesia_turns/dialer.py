@@ -15,8 +15,9 @@ from livekit.agents import APIConnectionError, APIError, APITimeoutError
 
 from .connection import Connection
 from .errors import ServerError, bare
+from .messages import ErrorMessage
 from .options import Options
-from .protocol import API_KEY_HEADER, VERSION_HEADER, ErrorMessage
+from .protocol import API_KEY_HEADER, VERSION_HEADER
 from .retry import ConnectLimiter
 from .tasks import finish
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 import aiohttp
 from livekit.agents import APIConnectionError, APIError, APIStatusError, APITimeoutError
 
-from .protocol import ErrorMessage
+from .messages import ErrorMessage
 
 ErrorT = TypeVar("ErrorT", bound=BaseException)
 CLEAN_CODES = frozenset({1000, 1001, 1005})

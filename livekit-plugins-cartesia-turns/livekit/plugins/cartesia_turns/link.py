@@ -11,9 +11,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from .liveness import Liveness
-from .options import Options, merge, turn_change
-from .pacing import Pacer
-from .protocol import (
+from .messages import (
     ClientMessage,
     Close,
     Config,
@@ -24,6 +22,8 @@ from .protocol import (
     TurnStart,
     TurnUpdate,
 )
+from .options import Options, merge, turn_change
+from .pacing import Pacer
 from .replay import Chunk, ReplayBuffer
 
 DRAIN_S = 5.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from .messages import TurnSettings
 from .options import Options, fitting_keyterms, merge
-from .protocol import TurnSettings
 
 
 class LiveOptions:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import quote, urlsplit
 
-from .protocol import PATH, TurnSettings
+from .messages import TurnSettings
+from .protocol import PATH
 
 MODEL = "ink-2"
 ENCODING = "pcm_s16le"

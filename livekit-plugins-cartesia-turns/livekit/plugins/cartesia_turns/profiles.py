@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .protocol import TurnSettings
+from .messages import TurnSettings
 
 PROFILES: dict[str, TurnSettings] = {
     "yes_no": TurnSettings(eager_end_threshold=0.55, end_threshold=0.4, end_timeout_ms=1200),

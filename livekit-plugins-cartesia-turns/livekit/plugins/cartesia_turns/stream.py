@@ -21,8 +21,9 @@ from .dialer import Dialer
 from .errors import DroppedError, ServerError, as_api_error, bare
 from .handover import handover_of
 from .link import HangUp
+from .messages import Connected, ServerMessage, TurnEnd, Unknown
 from .options import Options
-from .protocol import Connected, ProtocolError, ServerMessage, TurnEnd, Unknown
+from .protocol import ProtocolError
 from .reporter import Reporter
 from .retry import RetryPolicy, judge
 from .settings import StreamSettings

@@ -11,7 +11,8 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from .protocol import TurnEagerEnd, TurnEnd, TurnMessage, TurnResume, TurnStart, TurnUpdate
+from .messages import TurnEagerEnd, TurnEnd, TurnMessage, TurnResume, TurnStart, TurnUpdate
+from .words import KnownWords, word_count
 
 
 class State(Enum):
@@ -79,26 +80,6 @@ IGNORED: frozenset[tuple[State, type[TurnMessage]]] = frozenset(
 )
 
 _SENTENCE_END = re.compile(r"[.?!][\"')\]]*\s*$")
-_WORD = re.compile(r"\S+")
-
-
-def word_count(text: str) -> int:
-    """The number of words, as white space parts them."""
-    return len(_WORD.findall(text))
-
-
-def skip_words(text: str, count: int) -> str:
-    """`text` from its word number `count` on, without the white space before it; all of it, verbatim, for 0."""
-    if count == 0:
-        return text
-    starts = [match.start() for match in _WORD.finditer(text)]
-    return text[starts[count] :] if count < len(starts) else ""
-
-
-def first_words(text: str, count: int) -> str:
-    """`text` up to the end of its word number `count`, verbatim."""
-    ends = [match.end() for match in _WORD.finditer(text)]
-    return text[: ends[min(count, len(ends)) - 1]] if count > 0 and ends else ""
 
 
 def _says_nothing(message: TurnMessage) -> bool:
@@ -120,11 +101,8 @@ class Turn:
         self._state = State.IDLE
         self._shown = ""
         self._speculated = ""
-        self._prefix = ""
-        self._delivered = 0
-        self._gone = 0
+        self._known = KnownWords()
         self._resumed = False
-        self._replaying = False
 
     @property
     def state(self) -> State:
@@ -144,19 +122,19 @@ class Turn:
     @property
     def words(self) -> int:
         """How many words are known of what the server takes for one turn, those that `close` delivered included."""
-        return self._delivered + word_count(self._shown)
+        return self._known.count(self._shown)
 
     def receive(self, message: TurnMessage) -> list[TurnEvent]:
         """Takes the server's next message and returns what it means to the consumer."""
         if (self._state, type(message)) in IGNORED:
             return []
         if isinstance(message, TurnStart) and self._state in (State.SPEAKING, State.EAGER_ENDED):
-            self._settle()
+            self._known.forget()
         if self._resumed and isinstance(message, TurnEnd) and not message.transcript.strip():
             # The replay began with something that was no speech: the turn itself is still to come.
             self._state = State.RESUMING
             return []
-        text = "" if isinstance(message, TurnStart | TurnResume) else self._heard(message.transcript)
+        text = "" if isinstance(message, TurnStart | TurnResume) else self._known.news(message.transcript)
         if self._state is State.IDLE and not self._begins(message, text):
             return []
         if self._state is State.RESUMING and _says_nothing(message):
@@ -171,18 +149,16 @@ class Turn:
             gone: how many of the first `words` have no audio left to replay. What of them was shown stays; the text of
                 the next socket is put behind it.
         """
-        self._replaying = True
-        self._gone = max(self._gone, gone)
+        self._known.lose_socket(gone, self._shown)
         self.forget(gone)
         if self.is_open:
             self._state = State.RESUMING
             self._resumed = True
-            self._prefix = first_words(self._shown, self._gone - self._delivered)
 
     def forget(self, gone: int) -> None:
         """The audio of the first `gone` words is done with: if `close` delivered no others, whatever comes is new."""
-        if not self.is_open and gone >= self._delivered:
-            self._settle()
+        if not self.is_open:
+            self._known.forget_first(gone)
 
     def close(self) -> list[TurnEvent]:
         """Ends an open turn with the text so far, whatever the server thinks.
@@ -192,30 +168,21 @@ class Turn:
         """
         if not self.is_open:
             return []
-        self._delivered += word_count(self._shown)
+        self._known.deliver(self._shown)
         self._state = State.IDLE
         return self._ended(self._shown)
 
     def _begins(self, message: TurnMessage, text: str) -> bool:
         """Whether a message that comes while idle opens a turn."""
         if isinstance(message, TurnEnd):
-            # Where a replay makes two turns of one, the rest of the delivered words is still to come.
-            self._delivered = max(0, self._delivered - self._gone - word_count(message.transcript))
-            self._gone = 0
+            self._known.forget_part(message.transcript)
         if not isinstance(message, TurnStart):
             return bool(text.strip())
-        if self._replaying and self._delivered:
+        if self._known.delivered_before:
             # The replay of a turn that was closed from its text: only words that go beyond it are news.
             return False
-        self._settle()
+        self._known.forget()
         return True
-
-    def _heard(self, transcript: str) -> str:
-        text = skip_words(transcript, max(0, self._delivered - self._gone))
-        if not self._prefix:
-            return text
-        gap = "" if text[:1].isspace() else " "
-        return f"{self._prefix}{gap}{text}" if text else self._prefix
 
     def _act(self, action: Action, text: str) -> list[TurnEvent]:
         match action:
@@ -233,13 +200,8 @@ class Turn:
                 return self._close(text)
 
     def _close(self, text: str) -> list[TurnEvent]:
-        self._settle()
+        self._known.forget()
         return self._ended(text or self._shown if self._resumed else text)
-
-    def _settle(self) -> None:
-        """The server's turn is over: whatever it tells next is new."""
-        self._delivered = self._gone = 0
-        self._replaying = False
 
     def _started(self) -> list[TurnEvent]:
         self._shown = self._speculated = ""
@@ -247,7 +209,8 @@ class Turn:
         return [TurnEvent(Kind.START)]
 
     def _ended(self, text: str) -> list[TurnEvent]:
-        self._shown = self._prefix = ""
+        self._shown = ""
+        self._known.close()
         self._resumed = False
         return [TurnEvent(Kind.END, text)]
 

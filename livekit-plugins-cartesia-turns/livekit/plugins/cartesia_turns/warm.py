@@ -10,8 +10,9 @@ from livekit.agents import APIError, APITimeoutError
 
 from .connection import Connection, Pong
 from .log import logger
+from .messages import Connected
 from .options import Options
-from .protocol import Connected, ProtocolError
+from .protocol import ProtocolError
 from .tasks import finish
 
 KEEP_S = 30.0

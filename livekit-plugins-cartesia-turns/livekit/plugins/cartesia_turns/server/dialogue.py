@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 from enum import Enum
 
+from ..messages import TurnEagerEnd, TurnEnd, TurnMessage, TurnResume, TurnSettings, TurnStart, TurnUpdate
 from ..options import DEFAULT_TURN, check_turn, merge
-from ..protocol import TurnEagerEnd, TurnEnd, TurnMessage, TurnResume, TurnSettings, TurnStart, TurnUpdate
 
 
 class TurnState(Enum):

@@ -10,7 +10,8 @@ from uuid import uuid4
 
 from aiohttp import web
 
-from ..protocol import API_KEY_HEADER, ErrorMessage
+from ..messages import ErrorMessage
+from ..protocol import API_KEY_HEADER
 from . import handshake
 from .faults import FaultPlan, Faults, faults_of
 from .handshake import RefusedError, StreamRequest

@@ -9,8 +9,9 @@ from hmac import compare_digest
 from types import MappingProxyType
 from urllib.parse import unquote
 
+from ..messages import ErrorMessage, TurnSettings
 from ..options import MODEL, TURN_RANGES, check_keyterms, check_sample_rate, check_turn
-from ..protocol import API_KEY_HEADER, ErrorMessage, TurnSettings
+from ..protocol import API_KEY_HEADER
 from .pcm import SAMPLE_BYTES
 
 TOKEN_PARAMETER = "access_token"  # noqa: S105 - the parameter's name, no token

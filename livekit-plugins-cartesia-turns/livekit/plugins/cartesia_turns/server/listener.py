@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from ..protocol import TurnEnd, TurnMessage, TurnSettings, serialize
+from ..messages import TurnEnd, TurnMessage, TurnSettings
+from ..protocol import serialize
 from .dialogue import Dialogue, TurnLikelihood, TurnState
 from .handshake import StreamRequest
 from .pcm import WINDOW_S, PcmReader, Samples

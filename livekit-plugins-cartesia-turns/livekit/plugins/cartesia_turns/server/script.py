@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..messages import ServerMessage, TurnSettings
 from ..options import DEFAULT_TURN, check_turn, merge
-from ..protocol import ServerMessage, TurnSettings, serialize
+from ..protocol import serialize
 from .handshake import StreamRequest
 from .record import ConnectionRecord, Frame
 

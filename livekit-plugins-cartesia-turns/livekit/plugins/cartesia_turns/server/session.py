@@ -10,7 +10,8 @@ from typing import TypeAlias
 
 from aiohttp import WSMsgType, web
 
-from ..protocol import ClientMessage, Close, Config, Connected, ProtocolError, parse_client, serialize
+from ..messages import ClientMessage, Close, Config, Connected
+from ..protocol import ProtocolError, parse_client, serialize
 from .faults import Faults, reached
 from .handshake import StreamRequest, bad_request
 from .record import ConnectionRecord, Frame

@@ -1,0 +1,120 @@
+"""The messages of Cartesia's turn-based speech-to-text websocket, both ways, as values.
+
+The facts are the vendor's: https://docs.cartesia.ai/api-reference/stt/turns/websocket and
+https://docs.cartesia.ai/use-the-api/stt/turns. Audio travels beside these messages as binary frames of raw PCM.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The server accepted the socket. Comes once; audio may be sent before it."""
+
+    TYPE: ClassVar[str] = "connected"
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnStart:
+    """The user began to speak, some time before this message."""
+
+    TYPE: ClassVar[str] = "turn.start"
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnUpdate:
+    """What the user said so far in this turn: cumulative, append-only, verbatim."""
+
+    TYPE: ClassVar[str] = "turn.update"
+    request_id: str
+    transcript: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEagerEnd:
+    """The user may be done; a TurnResume or a TurnEnd follows."""
+
+    TYPE: ClassVar[str] = "turn.eager_end"
+    request_id: str
+    transcript: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnResume:
+    """The last TurnEagerEnd was wrong: the turn goes on."""
+
+    TYPE: ClassVar[str] = "turn.resume"
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnd:
+    """The turn is over. The transcript is definitive; empty when there was nothing to transcribe."""
+
+    TYPE: ClassVar[str] = "turn.end"
+    request_id: str
+    transcript: str
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorMessage:
+    """The server reports a failure and usually closes the socket next; a failed handshake has these fields as its body.
+
+    `status_code` is HTTP-like, `error_code` machine-readable (e.g. "concurrency_limited").
+    """
+
+    TYPE: ClassVar[str] = "error"
+    message: str
+    title: str = ""
+    status_code: int = 500
+    error_code: str | None = None
+    request_id: str = ""
+    doc_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A well-formed message of a type this version does not know. The protocol says to ignore it."""
+
+    type: str
+
+
+TurnMessage: TypeAlias = TurnStart | TurnUpdate | TurnEagerEnd | TurnResume | TurnEnd
+ServerMessage: TypeAlias = Connected | TurnMessage | ErrorMessage | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSettings:
+    """Settings of the server's turn detection. None keeps what the server has.
+
+    The likelihood that the user is in a turn is compared with three thresholds, ordered start > eager_end > end.
+    `end_timeout_ms` is the longest wait after speech stopped.
+    """
+
+    start_threshold: float | None = None
+    eager_end_threshold: float | None = None
+    end_threshold: float | None = None
+    end_timeout_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Changes turn detection without a reconnect."""
+
+    TYPE: ClassVar[str] = "config"
+    turn: TurnSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Asks the server to turn all audio it holds into events and then to close the socket."""
+
+    TYPE: ClassVar[str] = "close"
+
+
+ClientMessage: TypeAlias = Config | Close
