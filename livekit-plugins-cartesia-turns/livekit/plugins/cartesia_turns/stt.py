@@ -290,7 +290,7 @@ class STT(stt.STT[EventName]):
 
     # For the streams.
 
-    async def take_warm(self, options: Options, *, timeout_s: float) -> WarmConnection | None:
+    async def take_warm(self, options: Options, timeout_s: float) -> WarmConnection | None:
         """The prewarmed connection, once, if it fits.
 
         Raises:

@@ -1,0 +1,203 @@
+"""The sockets of a stream, one after another: opened, served, and followed by the next where the client wants one."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+import aiohttp
+from livekit.agents import APIError, APITimeoutError
+
+from .client import ClientEvent, TurnsClient
+from .connection import Connection, Pong
+from .dialer import Dialer
+from .errors import DroppedError, ServerError
+from .link import HangUp
+from .messages import Connected, ServerMessage, TurnEnd, Unknown
+from .options import Options
+from .protocol import ProtocolError
+from .reporter import Reporter
+from .retry import RetryPolicy, judge
+from .tasks import until_done, wait_for_event
+from .warm import WarmConnection
+
+STREAM_CLOSED = "the stream was closed"
+
+
+class Sockets:
+    """Pumps audio and messages between a client and the sockets that it wants.
+
+    Args:
+        client: the stream's.
+        reporter: hears of each socket.
+        dialer: opens them.
+        policy: says when to try again.
+        timeout_s: bounds an attempt.
+        take_warm: gives the prewarmed connection for these options, once, within so many seconds.
+        acquired: hears how long a connection took, in seconds, and whether it was there before.
+        after: takes what the client said, and `wake`s whoever has something to do now.
+    """
+
+    def __init__(
+        self,
+        client: TurnsClient,
+        reporter: Reporter,
+        dialer: Dialer,
+        policy: RetryPolicy,
+        *,
+        timeout_s: float,
+        take_warm: Callable[[Options, float], Awaitable[WarmConnection | None]],
+        acquired: Callable[[float, bool], None],
+        after: Callable[[Sequence[ClientEvent]], None],
+    ) -> None:
+        self._client = client
+        self._reporter = reporter
+        self._dialer = dialer
+        self._policy = policy
+        self._timeout_s = timeout_s
+        self._take_warm = take_warm
+        self._acquired = acquired
+        self._after = after
+        self._to_send = asyncio.Event()
+        self._to_hang_up = asyncio.Event()
+        self._to_link = asyncio.Event()
+        self._attempt_at = time.monotonic()
+
+    def wake(self) -> None:
+        """Something has changed in the client."""
+        self._to_send.set()
+        if self._client.hang_up:
+            self._to_hang_up.set()
+        if self._client.wants_link or self._client.finished:
+            self._to_link.set()
+
+    async def serve(self, session: aiohttp.ClientSession) -> None:
+        """Keeps the client linked until all that could come has come.
+
+        Raises:
+            APIError: there is no point in another attempt.
+        """
+        while not self._client.finished:
+            if not self._client.wants_link:
+                await self._to_link.wait()
+                self._to_link.clear()
+                continue
+            try:
+                opened = await self._connect(session)
+            except APIError as error:
+                self._client.attempt_failed()
+                await self._back_off(error)
+                continue
+            failure = await self._use(opened)
+            if failure is not None:
+                await self._back_off(failure)
+
+    async def _connect(self, session: aiohttp.ClientSession) -> WarmConnection:
+        """The prewarmed connection, else a new one."""
+        self._attempt_at = time.monotonic()
+        options, timeout_s = self._client.options, self._timeout_s
+        warm = await self._take_warm(options, timeout_s)
+        return warm or WarmConnection(await self._dialer.open(session, options, timeout_s=timeout_s), options)
+
+    async def _use(self, opened: WarmConnection) -> APIError | None:
+        """Serves one socket to its end; returns what was wrong, None if the next one may follow at once."""
+        self._to_hang_up.clear()
+        opened_at = time.monotonic()
+        connection = opened.connection
+        self._client.link_opened(opened.options, opened_at)
+        if opened.greeting is not None:
+            self._take_message(opened.greeting, reused=True)
+        self._after([])
+        failure: APIError | None = None
+        try:
+            await until_done(self._to_hang_up.wait(), self._receive(connection), self._send(connection))
+        except APIError as error:
+            failure = error
+        except asyncio.CancelledError:
+            self._reporter.disconnected(STREAM_CLOSED, None)
+            raise
+        finally:
+            await connection.close()
+        return self._link_over(failure, time.monotonic() - opened_at)
+
+    async def _send(self, connection: Connection) -> None:
+        while True:
+            # What woke this task, or was brought about by itself, is seen now: no need to come back for it.
+            self._to_send.clear()
+            item = self._client.outgoing(time.monotonic())
+            if item is None:
+                await wait_for_event(self._to_send, self._client.send_at - time.monotonic())
+                continue
+            await connection.send(item)
+            self._client.sent(item, time.monotonic())
+            self._after([])
+
+    async def _receive(self, connection: Connection) -> None:
+        while True:
+            try:
+                message = await connection.receive()
+            except ProtocolError as error:
+                self._reporter.odd_frame(str(error))
+                continue
+            if isinstance(message, Pong):
+                self._client.pong(message.payload, time.monotonic())
+                self._after([])
+            else:
+                self._take_message(message)
+
+    def _take_message(self, message: ServerMessage, *, reused: bool = False) -> None:
+        now = time.monotonic()
+        if isinstance(message, Unknown):
+            self._reporter.odd_frame("a message of an unknown type")
+        elif isinstance(message, Connected):
+            self._acquired(now - self._attempt_at, reused)
+            self._reporter.connected(message.request_id, now - self._attempt_at, reused=reused)
+        elif isinstance(message, TurnEnd):
+            self._policy.succeeded()
+        self._after(self._client.receive(message, now))
+
+    def _link_over(self, failure: APIError | None, lived_s: float) -> APIError | None:
+        """Takes note of the end of a socket; returns as `_use`."""
+        client = self._client
+        hang_up, in_turn = client.hang_up, client.turn.is_open
+        dropped = failure if isinstance(failure, DroppedError) else None
+        verdict = judge(hang_up, lived_s if client.is_connected else 0.0, is_drop=dropped is not None)
+        self._after(client.link_lost(time.monotonic(), clean=dropped is not None and dropped.is_clean))
+        reason = hang_up.value if hang_up else failure.message if failure else ""
+        self._reporter.disconnected(reason, dropped.code if dropped else None)
+        if verdict.lasted:
+            self._policy.succeeded()
+        if hang_up is HangUp.NOT_CONNECTED:
+            client.attempt_failed()
+        if client.finished:
+            return None
+        if hang_up is None and dropped:
+            self._reporter.dropped(dropped, in_turn=in_turn, at_once=verdict.at_once)
+        elif hang_up is None and failure:
+            self._dialer.note(failure)
+        if verdict.at_once:
+            return None
+        return APITimeoutError(hang_up.value) if hang_up else failure
+
+    async def _back_off(self, error: APIError) -> None:
+        """Waits before the next attempt.
+
+        Raises:
+            APIError: there is no point in another one.
+        """
+        delay_s = None
+        if error.retryable:
+            delay_s = self._policy.delay_after_failure(
+                time.monotonic(),
+                # Spreads the attempts of many streams; nothing secret depends on it.
+                jitter=random.random(),  # noqa: S311
+                retry_after_s=error.retry_after_s if isinstance(error, ServerError) else None,
+            )
+        # A socket lost between turns costs nobody anything.
+        if delay_s is None or not isinstance(error, DroppedError) or self._client.turn.is_open:
+            self._reporter.attempt_failed(error, delay_s)
+        if delay_s is None:
+            raise error
+        await asyncio.sleep(delay_s)

@@ -1,0 +1,216 @@
+"""One socket after another: how they are opened, what they bring, how they end and what follows."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+import pytest
+from livekit.agents import APIConnectOptions, APIStatusError, APITimeoutError
+from livekit.plugins.cartesia_turns import ServerError
+from livekit.plugins.cartesia_turns import liveness as liveness_module
+from livekit.plugins.cartesia_turns import retry as retry_module
+from livekit.plugins.cartesia_turns.errors import DroppedError
+from livekit.plugins.cartesia_turns.messages import ErrorMessage, ServerMessage, TurnEnd, TurnStart, TurnUpdate
+from livekit.plugins.cartesia_turns.server import Faults, LocalServer, Script, say
+from support.calls import calling
+from support.proxy import Proxy
+from support.waiting import holds, until
+
+QUIET = Script([])
+START, UPDATE, END = TurnStart(""), TurnUpdate("", "a"), TurnEnd("", "a b")
+
+
+def playing(*messages: ServerMessage) -> Script:
+    """All of it at 0.1 s of audio."""
+    return Script([say(0.1, message) for message in messages])
+
+
+# Errors in-band.
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 422])
+async def test_an_in_band_error_that_can_not_pass_surfaces_at_once(status: int) -> None:
+    error = ErrorMessage("Not so.", "Refused", status, "nope", "r-1", "https://docs/x")
+    async with LocalServer(script=playing(error)) as server, calling(server) as call:
+        call.push(0.2)
+        await call.over()
+        assert len(server.handshakes) == 1
+    assert isinstance(call.raised, ServerError)
+    assert isinstance(call.raised, APIStatusError)
+    assert (call.raised.status_code, call.raised.request_id, call.raised.title) == (status, "r-1", "Refused")
+    assert (call.raised.error_code, call.raised.doc_url) == ("nope", "https://docs/x")
+    assert "Refused: Not so." in call.raised.message
+    assert [error.recoverable for error in call.errors] == [False]
+    assert call.named("connection_error")[0].retry_in_s is None
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 503])
+async def test_an_in_band_error_that_may_pass_is_told_and_survived(status: int) -> None:
+    error = ErrorMessage("Busy.", "Later", status)
+    scripts = [playing(START, UPDATE, error), playing(START, UPDATE, END)]
+    async with LocalServer(script=scripts) as server, calling(server) as call:
+        call.push(0.2)
+        await until(lambda: "END" in call.log)
+    assert call.log == ["START", "INTERIM a", "FINAL a b", "END"]
+    assert not call.errors
+    told = call.named("connection_error")
+    assert [(event.error.status_code, event.error.retryable) for event in told] == [(status, True)]
+
+
+async def test_an_error_closes_an_open_turn_before_it_surfaces() -> None:
+    script = playing(START, UPDATE, ErrorMessage("No.", "Refused", 403))
+    async with LocalServer(script=script) as server, calling(server) as call:
+        call.push(0.2)
+        await call.over()
+    assert call.log == ["START", "INTERIM a", "FINAL a", "END"]
+    assert isinstance(call.raised, ServerError)
+
+
+# Sockets.
+
+
+async def test_a_socket_that_is_lost_in_mid_turn_is_told_as_an_error_that_costs_no_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(retry_module, "STEADY_AFTER_S", 0.0)
+    scripts = [playing(START, UPDATE), playing(START, END)]
+    async with LocalServer(script=scripts) as server, calling(server) as call:
+        call.push(0.2)
+        await until(lambda: "INTERIM a" in call.log)
+        await server.drop_all(1011)
+        await until(lambda: "END" in call.log)
+    told = call.named("connection_error")
+    assert [(type(event.error), event.retry_in_s) for event in told] == [(DroppedError, 0.0)]
+    assert call.log == ["START", "INTERIM a", "FINAL a b", "END"]
+
+
+async def test_a_socket_that_is_lost_between_turns_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry_module, "STEADY_AFTER_S", 0.0)
+    async with LocalServer(script=[playing(START, END), QUIET]) as server, calling(server) as call:
+        call.push(0.2)
+        await until(lambda: "END" in call.log)
+        await server.drop_all(1001)
+        call.push(0.2)
+        await until(lambda: len(call.named("connected")) == 2)
+        assert len(call.named("disconnected")) == 1
+        assert not call.named("connection_error")
+
+
+@pytest.fixture
+def soon_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A peer that does not answer is dead after 0.4 s, and one that has served for 0.3 s is a success."""
+    monkeypatch.setattr(liveness_module, "PING_EVERY_S", 0.1)
+    monkeypatch.setattr(liveness_module, "DEAD_AFTER_S", 0.4)
+    monkeypatch.setattr(retry_module, "DEAD_AFTER_S", 0.4)
+    monkeypatch.setattr(retry_module, "STEADY_AFTER_S", 0.3)
+
+
+@pytest.mark.usefixtures("soon_dead")
+async def test_servers_that_die_long_after_each_other_do_not_add_up() -> None:
+    options = APIConnectOptions(max_retry=1)
+    async with (
+        LocalServer(script=QUIET) as server,
+        Proxy(server.url) as proxy,
+        calling(server, via=proxy.url, conn_options=options) as call,
+    ):
+        for deaths in range(3):
+            call.push(0.1)
+            await until(lambda deaths=deaths: len(call.named("connected")) > deaths)  # type: ignore[misc]
+            await holds(lambda: not call.is_over, for_s=0.5)
+            proxy.freeze()
+            await until(lambda deaths=deaths: call.stream.stats.dead_peers > deaths)  # type: ignore[misc]
+        call.push(0.1)
+        await until(lambda: len(call.named("connected")) == 4)
+        assert [event.retry_in_s < 0.2 for event in call.named("connection_error")] == [True] * 3
+
+
+@pytest.mark.usefixtures("soon_dead")
+async def test_servers_that_die_one_after_the_other_surface() -> None:
+    options = APIConnectOptions(max_retry=1)
+    server = LocalServer(script=QUIET, faults=Faults(half_open_at_s=0.0))
+    async with server, calling(server, conn_options=options) as call:
+        call.speak(0.2)
+        await call.over()
+        assert len(server.handshakes) == 2
+    assert isinstance(call.raised, APITimeoutError)
+
+
+@pytest.mark.parametrize("ends_input", [True, False])
+async def test_each_connected_has_its_disconnected_however_the_stream_ends(*, ends_input: bool) -> None:
+    async with LocalServer(script=QUIET) as server, calling(server) as call:
+        call.push(0.2)
+        await until(lambda: call.named("connected"))
+        assert not call.named("disconnected")
+        if ends_input:
+            call.stream.end_input()
+            await call.over()
+        else:
+            await call.stream.aclose()
+        assert [event.request_id for event in call.named("disconnected")] == [call.named("connected")[0].request_id]
+        assert call.named("disconnected")[0].reason
+
+
+# Connecting.
+
+
+async def test_audio_goes_out_before_the_server_said_connected() -> None:
+    async with LocalServer(script=QUIET, faults=Faults(no_connected=True)) as server, calling(server) as call:
+        call.push(0.2)
+        await until(lambda: server.connections and server.connections[0].audio_s == 0.2)
+        assert not call.named("connected")
+
+
+async def test_a_server_that_never_says_connected_is_tried_again() -> None:
+    faults = [Faults(no_connected=True), Faults(no_connected=True)]
+    options = APIConnectOptions(timeout=0.2)
+    scripts = [QUIET, QUIET, playing(START, END)]
+    async with LocalServer(script=scripts, faults=faults) as server, calling(server, conn_options=options) as call:
+        call.speak(0.2)
+        await until(lambda: "END" in call.log)
+    failed = call.named("connection_error")
+    assert [(type(event.error), event.error.retryable) for event in failed] == [(APITimeoutError, True)] * 2
+    assert call.log == ["START", "FINAL a b", "END"]
+
+
+async def test_audio_that_was_pushed_and_ended_before_the_socket_was_up_is_still_heard() -> None:
+    faults = Faults(handshake_delay_s=0.2)
+    async with LocalServer(script=playing(START, END), faults=faults) as server, calling(server) as call:
+        call.push(0.2)
+        call.stream.end_input()
+        await call.over()
+        assert server.connections[0].audio_s == 0.2
+    assert call.log == ["START", "FINAL a b", "END"]
+    assert call.raised is None
+
+
+async def test_a_stream_that_never_had_audio_ends_at_once_when_its_input_does() -> None:
+    async with LocalServer(script=QUIET) as server, calling(server) as call:
+        call.stream.end_input()
+        await call.over(within_s=1)
+    assert (call.log, call.raised) == ([], None)
+
+
+@pytest.mark.parametrize("drops", [1, 3])
+async def test_a_server_that_keeps_dropping_is_not_stormed(drops: int) -> None:
+    faults = [Faults(drop_at_s=0.1, drop_code=1011)] * drops
+    script = Script([say(0.1, START), say(0.1, UPDATE), say(0.2, END)])
+    async with LocalServer(script=script, faults=faults) as server, calling(server) as call:
+        call.push(0.2)
+        await until(lambda: "END" in call.log, within_s=30)
+        times = [handshake.at_s for handshake in server.handshakes]
+    assert call.log == ["START", "INTERIM a", "FINAL a b", "END"]
+    assert len(times) == drops + 1
+    waits = [later - before for before, later in itertools.pairwise(times)]
+    assert waits[0] < 0.5
+    assert all(wait >= 0.99 for wait in waits[1:])
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1011])
+async def test_a_server_that_keeps_closing_an_idle_socket_is_not_stormed(code: int) -> None:
+    faults = Faults(drop_at_s=0.0, drop_code=code)
+    async with LocalServer(script=QUIET, faults=faults) as server, calling(server) as call:
+        for _ in range(50):
+            call.push(0.02)
+            await asyncio.sleep(0.02)  # audio that flows
+        assert 1 < len(server.handshakes) <= 3
