@@ -238,7 +238,8 @@ def test_silence_that_ends_no_turn_closes_it_and_leaves_the_rest_behind() -> Non
     assert scenario.notices == [Notice.FEEDING, Notice.OVERDUE]
     assert scenario.told == ["end a b"]
     assert scenario.client.hang_up is HangUp.STALLED
-    assert scenario.client.stats.turns_closed_by_us == 1
+    stats = scenario.client.stats
+    assert (stats.overdue, stats.stalls, stats.turns_closed_by_us) == (1, 0, 1)
     scenario.say(TurnUpdate("r", "a b"), TurnEnd("r", "a b"))
     assert scenario.told == ["end a b"]
 

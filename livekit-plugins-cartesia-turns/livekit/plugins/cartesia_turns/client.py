@@ -367,6 +367,7 @@ class TurnsClient:
     def _feed_silence(self, now: float) -> list[ClientEvent]:
         is_alive = self._link is not None and now <= self._link.liveness.answers_until
         if is_alive and self._watchdog.gives_up(self._options.end_timeout_s):
+            self._count(overdue=1)
             return [Notice.OVERDUE, *self._give_up_turn()]
         first = not self._watchdog.silence_s
         self._watchdog.silence_sent(self._feed.push_silence(self._watchdog.due_s(now)), now)

@@ -19,6 +19,8 @@ class Stats:
     """Sockets given up because nothing came back any more, pongs included."""
     stalls: int = 0
     """Sockets given up because the server took audio in mid-turn and said nothing."""
+    overdue: int = 0
+    """Sockets given up because silence, sent where the audio had stopped, did not end the turn."""
     failed_attempts: int = 0
     """Attempts to connect that failed."""
     turns: int = 0
