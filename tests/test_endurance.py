@@ -18,6 +18,8 @@ from support.proxy import Proxy
 from support.waiting import holds, until
 
 QUIET = Script([])
+SOON_S = 10.0
+"""Far from the minute for which an outage is waited out, on a slow machine too."""
 
 
 class Tape:
@@ -49,7 +51,7 @@ class Tape:
 async def test_a_refusal_that_can_not_pass_surfaces_after_one_attempt(status: int) -> None:
     async with LocalServer(script=QUIET, faults=Faults(status=status)) as server, calling(server) as call:
         call.push(0.2)
-        await call.over(within_s=2)
+        await call.over(within_s=SOON_S)
         assert [handshake.status for handshake in server.handshakes] == [status]
     assert isinstance(call.raised, ServerError)
     assert (call.raised.status_code, call.raised.title) == (status, "Server fault")
@@ -59,7 +61,7 @@ async def test_a_refusal_that_can_not_pass_surfaces_after_one_attempt(status: in
 
 async def test_a_wrong_key_says_so_in_the_servers_words_and_never_the_key() -> None:
     async with LocalServer(script=QUIET) as server, calling(server, api_key="sk-wrong-key") as call:
-        await call.over(within_s=2)
+        await call.over(within_s=SOON_S)
     assert isinstance(call.raised, ServerError)
     assert "Unauthorized" in str(call.raised)
     assert str(call.raised.doc_url) in str(call.raised)
@@ -68,7 +70,7 @@ async def test_a_wrong_key_says_so_in_the_servers_words_and_never_the_key() -> N
 
 async def test_a_model_that_is_not_served_surfaces_with_what_is() -> None:
     async with LocalServer(script=QUIET) as server, calling(server, model="ink-9") as call:
-        await call.over(within_s=2)
+        await call.over(within_s=SOON_S)
     assert "ink-2" in str(call.raised)
 
 
@@ -78,7 +80,7 @@ async def test_retry_after_is_honoured() -> None:
         await until(lambda: call.named("connected"))
         first, second = server.handshakes
     assert (first.status, second.status) == (429, 101)
-    assert 1.0 <= second.at_s - first.at_s < 2.5
+    assert 1.0 <= second.at_s - first.at_s < SOON_S
 
 
 async def test_attempts_are_at_most_one_a_second_after_the_first_two() -> None:
@@ -86,7 +88,7 @@ async def test_attempts_are_at_most_one_a_second_after_the_first_two() -> None:
         await until(lambda: len(server.handshakes) == 4, within_s=8)
         times = [handshake.at_s for handshake in server.handshakes]
     waits = [after - before for before, after in itertools.pairwise(times)]
-    assert waits[0] < 0.5
+    assert waits[0] < 1
     assert waits[1] >= 1
     assert waits[2] >= 1.9
 
@@ -95,7 +97,7 @@ async def test_fewer_retries_than_usual_surface_an_outage_soon() -> None:
     options = APIConnectOptions(max_retry=1)
     server = LocalServer(script=QUIET, faults=Faults(status=503))
     async with server, calling(server, conn_options=options) as call:
-        await call.over(within_s=2)
+        await call.over(within_s=SOON_S)
         assert len(server.handshakes) == 2
     assert isinstance(call.raised, ServerError)
 
@@ -104,7 +106,7 @@ async def test_fewer_retries_than_usual_surface_a_long_retry_after_soon() -> Non
     options = APIConnectOptions(max_retry=1)
     server = LocalServer(script=QUIET, faults=Faults(status=429, status_headers={"Retry-After": "30"}))
     async with server, calling(server, conn_options=options) as call:
-        await call.over(within_s=2)
+        await call.over(within_s=SOON_S)
         assert len(server.handshakes) == 1
     assert isinstance(call.raised, ServerError)
 
@@ -116,7 +118,7 @@ async def test_under_a_key_that_was_told_to_wait_for_an_hour_every_stream_surfac
         owner = cartesia_turns.STT(base_url=server.url, api_key=server.key)
         for _ in range(2):
             async with talking(owner, conn_options=APIConnectOptions(max_retry=max_retry)) as call:
-                await call.over(within_s=2)
+                await call.over(within_s=SOON_S)
             assert isinstance(call.raised, ServerError)
             assert call.raised.status_code == 429
             assert [event.retry_in_s for event in call.named("connection_error")] == [None]

@@ -329,7 +329,7 @@ async def _draining(rig: Rig, fault: Fault) -> list[int]:
     words = await rig.mic.play(0.3, 0.46)
     await rig.mic.stop()
     rig.call.stream.end_input()
-    await rig.closing.wait()
+    await until(rig.closing.is_set)
     await fault.strike(rig)
     rig.gate.set()
     return words
