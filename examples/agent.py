@@ -106,9 +106,14 @@ async def converse(ctx: JobContext) -> None:
     has_room = not ctx.is_fake_job()  # the console has none
     if has_room:
         ctx.add_shutdown_callback(TurnFeed(ears, session, ctx.room).aclose)
-    # The user's words and the agent's go to the room as text; with a voice, the agent's as it speaks them. A user who
-    # leaves may come back: the agent stays for as long as there is a room.
-    options = room_io.RoomOptions(audio_output=session.tts is not None, text_output=True, close_on_disconnect=False)
+    options = room_io.RoomOptions(
+        # The user's words and the agent's go to the room as text; with a voice, the agent's as it speaks them.
+        text_output=True,
+        audio_output=session.tts is not None,
+        # A user who leaves may come back, but nobody is left alone with an agent whose session is over.
+        close_on_disconnect=False,
+        delete_room_on_close=True,
+    )
     await session.start(Assistant(ears), room=ctx.room, room_options=options)
     if has_room:
         ctx.add_shutdown_callback(NewestGuest(session, ctx.room).aclose)

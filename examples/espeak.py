@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectionError, APIConnectOptions, tts, utils
@@ -30,7 +31,7 @@ class EspeakTTS(tts.TTS[str]):
 
     def __init__(self, *, voice: str = "en-us", words_per_minute: int = 165) -> None:
         super().__init__(capabilities=tts.TTSCapabilities(streaming=False), sample_rate=SAMPLE_RATE, num_channels=1)
-        self.command = (PROGRAM, "-v", voice, "-s", str(words_per_minute), "--stdin", "--stdout")
+        self.command: tuple[str, ...] = (PROGRAM, "-v", voice, "-s", str(words_per_minute), "--stdin", "--stdout")
 
     @property
     def model(self) -> str:
@@ -74,7 +75,8 @@ class EspeakStream(tts.ChunkedStream):
             raise APIConnectionError("espeak-ng has no pipes")
         process.stdin.write(self.input_text.encode())
         process.stdin.close()
-        await process.stdout.readexactly(WAV_HEADER)
+        with contextlib.suppress(asyncio.IncompleteReadError):  # the exit code tells
+            await process.stdout.readexactly(WAV_HEADER)
         while pcm := await process.stdout.read(READ_BYTES):
             output_emitter.push(pcm)
         output_emitter.flush()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from datetime import datetime, timezone
 
 from livekit import rtc
-from livekit.agents import AgentSession
+from livekit.agents import AgentSession, utils
 from livekit.agents.job import DEFAULT_PARTICIPANT_KINDS
 from livekit.agents.types import ATTRIBUTE_PUBLISH_ON_BEHALF
+
+logger = logging.getLogger(__name__)
 
 
 class NewestGuest:
@@ -26,6 +30,7 @@ class NewestGuest:
         self._session = session
         self._room = room
         self._somebody_moved = asyncio.Event()
+        self._somebody_moved.set()  # of those who were there before, LiveKit may have taken any
         room.on("participant_connected", self._on_move)
         room.on("participant_disconnected", self._on_move)
         self._attending = asyncio.create_task(self._attend())
@@ -37,6 +42,7 @@ class NewestGuest:
     def _on_move(self, _: rtc.RemoteParticipant) -> None:
         self._somebody_moved.set()
 
+    @utils.log_exceptions(logger=logger)
     async def _attend(self) -> None:
         while True:
             await self._somebody_moved.wait()
@@ -57,9 +63,13 @@ class NewestGuest:
         """The identity of the guest who joined last; other agents and the avatars of this one are no guests."""
         here = self._room.local_participant.identity
         guests = [
-            participant.identity
+            participant
             for participant in self._room.remote_participants.values()
             if participant.kind in DEFAULT_PARTICIPANT_KINDS
             and participant.attributes.get(ATTRIBUTE_PUBLISH_ON_BEHALF) != here
         ]
-        return guests[-1] if guests else None
+        return max(guests, key=_joined_at).identity if guests else None
+
+
+def _joined_at(participant: rtc.RemoteParticipant) -> datetime:
+    return participant.joined_at or datetime.now(timezone.utc)

@@ -269,7 +269,8 @@ async def soak(streams: int, seconds: float, *, seed: int = 0) -> Tally:
         await proxy.accept()
         await calls
         tally.leaked_sockets = await _left(count)
-    await asyncio.sleep(0.2)
+    with contextlib.suppress(AssertionError):
+        await until(lambda: not asyncio.all_tasks() - before, within_s=5)
     tally.leaked_tasks = len(asyncio.all_tasks() - before)
     return tally
 

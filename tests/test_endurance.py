@@ -10,6 +10,7 @@ import pytest
 from livekit.agents import APIConnectOptions, APIError, stt
 from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns import ServerError
+from livekit.plugins.cartesia_turns.retry import JITTER, SPACING_S
 from livekit.plugins.cartesia_turns.server import Faults, LocalServer, Script
 from support.calls import calling, talking
 from support.numbered import FRAME_S, Ears, numbered
@@ -126,8 +127,8 @@ async def test_under_a_key_that_was_told_to_wait_for_an_hour_every_stream_surfac
 
 
 async def test_a_stream_whose_turn_is_far_off_says_so_and_connects_when_it_comes() -> None:
-    faults = [Faults(status=429, status_headers={"Retry-After": "2"})]
-    options = APIConnectOptions(timeout=0.5)
+    faults = [Faults(status=429, status_headers={"Retry-After": "6"})]
+    options = APIConnectOptions(timeout=2.0)
     async with LocalServer(script=QUIET, faults=faults) as server:
         owner = cartesia_turns.STT(base_url=server.url, api_key=server.key)
         async with talking(owner, conn_options=options) as first:
@@ -137,8 +138,8 @@ async def test_a_stream_whose_turn_is_far_off_says_so_and_connects_when_it_comes
                 await until(lambda: call.named("connected"))
                 (told,) = call.named("connection_error")
                 refused, served = server.handshakes
-    assert (told.error.status_code, told.retry_in_s >= 1.5) == (429, True)
-    assert 2.0 <= served.at_s - refused.at_s < 4.0
+    assert (told.error.status_code, 0 < told.retry_in_s <= 6 * (1 + JITTER)) == (429, True)
+    assert served.at_s - refused.at_s >= 6.0
 
 
 async def test_many_streams_under_one_key_do_not_stampede() -> None:
@@ -150,8 +151,8 @@ async def test_many_streams_under_one_key_do_not_stampede() -> None:
             times = sorted(handshake.at_s for handshake in server.handshakes)[9:]
         finally:
             await asyncio.gather(*(stream.aclose() for stream in streams))
-    waits = [after - before for before, after in itertools.pairwise(times)]
-    assert min(waits) > 0.2, waits
+    # One that is late, on a slow machine, brings the next one nearer; not all of them.
+    assert times[-1] - times[0] > SPACING_S * (len(times) - 1) - 0.2, times
 
 
 async def test_streams_that_were_refused_connect_when_there_is_room() -> None:
@@ -274,9 +275,9 @@ async def test_a_flood_does_not_hold_up_the_event_loop() -> None:
 async def watch(gaps: list[float]) -> None:
     """Notes how long other things held up the event loop."""
     while True:
-        before = time.monotonic()
+        before = time.process_time()  # not what other processes took
         await asyncio.sleep(0)
-        gaps.append(time.monotonic() - before)
+        gaps.append(time.process_time() - before)
 
 
 async def test_more_than_the_buffer_holds_pushed_at_once_keeps_the_newest() -> None:

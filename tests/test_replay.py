@@ -245,3 +245,19 @@ def test_only_the_last_chunk_says_whether_there_is_news() -> None:
     assert buffer.has_backlog
     assert not buffer.has_unsent
     assert buffer.has_voice
+
+
+def test_a_turn_end_that_comes_in_the_midst_of_the_next_turns_speech_settles_up_to_the_pause_before_it() -> None:
+    buffer = ReplayBuffer(LIMIT_S)
+    fill(buffer, "vvvv" + "ssssss" + "vvvvvvvv")
+    send(buffer, pace_s=0.1)
+    buffer.settle(1.4, heard_by=1.7)
+    assert buffer.begins_s == pytest.approx(1.0 - TAIL_S)
+
+
+def test_a_turn_end_in_a_short_silence_settles_by_time_however_long_a_pause_there_was_before() -> None:
+    buffer = ReplayBuffer(LIMIT_S)
+    fill(buffer, "vv" + "ssss" + "vvvvv" + "sss")
+    send(buffer, pace_s=0.1)
+    buffer.settle(1.1, heard_by=1.4)
+    assert buffer.begins_s == pytest.approx(1.2)

@@ -96,6 +96,24 @@ def test_a_connection_starts_the_count_over() -> None:
     assert delays(policy, 2, now=50.0) == [0.1, None]
 
 
+def test_a_success_in_between_brings_the_next_two_attempts_no_nearer_to_each_other() -> None:
+    policy = RetryPolicy(9, 0)
+    assert delays(policy, 1) == [0.1]
+    policy.succeeded()
+    assert delays(policy, 1, now=0.5) == [1.0]
+    policy.succeeded()
+    assert delays(policy, 1, now=2.0) == [0.1]
+
+
+def test_failures_that_are_forgiven_are_spaced_and_never_given_up_on() -> None:
+    policy, now = RetryPolicy(1, 0), 0.0
+    for expected_s in (0.1, 1.0, 2.0, 2.0):
+        assert policy.delay_after_failure(now, jitter=0.0, forgiven=True) == expected_s
+        now += 100.0
+    assert policy.delay_after_failure(now, jitter=0.0) == 2.0
+    assert policy.delay_after_failure(now, jitter=0.0) is None
+
+
 @given(st.floats(0, 60), st.floats(0, 1))
 def test_the_server_is_asked_again_no_sooner_than_it_says(retry_after_s: float, jitter: float) -> None:
     delay_s = RetryPolicy(3, 60).delay_after_failure(0.0, jitter=jitter, retry_after_s=retry_after_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 
 import pytest
 from livekit.agents import APIConnectOptions, APIStatusError, APITimeoutError
@@ -122,7 +123,7 @@ async def test_servers_that_die_long_after_each_other_do_not_add_up() -> None:
             await until(lambda deaths=deaths: call.stream.stats.dead_peers > deaths)  # type: ignore[misc]
         call.push(0.1)
         await until(lambda: len(call.named("connected")) == 4)
-        assert [event.retry_in_s < 0.2 for event in call.named("connection_error")] == [True] * 3
+        assert [event.retry_in_s <= 1.25 for event in call.named("connection_error")] == [True] * 3
 
 
 @pytest.mark.usefixtures("soon_dead")
@@ -210,7 +211,20 @@ async def test_a_server_that_keeps_dropping_is_not_stormed(drops: int) -> None:
 async def test_a_server_that_keeps_closing_an_idle_socket_is_not_stormed(code: int) -> None:
     faults = Faults(drop_at_s=0.0, drop_code=code)
     async with LocalServer(script=QUIET, faults=faults) as server, calling(server) as call:
+        began = time.monotonic()
         for _ in range(50):
             call.push(0.02)
             await asyncio.sleep(0.02)  # audio that flows
-        assert 1 < len(server.handshakes) <= 3
+        assert 1 < len(server.handshakes) <= 2 + (time.monotonic() - began)
+
+
+async def test_a_server_that_keeps_closing_a_socket_on_which_nobody_speaks_is_forgiven() -> None:
+    faults = [Faults(drop_at_s=0.1, drop_code=1001)] * 3
+    options = APIConnectOptions(max_retry=0)
+    async with LocalServer(script=QUIET, faults=faults) as server, calling(server, conn_options=options) as call:
+        while len(server.handshakes) < 4:
+            call.push(0.02)
+            await asyncio.sleep(0.02)  # audio that flows
+        await until(lambda: len(call.named("connected")) == 4)
+        assert not call.is_over
+        assert (call.stream.stats.idle_closes, call.stream.stats.drops) == (3, 0)

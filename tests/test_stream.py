@@ -253,7 +253,6 @@ async def test_silence_is_sent_in_mid_turn_until_the_turn_ends_and_not_before_no
         await holds(lambda: call.stream.stats.silent_s == 0, for_s=0.4)
         call.push(0.1)
         await until(lambda: "START" in call.log)
-        await holds(lambda: call.stream.stats.silent_s == 0, for_s=0.1)
         await until(lambda: "END" in call.log)
         sent_s = call.stream.stats.sent_s
         assert call.stream.stats.silent_s == pytest.approx(sent_s - 0.2)
@@ -265,10 +264,10 @@ async def test_silence_is_sent_in_mid_turn_until_the_turn_ends_and_not_before_no
 
 
 async def test_no_silence_is_sent_while_audio_flows_in_mid_turn() -> None:
-    async with LocalServer(script=playing(START)) as server, calling(server, watchdog_min_timeout=0.1) as call:
+    async with LocalServer(script=playing(START)) as server, calling(server, watchdog_min_timeout=2.0) as call:
         call.push(0.2)
         await until(lambda: "START" in call.log)
-        for _ in range(20):
+        for _ in range(80):
             call.push(0.05)
             await asyncio.sleep(0.03)  # audio that flows
         assert call.stream.stats.silent_s == 0
@@ -537,16 +536,36 @@ async def test_a_bug_in_the_connection_is_an_api_error(
         await failure(call)
 
 
-@pytest.mark.parametrize("method", ["push_audio", "tick", "receive", "outgoing", "pong"])
-async def test_a_bug_in_the_client_is_an_api_error(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "name", ["push_audio", "tick", "receive", "outgoing", "pong", "take_usage", "deadline", "stats"]
+)
+async def test_a_bug_in_the_client_is_an_api_error(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with LocalServer(script=playing(START)) as server, calling(server) as call:
         await until(lambda: call.named("connected"))
-        monkeypatch.setattr(type(call.stream._client), method, lambda *_, **__: 1 / 0)
+        is_property = isinstance(getattr(type(call.stream._client), name), property)
+        bug = lambda *_, **__: 1 / 0  # noqa: E731 - either way
+        monkeypatch.setattr(type(call.stream._client), name, property(bug) if is_property else bug)
         call.push(0.2)
         await server.drop_all(1001)
         call.push(0.2)
         call.stream._to_tick.set()
         await failure(call)
+
+
+@pytest.mark.parametrize("step", ["failed", "usage", "closed", "events"])
+async def test_a_bug_at_the_end_of_a_stream_that_fails_keeps_nothing_from_ending(
+    step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with LocalServer(script=playing(START, update("a"))) as server, calling(server) as call:
+        call.push(0.2)
+        await until(lambda: "INTERIM a" in call.log)
+        monkeypatch.setattr(type(call.stream._client), "receive", lambda *_: 1 / 0)
+        monkeypatch.setattr(type(call.stream._reporter), step, lambda *_: 1 / 0)
+        await server.drop_all(1011)
+        call.push(0.2)
+        await failure(call)
+        assert call.stream.is_over
+        await until(lambda: server.open_streams == 0)
 
 
 async def test_a_frame_that_is_none_is_an_api_error() -> None:
@@ -601,8 +620,8 @@ async def test_usage_is_the_audio_sent_silence_and_replay_included() -> None:
         stats = call.stream.stats
         heard_s = sum(record.audio_s for record in server.connections)
     assert call.usage_s == pytest.approx(heard_s, abs=0.25)
-    assert stats.replayed_s == pytest.approx(0.2, abs=0.15)
-    assert stats.silent_s == pytest.approx(stats.sent_s - 0.4, abs=0.2)
+    assert stats.replayed_s >= 0.2
+    assert stats.sent_s == pytest.approx(0.2 + stats.replayed_s + stats.silent_s, abs=0.2)
 
 
 async def test_usage_is_reported_while_a_turn_goes_on_and_when_the_stream_ends() -> None:

@@ -182,6 +182,18 @@ class LivekitServer:
         Raises:
             RoomError: It ended or did not answer within 15 s.
         """
+        try:
+            return await self._start_somewhere()
+        except BaseException:  # Ctrl-C among them: nobody leaves what was not entered
+            await self.stop()
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def _start_somewhere(self) -> LivekitServer:
         said = ""
         binary = self._binary if self._binary is not None else await asyncio.to_thread(ensure_livekit_server)
         for _ in range(BIND_ATTEMPTS if self._port is None else 1):
@@ -190,11 +202,6 @@ class LivekitServer:
                 return self
             await self.stop()
         raise RoomError(f"livekit-server did not start: {said}")
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
 
     async def _start(self, binary: Path, port: int) -> str:
         """Start the process; what it said last where it does not answer, nothing where it does."""

@@ -77,10 +77,12 @@ class Worker:
                 stderr=log,
                 start_new_session=True,
             )
-        if not await self._registers(self._process):
-            said = last_line(self._text())
+        try:
+            if not await self._registers(self._process):
+                raise RoomError(f"the agent worker did not start: {last_line(self._text())}")
+        except BaseException:  # Ctrl-C among them: nobody leaves what was not entered
             await self.stop()
-            raise RoomError(f"the agent worker did not start: {said}")
+            raise
         return self
 
     async def __aexit__(

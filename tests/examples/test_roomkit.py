@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import psutil
 import pytest
 import pytest_asyncio
 from aiohttp.test_utils import TestClient, TestServer
@@ -18,6 +20,8 @@ from roomkit import livekit_server, page, uv
 from roomkit.endpoint import Settings, create_app
 from roomkit.errors import RoomError, last_line
 from roomkit.grants import LivekitAccess, issue, room_name
+from roomkit.worker import Worker
+from support.waiting import until
 
 ACCESS = LivekitAccess("ws://127.0.0.1:7880", "local", "a-secret-of-thirty-two-characters")
 Client = TestClient[Request, Application]
@@ -229,6 +233,36 @@ async def test_a_livekit_server_that_ends_at_once_is_an_error_with_its_last_word
     with pytest.raises(RoomError, match="no such luck"):
         async with livekit_server.LivekitServer(broken):
             raise AssertionError("it cannot have started")
+
+
+async def test_a_livekit_server_whose_start_is_called_off_is_gone(tmp_path: Path) -> None:
+    idle, told = tmp_path / "livekit-server", tmp_path / "pid"
+    idle.write_text(f"#!/bin/sh\necho $$ > {told}\nexec sleep 60\n")
+    idle.chmod(0o755)
+    await is_gone_when_called_off(livekit_server.LivekitServer(idle), told)
+
+
+async def test_a_worker_whose_start_is_called_off_is_gone(tmp_path: Path) -> None:
+    idle, told = tmp_path / "agent.py", tmp_path / "pid"
+    idle.write_text(
+        f"import os, pathlib, time\npathlib.Path({str(told)!r}).write_text(f'{{os.getpid()}}\\n')\ntime.sleep(60)\n"
+    )
+    await is_gone_when_called_off(Worker(ACCESS, script=idle), told)
+
+
+async def is_gone_when_called_off(part: livekit_server.LivekitServer | Worker, told: Path) -> None:
+    """Begin to start it, press Ctrl-C once its process is there, and look for that process."""
+
+    def process() -> int | None:
+        text = told.read_text() if told.is_file() else ""
+        return int(text) if text.endswith("\n") else None
+
+    starting = asyncio.create_task(part.__aenter__())
+    await until(process)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert not psutil.pid_exists(process() or 0)
 
 
 def test_the_last_line_is_the_last_that_says_something() -> None:

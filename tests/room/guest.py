@@ -235,9 +235,13 @@ class Guest:
             self._spawn(self._read(reader, "agent"))
 
     async def _listen(self, track: rtc.Track) -> None:
-        async for event in rtc.AudioStream(track, sample_rate=RATE, num_channels=1):
-            if loudness(bytes(event.frame.data)) >= LOUD:
-                self.diary.sounds.append(time.monotonic())
+        stream = rtc.AudioStream(track, sample_rate=RATE, num_channels=1)
+        try:
+            async for event in stream:
+                if loudness(bytes(event.frame.data)) >= LOUD:
+                    self.diary.sounds.append(time.monotonic())
+        finally:
+            await stream.aclose()
 
     async def _read(self, reader: rtc.TextStreamReader, who: str) -> None:
         with contextlib.suppress(rtc.StreamError):

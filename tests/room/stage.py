@@ -107,9 +107,10 @@ class Talk:
         environment = {**os.environ, "CARTESIA_TURNS_URL": speech.url, "CARTESIA_API_KEY": KEY}
         environment.pop("OPENAI_API_KEY", None)
         self.log = ARTIFACTS / "room-talk.log"
+        self.agent_log = ARTIFACTS / "room-agent.log"
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "examples/talk.py", "--port", port, "--log", str(ARTIFACTS / "room-agent.log")],
+                [sys.executable, "examples/talk.py", "--port", port, "--log", str(self.agent_log)],
                 cwd=ROOT,
                 env=environment,
                 stdout=log,

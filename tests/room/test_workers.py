@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from livekit import api
+from livekit.agents.utils.aio import cancel_and_wait
 from room.guest import Guest
 from room.stage import AUDIO, KEY, REFERENCES, SpeechServer, error_rate
 from roomkit.grants import LivekitAccess
@@ -135,11 +136,21 @@ async def converse(guest: Guest, sentence: Path) -> str:
     return heard()
 
 
-async def all_converse(guests: Iterable[Guest]) -> float:
-    """Each guest says a sentence, one after the other; returns the word error rate of all that was said."""
-    said = list(zip(guests, cycle(SENTENCES)))
-    heard = [await converse(guest, sentence) for guest, sentence in said]
-    return word_error_rate([REFERENCES[sentence.stem] for _, sentence in said], heard)
+async def all_converse(guests: Iterable[Guest]) -> list[tuple[Path, str]]:
+    """Each guest says a sentence, one after the other; returns what was said and what was heard."""
+    return [(sentence, await converse(guest, sentence)) for guest, sentence in zip(guests, cycle(SENTENCES))]
+
+
+async def all_at_both_converse(site: Site, *shares: set[str]) -> float:
+    """So do the guests of each worker, beside those of the other; returns the word error rate of all of it."""
+    sharing = [[site.guests[room] for room in sorted(share)] for share in shares]
+    tasks = [asyncio.create_task(all_converse(guests)) for guests in sharing]
+    try:
+        lines = await asyncio.gather(*tasks)
+    finally:
+        await cancel_and_wait(*tasks)
+    said = [pair for line in lines for pair in line]
+    return word_error_rate([REFERENCES[sentence.stem] for sentence, _ in said], [heard for _, heard in said])
 
 
 async def test_two_workers_share_twelve_rooms_with_speech_and_each_may_go(
@@ -152,7 +163,7 @@ async def test_two_workers_share_twelve_rooms_with_speech_and_each_may_go(
     assert shares[0] | shares[1] == set(site.guests)
     assert not shares[0] & shares[1]
     assert all(shares)
-    note("word_error_rate_in_twelve_rooms", await all_converse(site.guests.values()))
+    note("word_error_rate_in_twelve_rooms", await all_at_both_converse(site, *shares))
     await drained(site, second, held=shares[1], other=first)
     await killed(site, first, held=shares[0])
 
@@ -172,7 +183,7 @@ async def drained(site: Site, worker: Worker, *, held: set[str], other: Worker) 
 
 
 async def killed(site: Site, worker: Worker, *, held: set[str]) -> None:
-    """The rooms of a worker that dies are left without an agent, until one is sent there."""
+    """The rooms of a worker that dies are left without an agent, until one is sent there, to whoever came last."""
     kill_group(worker.pid)
     await worker.wait()
     room = min(held)
@@ -181,6 +192,7 @@ async def killed(site: Site, worker: Worker, *, held: set[str]) -> None:
     later = await site.join("later")
     await later.agent_is_here(SERVED_WITHIN_S)
     assert rooms_taken(third) == {"later"}
-    await site.livekit.agent_dispatch.create_dispatch(api.CreateAgentDispatchRequest(room=room))
-    await site.guests[room].agent_is_here(SERVED_WITHIN_S)
-    await converse(site.guests[room], SENTENCES[1])
+    async with Guest(site.access, room=room, pushes_to_talk=True) as newest:
+        await site.livekit.agent_dispatch.create_dispatch(api.CreateAgentDispatchRequest(room=room))
+        await newest.agent_is_here(SERVED_WITHIN_S)
+        await converse(newest, SENTENCES[1])

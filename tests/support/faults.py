@@ -189,7 +189,7 @@ FAULTS = [
     Fault("slow connection", "sends as fast as it can", throttle, while_connecting=throttle),
     Fault(
         "garbage",
-        "ignores it, logs it once a kind; as the answer to a handshake: tries again",
+        "ignores it, logs it once a minute and kind; as the answer to a handshake: tries again",
         garbage,
         welcome=Welcome.GARBAGE,
     ),

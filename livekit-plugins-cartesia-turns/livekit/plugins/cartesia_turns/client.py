@@ -103,6 +103,11 @@ class TurnsClient:
         return self._link is not None and self._link.is_connected
 
     @property
+    def is_idle(self) -> bool:
+        """Nobody is heard whose words are not final."""
+        return not self._turn.is_open and not self._buffer.has_voice
+
+    @property
     def wants_link(self) -> bool:
         """A socket is needed: at the start, and whenever something waits for one."""
         if self._drained:
@@ -185,7 +190,7 @@ class TurnsClient:
         if link and link.close_sent and self._drains(link, clean=clean):
             self._drained = True
             return self.close_turn()
-        self._count_loss(link)
+        self._count_loss(link, clean=clean)
         if self._turn.is_open and self._turn.state is not State.RESUMING:
             self._rescue.lost(now)
         self._turn.lost(self._feed.words_gone())
@@ -299,11 +304,12 @@ class TurnsClient:
     def _count(self, **changes: float) -> None:
         self._stats = replace(self._stats, **{name: getattr(self._stats, name) + by for name, by in changes.items()})
 
-    def _count_loss(self, link: Link | None) -> None:
+    def _count_loss(self, link: Link | None, *, clean: bool) -> None:
         if link and link.hang_up is HangUp.DEAD:
             self._count(dead_peers=1)
         elif link and link.hang_up is None:
-            self._count(**{"drops" if self._turn.is_open else "idle_closes": 1})
+            is_idle_close = clean and link.is_connected and not self._turn.is_open
+            self._count(**{"idle_closes" if is_idle_close else "drops": 1})
 
     def _receive_turn(self, message: TurnMessage, now: float) -> list[ClientEvent]:
         self._stall.heard(now)

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import TypeGuard
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import aiohttp
 from yarl import URL
@@ -56,14 +57,14 @@ class Connection:
         Args:
             session: what to connect with; stays open.
             url: the whole address, its query encoded already.
-            headers: sent with the handshake; their values are kept out of errors.
+            headers: sent with the handshake; their values, and the query's, are kept out of errors.
             timeout_s: for the whole handshake.
 
         Raises:
             ServerError: the server refused.
             APIError: it could not be reached, or did not answer in time.
         """
-        secrets = _secrets(headers)
+        secrets = _secrets(url, headers)
         body = bytearray()
         if _TRACE not in session.trace_configs:
             session.trace_configs.append(_TRACE)
@@ -183,10 +184,12 @@ def _redacted(message: ErrorMessage, secrets: frozenset[str]) -> ErrorMessage:
     )
 
 
-def _secrets(headers: Mapping[str, str]) -> frozenset[str]:
-    """What no error may quote: the key, the token, and whatever else the user sends."""
+def _secrets(url: str, headers: Mapping[str, str]) -> frozenset[str]:
+    """What no error may quote: the key, the token, the query, its keyterms, and whatever else the user sends."""
+    query = urlsplit(url).query
+    terms = [value for name, value in parse_qsl(query) if name == "keyterm"]
     values = [value for name, value in headers.items() if name != VERSION_HEADER]
-    return frozenset([*values, *(value.removeprefix("Bearer ") for value in values)])
+    return frozenset([query, unquote(query), *terms, *values, *(value.removeprefix("Bearer ") for value in values)])
 
 
 def _seconds(retry_after: str | None) -> float | None:

@@ -89,7 +89,7 @@ def bare(error: ErrorT) -> ErrorT:
 
 def without(text: str, secrets: Iterable[str]) -> str:
     """`text` with each of the secrets blotted out, should a server quote one."""
-    for secret in secrets:
+    for secret in sorted(secrets, key=len, reverse=True):
         if secret:
             text = text.replace(secret, "***")
     return text

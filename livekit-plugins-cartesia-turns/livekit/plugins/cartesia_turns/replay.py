@@ -7,6 +7,7 @@ starts over at the left end. The wire has no acknowledgement of audio, so what m
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ PAUSE_S = 0.4
 """The shortest pause that is taken for the end of a turn."""
 TAIL_S = 0.2
 """Of the pause in which a turn ended so much is kept: the next turn may begin right behind it."""
+LATE_S = 2.0
+"""How much later than expected a turn.end may come, where that can be told."""
 UNHEARD_S = 5.0
 """Voice so long ago may still start a turn, at a server that is far behind."""
 ROOM_AFTER_OVERFLOW = 0.9
@@ -165,14 +168,22 @@ class ReplayBuffer:
         return first
 
     def _end_of_turn(self, before: float, heard_by: float) -> int:
-        first, end = self._sent_by(before), self._sent_by(heard_by)
+        by_time, end = self._sent_by(before), self._sent_by(heard_by)
+        # Not in the midst of the next turn's speech: then the server is late, and the pause lies further back.
+        first = self._sent_by(before - LATE_S) if self._speaks_at(end) else by_time
         while end > first and not self._ends_pause(end):
             end -= 1
+        if end == first:
+            return by_time
         kept_s = 0.0
         while end > first and kept_s + self._chunks[end - 1].seconds <= TAIL_S:
             end -= 1
             kept_s += self._chunks[end].seconds
         return end
+
+    def _speaks_at(self, end: int) -> bool:
+        """Whether somebody is heard in the last TAIL_S seconds before this index."""
+        return any(chunk.voiced for chunk in list(self._chunks)[self._first_of_last(TAIL_S, end, math.inf) : end])
 
     def _end_of_last_turn(self) -> int:
         voice = next((index for index, chunk in enumerate(self._chunks) if chunk.voiced), self._cursor)

@@ -62,38 +62,51 @@ class RetryPolicy:
     def __init__(self, max_retry: int, patience_s: float) -> None:
         self._max_retry = max_retry
         self._patience_s = patience_s
-        self._failures = 0
+        self._failures = self._forgiven = 0
         self._failing_since: float | None = None
+        self._last_at = -math.inf
 
     def succeeded(self) -> None:
         """A connection was made: the count starts over."""
-        self._failures = 0
+        self._failures = self._forgiven = 0
         self._failing_since = None
 
-    def delay_after_failure(self, now: float, *, jitter: float, retry_after_s: float | None = None) -> float | None:
+    def delay_after_failure(
+        self, now: float, *, jitter: float, retry_after_s: float | None = None, forgiven: bool = False
+    ) -> float | None:
         """An attempt failed in a way that may pass.
 
         Args:
             now: the time of the failure.
             jitter: random, from 0 to 1.
             retry_after_s: what the server asked for, in seconds.
+            forgiven: no reason to give up, however often it happens; the next attempts are spaced all the same.
 
         Returns:
             Seconds to wait before the next attempt; None to give up.
         """
+        spread = 1 + JITTER * jitter
+        delay_s = self._spacing_s(now) * spread
+        if forgiven:
+            self._forgiven += 1
+            return delay_s
         if self._failing_since is None:
             self._failing_since = now
         self._failures += 1
-        spread = 1 + JITTER * jitter
-        delay_s = FIRST_DELAY_S * spread
-        if self._failures > 1:
-            delay_s = min(LATER_DELAY_S * 2 ** min(self._failures - 2, 8), LONGEST_DELAY_S) * spread
         if retry_after_s is not None:
             if retry_after_s > self._longest_retry_after_s(now - self._failing_since):
                 return None
             delay_s = max(delay_s, retry_after_s * spread)
         runs_out = now + delay_s > self._failing_since + self._patience_s
         return None if self._failures > self._max_retry and runs_out else delay_s
+
+    def _spacing_s(self, now: float) -> float:
+        """The first attempt after a success follows soon, unless the last failure was a moment ago."""
+        before, since_s = self._failures + self._forgiven, now - self._last_at
+        self._last_at = now
+        if not before:
+            return FIRST_DELAY_S if since_s >= LATER_DELAY_S else LATER_DELAY_S
+        return min(LATER_DELAY_S * 2.0 ** min(before - 1, 8), LONGEST_DELAY_S)
 
     def _longest_retry_after_s(self, failing_s: float) -> float:
         """What a server may ask for after so many seconds of failures: what patience allows, or an ordinary delay."""

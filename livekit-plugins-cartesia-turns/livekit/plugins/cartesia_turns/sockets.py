@@ -106,12 +106,12 @@ class Sockets:
         self._to_hang_up.clear()
         opened_at = time.monotonic()
         connection = opened.connection
-        self._client.link_opened(opened.options, opened_at)
-        if opened.greeting is not None:
-            self._take_message(opened.greeting, reused=True)
-        self._after([])
         failure: APIError | None = None
         try:
+            self._client.link_opened(opened.options, opened_at)
+            if opened.greeting is not None:
+                self._take_message(opened.greeting, reused=True)
+            self._after([])
             await until_done(self._to_hang_up.wait(), self._receive(connection), self._send(connection))
         except APIError as error:
             failure = error
@@ -191,6 +191,8 @@ class Sockets:
         if error.retryable:
             delay_s = self._policy.delay_after_failure(
                 time.monotonic(),
+                # A server may close a socket that nobody speaks on as often as it likes: nobody is deaf for that.
+                forgiven=isinstance(error, DroppedError) and error.is_clean and self._client.is_idle,
                 # Spreads the attempts of many streams; nothing secret depends on it.
                 jitter=random.random(),  # noqa: S311
                 retry_after_s=error.retry_after_s if isinstance(error, ServerError) else None,

@@ -12,9 +12,9 @@ class Stats:
     connections: int = 0
     """Sockets opened."""
     drops: int = 0
-    """Sockets lost to a reset, a failed send or a close that was not asked for, but for idle closes."""
+    """Sockets lost to a reset, a failed send, an error or a close that was not asked for, but for idle closes."""
     idle_closes: int = 0
-    """Sockets closed or lost while no turn was open: not an error."""
+    """Sockets that the server closed in the ordinary way while no turn was open: not an error."""
     dead_peers: int = 0
     """Sockets given up because nothing came back any more, pongs included."""
     stalls: int = 0

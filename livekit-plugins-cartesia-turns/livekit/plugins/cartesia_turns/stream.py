@@ -17,7 +17,7 @@ from .audio import PcmConverter
 from .client import ClientEvent, TurnsClient
 from .dialer import Dialer
 from .errors import as_api_error, bare
-from .handover import handover_of
+from .handover import Handover, handover_of
 from .options import Options
 from .reporter import Reporter
 from .retry import RetryPolicy
@@ -111,27 +111,41 @@ class SpeechStream(stt.RecognizeStream):
         This is the one boundary: whatever goes wrong leaves it as an APIError, since anything else would leave the
         session open and deaf.
         """
-        handover = handover_of(session_around() or self._owner)
-        handover.enter(self)
         failure: APIError | None = None
         try:
-            async with self._http_session() as session:
-                await until_done(self._sockets.serve(session), self._take_input(), self._keep_time())
+            await self._serve()
         except Exception as error:
-            self._reporter.failed(error)
-            self._after(self._client.close_turn())
             failure = as_api_error(bare(error))
             # All retries were made here, with the audio kept; the base class's would start from nothing.
             failure.retryable = False
-        finally:
-            self._reporter.usage()
-            self._reporter.closed()
-            self._is_over = True
-            self._owner.retire(self._client.stats)
-            handover.leave(self, left_open=self._client.turn.is_open, in_session=may_be_in_session())
         if failure is not None:
             # Not where `error` is being handled: that would be the context, and its text may hold anything.
             raise failure
+
+    async def _serve(self) -> None:
+        handover = handover_of(session_around() or self._owner)
+        # From the last to the first, each whatever becomes of the others.
+        with contextlib.ExitStack() as at_the_end:
+            at_the_end.callback(self._retire)
+            handover.enter(self)
+            at_the_end.callback(self._leave, handover)
+            at_the_end.callback(self._reporter.closed)
+            at_the_end.callback(self._reporter.usage)
+            at_the_end.push(self._close_turn_of_failure)
+            async with self._http_session() as session:
+                await until_done(self._sockets.serve(session), self._take_input(), self._keep_time())
+
+    def _close_turn_of_failure(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, Exception):
+            self._reporter.failed(error)
+            self._after(self._client.close_turn())
+
+    def _retire(self) -> None:
+        self._is_over = True
+        self._owner.retire(self._client.stats)
+
+    def _leave(self, handover: Handover) -> None:
+        handover.leave(self, left_open=self._client.turn.is_open, in_session=may_be_in_session())
 
     # Beside the sockets there are two tasks: the input and the clock.
 
