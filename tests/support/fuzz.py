@@ -8,10 +8,12 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+from collections import deque
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from livekit.plugins.cartesia_turns.client import Limits, TurnsClient
+from livekit.plugins.cartesia_turns.client import ClientEvent, Limits, TurnsClient
+from livekit.plugins.cartesia_turns.link import Ping
 from livekit.plugins.cartesia_turns.options import Options
 from livekit.plugins.cartesia_turns.protocol import ProtocolError, parse, parse_client, parse_error_body, serialize
 from livekit.plugins.cartesia_turns.turns import Kind, TurnEvent
@@ -25,7 +27,7 @@ steps = st.lists(
     st.one_of(
         frames,
         server_messages.map(serialize),
-        st.sampled_from(["audio", "silence", "open", "lost", "closed", "pong", "tick", "end"]),
+        st.sampled_from(["audio", "silence", "open", "lost", "closed", "pong", "flush", "tick", "end"]),
         st.floats(0, 12),
     ),
     max_size=40,
@@ -44,34 +46,44 @@ def check_parsers(frame: str | bytes) -> None:
 def check_client(life: list[str | bytes | float]) -> None:
     """Lets a client live this life: no exception, STARTs and ENDs in turn, bounded memory."""
     client = TurnsClient(Options(sample_rate=8000), Limits(buffer_s=2.0), 0.0)
-    now, opened = 0.0, False
+    now, opened, pings = 0.0, False, deque[bytes]()
     for step in life:
-        events = []
-        if isinstance(step, float):
-            now += step
-        elif step in ("lost", "closed") and client.stats.connections:
-            events = client.link_lost(now, clean=step == "closed")
-        elif step == "open" and client.wants_link:
-            client.link_opened(client.options, now)
-        elif step in ("audio", "silence"):
-            events = client.push_audio((b"\x00\x30" if step == "audio" else b"\0\0") * 1600, now)
-        elif step == "pong":
-            client.pong(b"0", now)
-        elif step == "end":
-            client.end_input()
-        elif step != "tick":
-            with contextlib.suppress(ProtocolError):
-                events = client.receive(parse(step), now)
+        now += step if isinstance(step, float) else 0.0
+        events = [] if isinstance(step, float) else _happens(client, step, pings, now)
         for _ in range(50):
             if (item := client.outgoing(now)) is None:
                 break
             client.sent(item, now)
+            if isinstance(item, Ping):
+                pings.append(item.payload)
         if now >= client.deadline:
-            events = [*events, *client.tick(now)]
+            events += client.tick(now)
         for event in events:
             opened = _follow(event, opened)
         assert client.turn.is_open == opened
         assert client.stats.held_s <= 2.0
+
+
+def _happens(client: TurnsClient, step: str | bytes, pings: deque[bytes], now: float) -> list[ClientEvent]:
+    """What comes of one step of a life that takes no time: an incident by its name, or else a frame that comes in."""
+    match step:
+        case "lost" | "closed":
+            return client.link_lost(now, clean=step == "closed") if client.stats.connections else []
+        case "open" if client.wants_link:
+            client.link_opened(client.options, now)
+            pings.clear()
+        case "audio" | "silence":
+            return client.push_audio((b"\x00\x30" if step == "audio" else b"\0\0") * 1600, now)
+        case "pong":
+            client.pong(pings.popleft() if pings else b"0", now)
+        case "flush":
+            return client.flush(now)
+        case "end":
+            client.end_input()
+        case _:
+            with contextlib.suppress(ProtocolError):
+                return client.receive(parse(step), now)
+    return []
 
 
 def _follow(event: object, opened: bool) -> bool:
