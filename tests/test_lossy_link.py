@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from livekit.plugins.cartesia_turns.client import Limits, Notice
 from livekit.plugins.cartesia_turns.turns import Kind
 from support.lossy_link import Break, Call, Fault, Network, Outcome
-from support.simulated_server import Speech
+from support.simulated_server import FRAME_S, Speech
 
 CALLS = int(os.environ.get("LOSSY_CALLS", "40"))
 """How many calls each test plays."""
@@ -126,6 +126,16 @@ def test_over_the_limit_memory_is_bounded_and_what_is_lost_is_counted(
     whole = [int(word[1:]) for word in outcome.text.split() if word[0] == "w"]
     assert whole == sorted(set(whole))
     assert outcome.stats.lost_s > 0 or outcome.text == said.text
+
+
+@pytest.mark.parametrize("server_s", [0.3, 0.5, 0.8, 1.0])
+@pytest.mark.parametrize("gap", [36, 45, 60])
+def test_what_is_said_before_a_late_turn_end_is_not_settled_with_the_turn_it_ends(server_s: float, gap: int) -> None:
+    said = Speech((30, 10, gap, 10), (20, 20, 20, 20), tail=400)
+    turn_end_s = (30 + 20 + 10 + 20) * FRAME_S + 0.5 + server_s
+    for after_s in (0.0, 0.3, 0.6, 0.9):
+        outcome = Call(said, network=Network(0.03, 0.03, server_s=server_s), faults=[Fault(turn_end_s + after_s)]).run()
+        check_nothing_lost(outcome, said)
 
 
 def test_an_outage_of_any_length_costs_the_same_memory_and_is_told_once() -> None:
