@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
-from room.browser import METERS, opened, record
+from room.browser import METERS, STATES, opened, record
 from room.lobby import Lobby, Understudy, lobby
 
-pytestmark = [pytest.mark.room, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.room, pytest.mark.timeout(240)]
 
 ROOM = "lobby"
 
@@ -35,13 +35,14 @@ async def page(tmp_path: Path, place: Lobby) -> AsyncIterator[Page]:
     """A browser at the door, with a visitor who is silent."""
     async with opened(record(tmp_path / "microphone.wav", b"")) as browser:
         await browser.add_init_script(METERS)
+        await browser.add_init_script(STATES)
         await browser.goto(f"{place.address}?room={ROOM}")
         yield browser
 
 
 async def join(page: Page) -> None:
     await page.get_by_role("button", name="Start talking").click()
-    await expect(page.get_by_role("status")).to_contain_text("Connected", timeout=30_000)
+    await expect(page.get_by_role("status")).to_contain_text("Connected")
 
 
 async def expect_agent(page: Page) -> None:
@@ -50,8 +51,8 @@ async def expect_agent(page: Page) -> None:
 
 
 async def expect_state(page: Page, state: str) -> None:
-    """Wait until the page shows the visitor's turn in a state."""
-    await expect(page.locator(f"[data-state={state}]")).to_have_attribute("aria-current", "step")
+    """Wait until the page has shown the visitor's turn in a state, after the one that was waited for before."""
+    await page.wait_for_function("state => passed(state)", arg=state)
 
 
 async def test_a_browser_draws_the_turns_of_the_agent_that_replaces_another(place: Lobby, page: Page) -> None:
@@ -78,6 +79,7 @@ async def test_a_browser_draws_the_turns_of_the_agent_that_replaces_another(plac
             await first.tell("turn_end", 2, of=visitor, transcript="too late")
             await second.tell("turn_start", 3, of=visitor)
             await expect_state(page, "speaking")
+            await expect(page.locator("[aria-current=step]")).to_have_text("Speaking")
 
 
 async def test_a_browser_closes_its_turn_when_the_agent_turns_to_another_visitor(place: Lobby, page: Page) -> None:
@@ -113,6 +115,6 @@ async def test_a_browser_that_could_not_join_hears_and_measures_nothing_more(pla
         await agent.sound()
         await page.evaluate(DENIED_ONCE_IT_SOUNDS)
         await page.get_by_role("button", name="Start talking").click()
-        await expect(page.get_by_role("alert")).to_contain_text("Allow it beside the address bar", timeout=30_000)
+        await expect(page.get_by_role("alert")).to_contain_text("Allow it beside the address bar")
         await expect(page.locator("audio")).to_have_count(0)
         await page.wait_for_function("metered().length === 0")

@@ -85,7 +85,10 @@ export class App implements SessionListener {
   }
 
   onTurnEvent(event: TurnEvent, agent: string): void {
-    this.#timeline = model.addEvent(this.#timeline, event, agent, this.#now(), this.#heardYou.lastSound);
+    const now = this.#now();
+    this.#timeline = model.addEvent(this.#timeline, event, agent, now, this.#heardYou.lastSound);
+    // At once: a state may be over before the next drawing, which comes late where there is little motion.
+    this.#view.showTurnState(model.turnState(this.#timeline, now));
     this.#show();
   }
 
