@@ -65,6 +65,30 @@ DENIABLE_MICROPHONE = """{
 }"""
 """Lets a test deny the microphone (`denied = true`), and reach the one that the page was given last."""
 
+VOICE = """{
+    let context, mouth;
+    const wake = async () => {
+        context ??= new AudioContext();
+        await context.resume();
+        if (mouth === undefined) {
+            mouth = context.createMediaStreamDestination();
+            const breath = new ConstantSourceNode(context, { offset: 0 });  // a microphone sends silence, too
+            breath.connect(mouth);
+            breath.start();
+        }
+        return mouth.stream.clone();
+    };
+    navigator.mediaDevices.getUserMedia = wake;
+    window.say = async (url) => {
+        const clip = await context.decodeAudioData(await (await fetch(url)).arrayBuffer());
+        const source = new AudioBufferSourceNode(context, { buffer: clip });
+        source.connect(mouth);
+        source.start();
+        await new Promise((done) => source.addEventListener("ended", done));
+    };
+}"""
+"""Gives the page a microphone into which a test speaks when it wants to: `say(url)` returns once the clip is over."""
+
 STATES = """{
     window.states = [];
     const look = (changes) => states.push(...changes.slice(1).map((one) => one.oldValue), document.body.dataset.turn);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 import pytest_asyncio
 from playwright.async_api import FloatRect, Page, Route, expect
-from room.browser import DENIABLE_MICROPHONE, METERS, opened, record, silence
+from room.browser import DENIABLE_MICROPHONE, METERS, VOICE, opened, record, silence
 from room.guest import pcm
 from room.stage import ARTIFACTS, AUDIO, Talk, error_rate, wait_for_port
 from roomkit.livekit_server import free_port
@@ -95,12 +96,13 @@ def gallery() -> Iterator[str]:
             kill_group(server.pid)
 
 
-def spoken(text: str, folder: Path) -> bytes:
-    """A visitor's voice, from the program that is the agent's too: mono 16 kHz signed 16-bit PCM."""
-    path, espeak = folder / "spoken.wav", shutil.which("espeak-ng")
+async def say(page: Page, text: str) -> None:
+    """Speak into the page's microphone (see `VOICE`), in the voice of the program that is the agent's too."""
+    espeak = shutil.which("espeak-ng")
     assert espeak is not None
-    subprocess.run([espeak, "-v", "en-us", "-s", "150", "-w", path, text], check=True)
-    return pcm(path)
+    command = [espeak, "-v", "en-us", "-s", "150", "--stdout", text]
+    wav = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+    await page.evaluate("url => say(url)", f"data:audio/wav;base64,{b64encode(wav).decode()}")
 
 
 @pytest_asyncio.fixture
@@ -131,14 +133,20 @@ async def test_a_browser_joins_sees_its_words_and_hears_the_reply(
 
 
 async def test_a_browser_shows_a_conversation_in_which_the_agent_is_interrupted(talk: Talk, tmp_path: Path) -> None:
-    greets, asks, interrupts = (spoken(text, tmp_path) for text in CONVERSATION)
-    # The greeting is over after 7 s; the joke is being told after 3.
-    samples = silence(LEAD_IN_S) + greets + silence(7) + asks + silence(3) + interrupts
-    async with opened(record(tmp_path / "microphone.wav", samples)) as page:
+    greets, asks, interrupts = CONVERSATION
+    async with opened(record(tmp_path / "microphone.wav", b"")) as page:
+        await page.add_init_script(VOICE)
         await page.goto(talk.address)
         await page.get_by_role("button", name="Start talking").click()
+        await expect(page.get_by_role("status")).to_have_text("Connected", timeout=60_000)
+        await expect(page.locator("#reply")).to_have_attribute("data-waiting", "")  # the agent is ready
         lines = page.get_by_role("log").get_by_role("listitem")
-        await expect(lines).to_have_count(6, timeout=90_000)
+        await say(page, greets)
+        await expect(lines).to_have_count(2, timeout=60_000)
+        await say(page, asks)
+        await expect(lines.nth(2)).to_contain_text("reply heard after")
+        await say(page, interrupts)
+        await expect(lines).to_have_count(6, timeout=60_000)
         await expect(page.get_by_text("reply heard after")).to_have_count(3)
         await expect(lines.nth(4)).to_contain_text("agent stopped after")
         await page.set_viewport_size({"width": 1280, "height": 1240})  # all rows, as in the README's picture
