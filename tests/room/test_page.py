@@ -96,13 +96,13 @@ def gallery() -> Iterator[str]:
             kill_group(server.pid)
 
 
-async def say(page: Page, text: str) -> None:
-    """Speak into the page's microphone (see `VOICE`), in the voice of the program that is the agent's too."""
+def spoken(text: str) -> str:
+    """A visitor's voice, from the program that is the agent's too: the address of a WAV file."""
     espeak = shutil.which("espeak-ng")
     assert espeak is not None
     command = [espeak, "-v", "en-us", "-s", "150", "--stdout", text]
     wav = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
-    await page.evaluate("url => say(url)", f"data:audio/wav;base64,{b64encode(wav).decode()}")
+    return f"data:audio/wav;base64,{b64encode(wav).decode()}"
 
 
 @pytest_asyncio.fixture
@@ -133,7 +133,7 @@ async def test_a_browser_joins_sees_its_words_and_hears_the_reply(
 
 
 async def test_a_browser_shows_a_conversation_in_which_the_agent_is_interrupted(talk: Talk, tmp_path: Path) -> None:
-    greets, asks, interrupts = CONVERSATION
+    greets, asks, interrupts = (spoken(text) for text in CONVERSATION)
     async with opened(record(tmp_path / "microphone.wav", b"")) as page:
         await page.add_init_script(VOICE)
         await page.goto(talk.address)
@@ -141,11 +141,11 @@ async def test_a_browser_shows_a_conversation_in_which_the_agent_is_interrupted(
         await expect(page.get_by_role("status")).to_have_text("Connected", timeout=60_000)
         await expect(page.locator("#reply")).to_have_attribute("data-waiting", "")  # the agent is ready
         lines = page.get_by_role("log").get_by_role("listitem")
-        await say(page, greets)
+        await page.evaluate("url => say(url)", greets)
         await expect(lines).to_have_count(2, timeout=60_000)
-        await say(page, asks)
+        await page.evaluate("url => say(url)", asks)
         await expect(lines.nth(2)).to_contain_text("reply heard after")
-        await say(page, interrupts)
+        await page.evaluate("url => say(url)", interrupts)
         await expect(lines).to_have_count(6, timeout=60_000)
         await expect(page.get_by_text("reply heard after")).to_have_count(3)
         await expect(lines.nth(4)).to_contain_text("agent stopped after")
@@ -350,9 +350,12 @@ async def test_a_browser_that_blocks_sound_offers_it_once_a_visit(talk: Talk, pa
     await expect(page.locator("#sound")).to_have_attribute("hidden", "")
     await join.click()
     await expect(sound).to_be_visible(timeout=60_000)
+    await sound.click()
+    await expect(page.get_by_role("alert")).to_contain_text("The sound could not be turned on")
     await page.evaluate("blocked = false")
     await sound.press("Enter")
     await expect(sound).to_be_hidden()
+    await expect(page.get_by_role("alert")).to_be_hidden()
     await expect(mute).to_be_focused()
 
 
