@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page, async_playwright, expect
 from room.guest import RATE
 from room.stage import chromium
+
+expect.set_options(timeout=30_000)  # how long a loaded machine may take for anything that must come
 
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
@@ -62,6 +64,44 @@ DENIABLE_MICROPHONE = """{
     };
 }"""
 """Lets a test deny the microphone (`denied = true`), and reach the one that the page was given last."""
+
+VOICE = """{
+    let context, mouth;
+    const wake = async () => {
+        context ??= new AudioContext();
+        await context.resume();
+        if (mouth === undefined) {
+            mouth = context.createMediaStreamDestination();
+            const breath = new ConstantSourceNode(context, { offset: 0 });  // a microphone sends silence, too
+            breath.connect(mouth);
+            breath.start();
+        }
+        return mouth.stream.clone();
+    };
+    navigator.mediaDevices.getUserMedia = wake;
+    window.say = async (url) => {
+        const clip = await context.decodeAudioData(await (await fetch(url)).arrayBuffer());
+        const source = new AudioBufferSourceNode(context, { buffer: clip });
+        source.connect(mouth);
+        source.start();
+        await new Promise((done) => source.addEventListener("ended", done));
+    };
+}"""
+"""Gives the page a microphone into which a test speaks when it wants to: `say(url)` returns once the clip is over."""
+
+STATES = """{
+    window.states = [];
+    const look = (changes) => states.push(...changes.slice(1).map((one) => one.oldValue), document.body.dataset.turn);
+    const wishes = { attributeFilter: ["data-turn"], attributeOldValue: true };
+    addEventListener("DOMContentLoaded", () => new MutationObserver(look).observe(document.body, wishes));
+    window.passed = (state) => {
+        const at = states.indexOf(state);
+        states.splice(0, at + 1);
+        return at >= 0;
+    };
+}"""
+"""Keeps the states in which the page shows the visitor's turn. `passed(state)` tells whether one came since the last
+that it was true of: some are over before a test could look."""
 
 METERS = """{
     const contexts = new Map();

@@ -6,8 +6,9 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
+from typing import Literal
 
 from aiohttp.test_utils import TestServer
 from livekit import api, rtc
@@ -15,22 +16,33 @@ from roomkit.endpoint import Settings, create_app
 from roomkit.grants import LivekitAccess
 from roomkit.livekit_server import LivekitServer
 from roomkit.page import ensure_page
+from support.proxy import Proxy
 
 
 @dataclass(frozen=True)
 class Lobby:
-    """Where the page is, and whose key opens its rooms."""
+    """Where the page is, and whose key opens its rooms.
+
+    Attributes:
+        address: The page's.
+        access: The agents' way to LiveKit.
+        livekit: The server.
+        line: The page's way to it, for all but the media.
+    """
 
     address: str
     access: LivekitAccess
+    livekit: LivekitServer
+    line: Proxy
 
 
 @asynccontextmanager
 async def lobby() -> AsyncIterator[Lobby]:
-    async with LivekitServer() as livekit:
+    async with LivekitServer() as livekit, Proxy(livekit.url) as line:
         access = LivekitAccess(livekit.url, livekit.api_key, livekit.api_secret)
-        async with TestServer(create_app(Settings(access, ensure_page()))) as server:
-            yield Lobby(str(server.make_url("/")), access)
+        by_line = replace(access, url=line.url.replace("http", "ws"))
+        async with TestServer(create_app(Settings(by_line, ensure_page()))) as server:
+            yield Lobby(str(server.make_url("/")), access, livekit, line)
 
 
 class Understudy:
@@ -43,12 +55,21 @@ class Understudy:
         access: Whose rooms.
         room: Which.
         identity: As whom.
+        kind: What it is; LiveKit calls a visitor "standard".
         clock_ahead_s: How far its clock is from this machine's.
     """
 
-    def __init__(self, access: LivekitAccess, room: str, identity: str, *, clock_ahead_s: float = 0.0) -> None:
-        grants = api.VideoGrants(room_join=True, room=room, agent=True)
-        token = api.AccessToken(access.api_key, access.api_secret).with_identity(identity).with_kind("agent")
+    def __init__(
+        self,
+        access: LivekitAccess,
+        room: str,
+        identity: str,
+        *,
+        kind: Literal["agent", "standard"] = "agent",
+        clock_ahead_s: float = 0.0,
+    ) -> None:
+        grants = api.VideoGrants(room_join=True, room=room, agent=kind == "agent")
+        token = api.AccessToken(access.api_key, access.api_secret).with_identity(identity).with_kind(kind)
         self.identity = identity
         self._url, self._token = access.url, token.with_grants(grants).to_jwt()
         self._clock_ahead_s = clock_ahead_s

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import roomkit.grants
 from playwright.async_api import Page, expect
-from room.browser import METERS, opened, record
+from room.browser import METERS, STATES, opened, record
 from room.lobby import Lobby, Understudy, lobby
 
-pytestmark = [pytest.mark.room, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.room, pytest.mark.timeout(240)]
 
 ROOM = "lobby"
 
@@ -35,13 +36,14 @@ async def page(tmp_path: Path, place: Lobby) -> AsyncIterator[Page]:
     """A browser at the door, with a visitor who is silent."""
     async with opened(record(tmp_path / "microphone.wav", b"")) as browser:
         await browser.add_init_script(METERS)
+        await browser.add_init_script(STATES)
         await browser.goto(f"{place.address}?room={ROOM}")
         yield browser
 
 
 async def join(page: Page) -> None:
     await page.get_by_role("button", name="Start talking").click()
-    await expect(page.get_by_role("status")).to_contain_text("Connected", timeout=30_000)
+    await expect(page.get_by_role("status")).to_contain_text("Connected")
 
 
 async def expect_agent(page: Page) -> None:
@@ -50,8 +52,8 @@ async def expect_agent(page: Page) -> None:
 
 
 async def expect_state(page: Page, state: str) -> None:
-    """Wait until the page shows the visitor's turn in a state."""
-    await expect(page.locator(f"[data-state={state}]")).to_have_attribute("aria-current", "step")
+    """Wait until the page has shown the visitor's turn in a state, after the one that was waited for before."""
+    await page.wait_for_function("state => passed(state)", arg=state)
 
 
 async def test_a_browser_draws_the_turns_of_the_agent_that_replaces_another(place: Lobby, page: Page) -> None:
@@ -78,6 +80,7 @@ async def test_a_browser_draws_the_turns_of_the_agent_that_replaces_another(plac
             await first.tell("turn_end", 2, of=visitor, transcript="too late")
             await second.tell("turn_start", 3, of=visitor)
             await expect_state(page, "speaking")
+            await expect(page.locator("[aria-current=step]")).to_have_text("Speaking")
 
 
 async def test_a_browser_closes_its_turn_when_the_agent_turns_to_another_visitor(place: Lobby, page: Page) -> None:
@@ -97,6 +100,81 @@ async def test_a_browser_closes_its_turn_when_the_agent_turns_to_another_visitor
         await expect_state(page, "listening")
 
 
+async def test_a_browser_says_that_the_agent_listens_to_another_visitor_until_it_does_not(
+    place: Lobby, page: Page
+) -> None:
+    await join(page)
+    status = page.get_by_role("status")
+    async with Understudy(place.access, ROOM, "agent") as agent:
+        await expect_agent(page)
+        visitor = agent.visitor
+        async with Understudy(place.access, ROOM, "visitor-2", kind="standard") as other:
+            await other.sound()
+            await expect(page.locator("audio")).to_have_count(1)  # the page knows of them
+            await agent.tell("turn_start", 1, of="visitor-2")
+            await expect(status).to_have_text("Connected, the agent listens to another visitor")
+            await expect(page.locator("#caption")).to_have_text("The agent listens to another visitor.")
+            await agent.tell("turn_start", 2, of=visitor)
+            await expect_agent(page)
+            await agent.tell("turn_start", 3, of="visitor-2")
+            await expect(status).to_have_text("Connected, the agent listens to another visitor")
+        await expect_agent(page)
+        await agent.tell("turn_end", 3, of="visitor-2")
+        await agent.transcribe("All told.", of=visitor)
+        await expect(page.locator("#caption")).to_have_text("All told.")
+        await expect_agent(page)
+    await expect(status).to_have_text("Connected, waiting for the agent")
+
+
+async def test_a_browser_says_so_where_no_agent_comes_until_one_does(place: Lobby, page: Page) -> None:
+    await join(page)
+    alert = page.get_by_role("alert")
+    await expect(page.locator("#caption")).to_have_text("The agent will be here in a moment.")
+    await expect(alert).to_contain_text("No agent has come.", timeout=60_000)
+    await expect(page.locator("#caption")).to_have_text("There is no agent here to talk to.")
+    async with Understudy(place.access, ROOM, "agent"):
+        await expect_agent(page)
+        await expect(alert).to_be_hidden()
+
+
+async def test_a_browser_says_that_it_reconnects_and_then_that_it_is_connected(place: Lobby, page: Page) -> None:
+    await join(page)
+    async with Understudy(place.access, ROOM, "agent"):
+        await expect_agent(page)
+        await place.line.refuse()
+        place.line.reset()
+        await expect(page.get_by_role("status")).to_have_text("Connection lost, reconnecting")
+        await place.line.accept()
+        await expect_agent(page)
+    await expect(page.get_by_role("alert")).to_be_hidden()
+
+
+async def test_a_browser_says_that_the_connection_could_not_be_made_again(place: Lobby, page: Page) -> None:
+    await join(page)
+    await place.line.refuse()
+    place.line.reset()
+    alert = page.get_by_role("alert")
+    await expect(alert).to_contain_text("was lost and could not be made again", timeout=150_000)
+    await expect(page.get_by_role("status")).to_have_text("Disconnected")
+
+
+async def test_a_browser_says_that_the_livekit_server_was_shut_down(place: Lobby, page: Page) -> None:
+    await join(page)
+    await place.livekit.stop()
+    await expect(page.get_by_role("alert")).to_contain_text("The LiveKit server was shut down.")
+    await page.locator("#join").click()
+    await expect(page.get_by_role("alert")).to_contain_text("Is the LiveKit server running?")
+
+
+async def test_a_browser_says_that_a_room_is_full(place: Lobby, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roomkit.grants, "MAX_PARTICIPANTS", 1)
+    await join(page)
+    late = await page.context.new_page()
+    await late.goto(page.url)
+    await late.get_by_role("button", name="Start talking").click()
+    await expect(late.get_by_role("alert")).to_contain_text("it may be full")
+
+
 async def test_a_browser_takes_nobody_for_the_agent_who_was_not_seen_as_one(place: Lobby, page: Page) -> None:
     await join(page)
     async with Understudy(place.access, ROOM, "agent") as agent:
@@ -113,6 +191,6 @@ async def test_a_browser_that_could_not_join_hears_and_measures_nothing_more(pla
         await agent.sound()
         await page.evaluate(DENIED_ONCE_IT_SOUNDS)
         await page.get_by_role("button", name="Start talking").click()
-        await expect(page.get_by_role("alert")).to_contain_text("Allow it beside the address bar", timeout=30_000)
+        await expect(page.get_by_role("alert")).to_contain_text("Allow it beside the address bar")
         await expect(page.locator("audio")).to_have_count(0)
         await page.wait_for_function("metered().length === 0")

@@ -1,6 +1,7 @@
 /** The page's state and what changes it: the one place where the room, the models and the view meet. */
 
 import type { DisconnectReason } from "livekit-client";
+import { Alerts, type Subject } from "./alerts";
 import { addSegment, type Captions, NO_CAPTIONS, type Segment, settle as settleCaptions } from "./captions";
 import { BEGAN, play, WORTH_SEEING_MS } from "./example";
 import { hear, type Heard, SILENT } from "./heard";
@@ -12,15 +13,18 @@ import type { SessionListener } from "./session";
 import * as model from "./timeline";
 import type { TurnEvent } from "./turn-events";
 import type { View } from "./view";
-import { MICROPHONE_LOST, type Phase, reasonWords } from "./words";
+import { HINTS, MICROPHONE_LOST, NO_AGENT, OTHERS_TURN, type Phase, PHASE_WORDS, reasonWords } from "./words";
 
 const MS_PER_PIXEL = 28;
 const MOST_SHOWN_MS = 32_000;
+/** An agent that is not here by then may never come, and nothing else would say so. */
+const AGENT_EXPECTED_WITHIN_MS = 20_000;
 
 export class App implements SessionListener {
   readonly #view: View;
   readonly #painter: Painter;
   readonly #clock: () => number;
+  readonly #alerts = new Alerts();
   #levels = { you: new Levels(), agent: new Levels() };
   #captions: Captions = NO_CAPTIONS;
   #timeline: model.Timeline = model.NO_TIMELINE;
@@ -28,6 +32,8 @@ export class App implements SessionListener {
   #heardYou: Heard = SILENT;
   #phase: Phase = "before";
   #agent: string | null = null;
+  #agentHearsAnother = false;
+  #patience: ReturnType<typeof setTimeout> | undefined;
   #now: () => number;
 
   constructor(view: View, now: () => number = () => performance.timeOrigin + performance.now()) {
@@ -50,17 +56,23 @@ export class App implements SessionListener {
   }
 
   setPhase(phase: Phase): void {
+    if (phase !== this.#phase) this.#waitForAgent(phase === "waiting");
     this.#phase = phase;
     this.#view.showPhase(phase);
-    // What is said about the microphone stays until that works again, whatever the agent does meanwhile.
-    if (phase === "joining" || phase === "left") this.#view.showAlert(null);
+    if (phase === "joining" || phase === "left") this.#alerts.clear();
     this.#show();
   }
 
   fail(words: string): void {
     this.#settle();
     this.setPhase("failed");
-    this.#view.showAlert(words);
+    this.alert("visit", words);
+  }
+
+  /** Tell the visitor about a subject, until null says that all is well with it again. */
+  alert(about: Subject, words: string | null): void {
+    this.#alerts.set(about, words);
+    this.#show();
   }
 
   left(): void {
@@ -74,6 +86,7 @@ export class App implements SessionListener {
     this.#timeline = model.NO_TIMELINE;
     this.#captions = NO_CAPTIONS;
     this.#heard = this.#heardYou = SILENT;
+    this.#agentHearsAnother = false;
     this.#levels = { you: new Levels(), agent: new Levels() };
     this.#view.clearLog();
     this.#view.showMuted(false);
@@ -85,12 +98,22 @@ export class App implements SessionListener {
   }
 
   onTurnEvent(event: TurnEvent, agent: string): void {
-    this.#timeline = model.addEvent(this.#timeline, event, agent, this.#now(), this.#heardYou.lastSound);
+    const now = this.#now();
+    this.#agentHearsAnother = false;
+    this.#timeline = model.addEvent(this.#timeline, event, agent, now, this.#heardYou.lastSound);
+    // At once: a state may be over before the next drawing, which comes late where there is little motion.
+    this.#view.showTurnState(model.turnState(this.#timeline, now));
     this.#show();
   }
 
-  onOthersTurn(): void {
+  onOthersTurn(here: boolean): void {
     this.#timeline = model.closeTurns(this.#timeline, this.#now());
+    this.#agentHearsAnother = here;
+    this.#show();
+  }
+
+  onOtherLeft(): void {
+    this.#agentHearsAnother = false;
     this.#show();
   }
 
@@ -101,7 +124,10 @@ export class App implements SessionListener {
 
   onAgent(agent: Agent | null): void {
     // An agent that is gone or replaced in mid-turn can't say any more that the turn is over.
-    if (this.#agent !== null && this.#agent !== agent?.id) this.#closeAll(this.#now());
+    if (this.#agent !== null && this.#agent !== agent?.id) {
+      this.#closeAll(this.#now());
+      this.#agentHearsAnother = false;
+    }
     this.#agent = agent?.id ?? null;
     this.#view.showAgent(agent?.state ?? "idle");
     if (this.#phase === "waiting" || this.#phase === "live") this.joined();
@@ -121,11 +147,12 @@ export class App implements SessionListener {
 
   onSoundBlocked(blocked: boolean): void {
     this.#view.showSoundBlocked(blocked);
+    if (!blocked) this.alert("sound", null);
   }
 
   onMuted(muted: boolean, byVisitor: boolean): void {
     this.#view.showMuted(muted);
-    this.#view.showAlert(muted && !byVisitor ? MICROPHONE_LOST : null);
+    this.alert("microphone", muted && !byVisitor ? MICROPHONE_LOST : null);
   }
 
   /** Note how loud both sides are (root mean square, 0 to 1). */
@@ -184,10 +211,23 @@ export class App implements SessionListener {
     this.#heard = SILENT;
   }
 
+  #waitForAgent(waiting: boolean): void {
+    clearTimeout(this.#patience);
+    this.#alerts.set("agent", null);
+    if (waiting) this.#patience = setTimeout(() => this.alert("agent", NO_AGENT), AGENT_EXPECTED_WITHIN_MS);
+  }
+
   #show(): void {
-    const hint = this.#phase === "waiting" ? "The agent will be here in a moment." : "Go ahead, say something.";
-    this.#view.showCaptions(this.#captions, hint);
+    const busy = this.#phase === "live" && this.#agentHearsAnother;
+    this.#view.showStatus(busy ? OTHERS_TURN : PHASE_WORDS[this.#phase]);
+    this.#view.showAlert(this.#alerts.shown);
+    this.#view.showCaptions(this.#captions, busy ? HINTS.busy : this.#hint());
     this.#view.showLog(this.#captions, (turn) => model.delays(this.#timeline, turn));
+  }
+
+  #hint(): string {
+    if (this.#phase !== "waiting") return HINTS.live;
+    return this.#alerts.has("agent") ? HINTS.alone : HINTS.waiting;
   }
 
   #waves(window: Window): Waves {

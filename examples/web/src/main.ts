@@ -7,7 +7,7 @@ import { App } from "./app";
 import { Session } from "./session";
 import { requestGrant } from "./token";
 import { View } from "./view";
-import { errorWords, microphoneWords } from "./words";
+import { errorWords, microphoneWords, soundWords } from "./words";
 
 const MEASURE_MS = 30;
 const DRAW_MS = 30;
@@ -15,12 +15,10 @@ const CALM_DRAW_MS = 500;
 
 class Visit {
   readonly #app: App;
-  readonly #view: View;
   #session: Session | null = null;
 
-  constructor(app: App, view: View) {
+  constructor(app: App) {
     this.#app = app;
-    this.#view = view;
   }
 
   async join(): Promise<void> {
@@ -43,7 +41,7 @@ class Visit {
     try {
       await session.setMuted(muted);
     } catch (error) {
-      this.#view.showAlert(microphoneWords(error, muted ? "off" : "on"));
+      this.#app.alert("microphone", microphoneWords(error, muted ? "off" : "on"));
     }
   }
 
@@ -55,7 +53,11 @@ class Visit {
   }
 
   async startSound(): Promise<void> {
-    await this.#session?.startSound();
+    try {
+      await this.#session?.startSound();
+    } catch (error) {
+      if (this.#app.inRoom) this.#app.alert("sound", soundWords(error));
+    }
   }
 
   measure(): void {
@@ -76,7 +78,7 @@ function keepDrawing(app: App): void {
 function start(): void {
   const view = new View();
   const app = new App(view);
-  const visit = new Visit(app, view);
+  const visit = new Visit(app);
   app.showExample();
   view.join.addEventListener("click", () => void visit.join());
   view.mute.addEventListener("click", () => void visit.toggleMute());

@@ -25,8 +25,10 @@ const AGENT_STATE = "lk.agent.state";
 export interface SessionListener {
   /** An event of a turn of the visitor's, and the id of the agent who sent it. */
   onTurnEvent(event: TurnEvent, agent: string): void;
-  /** The agent listens to somebody else. */
-  onOthersTurn(): void;
+  /** The agent listened to somebody else, and still does unless they left: news of a turn may come after that. */
+  onOthersTurn(here: boolean): void;
+  /** Whom the agent listened to is gone. */
+  onOtherLeft(): void;
   onSegment(segment: Segment): void;
   /** The agent, when it came, went, was replaced or changed its state; null when none is in the room. */
   onAgent(agent: Agent | null): void;
@@ -46,6 +48,8 @@ export class Session {
   /** Who is told, until the visit is over. */
   #listener: SessionListener | null;
   #mic: Meter | null = null;
+  /** The identity of the other visitor to whom the agent listened last. */
+  #other: string | null = null;
   #wantsMuted = false;
   /** How many of the visitor's wishes to mute or unmute are on their way. */
   #wishes = 0;
@@ -113,7 +117,7 @@ export class Session {
       .on(RoomEvent.Disconnected, (reason) => this.#onDisconnected(reason))
       .on(RoomEvent.AudioPlaybackStatusChanged, () => this.#listener?.onSoundBlocked(!this.#room.canPlaybackAudio))
       .on(RoomEvent.ParticipantConnected, () => this.#reportAgent())
-      .on(RoomEvent.ParticipantDisconnected, () => this.#reportAgent())
+      .on(RoomEvent.ParticipantDisconnected, ({ identity }) => this.#onGone(identity))
       .on(RoomEvent.ParticipantAttributesChanged, (_changed, participant) => this.#onAttributes(participant))
       .on(RoomEvent.LocalTrackPublished, ({ track }) => this.#onMicrophone(track))
       .on(RoomEvent.TrackMuted, (track, owner) => this.#onMuted(track, owner, true))
@@ -127,9 +131,10 @@ export class Session {
     const event = topic === TURN_TOPIC ? parseTurnEvent(payload) : null;
     // The turns of an agent who has left are over.
     if (event === null || !sender?.isAgent) return;
-    const mine = event.participant === undefined || event.participant === this.#room.localParticipant.identity;
-    if (mine) this.#listener?.onTurnEvent(event, sender.sid);
-    else this.#listener?.onOthersTurn();
+    const owner = event.participant ?? null;
+    this.#other = owner === this.#room.localParticipant.identity ? null : owner;
+    if (this.#other === null) this.#listener?.onTurnEvent(event, sender.sid);
+    else this.#listener?.onOthersTurn(this.#room.remoteParticipants.has(this.#other));
   }
 
   /** The user's segments come whole, again and again as they grow; the agent's come as one growing stream. */
@@ -161,6 +166,11 @@ export class Session {
     const listener = this.#listener;
     this.#end();
     listener?.onDisconnected(reason);
+  }
+
+  #onGone(identity: string): void {
+    this.#reportAgent();
+    if (identity === this.#other) this.#listener?.onOtherLeft();
   }
 
   #onAttributes(participant: Participant): void {

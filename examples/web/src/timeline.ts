@@ -20,6 +20,8 @@ export interface Turn {
   /** Stretches in which the turn was perhaps over: from an eager end to its resume or the turn's end. */
   readonly maybe: readonly Span[];
   readonly to: number | null;
+  /** When this page was told of the end: later than `to` by what the news waited on the way. */
+  readonly toldOver: number | null;
   readonly text: string;
 }
 
@@ -58,7 +60,7 @@ export const NO_TIMELINE: Timeline = { turns: [], talks: [], agent: null, clockO
 const KEPT = 100;
 /** A sound nearer than this to the end of a turn is noise, or a pause inside speech, rather than the last word. */
 const PAUSE_MS = 100;
-/** How long "done" is shown before the page says that it listens again. */
+/** How long "done" is shown, from when the page was told, before it says that it listens again. */
 const DONE_SHOWN_MS = 1200;
 
 /**
@@ -79,7 +81,7 @@ export function addEvent(
   const clockOffset = Math.min(seen ?? Infinity, now - event.at);
   const local = (at: number): number => at + clockOffset;
   const begun = known ?? newTurn(timeline, event, agent, local(event.speech_start_at ?? event.at));
-  const next = advance(begun, event, local, lastSound);
+  const next = { ...advance(begun, event, local, lastSound), toldOver: event.type === "turn_end" ? now : null };
   const turns = known === undefined ? begin(timeline, next) : timeline.turns.map((turn) => (turn === known ? next : turn));
   return { ...timeline, turns, agent, clockOffset };
 }
@@ -107,7 +109,7 @@ export function closeTurns(timeline: Timeline, now: number): Timeline {
 export function turnState(timeline: Timeline, now: number): TurnState {
   const turn = timeline.turns.at(-1);
   if (turn === undefined) return "listening";
-  if (turn.to !== null) return now - turn.to < DONE_SHOWN_MS ? "done" : "listening";
+  if (turn.to !== null) return now - (turn.toldOver ?? turn.to) < DONE_SHOWN_MS ? "done" : "listening";
   return turn.maybe.at(-1)?.to === null ? "maybe" : "speaking";
 }
 
@@ -142,7 +144,7 @@ function begin(timeline: Timeline, next: Turn): readonly Turn[] {
 
 function newTurn(timeline: Timeline, event: TurnEvent, agent: string, from: number): Turn {
   const id = (currentTurn(timeline) ?? 0) + 1;
-  return { id, agent, number: event.turn, from, speechEnd: null, maybe: [], to: null, text: "" };
+  return { id, agent, number: event.turn, from, speechEnd: null, maybe: [], to: null, toldOver: null, text: "" };
 }
 
 function advance(turn: Turn, event: TurnEvent, local: (at: number) => number, lastSound: number | null): Turn {

@@ -3,7 +3,7 @@
 import { type Captions, type Line, latest } from "./captions";
 import { seconds } from "./layout";
 import type { Delays, TurnState } from "./timeline";
-import { PHASE_WORDS, type Phase } from "./words";
+import type { Phase } from "./words";
 
 const AGENT_WORDS: Record<string, string> = {
   initializing: "The agent is getting ready",
@@ -39,7 +39,6 @@ export class View {
   showPhase(phase: Phase): void {
     const was = document.body.dataset.phase as Phase | undefined;
     document.body.dataset.phase = phase;
-    setText(byId("status"), PHASE_WORDS[phase]);
     const inRoom = IN_ROOM.has(phase);
     byId("welcome").hidden = inRoom;
     byId("stage").hidden = !inRoom;
@@ -50,6 +49,10 @@ export class View {
     this.join.ariaDisabled = String(phase === "joining");
     this.join.textContent = phase === "joining" ? "Joining…" : this.#rows.size > 0 ? "Join again" : "Start talking";
     if (was !== undefined && IN_ROOM.has(was) !== inRoom) (inRoom ? this.mute : this.join).focus();
+  }
+
+  showStatus(words: string): void {
+    setText(byId("status"), words);
   }
 
   showAlert(words: string | null): void {

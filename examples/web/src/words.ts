@@ -1,6 +1,6 @@
 /** What the page says when something happens to the connection: a sentence for the visitor, and what to do. */
 
-import { DisconnectReason } from "livekit-client";
+import { ConnectionError, ConnectionErrorReason, DisconnectReason } from "livekit-client";
 
 export type Phase = "before" | "joining" | "waiting" | "live" | "reconnecting" | "left" | "failed";
 
@@ -14,6 +14,21 @@ export const PHASE_WORDS: Record<Phase, string> = {
   failed: "Disconnected",
 };
 
+/** In the status while the agent listens to somebody else, as nothing else on the page would say so. */
+export const OTHERS_TURN = "Connected, the agent listens to another visitor";
+
+/** Where the visitor's words will stand, before there are any. */
+export const HINTS = {
+  live: "Go ahead, say something.",
+  waiting: "The agent will be here in a moment.",
+  alone: "There is no agent here to talk to.",
+  busy: "The agent listens to another visitor.",
+};
+
+/** What is said when the agent is long in coming. Half a minute: an empty room is gone by then, and a new one asks anew. */
+export const NO_AGENT =
+  "No agent has come. Leave, and start again after half a minute; if that does not help, look at the agent's log.";
+
 /** An error with a sentence that can be shown as it is. */
 export class PageError extends Error {
   override readonly name = "PageError";
@@ -23,6 +38,8 @@ const MEDIA_WORDS: Record<string, string> = {
   NotAllowedError: "the browser may not use it. Allow it beside the address bar, then try again.",
   NotFoundError: "there is none. Plug one in, then try again.",
   NotReadableError: "another program uses it. Close that program, then try again.",
+  AbortError: "it did not start. Plug it in again, then try again.",
+  OverconstrainedError: "none will do. Plug another one in, then try again.",
 };
 
 /** A sentence for whatever went wrong while joining. */
@@ -30,7 +47,30 @@ export function errorWords(error: unknown): string {
   if (error instanceof PageError) return error.message;
   if (!(error instanceof Error)) return "Joining failed for a reason the browser does not give. Try again.";
   if (error.name in MEDIA_WORDS) return microphoneWords(error, "on");
-  return `The room could not be joined: ${error.message}. Is the LiveKit server running?`;
+  if (error instanceof ConnectionError) return connectionWords(error);
+  return `The room could not be joined: ${error.message}. Try again.`;
+}
+
+function connectionWords(error: ConnectionError): string {
+  switch (error.reason) {
+    case ConnectionErrorReason.NotAllowed:
+      return `The LiveKit server does not let you in: ${error.message}. Try again.`;
+    // It answers other requests: livekit-client asks before it says one of these two.
+    case ConnectionErrorReason.WebSocket:
+    case ConnectionErrorReason.LeaveRequest:
+      return "The LiveKit server lets nobody more into this room: it may be full. Try again later, or open this page without a room in its address.";
+    case ConnectionErrorReason.InternalError:
+      return `The room could not be joined: ${error.message}. Try again; if that does not help, look at the LiveKit server's log.`;
+    default:
+      return `The room could not be joined: ${error.message}. Is the LiveKit server running?`;
+  }
+}
+
+/** A sentence for sound that could not be turned on. */
+export function soundWords(error: unknown): string {
+  const denied = error instanceof Error && error.name === "NotAllowedError";
+  const why = denied ? "the browser may not play any. Allow it beside the address bar" : "the browser does not say why. Check your speakers";
+  return `The sound could not be turned on: ${why}, then choose Turn on sound again.`;
 }
 
 /** A sentence for a microphone that could not be turned on, or off. */

@@ -25,6 +25,13 @@ describe("a turn", () => {
     expect(turnState(timeline, 9000)).toBe("listening");
   });
 
+  it("is shown as done for a while even where the news of its end comes late", () => {
+    const timeline = addEvent(play(event("turn_start", 1000)), event("turn_end", 2000), AGENT, 5000);
+    expect(timeline.turns[0]?.to).toBe(2000);
+    expect(turnState(timeline, 5100)).toBe("done");
+    expect(turnState(timeline, 6300)).toBe("listening");
+  });
+
   it("is speaking again after a resume, and its first maybe is closed", () => {
     const timeline = play(event("turn_start", 0), event("turn_eager_end", 1000), event("turn_resume", 1300));
     expect(turnState(timeline, 1400)).toBe("speaking");
