@@ -222,6 +222,11 @@ class LivekitServer:
         self.url = f"ws://127.0.0.1:{port}"
         return ""
 
+    @property
+    def pid(self) -> int:
+        """Of the server's process; 0 where it does not run."""
+        return self._process.pid if self._process is not None else 0
+
     async def wait(self) -> None:
         """Wait until the server ends by itself."""
         if self._process is not None:

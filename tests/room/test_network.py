@@ -6,11 +6,14 @@ import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
+from socket import SOCK_DGRAM, SOCK_STREAM
 
+import psutil
 import pytest
 from room.guest import Guest
-from room.network import behind_a_proxy, behind_a_relay
+from room.network import access_to, behind_a_proxy, behind_a_relay
 from room.stage import AUDIO, SpeechServer, error_rate
+from roomkit.livekit_server import LivekitServer
 from support.proxy import Proxy
 from support.relay import DARK, FAIR, Relay, Weather
 from support.waiting import holds
@@ -86,6 +89,13 @@ def assert_the_media_passed(relay: Relay, *, least: int) -> None:
 def agents(guest: Guest) -> list[str]:
     """Who else is in the room. An agent that has to join anew is somebody else."""
     return [other.sid for other in guest.room.remote_participants.values()]
+
+
+async def test_livekit_server_can_be_reached_from_this_machine_alone(room_name: str) -> None:
+    async with LivekitServer() as server, Guest(access_to(server), room=room_name):
+        bound = psutil.Process(server.pid).net_connections("inet")
+    assert {connection.type for connection in bound} == {SOCK_STREAM, SOCK_DGRAM}
+    assert {connection.laddr.ip for connection in bound} == {"127.0.0.1"}
 
 
 @pytest.mark.parametrize("cut", [Proxy.reset, Proxy.end], ids=["reset", "ended"])
