@@ -6,6 +6,7 @@ import struct
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
+from email.utils import formatdate
 
 import aiohttp
 import pytest
@@ -164,7 +165,15 @@ async def test_a_session_that_raises_for_a_status_itself_changes_nothing() -> No
     assert (caught.value.status_code, caught.value.retry_after_s, caught.value.request_id) == (429, 7.0, "r-9")
 
 
-@pytest.mark.parametrize("header", ["soon", "Wed, 21 Oct 2026 07:28:00 GMT", "-1", ""])
+async def test_a_retry_after_may_be_a_date() -> None:
+    at = formatdate(time.time() + 30, usegmt=True)
+    async with web_peer(refusing(status=429, headers={"Retry-After": at})) as url:
+        error = await failure_at(url)
+    assert isinstance(error, ServerError)
+    assert error.retry_after_s == pytest.approx(29, abs=5)
+
+
+@pytest.mark.parametrize("header", ["soon", "Wed, 99 Oct 2026 07:28:00 GMT", "-1", ""])
 async def test_a_retry_after_that_is_no_number_of_seconds_is_ignored(header: str) -> None:
     async with web_peer(refusing(status=429, headers={"Retry-After": header})) as url:
         error = await failure_at(url)

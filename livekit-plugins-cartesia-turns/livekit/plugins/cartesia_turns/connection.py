@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket as sockets
+import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
 from types import SimpleNamespace
 from typing import TypeGuard
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -193,8 +195,14 @@ def _secrets(url: str, headers: Mapping[str, str]) -> frozenset[str]:
 
 
 def _seconds(retry_after: str | None) -> float | None:
-    """Reads a Retry-After in seconds; the form with a date is not used by the vendor."""
-    return float(retry_after) if retry_after and retry_after.isdecimal() else None
+    """Reads a Retry-After in either form that HTTP has: seconds, or a date (a proxy's: the vendor sends none)."""
+    if retry_after is None or retry_after.isdecimal():
+        return float(retry_after) if retry_after else None
+    try:
+        at = parsedate_to_datetime(retry_after)
+    except (TypeError, ValueError):
+        return None
+    return max(0.0, at.timestamp() - time.time())
 
 
 _refusal_body: ContextVar[bytearray] = ContextVar("refusal_body")
