@@ -80,9 +80,7 @@ def build_livekit_server(target: Path) -> None:
     """
     go = find_go()
     if go is None:
-        raise RoomError(
-            "livekit-server is not on PATH and Go is missing: install Go 1.21 or newer, or uv, which brings it"
-        )
+        raise RoomError("no livekit-server on PATH and Go is missing: install Go 1.21 or newer, or uv, which brings it")
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         built = Path(scratch) / "livekit-server"
@@ -182,24 +180,23 @@ class LivekitServer:
         Raises:
             RoomError: It ended or did not answer within 15 s.
         """
-        try:
-            return await self._start_somewhere()
-        except BaseException:  # Ctrl-C among them: nobody leaves what was not entered
-            await self.stop()
-            raise
+        async with contextlib.AsyncExitStack() as called_off:  # by Ctrl-C, for one: nobody leaves what was not entered
+            called_off.push_async_callback(self.stop)
+            await self._start_somewhere()
+            called_off.pop_all()
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
 
-    async def _start_somewhere(self) -> LivekitServer:
-        said = ""
+    async def _start_somewhere(self) -> None:
         binary = self._binary if self._binary is not None else await asyncio.to_thread(ensure_livekit_server)
         for _ in range(BIND_ATTEMPTS if self._port is None else 1):
             said = await self._start(binary, self._port or free_port())
             if not said:
-                return self
+                return
             await self.stop()
         raise RoomError(f"livekit-server did not start: {said}")
 

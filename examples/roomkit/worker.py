@@ -77,12 +77,11 @@ class Worker:
                 stderr=log,
                 start_new_session=True,
             )
-        try:
+        async with contextlib.AsyncExitStack() as called_off:  # by Ctrl-C, for one: nobody leaves what was not entered
+            called_off.push_async_callback(self.stop)
             if not await self._registers(self._process):
                 raise RoomError(f"the agent worker did not start: {last_line(self._text())}")
-        except BaseException:  # Ctrl-C among them: nobody leaves what was not entered
-            await self.stop()
-            raise
+            called_off.pop_all()
         return self
 
     async def __aexit__(
