@@ -261,3 +261,11 @@ def test_a_turn_end_in_a_short_silence_settles_by_time_however_long_a_pause_ther
     send(buffer, pace_s=0.1)
     buffer.settle(1.1, heard_by=1.4)
     assert buffer.begins_s == pytest.approx(1.2)
+
+
+def test_a_pause_that_may_have_been_heard_is_the_end_of_the_turn_whatever_was_being_said_when_its_end_was_due() -> None:
+    buffer = ReplayBuffer(LIMIT_S)
+    fill(buffer, "vv" + "ssss" + "vvvvvvvv" + "ssssss")
+    send(buffer, pace_s=0.1)
+    buffer.settle(1.1, heard_by=1.3)
+    assert buffer.begins_s == pytest.approx(1.2)

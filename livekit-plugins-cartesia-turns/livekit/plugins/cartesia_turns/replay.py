@@ -168,22 +168,24 @@ class ReplayBuffer:
         return first
 
     def _end_of_turn(self, before: float, heard_by: float) -> int:
-        by_time, end = self._sent_by(before), self._sent_by(heard_by)
-        # Not in the midst of the next turn's speech: then the server is late, and the pause lies further back.
-        first = self._sent_by(before - LATE_S) if self._speaks_at(end) else by_time
+        first, end = self._sent_by(before), self._sent_by(heard_by)
+        late = self._pause_before_speech(before - LATE_S)
+        if late is not None and late < first:
+            first, end = 0, late
         while end > first and not self._ends_pause(end):
             end -= 1
-        if end == first:
-            return by_time
         kept_s = 0.0
         while end > first and kept_s + self._chunks[end - 1].seconds <= TAIL_S:
             end -= 1
             kept_s += self._chunks[end].seconds
         return end
 
-    def _speaks_at(self, end: int) -> bool:
-        """Whether somebody is heard in the last TAIL_S seconds before this index."""
-        return any(chunk.voiced for chunk in list(self._chunks)[self._first_of_last(TAIL_S, end, math.inf) : end])
+    def _pause_before_speech(self, since: float) -> int | None:
+        """Where the pause before the speech that is being sent ends, where it was sent after `since`: the server is late."""
+        tail = range(self._first_of_last(TAIL_S, self._cursor, math.inf), self._cursor)
+        if not any(self._chunks[index].voiced for index in tail):
+            return None
+        return next(filter(self._ends_pause, range(self._cursor, self._sent_by(since), -1)), None)
 
     def _end_of_last_turn(self) -> int:
         voice = next((index for index, chunk in enumerate(self._chunks) if chunk.voiced), self._cursor)
