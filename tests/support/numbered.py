@@ -16,8 +16,6 @@ from livekit.plugins.cartesia_turns.protocol import serialize
 from livekit.plugins.cartesia_turns.server import Dialogue, StreamRequest, TurnState
 from numpy.typing import NDArray
 
-from .waiting import until
-
 RATE = 16000
 FRAME_S = 0.02
 SAMPLES = 320
@@ -240,14 +238,13 @@ class Microphone:
         parts = [(index % 2 == 1, round(length / FRAME_S)) for index, length in enumerate(seconds)]
         self._due += [part for part in parts if part[1]]
         self._done.clear()
-        await until(lambda: self._done.is_set() or self._failed, within_s=60)
-        if self._failed:
-            await self._failed
+        assert self._task is not None, "the microphone is off"
+        out = asyncio.create_task(self._done.wait())
+        await asyncio.wait([out, self._task], return_when=asyncio.FIRST_COMPLETED)
+        if not out.done():
+            out.cancel()
+            await self._task  # raises what ended it
         return self.spoken[before:]
-
-    @property
-    def _failed(self) -> asyncio.Task[None] | None:
-        return self._task if self._task is not None and self._task.done() else None
 
     def _keep(self, word: int) -> None:
         self.spoken.append(word)

@@ -181,7 +181,7 @@ class ReplayBuffer:
         return end
 
     def _pause_before_speech(self, since: float) -> int | None:
-        """Where the pause before the speech that is being sent ends, where it was sent after `since`: the server is late."""
+        """Where the pause before the speech that is being sent ends, if it was sent after `since`."""
         tail = range(self._first_of_last(TAIL_S, self._cursor, math.inf), self._cursor)
         if not any(self._chunks[index].voiced for index in tail):
             return None
