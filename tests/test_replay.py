@@ -247,25 +247,21 @@ def test_only_the_last_chunk_says_whether_there_is_news() -> None:
     assert buffer.has_voice
 
 
-def test_a_turn_end_that_comes_in_the_midst_of_the_next_turns_speech_settles_up_to_the_pause_before_it() -> None:
+@pytest.mark.parametrize(
+    ("audio", "before", "heard_by", "begins_s"),
+    [
+        pytest.param("vvvvssssssvvvvvvvv", 1.4, 1.7, 1.0 - TAIL_S, id="in the midst of the next turn's speech"),
+        pytest.param("vvssssvvvvvsss", 1.1, 1.4, 1.2, id="in a silence too short for a pause, one behind it"),
+        pytest.param("vvssssvvvvvvvvssssss", 1.1, 1.3, 1.2, id="before a pause, which it may mean all the same"),
+        pytest.param("vvssssvvvvvvvvssssssvv", 1.1, 1.3, 1.2, id="before such a pause, with speech behind it"),
+        pytest.param("vvssss" + "v" * 30, 3.25, 3.55, 3.3, id="too late to tell which pause it means"),
+    ],
+)
+def test_a_turn_end_that_comes_after_its_pause_settles_up_to_that_only_where_it_is_the_last_one(
+    audio: str, before: float, heard_by: float, begins_s: float
+) -> None:
     buffer = ReplayBuffer(LIMIT_S)
-    fill(buffer, "vvvv" + "ssssss" + "vvvvvvvv")
+    fill(buffer, audio)
     send(buffer, pace_s=0.1)
-    buffer.settle(1.4, heard_by=1.7)
-    assert buffer.begins_s == pytest.approx(1.0 - TAIL_S)
-
-
-def test_a_turn_end_in_a_short_silence_settles_by_time_however_long_a_pause_there_was_before() -> None:
-    buffer = ReplayBuffer(LIMIT_S)
-    fill(buffer, "vv" + "ssss" + "vvvvv" + "sss")
-    send(buffer, pace_s=0.1)
-    buffer.settle(1.1, heard_by=1.4)
-    assert buffer.begins_s == pytest.approx(1.2)
-
-
-def test_a_pause_that_may_have_been_heard_is_the_end_of_the_turn_whatever_was_being_said_when_its_end_was_due() -> None:
-    buffer = ReplayBuffer(LIMIT_S)
-    fill(buffer, "vv" + "ssss" + "vvvvvvvv" + "ssssss")
-    send(buffer, pace_s=0.1)
-    buffer.settle(1.1, heard_by=1.3)
-    assert buffer.begins_s == pytest.approx(1.2)
+    buffer.settle(before, heard_by)
+    assert buffer.begins_s == pytest.approx(begins_s)

@@ -171,6 +171,7 @@ class ReplayBuffer:
         first, end = self._sent_by(before), self._sent_by(heard_by)
         late = self._pause_before_speech(before - LATE_S)
         if late is not None and late < first:
+            # Nothing that was sent since is a pause, so the turn ended there, or before.
             first, end = 0, late
         while end > first and not self._ends_pause(end):
             end -= 1
