@@ -20,7 +20,7 @@ from types import TracebackType
 import aiohttp
 
 from .errors import RoomError, last_line
-from .processes import end_process
+from .processes import end_process, stopped_unless_started
 from .uv import tool
 
 TOOL_MODULE = Path(__file__).parent / "livekit-server"
@@ -180,10 +180,8 @@ class LivekitServer:
         Raises:
             RoomError: It ended or did not answer within 15 s.
         """
-        async with contextlib.AsyncExitStack() as called_off:  # by Ctrl-C, for one: nobody leaves what was not entered
-            called_off.push_async_callback(self.stop)
+        async with stopped_unless_started(self.stop):
             await self._start_somewhere()
-            called_off.pop_all()
         return self
 
     async def __aexit__(

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 STOP_TIMEOUT_S = 5.0
 
@@ -21,6 +22,15 @@ async def end_process(process: asyncio.subprocess.Process, *, timeout_s: float =
     if process.returncode is None:
         kill_group(process.pid)
         await process.wait()
+
+
+@contextlib.asynccontextmanager
+async def stopped_unless_started(stop: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Undoes a start that fails or is called off (Ctrl-C): nobody leaves a context that was not entered."""
+    async with contextlib.AsyncExitStack() as undo:
+        undo.push_async_callback(stop)
+        yield
+        undo.pop_all()
 
 
 def kill_group(pid: int) -> None:

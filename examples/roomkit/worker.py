@@ -13,7 +13,7 @@ from types import TracebackType
 
 from .errors import RoomError, last_line
 from .grants import LivekitAccess
-from .processes import end_process
+from .processes import end_process, stopped_unless_started
 
 AGENT = Path(__file__).parent.parent / "agent.py"
 REGISTERED = "registered worker"
@@ -77,11 +77,9 @@ class Worker:
                 stderr=log,
                 start_new_session=True,
             )
-        async with contextlib.AsyncExitStack() as called_off:  # by Ctrl-C, for one: nobody leaves what was not entered
-            called_off.push_async_callback(self.stop)
+        async with stopped_unless_started(self.stop):
             if not await self._registers(self._process):
                 raise RoomError(f"the agent worker did not start: {last_line(self._text())}")
-            called_off.pop_all()
         return self
 
     async def __aexit__(

@@ -239,7 +239,7 @@ async def test_a_livekit_server_whose_start_is_called_off_is_gone(tmp_path: Path
     idle, told = tmp_path / "livekit-server", tmp_path / "pid"
     idle.write_text(f"#!/bin/sh\necho $$ > {told}\nexec sleep 60\n")
     idle.chmod(0o755)
-    await is_gone_when_called_off(livekit_server.LivekitServer(idle), told)
+    assert not psutil.pid_exists(await called_off(livekit_server.LivekitServer(idle), told))
 
 
 async def test_a_worker_whose_start_is_called_off_is_gone(tmp_path: Path) -> None:
@@ -247,22 +247,23 @@ async def test_a_worker_whose_start_is_called_off_is_gone(tmp_path: Path) -> Non
     idle.write_text(
         f"import os, pathlib, time\npathlib.Path({str(told)!r}).write_text(f'{{os.getpid()}}\\n')\ntime.sleep(60)\n"
     )
-    await is_gone_when_called_off(Worker(ACCESS, script=idle), told)
+    assert not psutil.pid_exists(await called_off(Worker(ACCESS, script=idle), told))
 
 
-async def is_gone_when_called_off(part: livekit_server.LivekitServer | Worker, told: Path) -> None:
-    """Begin to start it, press Ctrl-C once its process is there, and look for that process."""
+async def called_off(part: livekit_server.LivekitServer | Worker, told: Path) -> int:
+    """Begin to start it, and press Ctrl-C once its process has told its id; returns that."""
 
-    def process() -> int | None:
+    def process() -> int:
         text = told.read_text() if told.is_file() else ""
-        return int(text) if text.endswith("\n") else None
+        return int(text) if text.endswith("\n") else 0
 
     starting = asyncio.create_task(part.__aenter__())
     await until(process)
+    assert psutil.pid_exists(process())
     starting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await starting
-    assert not psutil.pid_exists(process() or 0)
+    return process()
 
 
 def test_the_last_line_is_the_last_that_says_something() -> None:
