@@ -270,7 +270,7 @@ async def soak(streams: int, seconds: float, *, seed: int = 0) -> Tally:
         await calls
         tally.leaked_sockets = await _left(count)
     with contextlib.suppress(AssertionError):
-        await until(lambda: not asyncio.all_tasks() - before, within_s=5)
+        await until(lambda: not asyncio.all_tasks() - before, within_s=0.2)
     tally.leaked_tasks = len(asyncio.all_tasks() - before)
     return tally
 

@@ -10,7 +10,6 @@ import pytest
 from livekit.agents import APIConnectOptions, APIError, stt
 from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns import ServerError
-from livekit.plugins.cartesia_turns.retry import JITTER, SPACING_S
 from livekit.plugins.cartesia_turns.server import Faults, LocalServer, Script
 from support.calls import calling, talking
 from support.numbered import FRAME_S, Ears, numbered
@@ -19,8 +18,6 @@ from support.proxy import Proxy
 from support.waiting import holds, until
 
 QUIET = Script([])
-SOON_S = 10.0
-"""Far from the minute for which an outage is waited out, on a slow machine too."""
 
 
 class Tape:
@@ -52,7 +49,7 @@ class Tape:
 async def test_a_refusal_that_can_not_pass_surfaces_after_one_attempt(status: int) -> None:
     async with LocalServer(script=QUIET, faults=Faults(status=status)) as server, calling(server) as call:
         call.push(0.2)
-        await call.over(within_s=SOON_S)
+        await call.over(within_s=2)
         assert [handshake.status for handshake in server.handshakes] == [status]
     assert isinstance(call.raised, ServerError)
     assert (call.raised.status_code, call.raised.title) == (status, "Server fault")
@@ -62,7 +59,7 @@ async def test_a_refusal_that_can_not_pass_surfaces_after_one_attempt(status: in
 
 async def test_a_wrong_key_says_so_in_the_servers_words_and_never_the_key() -> None:
     async with LocalServer(script=QUIET) as server, calling(server, api_key="sk-wrong-key") as call:
-        await call.over(within_s=SOON_S)
+        await call.over(within_s=2)
     assert isinstance(call.raised, ServerError)
     assert "Unauthorized" in str(call.raised)
     assert str(call.raised.doc_url) in str(call.raised)
@@ -71,7 +68,7 @@ async def test_a_wrong_key_says_so_in_the_servers_words_and_never_the_key() -> N
 
 async def test_a_model_that_is_not_served_surfaces_with_what_is() -> None:
     async with LocalServer(script=QUIET) as server, calling(server, model="ink-9") as call:
-        await call.over(within_s=SOON_S)
+        await call.over(within_s=2)
     assert "ink-2" in str(call.raised)
 
 
@@ -81,7 +78,7 @@ async def test_retry_after_is_honoured() -> None:
         await until(lambda: call.named("connected"))
         first, second = server.handshakes
     assert (first.status, second.status) == (429, 101)
-    assert 1.0 <= second.at_s - first.at_s < SOON_S
+    assert 1.0 <= second.at_s - first.at_s < 2.5
 
 
 async def test_attempts_are_at_most_one_a_second_after_the_first_two() -> None:
@@ -89,7 +86,7 @@ async def test_attempts_are_at_most_one_a_second_after_the_first_two() -> None:
         await until(lambda: len(server.handshakes) == 4, within_s=8)
         times = [handshake.at_s for handshake in server.handshakes]
     waits = [after - before for before, after in itertools.pairwise(times)]
-    assert waits[0] < 1
+    assert waits[0] < 0.5
     assert waits[1] >= 1
     assert waits[2] >= 1.9
 
@@ -98,7 +95,7 @@ async def test_fewer_retries_than_usual_surface_an_outage_soon() -> None:
     options = APIConnectOptions(max_retry=1)
     server = LocalServer(script=QUIET, faults=Faults(status=503))
     async with server, calling(server, conn_options=options) as call:
-        await call.over(within_s=SOON_S)
+        await call.over(within_s=2)
         assert len(server.handshakes) == 2
     assert isinstance(call.raised, ServerError)
 
@@ -107,7 +104,7 @@ async def test_fewer_retries_than_usual_surface_a_long_retry_after_soon() -> Non
     options = APIConnectOptions(max_retry=1)
     server = LocalServer(script=QUIET, faults=Faults(status=429, status_headers={"Retry-After": "30"}))
     async with server, calling(server, conn_options=options) as call:
-        await call.over(within_s=SOON_S)
+        await call.over(within_s=2)
         assert len(server.handshakes) == 1
     assert isinstance(call.raised, ServerError)
 
@@ -119,7 +116,7 @@ async def test_under_a_key_that_was_told_to_wait_for_an_hour_every_stream_surfac
         owner = cartesia_turns.STT(base_url=server.url, api_key=server.key)
         for _ in range(2):
             async with talking(owner, conn_options=APIConnectOptions(max_retry=max_retry)) as call:
-                await call.over(within_s=SOON_S)
+                await call.over(within_s=2)
             assert isinstance(call.raised, ServerError)
             assert call.raised.status_code == 429
             assert [event.retry_in_s for event in call.named("connection_error")] == [None]
@@ -135,11 +132,11 @@ async def test_a_stream_whose_turn_is_far_off_says_so_and_connects_when_it_comes
             await until(lambda: first.named("connection_error"))
             await first.stream.aclose()
             async with talking(owner, conn_options=options) as call:
-                await until(lambda: call.named("connected"))
+                await until(lambda: call.named("connected"), within_s=10)
                 (told,) = call.named("connection_error")
                 refused, served = server.handshakes
-    assert (told.error.status_code, 0 < told.retry_in_s <= 6 * (1 + JITTER)) == (429, True)
-    assert served.at_s - refused.at_s >= 6.0
+    assert (told.error.status_code, told.retry_in_s >= 5.5) == (429, True)
+    assert 6.0 <= served.at_s - refused.at_s < 8.0
 
 
 async def test_many_streams_under_one_key_do_not_stampede() -> None:
@@ -151,8 +148,8 @@ async def test_many_streams_under_one_key_do_not_stampede() -> None:
             times = sorted(handshake.at_s for handshake in server.handshakes)[9:]
         finally:
             await asyncio.gather(*(stream.aclose() for stream in streams))
-    # One that is late, on a slow machine, brings the next one nearer; not all of them.
-    assert times[-1] - times[0] > SPACING_S * (len(times) - 1) - 0.2, times
+    waits = [after - before for before, after in itertools.pairwise(times)]
+    assert min(waits) > 0.2, waits
 
 
 async def test_streams_that_were_refused_connect_when_there_is_room() -> None:
@@ -275,9 +272,9 @@ async def test_a_flood_does_not_hold_up_the_event_loop() -> None:
 async def watch(gaps: list[float]) -> None:
     """Notes how long other things held up the event loop."""
     while True:
-        before = time.process_time()  # not what other processes took
+        before = time.monotonic()
         await asyncio.sleep(0)
-        gaps.append(time.process_time() - before)
+        gaps.append(time.monotonic() - before)
 
 
 async def test_more_than_the_buffer_holds_pushed_at_once_keeps_the_newest() -> None:

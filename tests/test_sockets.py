@@ -100,11 +100,12 @@ async def test_a_socket_that_is_lost_between_turns_is_no_error(monkeypatch: pyte
 
 @pytest.fixture
 def soon_dead(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A peer that does not answer is dead after 0.4 s, and one that has served for 0.3 s is a success."""
+    """A peer that does not answer is dead after 0.4 s, one that served for 0.3 s a success; 0.3 s are long."""
     monkeypatch.setattr(liveness_module, "PING_EVERY_S", 0.1)
     monkeypatch.setattr(liveness_module, "DEAD_AFTER_S", 0.4)
     monkeypatch.setattr(retry_module, "DEAD_AFTER_S", 0.4)
     monkeypatch.setattr(retry_module, "STEADY_AFTER_S", 0.3)
+    monkeypatch.setattr(retry_module, "LATER_DELAY_S", 0.3)
 
 
 @pytest.mark.usefixtures("soon_dead")
@@ -123,7 +124,7 @@ async def test_servers_that_die_long_after_each_other_do_not_add_up() -> None:
             await until(lambda deaths=deaths: call.stream.stats.dead_peers > deaths)  # type: ignore[misc]
         call.push(0.1)
         await until(lambda: len(call.named("connected")) == 4)
-        assert [event.retry_in_s <= 1.25 for event in call.named("connection_error")] == [True] * 3
+        assert [event.retry_in_s < 0.2 for event in call.named("connection_error")] == [True] * 3
 
 
 @pytest.mark.usefixtures("soon_dead")
@@ -203,7 +204,7 @@ async def test_a_server_that_keeps_dropping_is_not_stormed(drops: int) -> None:
     assert call.log == ["START", "INTERIM a", "FINAL a b", "END"]
     assert len(times) == drops + 1
     waits = [later - before for before, later in itertools.pairwise(times)]
-    assert waits[0] < 0.99
+    assert waits[0] < 0.5
     assert all(wait >= 0.99 for wait in waits[1:])
 
 

@@ -7,11 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, async_playwright
 from room.guest import RATE
 from room.stage import chromium
-
-expect.set_options(timeout=30_000)  # how long a loaded machine may take for anything that must come
 
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",

@@ -43,7 +43,7 @@ async def test_turn_events_tell_a_turn_from_start_to_end(guest: Guest) -> None:
         await guest.agent_is_here()
         await guest.say(CLIPS[1])
         await guest.until(lambda: guest.diary.count("turn_end") == 1, 30, "the turn ended")
-        await guest.until(lambda: guest.diary.said("user"), 30, "its transcript arrived")
+        await guest.until(lambda: guest.diary.said("user"), 5, "its transcript arrived")
         events, identity = guest.diary.turns, guest.room.local_participant.identity
     assert events[0]["type"] == "turn_start"
     assert events[-1]["type"] == "turn_end"
@@ -57,13 +57,13 @@ async def test_the_agent_stops_when_the_user_begins_to_speak(guest: Guest, note:
         await guest.agent_is_here()
         await guest.say(CLIPS[0])
         await guest.agent_is_heard(time.monotonic())
-        await guest.until(lambda: guest.diary.count("turn_end") == 1, 30, "the first turn was over")
+        await guest.until(lambda: guest.diary.count("turn_end") == 1, 5, "the first turn was over")
         began = time.monotonic()
         guest.speak(CLIPS[3])
         stopped = await guest.agent_is_silent(0.6)
         await guest.until(lambda: guest.diary.count("turn_end") == 2, 40, "the second turn ended")
-        await guest.until(lambda: len(guest.diary.said("user")) == 2, 30, "its transcript arrived")
+        await guest.until(lambda: len(guest.diary.said("user")) == 2, 5, "its transcript arrived")
     delay = stopped - began
     note("barge_in_s", delay)
-    assert 0 < delay < 5.0  # half a second, and more only where the machine is busy
+    assert 0 < delay < 2.0
     assert error_rate(CLIPS[3], guest.diary.said("user")[1]) <= 0.15

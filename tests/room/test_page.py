@@ -119,14 +119,14 @@ async def test_a_browser_joins_sees_its_words_and_hears_the_reply(
     await page.get_by_role("button", name="Start talking").click()
     await expect(page.get_by_role("status")).to_have_text("Connected", timeout=60_000)
     await expect(page.get_by_role("button", name="Mute")).to_be_focused()
-    await expect(page.locator("[data-state=speaking]")).to_have_attribute("aria-current", "step")
+    await expect(page.locator("[data-state=speaking]")).to_have_attribute("aria-current", "step", timeout=30_000)
     await expect(page.locator("#caption .word").first).to_be_visible(timeout=20_000)
     lines = page.get_by_role("log").get_by_role("listitem")
     await expect(lines.first).to_be_visible(timeout=40_000)
     loudest = await page.evaluate(LOUDEST)
     note("browser_loudest_sample", loudest)
     assert loudest > 0.02
-    await expect(lines.nth(1)).to_contain_text("You said")
+    await expect(lines.nth(1)).to_contain_text("You said", timeout=20_000)
     said = await lines.first.locator(".text").inner_text()
     assert error_rate(CLIP, said) <= 0.15
     await expect(lines.first.locator(".figures")).to_contain_text("reply heard after")
@@ -139,14 +139,14 @@ async def test_a_browser_shows_a_conversation_in_which_the_agent_is_interrupted(
         await page.goto(talk.address)
         await page.get_by_role("button", name="Start talking").click()
         await expect(page.get_by_role("status")).to_have_text("Connected", timeout=60_000)
-        await expect(page.locator("#reply")).to_have_attribute("data-waiting", "")  # the agent is ready
+        await expect(page.locator("#reply")).to_have_attribute("data-waiting", "", timeout=30_000)  # the agent is ready
         lines = page.get_by_role("log").get_by_role("listitem")
         await page.evaluate("url => say(url)", greets)
-        await expect(lines).to_have_count(2, timeout=60_000)
+        await expect(lines).to_have_count(2, timeout=30_000)
         await page.evaluate("url => say(url)", asks)
-        await expect(lines.nth(2)).to_contain_text("reply heard after")
+        await expect(lines.nth(2)).to_contain_text("reply heard after", timeout=30_000)
         await page.evaluate("url => say(url)", interrupts)
-        await expect(lines).to_have_count(6, timeout=60_000)
+        await expect(lines).to_have_count(6, timeout=30_000)
         await expect(page.get_by_text("reply heard after")).to_have_count(3)
         await expect(lines.nth(4)).to_contain_text("agent stopped after")
         await page.set_viewport_size({"width": 1280, "height": 1240})  # all rows, as in the README's picture
@@ -161,7 +161,7 @@ async def test_a_browser_can_mute_leave_and_join_again_by_keyboard(talk: Talk, p
     await page.goto(talk.address)
     await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
-    await expect(page.get_by_role("status")).to_contain_text("Connected")
+    await expect(page.get_by_role("status")).to_contain_text("Connected", timeout=30_000)
     await page.keyboard.press("Space")
     await expect(page.get_by_role("button", name="Unmute", exact=True)).to_be_focused()
     await expect(page.locator("[aria-pressed]")).to_have_count(0)
@@ -170,7 +170,7 @@ async def test_a_browser_can_mute_leave_and_join_again_by_keyboard(talk: Talk, p
     await expect(page.get_by_role("status")).to_have_text("You left the room")
     await expect(page.locator("#join")).to_be_focused()
     await page.keyboard.press("Enter")
-    await expect(page.get_by_role("status")).to_contain_text("Connected")
+    await expect(page.get_by_role("status")).to_contain_text("Connected", timeout=30_000)
 
 
 async def test_a_browser_comes_back_to_its_room_and_the_agent_in_it(talk: Talk, page: Page) -> None:
@@ -189,10 +189,10 @@ async def test_a_browser_comes_back_to_its_room_and_the_agent_in_it(talk: Talk, 
     await expect(page).to_have_url(f"{talk.address}/?room={room}")
     await page.get_by_role("button", name="Leave").click()
     await page.locator("#join").click()
-    await expect(page.get_by_role("status")).to_have_text("Connected")
+    await expect(page.get_by_role("status")).to_have_text("Connected", timeout=30_000)
     await page.reload()
     await page.locator("#join").click()
-    await expect(page.get_by_role("status")).to_have_text("Connected")
+    await expect(page.get_by_role("status")).to_have_text("Connected", timeout=30_000)
     assert [grant["room"] for grant in grants] == [room] * 3
 
 
@@ -212,7 +212,7 @@ async def test_the_focus_stays_in_a_browser_whose_microphone_is_denied(talk: Tal
     assert asked.count("/api/token") == 1
     await page.evaluate("denied = false")
     await page.keyboard.press("Enter")
-    await expect(page.get_by_role("status")).to_contain_text("Connected")
+    await expect(page.get_by_role("status")).to_contain_text("Connected", timeout=30_000)
     await expect(page.get_by_role("alert")).to_be_hidden()
 
 
@@ -220,7 +220,7 @@ async def test_the_browser_tells_of_a_microphone_that_cannot_be_unmuted_until_it
     await page.add_init_script(DENIABLE_MICROPHONE)
     await page.goto(talk.address)
     await page.get_by_role("button", name="Start talking").click()
-    await expect(page.get_by_role("status")).to_contain_text("Connected")
+    await expect(page.get_by_role("status")).to_contain_text("Connected", timeout=30_000)
     await page.get_by_role("button", name="Mute", exact=True).click()
     unmute = page.get_by_role("button", name="Unmute", exact=True)
     await expect(unmute).to_be_visible()
@@ -228,7 +228,7 @@ async def test_the_browser_tells_of_a_microphone_that_cannot_be_unmuted_until_it
     await unmute.click()
     alert = page.get_by_role("alert")
     await expect(alert).to_contain_text("The microphone could not be turned on: the browser may not use it.")
-    await expect(page.get_by_role("status")).to_have_text("Connected")
+    await expect(page.get_by_role("status")).to_have_text("Connected", timeout=30_000)
     await expect(alert).to_be_visible()
     await page.evaluate("denied = false")
     await unmute.click()
@@ -243,7 +243,7 @@ async def test_the_browser_tells_of_a_microphone_that_is_lost_and_follows_the_on
     await page.add_init_script(METERS)
     await page.goto(talk.address)
     await page.get_by_role("button", name="Start talking").click()
-    await expect(page.get_by_role("status")).to_contain_text("Connected")
+    await expect(page.get_by_role("status")).to_contain_text("Connected", timeout=30_000)
     await page.evaluate(UNPLUG)  # with another one there, LiveKit takes that
     await page.wait_for_function(MEASURES_THE_NEW_ONE)
     await page.evaluate(f"denied = true; {UNPLUG}")
@@ -264,13 +264,13 @@ async def test_a_browser_is_not_muted_after_a_double_click_on_mute(talk: Talk, p
     await page.add_init_script(DENIABLE_MICROPHONE)
     await page.goto(talk.address)
     await page.get_by_role("button", name="Start talking").click()
-    await expect(page.get_by_role("status")).to_contain_text("Connected")
+    await expect(page.get_by_role("status")).to_contain_text("Connected", timeout=30_000)
     await page.evaluate(CLICK_MUTE_TWICE)
-    await page.wait_for_function("labels.length >= 2")
+    await page.wait_for_function("labels.length >= 2", timeout=5_000)
     assert await page.evaluate("microphone.enabled")
     # The clicks are heeded one after the other: what this one does comes after all that the first two did.
     await page.evaluate("mute.click()")
-    await page.wait_for_function("labels.length >= 3 && !microphone.enabled")
+    await page.wait_for_function("labels.length >= 3 && !microphone.enabled", timeout=5_000)
     assert await page.evaluate("labels") == ["Unmute", "Mute", "Unmute"]
     await expect(page.get_by_role("alert")).to_be_hidden()
 
@@ -280,7 +280,7 @@ async def test_a_browser_that_left_hears_and_measures_nothing_more(talk: Talk, p
     await page.goto(talk.address)
     await page.get_by_role("button", name="Start talking").click()
     await expect(page.locator("audio")).to_have_count(1, timeout=60_000)
-    await page.wait_for_function("metered().length >= 2")
+    await page.wait_for_function("metered().length >= 2", timeout=5_000)
     await page.get_by_role("button", name="Leave").click()
     await expect(page.locator("audio")).to_have_count(0)
     await page.wait_for_function("metered().length === 0")

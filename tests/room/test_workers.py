@@ -27,12 +27,10 @@ from roomkit.processes import kill_group
 from roomkit.worker import Worker
 from wer import word_error_rate
 
-pytestmark = [pytest.mark.room, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.room, pytest.mark.timeout(500)]
 
 ROOMS = 12
 SERVED_WITHIN_S = 120.0
-ANOTHER = 0.5
-"""The word error rate from which a text is another room's sentence."""
 SENTENCES = [AUDIO / f"{name}.wav" for name in ("sense-0870", "sense-0920")]
 
 
@@ -117,23 +115,18 @@ async def fill(site: Site) -> float:
 
 
 async def converse(guest: Guest, sentence: Path) -> str:
-    """Say a sentence: it comes back, in more than one turn where the machine cannot keep up, and the agent answers.
-
-    Returns:
-        What was heard.
-    """
-    diary = guest.diary
-    before, answers = len(diary.said("user")), len(diary.said("agent"))
-
-    def heard() -> str:
-        return " ".join(diary.said("user")[before:])
-
+    """Say a sentence: it comes back once, as a turn of its own, and the agent answers it. Returns what was heard."""
+    turns, diary = guest.diary.count("turn_end"), guest.diary
     await guest.push_to_talk()
     await guest.say(sentence)
-    await guest.until(lambda: error_rate(sentence, heard()) < ANOTHER and not diary.open_turns, 60, "it was understood")
+    await guest.until(lambda: diary.count("turn_end") == turns + 1, 60, "the turn ended")
     await guest.unpublish()
-    await guest.until(lambda: len(diary.said("agent")) > answers, 30, "the agent answered")
-    return heard()
+    await guest.until(lambda: len(diary.said("agent")) > turns, 30, "the agent answered")
+    assert len(diary.said("user")) == turns + 1
+    assert diary.open_turns == 0
+    heard = diary.said("user")[-1]
+    assert error_rate(sentence, heard) < 0.5, "what was heard is another room's"
+    return heard
 
 
 async def all_converse(guests: Iterable[Guest]) -> list[tuple[Path, str]]:
@@ -142,7 +135,10 @@ async def all_converse(guests: Iterable[Guest]) -> list[tuple[Path, str]]:
 
 
 async def all_at_both_converse(site: Site, *shares: set[str]) -> float:
-    """So do the guests of each worker, beside those of the other; returns the word error rate of all of it."""
+    """So do the guests of each worker, beside those of the other; returns the word error rate of all of it.
+
+    Two at once, since two cores hardly do for the sound of twelve rooms, both ends of it, beside the recognizer.
+    """
     sharing = [[site.guests[room] for room in sorted(share)] for share in shares]
     tasks = [asyncio.create_task(all_converse(guests)) for guests in sharing]
     try:
@@ -163,7 +159,9 @@ async def test_two_workers_share_twelve_rooms_with_speech_and_each_may_go(
     assert shares[0] | shares[1] == set(site.guests)
     assert not shares[0] & shares[1]
     assert all(shares)
-    note("word_error_rate_in_twelve_rooms", await all_at_both_converse(site, *shares))
+    rate = await all_at_both_converse(site, *shares)
+    note("word_error_rate_in_twelve_rooms", rate)
+    assert rate <= 0.15
     await drained(site, second, held=shares[1], other=first)
     await killed(site, first, held=shares[0])
 

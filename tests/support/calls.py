@@ -100,7 +100,7 @@ class Call:
         samples = round(seconds * RATE)
         self.stream.push_frame(rtc.AudioFrame(b"\0\x20\0\xe0" * (samples // 2), RATE, 1, samples))
 
-    async def over(self, *, within_s: float = 20.0) -> None:
+    async def over(self, *, within_s: float = 5.0) -> None:
         """Waits for the end of the events."""
         await until(lambda: self.is_over, within_s=within_s)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 POLL_S = 0.002
 
 
-async def until(condition: Callable[[], object], *, within_s: float = 20.0) -> None:
+async def until(condition: Callable[[], object], *, within_s: float = 5.0) -> None:
     """Returns as soon as the condition holds; fails if that takes longer than `within_s` seconds."""
     deadline = time.monotonic() + within_s
     while not condition():
