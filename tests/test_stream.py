@@ -14,6 +14,7 @@ from livekit import rtc
 from livekit.agents import APIConnectOptions, APIError, stt
 from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns import connection as connection_module
+from livekit.plugins.cartesia_turns import feed as feed_module
 from livekit.plugins.cartesia_turns.connection import Connection
 from livekit.plugins.cartesia_turns.messages import (
     ServerMessage,
@@ -541,6 +542,7 @@ async def test_a_bug_in_the_connection_is_an_api_error(
     "name", ["push_audio", "tick", "receive", "outgoing", "pong", "take_usage", "deadline", "stats"]
 )
 async def test_a_bug_in_the_client_is_an_api_error(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed_module, "USAGE_EVERY_S", 0.1)
     async with LocalServer(script=playing(START)) as server, calling(server) as call:
         await until(lambda: call.named("connected"))
         is_property = isinstance(getattr(type(call.stream._client), name), property)
