@@ -196,6 +196,18 @@ def test_the_limit_ends_when_the_row_is_empty() -> None:
     assert [limiter.reserve(110.0) for _ in range(3)] == [0.0] * 3
 
 
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=30), st.sampled_from([None, 0.0, 1.0, 5.0, 30.0, 60.0]))
+def test_streams_that_come_back_each_in_its_time_are_spaced_too(jitters: list[float], retry_after_s: float) -> None:
+    limiter, coming = ConnectLimiter(), []
+    for jitter in jitters:
+        limiter.rate_limited(0.0, retry_after_s)
+        delay_s = RetryPolicy(3, 90).delay_after_failure(0.0, jitter=jitter, retry_after_s=retry_after_s)
+        assert delay_s is not None
+        coming.append(delay_s)
+    attempts = [at + limiter.reserve(at) for at in sorted(coming)]
+    assert all(later - earlier > SPACING_S - 1e-9 for earlier, later in itertools.pairwise(attempts))
+
+
 @given(st.lists(st.floats(0, 0.3), min_size=2, max_size=50), st.floats(1, 5))
 def test_attempts_of_a_limited_key_are_spaced_however_they_come(waits: list[float], retry_after_s: float) -> None:
     limiter, now, attempts = ConnectLimiter(), 0.0, []

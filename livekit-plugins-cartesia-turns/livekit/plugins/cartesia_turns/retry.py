@@ -118,11 +118,13 @@ class ConnectLimiter:
 
     def __init__(self) -> None:
         self._next_at: float | None = None
+        self._returning_until = -math.inf
 
     def rate_limited(self, now: float, retry_after_s: float | None) -> None:
         """An attempt was refused with 429."""
-        wait_s = RATE_LIMITED_S if retry_after_s is None else retry_after_s
-        self._next_at = max(self._next_at or now, now + min(wait_s, LONGEST_PAUSE_S))
+        wait_s = min(RATE_LIMITED_S if retry_after_s is None else retry_after_s, LONGEST_PAUSE_S)
+        self._next_at = max(self._next_at or now, now + wait_s)
+        self._sent_away(now, wait_s)
 
     def reserve(self, now: float, at_most_s: float = math.inf) -> float:
         """Takes a place in the row, unless that means to wait for longer than `at_most_s` seconds.
@@ -133,9 +135,15 @@ class ConnectLimiter:
         if self._next_at is None:
             return 0.0
         at = max(self._next_at, now)
-        if at == now and self._next_at + SPACING_S < now:
+        if now > max(self._next_at + SPACING_S, self._returning_until):
             self._next_at = None
             return 0.0
         if at - now <= at_most_s:
             self._next_at = at + SPACING_S
+        else:
+            self._sent_away(now, at - now)
         return at - now
+
+    def _sent_away(self, now: float, wait_s: float) -> None:
+        """Somebody waits elsewhere, so long and the jitter on it: until then a row that is empty is not over."""
+        self._returning_until = max(self._returning_until, now + max(wait_s, LONGEST_DELAY_S) * (1 + JITTER))
