@@ -15,7 +15,7 @@ from livekit.plugins.cartesia_turns.errors import DroppedError
 from livekit.plugins.cartesia_turns.messages import ErrorMessage, ServerMessage, TurnEnd, TurnStart, TurnUpdate
 from livekit.plugins.cartesia_turns.server import Faults, LocalServer, Script, say
 from support.calls import calling
-from support.proxy import Proxy
+from support.proxy import Proxy, Welcome
 from support.waiting import holds, until
 
 QUIET = Script([])
@@ -190,6 +190,25 @@ async def test_a_stream_that_never_had_audio_ends_at_once_when_its_input_does() 
     async with LocalServer(script=QUIET) as server, calling(server) as call:
         call.stream.end_input()
         await call.over(within_s=1)
+    assert (call.log, call.raised) == ([], None)
+
+
+async def test_an_end_with_nothing_left_to_say_waits_for_no_pause() -> None:
+    faults = Faults(status=429, status_headers={"Retry-After": "8"})
+    async with LocalServer(script=QUIET, faults=faults) as server, calling(server) as call:
+        await until(lambda: call.named("connection_error"))
+        call.stream.end_input()
+        await call.over(within_s=1)
+    assert (call.log, call.raised) == ([], None)
+
+
+async def test_an_end_with_nothing_left_to_say_waits_for_no_handshake() -> None:
+    async with LocalServer(script=QUIET) as server, Proxy(server.url) as proxy, calling(server, via=proxy.url) as call:
+        proxy.welcome = [Welcome.IGNORE]
+        await until(lambda: proxy.accepted)
+        call.stream.end_input()
+        await call.over(within_s=1)
+        await until(lambda: not proxy.open_links)
     assert (call.log, call.raised) == ([], None)
 
 

@@ -63,6 +63,7 @@ class Sockets:
         self._to_send = asyncio.Event()
         self._to_hang_up = asyncio.Event()
         self._to_link = asyncio.Event()
+        self._to_finish = asyncio.Event()
         self._attempt_at = time.monotonic()
 
     def wake(self) -> None:
@@ -70,8 +71,10 @@ class Sockets:
         self._to_send.set()
         if self._client.hang_up:
             self._to_hang_up.set()
-        if self._client.wants_link or self._client.finished:
+        if self._client.wants_link:
             self._to_link.set()
+        if self._client.finished:
+            self._to_finish.set()
 
     async def serve(self, session: aiohttp.ClientSession) -> None:
         """Keeps the client linked until all that could come has come.
@@ -79,7 +82,11 @@ class Sockets:
         Raises:
             APIError: there is no point in another attempt.
         """
-        while not self._client.finished:
+        # Nothing that a finished client has no use for is waited for: no pause, no handshake.
+        await until_done(self._to_finish.wait(), self._keep_linked(session))
+
+    async def _keep_linked(self, session: aiohttp.ClientSession) -> None:
+        while True:
             if not self._client.wants_link:
                 await self._to_link.wait()
                 self._to_link.clear()
