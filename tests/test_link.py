@@ -44,7 +44,7 @@ def send_all(
     sent: list[Outgoing] = []
     while (item := subject.outgoing(audio, wanted, now, ending=ending)) is not None:
         if isinstance(item, Chunk):
-            audio.advance(now)
+            audio.advance(item, now)
         subject.sent(item, audio, now)
         sent.append(item)
     return sent

@@ -24,7 +24,7 @@ def send(buffer: ReplayBuffer, *, now: float = 0.0, pace_s: float = 0.0, count: 
     sent: list[str] = []
     while (chunk := buffer.peek()) is not None and len(sent) < count:
         sent.append(chunk.pcm.decode())
-        buffer.advance(now)
+        buffer.advance(chunk, now)
         now += pace_s
     return sent
 
@@ -63,14 +63,16 @@ class AgainstAModel(RuleBasedStateMachine):
         self.buffer.append(chunk)
 
     @precondition(lambda self: self.buffer.has_backlog)
-    @rule(wait_s=st.sampled_from([0.0, 0.125, 1.0]))
-    def send(self, wait_s: float) -> None:
-        self.now += wait_s
+    @rule(wait_s=st.sampled_from([0.0, 0.125, 1.0]), meanwhile_s=st.sampled_from([0.0, 0.0, 2.0, LIMIT_S]))
+    def send(self, wait_s: float, meanwhile_s: float) -> None:
         chunk = self.buffer.peek()
         assert chunk is not None
         number = self.number(chunk)
         assert not self.sent or number > self.sent[-1], "out of order, or twice without a rewind"
-        assert self.buffer.advance(self.now) == (number in self.ever_sent)
+        if meanwhile_s:
+            self.append(meanwhile_s, voiced=True, droppable=False, injected=False)
+        self.now += wait_s
+        assert self.buffer.advance(chunk, self.now) == (number in self.ever_sent)
         self.sent.append(number)
         self.ever_sent.add(number)
 
@@ -151,6 +153,20 @@ def test_silence_that_goes_from_the_middle_does_not_move_where_the_queue_begins(
     assert buffer.sent_to_s > 0.3
 
 
+def test_audio_dropped_while_it_is_being_sent_was_sent_and_what_follows_it_is_sent_too() -> None:
+    buffer = ReplayBuffer(1.0)
+    fill(buffer, "v" * 10)
+    chunk = buffer.peek()
+    assert chunk is not None
+    fill(buffer, "v")
+    assert buffer.lost_s == pytest.approx(0.2)
+    buffer.advance(chunk, 0.0)
+    assert buffer.lost_s == pytest.approx(0.1)
+    assert send(buffer) == ["2", "3", "4", "5", "6", "7", "8", "9", "0"]
+    buffer.rewind()
+    assert buffer.lost_s == pytest.approx(0.2)
+
+
 def test_over_the_limit_the_newest_speech_survives() -> None:
     buffer = ReplayBuffer(1.0)
     fill(buffer, "v" * 25)
@@ -214,6 +230,17 @@ def test_a_pause_that_the_server_can_not_have_heard_settles_nothing() -> None:
     send(buffer, pace_s=0.1)
     buffer.settle(0.35, heard_by=1.05)
     assert buffer.held_s == pytest.approx(0.1 * 9)
+
+
+@pytest.mark.parametrize("heard_by", [1.15, 0.55])
+def test_the_only_pause_there_is_ends_the_turn_although_slow_round_trips_say_that_it_was_not_heard(
+    heard_by: float,
+) -> None:
+    buffer = ReplayBuffer(60)
+    fill(buffer, "sssssvvvvsssssvv")
+    send(buffer, pace_s=0.1)
+    buffer.settle(0.65, heard_by)
+    assert buffer.held_s == pytest.approx(0.1 * 5)
 
 
 def test_while_idle_the_last_second_that_is_confirmed_stays() -> None:

@@ -80,8 +80,8 @@ class Feed:
         self._overflow_told = False
 
     def sent(self, chunk: Chunk, now: float) -> None:
-        """The next chunk of the buffer is with the socket."""
-        again = self.buffer.advance(now)
+        """A chunk of the buffer is with the socket."""
+        again = self.buffer.advance(chunk, now)
         self._unreported_s += chunk.seconds
         self._sent_s += chunk.seconds
         self._silent_s += chunk.seconds * chunk.injected

@@ -18,7 +18,7 @@ TAIL_S = 0.2
 LATE_S = 2.0
 """How much later than expected a turn.end may come, where that can be told."""
 UNHEARD_S = 5.0
-"""Voice so long ago may still start a turn, at a server that is far behind."""
+"""Voice sent so long ago may still start a turn, at a server that is far behind."""
 ROOM_AFTER_OVERFLOW = 0.9
 """An overflow drops audio down to this part of the limit, so that it is a rare event and not one for each frame."""
 
@@ -109,17 +109,21 @@ class ReplayBuffer:
         """The next audio to send, if there is any."""
         return self._chunks[self._cursor] if self._cursor < len(self._chunks) else None
 
-    def advance(self, now: float) -> bool:
+    def advance(self, chunk: Chunk, now: float) -> bool:
         """The audio of the last `peek` is with the socket.
 
         Returns:
             Whether it had been sent before, on an earlier socket.
         """
-        chunk = self._chunks[self._cursor]
         again = chunk.sent_at is not None
         chunk.sent_at = now
-        self._cursor += 1
-        self._backlog_s -= chunk.seconds
+        if self.peek() is chunk:
+            self._cursor += 1
+            self._backlog_s -= chunk.seconds
+        elif not chunk.injected:
+            # It was dropped while it was on its way: sent, but not for a replay.
+            self.lost_s -= chunk.seconds
+            self._unreplayable_s += chunk.seconds
         return again
 
     def rewind(self) -> None:
@@ -147,11 +151,14 @@ class ReplayBuffer:
     def forget_idle(self, keep_s: float, before: float) -> None:
         """Forgets audio in which no turn began, all but the last `keep_s` seconds of what was sent before `before`.
 
-        Where somebody is heard in the last UNHEARD_S seconds of it, a turn may be about to start, at a server that is
-        behind: all is kept from `keep_s` seconds before that voice on.
+        Where somebody is heard in what was sent in the UNHEARD_S seconds before that, a turn may be about to start, at
+        a server that is behind: all is kept from `keep_s` seconds before that voice on. Voice before it was none.
         """
+        unheard = self._sent_by(before - UNHEARD_S)
+        for index in range(unheard):
+            self._chunks[index].voiced = False
         end = first = self._first_of_last(keep_s, self._cursor, before)
-        for index in range(self._first_of_last(UNHEARD_S, self._cursor, before), end):
+        for index in range(unheard, end):
             if self._chunks[index].voiced:
                 first = self._first_of_last(keep_s, index, before)
                 break
@@ -173,6 +180,8 @@ class ReplayBuffer:
         if late is not None and late < first:
             # Nothing that was sent since is a pause, so the turn ended there, or before.
             first, end = 0, late
+        else:
+            end = max(end, self._first_pause())
         while end > first and not self._ends_pause(end):
             end -= 1
         kept_s = 0.0
@@ -188,8 +197,15 @@ class ReplayBuffer:
             return None
         return next(filter(self._ends_pause, range(self._cursor, self._sent_by(since), -1)), None)
 
+    def _first_pause(self) -> int:
+        """Where the first pause after speech ends: a turn that has ended is no shorter than that."""
+        return next(filter(self._ends_pause, range(self._first_voice() + 1, self._cursor + 1)), 0)
+
+    def _first_voice(self) -> int:
+        return next((index for index, chunk in enumerate(self._chunks) if chunk.voiced), self._cursor)
+
     def _end_of_last_turn(self) -> int:
-        voice = next((index for index, chunk in enumerate(self._chunks) if chunk.voiced), self._cursor)
+        voice = self._first_voice()
         return next(filter(self._ends_pause, range(self._cursor, voice, -1)), self._cursor)
 
     def _ends_pause(self, end: int) -> bool:
