@@ -25,7 +25,7 @@ from livekit.plugins.cartesia_turns.messages import (
     Unknown,
 )
 from livekit.plugins.cartesia_turns.options import Options
-from livekit.plugins.cartesia_turns.replay import Chunk
+from livekit.plugins.cartesia_turns.replay import UNHEARD_S, Chunk
 from livekit.plugins.cartesia_turns.turns import TurnEvent
 from livekit.plugins.cartesia_turns.watchdog import GIVE_UP_AFTER_S, PACE_S, RESCUE_LINKED_S, RESCUE_S, STALLED_AFTER_S
 
@@ -232,6 +232,17 @@ def test_audio_that_comes_back_ends_the_silence_and_the_log_says_so_once_a_gap()
     assert scenario.notices == [Notice.FEEDING]
 
 
+def test_a_process_that_was_held_up_puts_no_silence_into_speech() -> None:
+    scenario = in_turn()
+    scenario.now += 0.8
+    scenario.wait(0.0)
+    scenario.client.push_audio(b"\1\1" * 100, scenario.now)
+    scenario.pump()
+    scenario.wait(0.4)
+    assert scenario.client.stats.silent_s == 0
+    assert not scenario.notices
+
+
 def test_silence_that_ends_no_turn_closes_it_and_leaves_the_rest_behind() -> None:
     scenario = in_turn()
     scenario.wait(TIMEOUT_S + GIVE_UP_AFTER_S + 0.2)
@@ -344,6 +355,33 @@ def test_a_reset_is_no_clean_close_and_leaves_the_turn_its_other_try() -> None:
     assert scenario.told == ["update a b c"]
 
 
+def test_a_socket_lost_at_the_end_while_no_turn_is_open_is_replaced_once() -> None:
+    scenario = Scenario()
+    scenario.speak(0.5)
+    scenario.client.end_input()
+    scenario.pump()
+    scenario.lose()
+    assert scenario.client.wants_link
+    scenario.open()
+    assert scenario.audio == [1, 2, 3, 4, 5]
+    assert scenario.sent[-1] == Close()
+    scenario.lose()
+    assert scenario.client.finished
+
+
+def test_a_server_that_was_asked_to_finish_and_has_said_nothing_at_all_has_not_finished() -> None:
+    scenario = Scenario(linked=False)
+    scenario.speak(0.5)
+    scenario.client.end_input()
+    scenario.client.link_opened(scenario.client.options, scenario.now)
+    scenario.pump()
+    assert scenario.sent[-1] == Close()
+    scenario.wait(Limits().connect_timeout_s + 0.1)
+    assert scenario.client.hang_up is HangUp.NOT_CONNECTED
+    scenario.lose()
+    assert scenario.client.wants_link
+
+
 def test_the_end_of_the_last_turn_settles_all_audio_although_no_pause_follows_it() -> None:
     scenario = in_turn()
     scenario.client.end_input()
@@ -430,6 +468,50 @@ def test_a_word_that_began_before_its_turn_started_is_sent_again_whole() -> None
     scenario.open()
     scenario.wait(0.4)
     assert scenario.audio[-3:] == [31, 32, 33]
+
+
+def test_what_a_socket_took_on_which_the_server_said_nothing_is_sent_again_whole() -> None:
+    scenario = Scenario(linked=False)
+    scenario.client.link_opened(scenario.client.options, scenario.now)
+    scenario.speak(0.5)
+    scenario.speak(UNHEARD_S + 3.0, is_silent=True)
+    scenario.wait(Limits().connect_timeout_s)
+    assert scenario.client.hang_up is HangUp.NOT_CONNECTED
+    scenario.lose()
+    scenario.open()
+    scenario.wait(5.0)
+    assert scenario.audio[:5] == [1, 2, 3, 4, 5]
+
+
+def test_a_voice_that_no_turn_answered_costs_no_socket_after_the_next_one() -> None:
+    scenario = Scenario()
+    scenario.speak(0.3)
+    scenario.speak(0.5, is_silent=True)
+    scenario.wait(300.0)
+    assert scenario.client.is_idle
+    scenario.lose(clean=True)
+    assert not scenario.client.wants_link
+
+
+@pytest.mark.parametrize("greeted", [False, True])
+def test_the_audio_of_a_turn_given_up_is_kept_for_a_server_that_hears_it(greeted: bool) -> None:
+    scenario = in_turn()
+    scenario.lose()
+    scenario.wait(2.0)
+    scenario.pongs = not greeted
+    scenario.client.link_opened(scenario.client.options, scenario.now)
+    if greeted:
+        scenario.say(Connected("r"))
+    scenario.wait(RESCUE_S - 1.9)
+    assert scenario.told == ["end a b"]
+    assert scenario.notices == [Notice.NOT_RESUMED]
+    scenario.wait(5.0)
+    scenario.lose()
+    scenario.open()
+    scenario.wait(1.0)
+    assert scenario.audio == list(range(1, 11))
+    scenario.say(START, TurnEnd("r", "a b c"))
+    assert scenario.told == ["end a b", "start", "end c"]
 
 
 def test_a_turn_that_its_replay_does_not_bring_back_is_closed_with_the_text_so_far() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from livekit.plugins.cartesia_turns.watchdog import (
     GIVE_UP_AFTER_S,
+    HELD_UP_S,
     LONGEST_DELAY_S,
     PACE_S,
     RESCUE_LINKED_S,
@@ -63,6 +64,19 @@ def test_after_the_gap_silence_goes_out_at_the_pace_of_real_time() -> None:
 
 def test_a_process_that_was_held_up_sends_no_flood() -> None:
     assert watching().due_s(1000.0) == 0.5 + LONGEST_DELAY_S
+
+
+def test_audio_is_given_a_moment_more_once_in_a_gap_where_the_deadline_was_missed() -> None:
+    watchdog = watching()
+    assert not watchdog.postpone(10.5)
+    assert not watchdog.postpone(10.5 + 0.9 * HELD_UP_S)
+    assert watchdog.postpone(11.0)
+    assert watchdog.deadline() == 11.0 + HELD_UP_S
+    assert not watchdog.postpone(15.0)
+    assert watchdog.due_s(15.0) == 0.5 + LONGEST_DELAY_S
+    watchdog.audio_sent(0.02, 20.0)
+    assert watchdog.deadline() == 20.5
+    assert watchdog.postpone(21.0)
 
 
 def test_audio_that_comes_back_stops_it() -> None:

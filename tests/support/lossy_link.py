@@ -34,6 +34,7 @@ class Break(Enum):
     CLOSED = "the server closes cleanly: what it said before arrives, what it was sent is lost"
     HALF_OPEN = "nothing arrives any more, and nobody is told"
     STALL = "a server that is in a turn says nothing any more, though it answers pings"
+    NO_GREETING = "as a reset, and on the next socket the server answers pings and says nothing, not even `connected`"
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,7 @@ class Call:
         self._socket: Socket | None = None
         self._dialing = False
         self._no_socket_before = 0.0
+        self._greets = True
         self._push_all(mutes or {}, burst=burst)
         for fault in faults or []:
             self._at(fault.at_s, partial(self._fail, fault))
@@ -221,7 +223,8 @@ class Call:
             return
         self.outcome.sockets += 1
         name = f"socket {self.outcome.sockets}"
-        self._socket = Socket(SimulatedServer(self._speech.samples, self._delay_frames, name))
+        self._socket = Socket(SimulatedServer(self._speech.samples, self._delay_frames, name), stalled=not self._greets)
+        self._greets = True
         self.client.link_opened(self.client.options, self.now)
         self._answer(self._socket, [Connected(name)])
 
@@ -275,6 +278,7 @@ class Call:
 
     def _fail(self, fault: Fault) -> None:
         self._no_socket_before = max(self._no_socket_before, self.now + fault.outage_s)
+        self._greets &= fault.kind is not Break.NO_GREETING
         socket = self._socket
         if socket is None:
             return
@@ -286,7 +290,7 @@ class Call:
             self._close(socket)
         else:
             socket.hears = socket.talks = False
-            if fault.kind is Break.RESET:
+            if fault.kind in (Break.RESET, Break.NO_GREETING):
                 self._at(self.now + fault.notice_s, partial(self._lose, socket))
 
     def _close(self, socket: Socket) -> None:

@@ -76,7 +76,7 @@ class TurnsClient:
         self._settled_at = now
         self._closed_to_s = -math.inf
         self._next_options: Options | None = None
-        self._ending = self._drained = self._closed_early = self._owes_voice = False
+        self._ending = self._drained = self._ended_in_doubt = self._owes_voice = False
         self.request_id = ""
         """The vendor's name for the present socket, or the last."""
 
@@ -217,7 +217,8 @@ class TurnsClient:
             return
         confirmed_at = self._link.pong(payload, now)
         self._stats = replace(self._stats, rtt_s=self._link.liveness.rtt_s)
-        if confirmed_at is None or self._turn.is_open or self._link.in_turn or self._link.hang_up:
+        is_between_turns = self._link.is_connected and not (self._turn.is_open or self._link.in_turn)
+        if confirmed_at is None or not is_between_turns or self._link.hang_up:
             return
         self._buffer.forget_idle(PRE_ROLL_S, confirmed_at - SERVER_LAG_S)
         self._forget_closed()
@@ -288,15 +289,15 @@ class TurnsClient:
 
     def _drains(self, link: Link, *, clean: bool) -> bool:
         """Whether nothing more comes after the end of a socket that was asked to finish."""
-        if link.hang_up is HangUp.DRAINED:
+        in_turn = self._turn.is_open
+        if link.hang_up is HangUp.DRAINED or (clean and not in_turn):
             return True
-        if not clean:
+        if in_turn and not clean:
             return False
-        if self._turn.is_open and not self._closed_early:
-            # A clean close in mid-turn is somebody else's (a server that restarts): once, the turn is tried again.
-            self._closed_early = True
-            return False
-        return True
+        # A clean close in mid-turn may be somebody else's (a server that restarts), and a socket lost while no turn is
+        # open the server's way to close: once, what is left is tried again.
+        is_first, self._ended_in_doubt = not self._ended_in_doubt, True
+        return not is_first
 
     def _has_news(self) -> bool:
         return self._buffer.has_unsent or self._owes_voice or self._turn.is_open
@@ -360,31 +361,35 @@ class TurnsClient:
         return self._link is not None and self._link.in_turn and not self._link.hang_up
 
     def _stalled_at(self) -> float:
-        if self._link is None or not self._server_turn_is_open():
+        if not self._server_turn_is_open():
             return math.inf
         at = self._stall.stalled_at(self._options.end_timeout_s)
         # A peer that does not answer pings either is dead rather than stalled, and its turn can go on elsewhere.
-        return at if at <= self._link.liveness.answers_until else math.inf
+        return at if self._answers(at) else math.inf
 
     def _silence_at(self) -> float:
         is_due = self._server_turn_is_open() and not self._buffer.has_backlog and not self._ending
         return self._watchdog.deadline() if is_due else math.inf
 
     def _feed_silence(self, now: float) -> list[ClientEvent]:
-        is_alive = self._link is not None and now <= self._link.liveness.answers_until
-        if is_alive and self._watchdog.gives_up(self._options.end_timeout_s):
+        if self._answers(now) and self._watchdog.gives_up(self._options.end_timeout_s):
             self._count(overdue=1)
             return [Notice.OVERDUE, *self._give_up_turn()]
+        if self._watchdog.postpone(now):
+            return []
         first = not self._watchdog.silence_s
         self._watchdog.silence_sent(self._feed.push_silence(self._watchdog.due_s(now)), now)
         return [Notice.FEEDING] if first else []
+
+    def _answers(self, now: float) -> bool:
+        return self._link is not None and now <= self._link.liveness.answers_until
 
     def _give_up_replay(self, now: float) -> list[ClientEvent]:
         """Closes a turn that has waited for its replay for too long."""
         if self._link is None:
             return [Notice.NOT_RECONNECTED, *self.close_turn()]
         events = self.close_turn()
-        if not self._buffer.has_backlog:
+        if self._link.is_connected and self._answers(now) and not self._buffer.has_backlog:
             # The server has had all of it and made nothing of it: what it tells next is new.
             self._buffer.forget_idle(PRE_ROLL_S, now - SERVER_LAG_S)
             self._turn.forget(self._turn.words)

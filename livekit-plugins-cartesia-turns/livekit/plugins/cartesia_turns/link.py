@@ -159,7 +159,8 @@ class Link:
             self.options = replace(self.options, turn=merge(self.options.turn, item.turn))
         else:
             self.close_sent = True
-            self._drain_by = now + DRAIN_S
+            # Until it says `connected`, nothing says that it heard.
+            self._drain_by = now + DRAIN_S if self.is_connected else math.inf
             self._drain_end = now + LONGEST_DRAIN_S
 
     def _ping_at(self, chunk: Chunk | None) -> float:

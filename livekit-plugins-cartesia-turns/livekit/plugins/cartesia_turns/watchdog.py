@@ -12,6 +12,8 @@ import math
 
 PACE_S = 0.1
 """Length of one piece of silence once the gap is filled."""
+HELD_UP_S = 0.1
+"""A deadline missed by so much says that the process was held up: audio that came meanwhile may not have got here."""
 LONGEST_DELAY_S = 1.0
 """The most silence sent beyond what was due, however long the process was held up."""
 GIVE_UP_AFTER_S = 1.0
@@ -37,6 +39,7 @@ class Watchdog:
         self._frame_s = 0.0
         self._audio_until = -math.inf
         self._silence_s = 0.0
+        self._not_before = -math.inf
 
     @property
     def silence_s(self) -> float:
@@ -48,6 +51,7 @@ class Watchdog:
         self._frame_s = seconds
         self._audio_until = now
         self._silence_s = 0.0
+        self._not_before = -math.inf
 
     def silence_sent(self, seconds: float, now: float) -> None:
         """Silence went out in place of audio."""
@@ -61,7 +65,14 @@ class Watchdog:
 
     def deadline(self) -> float:
         """When silence is due next, provided that the turn is open and no audio waits to be sent."""
-        return self._audio_until + self._wait_s()
+        return max(self._audio_until + self._wait_s(), self._not_before)
+
+    def postpone(self, now: float) -> bool:
+        """Whether audio is given a moment more, once in a gap: where the deadline was missed by HELD_UP_S or more."""
+        if self._not_before > -math.inf or now < self.deadline() + HELD_UP_S:
+            return False
+        self._not_before = now + HELD_UP_S
+        return True
 
     def due_s(self, now: float) -> float:
         """Seconds of silence to send now: the gap first, then piece by piece at the pace of real time."""
