@@ -26,6 +26,7 @@ KEYTERM = "Quetzalcoatl"
 HEADERS = {"X-Tenant": "tenant-of-the-call"}
 ODD_FRAMES: list[str | bytes] = ["{", "[]", '{"type": "turn.dance"}', '{"type": "turn.end"}', b"\0\1"]
 PATIENCE_S = 25.0
+HELD_S = 5.0
 BYTES_PER_S = 32_000
 
 
@@ -212,6 +213,8 @@ class Outcome:
     finals: list[list[int]]
     heard: list[list[int]]
     """The frames that each connection brought to the server, in order."""
+    settled: list[int]
+    """The last word that was final when each of them was opened, -1 for none."""
     heard_s: float
     """Audio that the server received, in seconds."""
     usage_s: float
@@ -231,7 +234,13 @@ async def rigged(fault: Fault, state: State) -> AsyncIterator[Rig]:
     ears.finishing = partial(_wait_at, gate, closing)
     connecting = state is State.CONNECTING
     faults = [fault.greeting] if connecting else []
-    arguments = {"keyterm": [KEYTERM], "extra_headers": HEADERS, "turn_end_timeout_ms": 640}
+    # While the microphone is held, no time passes for the turn: that is no gap to fill.
+    arguments = {
+        "keyterm": [KEYTERM],
+        "extra_headers": HEADERS,
+        "turn_end_timeout_ms": 640,
+        "watchdog_min_timeout": HELD_S,
+    }
     async with (
         LocalServer(responder=ears, faults=faults) as server,
         Proxy(server.url) as proxy,
@@ -240,6 +249,7 @@ async def rigged(fault: Fault, state: State) -> AsyncIterator[Rig]:
         proxy.welcome = [fault.welcome] if connecting else []
         options = APIConnectOptions(timeout=1.0)
         async with calling(server, conn_options=options, via=proxy.url, http_session=session, **arguments) as call:
+            ears.last_final = lambda: int(call.finals[-1].split()[-1]) if call.finals else -1
             mic = Microphone(call.stream.push_frame)
             mic.start()
             try:
@@ -271,6 +281,7 @@ async def run(fault: Fault, state: State) -> Outcome:
             log=rig.call.log,
             finals=[[int(word) for word in text.split()] for text in rig.call.finals],
             heard=[ear.heard for ear in rig.ears.all],
+            settled=[ear.settled for ear in rig.ears.all],
             heard_s=sum(record.audio_bytes for record in rig.server.connections) / BYTES_PER_S,
             usage_s=rig.call.usage_s,
             stats=rig.call.stream.stats,

@@ -111,6 +111,8 @@ class Ear:
     """Frames to send next, whatever they are."""
     finishing: Callable[[], Awaitable[None]] | None = None
     """Awaited before the answer to `close`."""
+    settled: int = -1
+    """The last word that was final for the other side when the connection was opened, where that is known."""
     closed: bool = False
     """The connection is gone."""
     keeps_numbers: bool = True
@@ -192,10 +194,12 @@ class Ears:
         self.all: list[Ear] = []
         self.finishing: Callable[[], Awaitable[None]] | None = None
         """Given to each."""
+        self.last_final: Callable[[], int] = lambda: -1
+        """Says what is `settled` for a new one."""
 
     def __call__(self, stream: StreamRequest) -> Ear:
         """The responder of the next connection."""
-        ear = Ear(stream, finishing=self.finishing)
+        ear = Ear(stream, finishing=self.finishing, settled=self.last_final())
         self.all.append(ear)
         return ear
 
