@@ -35,6 +35,11 @@ class Lobby:
     livekit: LivekitServer
     line: Proxy
 
+    async def close(self, room: str) -> None:
+        """Close a room, whoever is in it."""
+        async with api.LiveKitAPI(self.access.url, self.access.api_key, self.access.api_secret) as livekit:
+            await livekit.room.delete_room(api.DeleteRoomRequest(room=room))
+
 
 @asynccontextmanager
 async def lobby() -> AsyncIterator[Lobby]:

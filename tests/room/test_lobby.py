@@ -11,6 +11,7 @@ import roomkit.grants
 from playwright.async_api import Page, expect
 from room.browser import METERS, STATES, opened, record
 from room.lobby import Lobby, Understudy, lobby
+from support.waiting import until
 
 pytestmark = [pytest.mark.room, pytest.mark.timeout(120)]
 
@@ -23,6 +24,19 @@ DENIED_ONCE_IT_SOUNDS = """() => {
     };
 }"""
 """A visitor who thinks for a while before denying the microphone, when the agent is there already."""
+
+ALLOWED_LATE = """() => {
+    const devices = navigator.mediaDevices;
+    const ask = devices.getUserMedia.bind(devices);
+    const answer = new Promise((allow) => { window.allow = allow; });
+    devices.getUserMedia = async (wishes) => {
+        await answer;
+        const stream = await ask(wishes);
+        window.microphone = stream.getAudioTracks()[0];
+        return stream;
+    };
+}"""
+"""A visitor who allows the microphone when the test says so (`allow()`)."""
 
 
 @pytest_asyncio.fixture
@@ -195,3 +209,37 @@ async def test_a_browser_that_could_not_join_hears_and_measures_nothing_more(pla
         await expect(page.get_by_role("alert")).to_contain_text("Allow it beside the address bar", timeout=30_000)
         await expect(page.locator("audio")).to_have_count(0)
         await page.wait_for_function("metered().length === 0")
+
+
+async def ask_for_microphone(page: Page, agent: Understudy) -> None:
+    """Join until the page is in the room and asks for the microphone, which it does not get."""
+    await agent.sound()
+    await page.evaluate(ALLOWED_LATE)
+    await page.get_by_role("button", name="Start talking").click()
+    await expect(page.locator("audio")).to_have_count(1, timeout=30_000)
+
+
+async def test_a_browser_that_reconnects_shows_no_controls_before_it_has_the_microphone(
+    place: Lobby, page: Page
+) -> None:
+    async with Understudy(place.access, ROOM, "agent") as agent:
+        await ask_for_microphone(page, agent)
+        connections = place.line.accepted
+        place.line.reset()
+        await until(lambda: place.line.accepted > connections)
+        await expect(page.locator("#controls")).to_be_hidden()
+        await expect(page.get_by_role("status")).to_have_text("Joining")
+        await page.evaluate("allow()")
+        await expect_agent(page)
+        await expect(page.get_by_role("button", name="Mute")).to_be_focused()
+
+
+async def test_a_browser_lets_go_of_a_microphone_that_it_gets_when_the_room_is_gone(place: Lobby, page: Page) -> None:
+    async with Understudy(place.access, ROOM, "agent") as agent:
+        await ask_for_microphone(page, agent)
+    await place.close(ROOM)
+    alert = page.get_by_role("alert")
+    await expect(alert).to_contain_text("The room was closed.")
+    await page.evaluate("allow()")
+    await page.wait_for_function("window.microphone?.readyState === 'ended'", timeout=5_000)
+    await expect(alert).to_contain_text("The room was closed.")

@@ -134,11 +134,11 @@ export class App implements SessionListener {
   }
 
   onReconnecting(): void {
-    this.setPhase("reconnecting");
+    if (this.inRoom) this.setPhase("reconnecting");
   }
 
   onReconnected(): void {
-    this.joined();
+    if (this.inRoom) this.joined();
   }
 
   onDisconnected(reason: DisconnectReason | undefined): void {

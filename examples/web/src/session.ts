@@ -4,6 +4,7 @@ import {
   DataStreamError,
   type DisconnectReason,
   LocalAudioTrack,
+  type LocalTrack,
   type Participant,
   RemoteAudioTrack,
   type RemoteTrack,
@@ -48,30 +49,37 @@ export class Session {
   /** Who is told, until the visit is over. */
   #listener: SessionListener | null;
   #mic: Meter | null = null;
+  /** The microphone as the browser gave it. */
+  #captured: readonly LocalTrack[] = [];
   /** The identity of the other visitor to whom the agent listened last. */
   #other: string | null = null;
   #wantsMuted = false;
   /** How many of the visitor's wishes to mute or unmute are on their way. */
   #wishes = 0;
 
-  private constructor(listener: SessionListener) {
+  constructor(listener: SessionListener) {
     this.#listener = listener;
     this.#listen();
   }
 
-  /** Join the granted room with the microphone on. */
-  static async join(grant: Grant, listener: SessionListener): Promise<Session> {
-    const session = new Session(listener);
-    const room = session.#room;
-    try {
-      await room.connect(grant.url, grant.token);
-      session.#reportAgent();
-      await room.localParticipant.setMicrophoneEnabled(true);
-    } catch (error) {
-      await session.leave();
-      throw error;
-    }
-    return session;
+  /** Whether the visitor left, or the room closed. */
+  get isOver(): boolean {
+    return this.#listener === null;
+  }
+
+  /** Join the granted room with the microphone on; throws where that fails, or where the session is over by then. */
+  async join(grant: Grant): Promise<void> {
+    const visitor = this.#room.localParticipant;
+    this.#throwIfOver();
+    await this.#room.connect(grant.url, grant.token);
+    this.#throwIfOver();
+    // Not before: an attempt that fails ends in a disconnection too, and its error says more.
+    this.#room.on(RoomEvent.Disconnected, (reason) => this.#onDisconnected(reason));
+    this.#reportAgent();
+    this.#captured = await visitor.createTracks({ audio: true });
+    this.#throwIfOver();
+    await Promise.all(this.#captured.map((track) => visitor.publishTrack(track)));
+    this.#throwIfOver();
   }
 
   /** Whether the visitor wants to be muted: ahead of the microphone, which takes its time. */
@@ -114,7 +122,6 @@ export class Session {
       .on(RoomEvent.Reconnecting, () => this.#listener?.onReconnecting())
       .on(RoomEvent.SignalReconnecting, () => this.#listener?.onReconnecting())
       .on(RoomEvent.Reconnected, () => this.#onReconnected())
-      .on(RoomEvent.Disconnected, (reason) => this.#onDisconnected(reason))
       .on(RoomEvent.AudioPlaybackStatusChanged, () => this.#listener?.onSoundBlocked(!this.#room.canPlaybackAudio))
       .on(RoomEvent.ParticipantConnected, () => this.#reportAgent())
       .on(RoomEvent.ParticipantDisconnected, ({ identity }) => this.#onGone(identity))
@@ -210,9 +217,14 @@ export class Session {
     this.#voices.delete(track);
   }
 
-  /** The visit is over: nothing more is told, sounds or is measured. */
+  #throwIfOver(): void {
+    if (this.isOver) throw new Error("The session is over.");
+  }
+
+  /** The visit is over: nothing more is told, recorded or measured, and nothing sounds. */
   #end(): void {
     this.#listener = null;
+    for (const track of this.#captured) track.stop();
     this.#mic?.close();
     this.#mic = null;
     for (const track of [...this.#voices.keys()]) this.#onTrackGone(track);
