@@ -346,6 +346,7 @@ async def test_a_browser_that_blocks_sound_offers_it_once_a_visit(talk: Talk, pa
     sound = page.get_by_role("button", name="Turn on sound")
     await join.click()
     await expect(sound).to_be_visible(timeout=60_000)
+    await expect(page.get_by_role("alert")).to_contain_text("does not play the agent's voice yet")
     await page.get_by_role("button", name="Leave").click()
     await expect(page.locator("#sound")).to_have_attribute("hidden", "")
     await join.click()

@@ -13,7 +13,7 @@ import type { SessionListener } from "./session";
 import * as model from "./timeline";
 import type { TurnEvent } from "./turn-events";
 import type { View } from "./view";
-import { HINTS, MICROPHONE_LOST, NO_AGENT, OTHERS_TURN, type Phase, PHASE_WORDS, reasonWords } from "./words";
+import { HINTS, MICROPHONE_LOST, NO_AGENT, OTHERS_TURN, type Phase, PHASE_WORDS, reasonWords, SOUND_BLOCKED } from "./words";
 
 const MS_PER_PIXEL = 28;
 const MOST_SHOWN_MS = 32_000;
@@ -147,7 +147,7 @@ export class App implements SessionListener {
 
   onSoundBlocked(blocked: boolean): void {
     this.#view.showSoundBlocked(blocked);
-    if (!blocked) this.alert("sound", null);
+    this.alert("sound", blocked ? SOUND_BLOCKED : null);
   }
 
   onMuted(muted: boolean, byVisitor: boolean): void {
@@ -220,7 +220,8 @@ export class App implements SessionListener {
   #show(): void {
     const busy = this.#phase === "live" && this.#agentHearsAnother;
     this.#view.showStatus(busy ? OTHERS_TURN : PHASE_WORDS[this.#phase]);
-    this.#view.showAlert(this.#alerts.shown);
+    // What they ask for takes the controls, which are not there yet.
+    this.#view.showAlert(this.isJoining ? null : this.#alerts.shown);
     this.#view.showCaptions(this.#captions, busy ? HINTS.busy : this.#hint());
     this.#view.showLog(this.#captions, (turn) => model.delays(this.#timeline, turn));
   }

@@ -66,6 +66,9 @@ function connectionWords(error: ConnectionError): string {
   }
 }
 
+/** What is said when the browser plays no sound before the visitor asks for it. */
+export const SOUND_BLOCKED = "The browser does not play the agent's voice yet: choose Turn on sound.";
+
 /** A sentence for sound that could not be turned on. */
 export function soundWords(error: unknown): string {
   const denied = error instanceof Error && error.name === "NotAllowedError";
