@@ -33,6 +33,7 @@ export class App implements SessionListener {
   #phase: Phase = "before";
   #agent: string | null = null;
   #agentHearsAnother = false;
+  #muted = false;
   #patience: ReturnType<typeof setTimeout> | undefined;
   #now: () => number;
 
@@ -86,7 +87,7 @@ export class App implements SessionListener {
     this.#timeline = model.NO_TIMELINE;
     this.#captions = NO_CAPTIONS;
     this.#heard = this.#heardYou = SILENT;
-    this.#agentHearsAnother = false;
+    this.#agentHearsAnother = this.#muted = false;
     this.#levels = { you: new Levels(), agent: new Levels() };
     this.#view.clearLog();
     this.#view.showMuted(false);
@@ -151,6 +152,7 @@ export class App implements SessionListener {
   }
 
   onMuted(muted: boolean, byVisitor: boolean): void {
+    this.#muted = muted;
     this.#view.showMuted(muted);
     this.alert("microphone", muted && !byVisitor ? MICROPHONE_LOST : null);
   }
@@ -218,17 +220,22 @@ export class App implements SessionListener {
   }
 
   #show(): void {
-    const busy = this.#phase === "live" && this.#agentHearsAnother;
-    this.#view.showStatus(busy ? OTHERS_TURN : PHASE_WORDS[this.#phase]);
-    // What they ask for takes the controls, which are not there yet.
+    this.#view.showStatus(this.#isBusy ? OTHERS_TURN : PHASE_WORDS[this.#phase]);
+    // They tell the visitor to use the controls, which are hidden while joining.
     this.#view.showAlert(this.isJoining ? null : this.#alerts.shown);
-    this.#view.showCaptions(this.#captions, busy ? HINTS.busy : this.#hint());
+    this.#view.showCaptions(this.#captions, this.#hint());
     this.#view.showLog(this.#captions, (turn) => model.delays(this.#timeline, turn));
   }
 
+  get #isBusy(): boolean {
+    return this.#phase === "live" && this.#agentHearsAnother;
+  }
+
   #hint(): string {
-    if (this.#phase !== "waiting") return HINTS.live;
-    return this.#alerts.has("agent") ? HINTS.alone : HINTS.waiting;
+    if (this.#phase === "reconnecting") return HINTS.reconnecting;
+    if (this.#phase === "waiting") return this.#alerts.has("agent") ? HINTS.alone : HINTS.waiting;
+    if (this.#isBusy) return HINTS.busy;
+    return this.#muted ? HINTS.muted : HINTS.live;
   }
 
   #waves(window: Window): Waves {

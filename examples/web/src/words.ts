@@ -23,6 +23,8 @@ export const HINTS = {
   waiting: "The agent will be here in a moment.",
   alone: "There is no agent here to talk to.",
   busy: "The agent listens to another visitor.",
+  muted: "Your microphone is off.",
+  reconnecting: "The agent does not hear you at the moment.",
 };
 
 /** What is said when the agent is long in coming. Half a minute: an empty room is gone by then, and a new one asks anew. */
