@@ -1,5 +1,6 @@
 import { ConnectionError } from "livekit-client";
 import { describe, expect, it } from "vitest";
+import page from "../index.html?raw";
 import { errorWords, microphoneWords, PageError, soundWords } from "../src/words";
 
 const DENIED = new DOMException("Permission denied", "NotAllowedError");
@@ -42,5 +43,11 @@ describe("words for what went wrong", () => {
       expect(microphoneWords(error, "off")).toMatch(/^The microphone could not be turned off: /);
       expect(microphoneWords(error, "on")).not.toMatch(/join/i);
     }
+  });
+});
+
+describe("the words before joining", () => {
+  it("say that what is said may leave the room", () => {
+    expect(page).toContain("What you say goes to this room and to the services that its agent uses.");
   });
 });
