@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import FloatRect, Page, Route, expect
 from room.browser import DENIABLE_MICROPHONE, METERS, VOICE, opened, record, silence
-from room.guest import pcm
+from room.guest import AGENT, Guest, pcm
 from room.stage import ARTIFACTS, AUDIO, Talk, error_rate, wait_for_port
 from roomkit.livekit_server import free_port
 from roomkit.page import WEB, find_npm, install
@@ -173,6 +173,13 @@ async def test_a_browser_can_mute_leave_and_join_again_by_keyboard(talk: Talk, p
     await expect(page.get_by_role("status")).to_contain_text("Connected", timeout=30_000)
 
 
+async def agents_in(room: str, talk: Talk) -> list[str]:
+    """LiveKit's ids of the agents' stays in a room, as another visitor sees them."""
+    async with Guest(talk.address, room=room, pushes_to_talk=True) as guest:
+        await guest.agent_is_here()
+        return [other.sid for other in guest.room.remote_participants.values() if other.kind == AGENT]
+
+
 async def test_a_browser_comes_back_to_its_room_and_the_agent_in_it(talk: Talk, page: Page) -> None:
     grants: list[dict[str, str]] = []
 
@@ -187,12 +194,16 @@ async def test_a_browser_comes_back_to_its_room_and_the_agent_in_it(talk: Talk, 
     await expect(page.get_by_role("status")).to_have_text("Connected", timeout=60_000)
     room = grants[0]["room"]
     await expect(page).to_have_url(f"{talk.address}/?room={room}")
+    agents = await agents_in(room, talk)
+    assert len(agents) == 1
     await page.get_by_role("button", name="Leave").click()
     await page.locator("#join").click()
     await expect(page.get_by_role("status")).to_have_text("Connected", timeout=30_000)
+    assert await agents_in(room, talk) == agents
     await page.reload()
     await page.locator("#join").click()
     await expect(page.get_by_role("status")).to_have_text("Connected", timeout=30_000)
+    assert await agents_in(room, talk) == agents
     assert [grant["room"] for grant in grants] == [room] * 3
 
 
