@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import urlsplit
@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from .grants import TOKEN_LIFE, LivekitAccess, issue, room_name
+from .grants import LivekitAccess, issue, room_name
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+"""Host names under which the page may be asked for; a name that resolves here by trickery is not one."""
 MAX_BODY = 4096
 
 
@@ -24,14 +25,10 @@ class Settings:
     Attributes:
         access: The LiveKit server that visitors are sent to, and the key to sign with.
         page: The folder with the built page.
-        agent_name: See `grants.issue`.
-        hosts: Host names under which the page may be asked for; a name that resolves here by trickery is not one.
     """
 
     access: LivekitAccess
     page: Path
-    agent_name: str = ""
-    hosts: frozenset[str] = field(default=LOOPBACK)
 
 
 SETTINGS: web.AppKey[Settings] = web.AppKey("settings", Settings)
@@ -56,7 +53,7 @@ async def only_known_hosts(request: web.Request, handler: Handler) -> web.Stream
         sender = urlsplit(request.headers.get("Origin", f"//{request.host}")).netloc
     except ValueError:
         return refusal(400, "the Host or the Origin header is not an address")
-    if host not in request.app[SETTINGS].hosts:
+    if host not in LOOPBACK:
         return refusal(403, "this address is not served here")
     if sender != request.host:
         return refusal(403, "another page's requests are not served here")
@@ -81,13 +78,12 @@ async def token(request: web.Request) -> web.Response:
         room = room_name(body.get("room") if isinstance(body, dict) else body)
     except ValueError as error:
         return refusal(400, str(error))
-    grant = issue(settings.access, room, agent_name=settings.agent_name)
+    grant = issue(settings.access, room)
     answer: Json = {
         "url": settings.access.url,
         "room": grant.room,
         "identity": grant.identity,
         "token": grant.token,
-        "expires_in_s": int(TOKEN_LIFE.total_seconds()),
     }
     return web.json_response(answer, headers={"Cache-Control": "no-store"})
 

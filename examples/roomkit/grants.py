@@ -47,14 +47,8 @@ def room_name(wanted: object) -> str:
     return wanted
 
 
-def issue(access: LivekitAccess, room: str, *, agent_name: str = "") -> Grant:
-    """Grant a new visitor microphone and ears in `room`.
-
-    Args:
-        access: Whose key signs.
-        room: The only room the token opens.
-        agent_name: The worker to send there by name; without one, any worker that takes rooms unasked comes by itself.
-    """
+def issue(access: LivekitAccess, room: str) -> Grant:
+    """Grant a new visitor microphone and ears in `room`, and in no other, by the key of `access`."""
     identity = f"visitor-{secrets.token_hex(4)}"
     rights = api.VideoGrants(
         room_join=True,
@@ -63,9 +57,8 @@ def issue(access: LivekitAccess, room: str, *, agent_name: str = "") -> Grant:
         can_subscribe=True,
         can_publish_data=False,
     )
-    agents = [api.RoomAgentDispatch(agent_name=agent_name)] if agent_name else []
     config = api.RoomConfiguration(
-        empty_timeout=EMPTY_ROOM_S, departure_timeout=EMPTY_ROOM_S, max_participants=MAX_PARTICIPANTS, agents=agents
+        empty_timeout=EMPTY_ROOM_S, departure_timeout=EMPTY_ROOM_S, max_participants=MAX_PARTICIPANTS
     )
     token = (
         api.AccessToken(access.api_key, access.api_secret)

@@ -152,7 +152,6 @@ class LivekitServer:
         self,
         binary: Path | None = None,
         *,
-        port: int | None = None,
         log: Path | None = None,
         rtc: Mapping[str, object] | None = None,
     ) -> None:
@@ -160,7 +159,6 @@ class LivekitServer:
 
         Args:
             binary: The executable; found or built when not given.
-            port: HTTP and signalling port; a free one when not given.
             log: Where the server's own log goes; a file that is gone afterwards when not given.
             rtc: Settings of the media that replace those of `loopback_config`.
         """
@@ -168,7 +166,6 @@ class LivekitServer:
         self.api_secret = secrets.token_urlsafe(32)
         self.url = ""
         self._binary = binary
-        self._port = port
         self._log_path = log
         self._rtc = rtc
         self._resources = contextlib.ExitStack()
@@ -191,8 +188,8 @@ class LivekitServer:
 
     async def _start_somewhere(self) -> None:
         binary = self._binary if self._binary is not None else await asyncio.to_thread(ensure_livekit_server)
-        for _ in range(BIND_ATTEMPTS if self._port is None else 1):
-            said = await self._start(binary, self._port or free_port())
+        for _ in range(BIND_ATTEMPTS):
+            said = await self._start(binary, free_port())
             if not said:
                 return
             await self.stop()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import os
 import sys
 import time
@@ -19,7 +21,7 @@ from livekit.api.access_token import Claims
 from roomkit import livekit_server, page, uv
 from roomkit.endpoint import Settings, create_app
 from roomkit.errors import RoomError, last_line
-from roomkit.grants import LivekitAccess, issue, room_name
+from roomkit.grants import TOKEN_LIFE, LivekitAccess, issue, room_name
 from roomkit.worker import Worker
 from support.waiting import until
 
@@ -41,25 +43,22 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
 
 
 def test_a_grant_opens_one_room_for_a_microphone_and_not_for_long() -> None:
-    claims = claims_of(issue(ACCESS, "r1").token)
+    token = issue(ACCESS, "r1").token
+    claims = claims_of(token)
     assert claims.video is not None
     assert (claims.video.room_join, claims.video.room) == (True, "r1")
     assert claims.video.can_publish_sources == ["microphone"]
     assert claims.video.can_publish_data is False
     assert not claims.video.room_admin
     assert not claims.video.room_create
+    ends_at = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))["exp"]
+    assert 0 < ends_at - time.time() <= TOKEN_LIFE.total_seconds() <= 600
 
 
 def test_each_visitor_is_somebody_else_in_a_room_of_their_own() -> None:
     assert issue(ACCESS, "r1").identity != issue(ACCESS, "r1").identity
     assert room_name(None) != room_name(None)
     assert room_name("kitchen-2") == "kitchen-2"
-
-
-def test_a_grant_can_ask_for_a_worker_by_name() -> None:
-    config = claims_of(issue(ACCESS, "r1", agent_name="clerk").token).room_config
-    assert config is not None
-    assert [agent.agent_name for agent in config.agents] == ["clerk"]
 
 
 @pytest.mark.parametrize("name", ["", "a b", "ä", "x" * 65, 7, ["r"], "../r"])
@@ -80,7 +79,6 @@ async def test_the_endpoint_grants_the_room_asked_for(client: Client) -> None:
     assert answer.headers["Cache-Control"] == "no-store"
     assert (grant["url"], grant["room"]) == (ACCESS.url, "kitchen")
     assert claims_of(grant["token"]).identity == grant["identity"]
-    assert 0 < grant["expires_in_s"] <= 600
 
 
 @pytest.mark.parametrize(
