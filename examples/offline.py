@@ -17,16 +17,21 @@ JOKES = (
 
 
 NUMBER_WANTED = {
-    "call me": "I will. What is your phone number?",
-    "order": "Gladly. What is your order number?",
+    r"(?<!not )(?<!n.t )(?<!never )\bcall me\b": "I will. What is your phone number?",
+    r"\b(my|the|an) order\b": "Gladly. What is your order number?",
 }
 """What in the user's words calls for a number, and the question to ask with the tool of that name."""
+NUMBER = r"\d|\b(zero|one|two|three|four|five|six|seven|eight|nine)\b"
 NUMBER_TOOL = "ask_for_number"
 
 
-def question_for_number(said: str) -> str | None:
-    """The question to ask when `said` cannot be answered without a number."""
-    return next((question for words, question in NUMBER_WANTED.items() if words in said.lower()), None)
+def question_for_number(said: str, asked: str = "") -> str | None:
+    """The question to ask when `said` wants a number and has none, unless the agent has just `asked` it."""
+    said = said.lower()
+    if re.search(NUMBER, said):
+        return None
+    questions = (question for wish, question in NUMBER_WANTED.items() if re.search(wish, said))
+    return next((question for question in questions if question != asked), None)
 
 
 def reply(said: str, now: datetime, jokes_told: int = 0) -> str:
@@ -43,6 +48,11 @@ def reply(said: str, now: datetime, jokes_told: int = 0) -> str:
     if words & {"bye", "goodbye"}:
         return "Goodbye!"
     return f"You said: {said.strip()}"
+
+
+def last_words(messages: list[llm.ChatMessage], role: str) -> str:
+    """What the user or the assistant said last."""
+    return next((message.text_content or "" for message in reversed(messages) if message.role == role), "")
 
 
 class OfflineLLM(llm.LLM[str]):
@@ -74,10 +84,10 @@ class OfflineStream(llm.LLMStream):
 
     async def _run(self) -> None:
         messages = self._chat_ctx.messages()
-        said = next((message.text_content or "" for message in reversed(messages) if message.role == "user"), "")
+        said, asked = last_words(messages, "user"), last_words(messages, "assistant")
         told = sum(message.text_content in JOKES for message in messages if message.role == "assistant")
         answer_id = utils.shortuuid("offline_")
-        question = question_for_number(said)
+        question = question_for_number(said, asked)
         if question and NUMBER_TOOL in llm.ToolContext(self._tools).function_tools:
             call = llm.FunctionToolCall(
                 name=NUMBER_TOOL, arguments=json.dumps({"question": question}), call_id=utils.shortuuid("call_")

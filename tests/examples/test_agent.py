@@ -114,5 +114,8 @@ async def test_a_question_for_a_number_bears_longer_pauses_until_it_is_answered(
             result: RunResult[None] = await session.run(user_input="Please call me back.")
             result.expect.contains_function_call(name="ask_for_number")
             await until(lambda: server.connections and server.connections[0].commands, within_s=20.0)
+            answer: RunResult[None] = await session.run(user_input="You may call me at home.")
+            answer.expect.next_event().is_message(role="assistant")
+            answer.expect.no_more_events()
             settings = json.loads(server.connections[0].commands[0])["turn"]
     assert settings["end_timeout_ms"] == cartesia_turns.PROFILES["digits"].end_timeout_ms

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import json
 from datetime import datetime
 
 import pytest
-from livekit.agents.llm import ChatContext
+from livekit.agents.llm import ChatContext, function_tool
 from offline import JOKES, OfflineLLM, question_for_number, reply
 
 NOON = datetime(2024, 5, 1, 12, 4)  # the hour on a clock on the wall
+
+
+@function_tool
+async def ask_for_number(question: str) -> None:
+    """Stands for the agent's tool of this name."""
 
 
 @pytest.mark.parametrize(
@@ -49,9 +55,42 @@ async def test_a_conversation_without_a_user_gets_an_answer_too() -> None:
     assert answer.text == "I did not catch that."
 
 
-@pytest.mark.parametrize(("said", "asked"), [("Please call me back.", "phone"), ("My ORDER!", "order"), ("Hi", "")])
+@pytest.mark.parametrize(
+    ("said", "asked"),
+    [("Please call me back.", "phone"), ("My ORDER!", "order"), ("Where is my order?", "order")],
+)
 def test_some_wishes_call_for_a_number(said: str, asked: str) -> None:
     assert asked in (question_for_number(said) or "")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Hi",
+        "In order to win you have to play.",
+        "Across the border.",
+        "Please don't call me.",
+        "Do not call me back!",
+        "You can call me at five five five.",
+        "Where is my order, number 1234?",
+    ],
+)
+def test_nothing_else_does(said: str) -> None:
+    assert question_for_number(said) is None
+
+
+@pytest.mark.parametrize("said", ["My order number is one two three four.", "It is on the bill of my order."])
+async def test_a_number_is_asked_for_once(said: str) -> None:
+    history = ChatContext.empty()
+    history.add_message(role="user", content="Where is my order?")
+    async with OfflineLLM() as model:
+        asked = await model.chat(chat_ctx=history, tools=[ask_for_number]).collect()
+        question = json.loads(asked.tool_calls[0].arguments)["question"]
+        history.add_message(role="assistant", content=question)
+        history.add_message(role="user", content=said)
+        answer = await model.chat(chat_ctx=history, tools=[ask_for_number]).collect()
+    assert not answer.tool_calls
+    assert answer.text == f"You said: {said}"
 
 
 async def test_without_the_tool_to_ask_for_it_no_number_is_asked_for() -> None:
