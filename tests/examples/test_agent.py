@@ -2,15 +2,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import agent
 import espeak
 import pytest
-from agent import Assistant, build_session, choose_llm, choose_tts
+from agent import KEYTERMS, Assistant, build_session, choose_llm, choose_tts, open_stt
 from livekit import rtc
-from livekit.agents import NOT_GIVEN, AgentServer, ConversationItemAddedEvent
+from livekit.agents import NOT_GIVEN, AgentServer, ConversationItemAddedEvent, JobContext
 from livekit.agents.llm import ChatMessage
 from livekit.agents.voice import io
 from livekit.agents.voice.run_result import RunResult
@@ -54,6 +55,47 @@ def test_without_keys_the_agent_speaks_by_espeak_or_not_at_all(monkeypatch: pyte
     assert isinstance(choose_tts(), espeak.EspeakTTS)
     monkeypatch.setattr(espeak, "is_installed", lambda: False)
     assert choose_tts() is NOT_GIVEN
+
+
+class Vendor:
+    """Stands for a vendor's class, and keeps what it was made with."""
+
+    def __init__(self, **options: object) -> None:
+        self.options = options
+
+
+@pytest.fixture
+def vendors(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A key of each vendor, and stand-ins for what the agent takes from their plugins."""
+    classes = {name: type(name, (Vendor,), {}) for name in ("LLM", "TTS", "STT")}
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    monkeypatch.setenv("CARTESIA_API_KEY", "k")
+    monkeypatch.setitem(sys.modules, "livekit.plugins.openai", SimpleNamespace(LLM=classes["LLM"]))
+    monkeypatch.setitem(sys.modules, "livekit.plugins.cartesia", SimpleNamespace(TTS=classes["TTS"]))
+    monkeypatch.setattr(cartesia_turns, "STT", classes["STT"])
+    return SimpleNamespace(**classes)
+
+
+async def made_for_a_job() -> list[Any]:
+    """The ears, the model and the voice, in this order."""
+    return [await open_stt(cast("JobContext", None)), choose_llm(), choose_tts()]
+
+
+async def test_with_their_keys_cartesia_hears_and_speaks_and_openai_answers(vendors: SimpleNamespace) -> None:
+    ears, model, voice = await made_for_a_job()
+    assert (type(ears), type(model), type(voice)) == (vendors.STT, vendors.LLM, vendors.TTS)
+    assert ears.options == {"base_url": "https://api.cartesia.ai", "keyterm": KEYTERMS}
+    assert model.options == voice.options == {}
+
+
+async def test_with_another_server_of_the_protocol_that_one_hears_and_cartesia_does_not_speak(
+    vendors: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CARTESIA_TURNS_URL", "http://127.0.0.1:1")
+    monkeypatch.setattr(espeak, "is_installed", lambda: True)
+    ears, model, voice = await made_for_a_job()
+    assert (type(ears), type(model), type(voice)) == (vendors.STT, vendors.LLM, espeak.EspeakTTS)
+    assert ears.options["base_url"] == "http://127.0.0.1:1"
 
 
 def test_a_key_whose_plugin_is_missing_is_told_before_anybody_waits_for_the_agent(
