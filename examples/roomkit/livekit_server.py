@@ -227,9 +227,9 @@ class LivekitServer:
     async def stop(self) -> None:
         """End the process; rooms on it are dropped. A second call does nothing."""
         process, self._process = self._process, None
-        if process is not None:
-            await end_process(process)
-        self._resources.close()
+        with self._resources:
+            if process is not None:
+                await end_process(process)
 
 
 async def answers(process: asyncio.subprocess.Process, url: str) -> bool:

@@ -12,16 +12,21 @@ STOP_TIMEOUT_S = 5.0
 
 
 async def end_process(process: asyncio.subprocess.Process, *, timeout_s: float = STOP_TIMEOUT_S) -> None:
-    """Ask a process to end, twice (livekit-server waits for its participants on the first), then make it end."""
-    for _ in range(2):
+    """Ask a process to end, twice (livekit-server waits for its participants on the first), then make it end.
+
+    Cancelled, it makes it end at once.
+    """
+    try:
+        for _ in range(2):
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.terminate()
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(process.wait(), timeout_s / 2)
+    finally:
         if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(process.wait(), timeout_s / 2)
-    if process.returncode is None:
-        kill_group(process.pid)
-        await process.wait()
+            kill_group(process.pid)
+            await process.wait()
 
 
 @contextlib.asynccontextmanager

@@ -99,9 +99,9 @@ class Worker:
     async def stop(self) -> None:
         """End the worker and its jobs."""
         process, self._process = self._process, None
-        if process is not None:
-            await end_process(process, timeout_s=STOP_TIMEOUT_S)
-        self._resources.close()
+        with self._resources:
+            if process is not None:
+                await end_process(process, timeout_s=STOP_TIMEOUT_S)
 
     async def _registers(self, process: asyncio.subprocess.Process) -> bool:
         deadline = asyncio.get_running_loop().time() + START_TIMEOUT_S

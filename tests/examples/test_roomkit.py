@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -22,6 +23,7 @@ from roomkit import livekit_server, page, uv
 from roomkit.endpoint import Settings, create_app
 from roomkit.errors import RoomError, last_line
 from roomkit.grants import TOKEN_LIFE, LivekitAccess, issue, room_name
+from roomkit.processes import end_process
 from roomkit.worker import Worker
 from support.waiting import until
 
@@ -262,6 +264,20 @@ async def called_off(part: livekit_server.LivekitServer | Worker, told: Path) ->
     with pytest.raises(asyncio.CancelledError):
         await starting
     return process()
+
+
+async def test_a_process_whose_end_is_cut_short_is_gone_all_the_same() -> None:
+    stubborn = await asyncio.create_subprocess_exec(
+        "sh", "-c", "trap '' TERM; echo; sleep 600", stdout=asyncio.subprocess.PIPE, start_new_session=True
+    )
+    assert stubborn.stdout is not None
+    await stubborn.stdout.readline()
+    ending = asyncio.create_task(end_process(stubborn))
+    await asyncio.sleep(0)
+    ending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await ending
+    assert stubborn.returncode == -signal.SIGKILL
 
 
 def test_the_last_line_is_the_last_that_says_something() -> None:
