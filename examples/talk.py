@@ -1,7 +1,7 @@
 """Talk to the agent in a browser: `make room`, or `python examples/talk.py`.
 
 Starts a livekit-server, a local speech-to-text server (unless CARTESIA_API_KEY is set), the agent worker and the page,
-all on this machine's loopback, prints the page's address and ends everything on Ctrl-C.
+all on this machine's loopback, prints the page's address and ends everything on Ctrl-C or with its terminal.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Coroutine
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +94,12 @@ async def listen(parts: contextlib.AsyncExitStack, settings: Settings, port: int
 async def until_told(port: int, log: Path) -> None:
     """Serve until the terminal or a supervisor says to end."""
     task = asyncio.create_task(serve(port, log))
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    end = cache(task.cancel)  # once: a second Ctrl-C would break off the ending that the first began
+    numbers = {signal.SIGINT, signal.SIGTERM}
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
+        numbers.add(signal.SIGHUP)
+    for number in numbers:
+        asyncio.get_running_loop().add_signal_handler(number, end)
     with contextlib.suppress(asyncio.CancelledError):
         await task
 

@@ -1,0 +1,106 @@
+"""`make room` as a process, with stand-ins for livekit-server and the worker."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import aiohttp
+import psutil
+import pytest
+from roomkit.livekit_server import free_port
+from support.waiting import until
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SERVER = f"""#!{sys.executable}
+import http.server, json, os, signal, socketserver
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+
+def first(*_):
+    signal.signal(signal.SIGTERM, second)
+    print("waits for its participants", flush=True)
+
+def second(*_):
+    print("ends", flush=True)
+    os._exit(0)
+
+signal.signal(signal.SIGTERM, first)
+port = json.loads(os.environ["LIVEKIT_CONFIG"])["port"]
+socketserver.TCPServer(("127.0.0.1", port), Answer).serve_forever()
+"""
+AGENT = """
+import time
+print("registered worker", flush=True)
+time.sleep(600)
+"""
+TALK = """
+import functools, pathlib, signal, sys, talk
+folder, hangup = pathlib.Path(sys.argv.pop(1)), sys.argv.pop(1)
+signal.signal(signal.SIGHUP, getattr(signal, hangup))
+talk.prepare = lambda: (folder / "livekit-server", folder)
+talk.Worker = functools.partial(talk.Worker, script=folder / "agent.py")
+sys.exit(talk.main())
+"""
+
+
+class Room:
+    """`examples/talk.py` in a folder of its own."""
+
+    def __init__(self, folder: Path, *, hangup: str = "SIG_DFL") -> None:
+        self.address = f"http://127.0.0.1:{free_port()}"
+        self.log = folder / "livekit.log"
+        (folder / "assets").mkdir()
+        (folder / "index.html").write_text("the page")
+        (folder / "agent.py").write_text(AGENT)
+        (folder / "livekit-server").write_text(SERVER)
+        (folder / "livekit-server").chmod(0o755)
+        port = self.address.rsplit(":", 1)[1]
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", TALK, str(folder), hangup, "--port", port, "--log", str(folder / "agent.log")],
+            env={"PYTHONPATH": str(EXAMPLES), "PATH": str(folder), "CARTESIA_API_KEY": "k", "CARTESIA_TURNS_URL": "u"},
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        assert self.process.stdout is not None
+        self.process.stdout.readline()
+        self.children = psutil.Process(self.process.pid).children(recursive=True)
+
+    def __enter__(self) -> Room:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in (*self.children, self.process):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.process.communicate()
+
+    def is_told_to_end(self) -> bool:
+        return "waits" in self.log.read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP], ids=["Ctrl-C", "hangup"])
+async def test_it_ends_all_it_started_however_often_it_is_told(tmp_path: Path, number: signal.Signals) -> None:
+    with Room(tmp_path) as room:
+        assert len(room.children) == 2
+        room.process.send_signal(number)
+        await until(room.is_told_to_end)
+        room.process.send_signal(number)
+        assert room.process.wait(30) == 0
+        assert not [child for child in room.children if child.is_running()]
+        assert "ends" in room.log.read_text(), "it was not given the time to end by itself"
+
+
+async def test_under_nohup_it_outlives_its_terminal(tmp_path: Path) -> None:
+    with Room(tmp_path, hangup="SIG_IGN") as room:
+        room.process.send_signal(signal.SIGHUP)
+        async with aiohttp.ClientSession() as http, http.get(room.address) as page:
+            assert await page.text() == "the page"
+        assert not room.is_told_to_end()
