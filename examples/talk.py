@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sys
 from collections.abc import Coroutine
 from functools import cache
@@ -36,14 +37,15 @@ async def serve(port: int, log: Path) -> None:
     Raises:
         RoomError: A part is missing, or did not start, or ended.
     """
-    binary, page = await asyncio.to_thread(prepare)
-    log.parent.mkdir(parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as parts:
+        door = parts.enter_context(listen(port))
+        binary, page = await asyncio.to_thread(prepare)
+        log.parent.mkdir(parents=True, exist_ok=True)
         livekit = await parts.enter_async_context(LivekitServer(binary, log=log.with_name("livekit.log")))
         access = LivekitAccess(livekit.url, livekit.api_key, livekit.api_secret)
         ears = await recognizer(parts)
         worker = await parts.enter_async_context(Worker(access, log=log, environment=ears))
-        await listen(parts, Settings(access, page), port)
+        await show(parts, Settings(access, page), door)
         print(f"Open http://127.0.0.1:{port} and talk. Ctrl-C ends it; the agent's log is {log}.", flush=True)
         await first_of(livekit.wait(), worker.wait())
         raise RoomError(f"livekit-server or the agent worker ended; the agent's log is {log}")
@@ -76,19 +78,25 @@ async def recognizer(parts: contextlib.AsyncExitStack) -> dict[str, str]:
     return {"CARTESIA_TURNS_URL": local.url, "CARTESIA_API_KEY": local.key}
 
 
-async def listen(parts: contextlib.AsyncExitStack, settings: Settings, port: int) -> None:
-    """Serve the page on loopback.
+def listen(port: int) -> socket.socket:
+    """Take the page's port on loopback: a browser that comes too early waits there.
 
     Raises:
         RoomError: The port is taken.
     """
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        why = os.strerror(error.errno or 0)
+        raise RoomError(f"port {port} cannot be used ({why}): choose another with --port") from None
+
+
+async def show(parts: contextlib.AsyncExitStack, settings: Settings, door: socket.socket) -> None:
+    """Serve the page."""
     runner = web.AppRunner(create_app(settings), access_log=None)
     await runner.setup()
     parts.push_async_callback(runner.cleanup)
-    try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
-    except OSError as error:
-        raise RoomError(f"port {port} cannot be used ({error.strerror}): choose another with --port") from None
+    await web.SockSite(runner, door).start()
 
 
 async def until_told(port: int, log: Path) -> None:

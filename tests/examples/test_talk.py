@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 import aiohttp
 import psutil
 import pytest
+import talk
+from roomkit.errors import RoomError
 from roomkit.livekit_server import free_port
 from support.waiting import until
 
@@ -104,3 +107,16 @@ async def test_under_nohup_it_outlives_its_terminal(tmp_path: Path) -> None:
         async with aiohttp.ClientSession() as http, http.get(room.address) as page:
             assert await page.text() == "the page"
         assert not room.is_told_to_end()
+
+
+async def test_a_port_that_is_taken_is_told_before_anything_is_built_or_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_late() -> tuple[Path, Path]:
+        raise AssertionError("the port comes first")
+
+    monkeypatch.setattr(talk, "prepare", too_late)
+    with socket.create_server(("127.0.0.1", 0)) as first:
+        port = first.getsockname()[1]
+        with pytest.raises(RoomError, match=rf"port {port} cannot be used \(Address already in use\): choose another"):
+            await talk.serve(port, tmp_path / "agent.log")
