@@ -18,6 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import espeak
+from agent import speaks_with_cartesia
 from aiohttp import web
 from livekit.plugins.cartesia_turns.server import LocalServer, RecognizerMissingError
 from roomkit.endpoint import Settings, create_app
@@ -29,6 +31,7 @@ from roomkit.worker import Worker
 
 PORT = 8080
 LOG = Path(".artifacts") / "agent.log"
+NO_VOICE = f"The agent answers in text: `apt-get install {espeak.PROGRAM}` gives it a voice."
 
 
 async def serve(port: int, log: Path) -> None:
@@ -47,8 +50,15 @@ async def serve(port: int, log: Path) -> None:
         worker = await parts.enter_async_context(Worker(access, log=log, environment=ears))
         await show(parts, Settings(access, page), door)
         print(f"Open http://127.0.0.1:{port} and talk. Ctrl-C ends it; the agent's log is {log}.", flush=True)
+        if is_silent():
+            print(NO_VOICE, flush=True)
         await first_of(livekit.wait(), worker.wait())
         raise RoomError(f"livekit-server or the agent worker ended; the agent's log is {log}")
+
+
+def is_silent() -> bool:
+    """Whether the agent has no voice here."""
+    return not speaks_with_cartesia() and not espeak.is_installed()
 
 
 async def first_of(*parts: Coroutine[Any, Any, object]) -> None:

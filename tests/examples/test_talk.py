@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import aiohttp
+import espeak
 import psutil
 import pytest
 import talk
@@ -54,7 +55,7 @@ sys.exit(talk.main())
 
 
 class Room:
-    """`examples/talk.py` in a folder of its own."""
+    """`examples/talk.py` in a folder of its own, on a machine without espeak-ng."""
 
     def __init__(self, folder: Path, *, hangup: str = "SIG_DFL") -> None:
         self.address = f"http://127.0.0.1:{free_port()}"
@@ -73,7 +74,7 @@ class Room:
             start_new_session=True,
         )
         assert self.process.stdout is not None
-        self.process.stdout.readline()
+        self.said = [self.process.stdout.readline() for _ in range(2)]
         self.children = psutil.Process(self.process.pid).children(recursive=True)
 
     def __enter__(self) -> Room:
@@ -107,6 +108,22 @@ async def test_under_nohup_it_outlives_its_terminal(tmp_path: Path) -> None:
         async with aiohttp.ClientSession() as http, http.get(room.address) as page:
             assert await page.text() == "the page"
         assert not room.is_told_to_end()
+
+
+def test_it_says_how_to_give_the_agent_a_voice(tmp_path: Path) -> None:
+    with Room(tmp_path) as room:
+        assert room.address in room.said[0]
+        assert "apt-get install espeak-ng" in room.said[1]
+
+
+@pytest.mark.parametrize(("url", "installed", "silent"), [("", False, False), ("u", True, False), ("u", False, True)])
+def test_an_agent_is_silent_without_espeak_where_cartesia_does_not_speak(
+    monkeypatch: pytest.MonkeyPatch, url: str, installed: bool, silent: bool
+) -> None:
+    monkeypatch.setenv("CARTESIA_API_KEY", "k")
+    monkeypatch.setenv("CARTESIA_TURNS_URL", url)
+    monkeypatch.setattr(espeak, "is_installed", lambda: installed)
+    assert talk.is_silent() == silent
 
 
 async def test_a_port_that_is_taken_is_told_before_anything_is_built_or_started(
