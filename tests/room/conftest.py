@@ -7,11 +7,14 @@ import os
 import secrets
 from collections.abc import Callable, Generator, Iterator
 
+import psutil
 import pytest
 from room.guest import Guest
 from room.stage import ARTIFACTS, Part, SpeechServer, Talk, parts_for
 
 LEFT_OUT = pytest.StashKey[dict[str, Part]]()
+GONE_WITHIN_S = 5.0
+"""What multiprocessing keeps beside a worker ends a moment after it."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -58,8 +61,18 @@ def talk(speech: SpeechServer) -> Iterator[Talk]:
         stage.wait_until_up()
         yield stage
     finally:
+        children = processes_below("examples/talk.py")
         code = stage.stop()
     assert code == 0
+    assert children
+    _, left = psutil.wait_procs(children, timeout=GONE_WITHIN_S)
+    assert not [child for child in left if child.status() != psutil.STATUS_ZOMBIE], "it left processes behind"
+
+
+def processes_below(script: str) -> list[psutil.Process]:
+    """What a script that the tests started has started, and so on."""
+    started = [child for child in psutil.Process().children() if script in child.cmdline()]
+    return [process for child in started for process in child.children(recursive=True)]
 
 
 @pytest.fixture
