@@ -24,12 +24,24 @@ from room.stage import AUDIO, KEY, REFERENCES, SpeechServer, error_rate
 from roomkit.grants import LivekitAccess
 from roomkit.livekit_server import LivekitServer
 from roomkit.processes import kill_group
-from roomkit.worker import Worker
+from roomkit.worker import AGENT, Worker
 from wer import word_error_rate
 
 pytestmark = [pytest.mark.room, pytest.mark.timeout(500)]
 
 ROOMS = 12
+ROOMS_EACH = 8
+"""At which a worker is full. LiveKit draws lots: of two workers with room for all, one may well get eleven."""
+LEAST_SHARE = 3
+"""Of each: rooms that come at the same moment may be one more than a worker wants."""
+WORKER = f"""
+import sys
+sys.path.insert(0, {str(AGENT.parent)!r})
+import agent
+agent.ROOMS = {ROOMS_EACH}
+if __name__ == "__main__":
+    agent.cli.run_app(agent.server)
+"""
 SERVED_WITHIN_S = 120.0
 SENTENCES = [AUDIO / f"{name}.wav" for name in ("sense-0870", "sense-0920")]
 
@@ -49,7 +61,9 @@ class Site:
     async def worker(self, name: str) -> Worker:
         """Start one more, as in production."""
         ears = {"CARTESIA_TURNS_URL": self.speech.url, "CARTESIA_API_KEY": KEY}
-        worker = Worker(self.access, log=self.logs / f"{name}.log", environment=ears, production=True)
+        script = self.logs / f"{name}.py"
+        script.write_text(WORKER)
+        worker = Worker(self.access, log=script.with_suffix(".log"), environment=ears, script=script, production=True)
         return await self.parts.enter_async_context(worker)
 
     async def join(self, room: str) -> Guest:
@@ -152,18 +166,19 @@ async def all_at_both_converse(site: Site, *shares: set[str]) -> float:
 async def test_two_workers_share_twelve_rooms_with_speech_and_each_may_go(
     site: Site, note: Callable[[str, float], None]
 ) -> None:
-    first, second = await site.worker("first"), await site.worker("second")
+    workers = [await site.worker("first"), await site.worker("second")]
     note("twelve_rooms_served_s", await fill(site))
-    shares = rooms_taken(first), rooms_taken(second)
-    note("rooms_of_the_first_of_two_workers", len(shares[0]))
+    emptier, fuller = sorted(workers, key=lambda worker: len(rooms_taken(worker)))
+    shares = rooms_taken(emptier), rooms_taken(fuller)
+    note("rooms_of_the_emptier_of_two_workers", len(shares[0]))
     assert shares[0] | shares[1] == set(site.guests)
     assert not shares[0] & shares[1]
-    assert all(shares)
+    assert all(len(share) >= LEAST_SHARE for share in shares)
     rate = await all_at_both_converse(site, *shares)
     note("word_error_rate_in_twelve_rooms", rate)
     assert rate <= 0.15
-    await drained(site, second, held=shares[1], other=first)
-    await killed(site, first, held=shares[0])
+    await drained(site, fuller, held=shares[1], other=emptier)
+    await killed(site, emptier, held=shares[0])
 
 
 async def drained(site: Site, worker: Worker, *, held: set[str], other: Worker) -> None:
