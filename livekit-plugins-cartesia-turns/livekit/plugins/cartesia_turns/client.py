@@ -23,6 +23,8 @@ from .stats import Stats
 from .turns import Kind, State, Turn, TurnEvent
 from .watchdog import RescueRule, StallRule, Watchdog
 
+MOST_LOST_ENDS = 2
+"""How often a socket is replaced that is lost after the end of the input, while no turn is open."""
 PRE_ROLL_S = 1.0
 """Kept while no turn is open, since turn.start comes after the onset of speech."""
 
@@ -76,7 +78,8 @@ class TurnsClient:
         self._settled_at = now
         self._closed_to_s = -math.inf
         self._next_options: Options | None = None
-        self._ending = self._drained = self._ended_in_doubt = self._owes_voice = False
+        self._ending = self._drained = self._owes_voice = False
+        self._ends_in_doubt = 0
         self.request_id = ""
         """The vendor's name for the present socket, or the last."""
 
@@ -295,9 +298,9 @@ class TurnsClient:
         if in_turn and not clean:
             return False
         # A clean close in mid-turn may be somebody else's (a server that restarts), and a socket lost while no turn is
-        # open the server's way to close: once, what is left is tried again.
-        is_first, self._ended_in_doubt = not self._ended_in_doubt, True
-        return not is_first
+        # open the server's way to close: what is left is tried again, though not for ever.
+        self._ends_in_doubt += 1
+        return self._ends_in_doubt > (1 if clean else MOST_LOST_ENDS)
 
     def _has_news(self) -> bool:
         return self._buffer.has_unsent or self._owes_voice or self._turn.is_open
