@@ -33,7 +33,14 @@ async def test_the_end_of_the_main_task_ends_its_helpers() -> None:
 
 
 async def test_a_helper_that_returns_ends_nothing() -> None:
-    await until_done(ticks(5), work(1))
+    done: list[str] = []
+
+    async def main() -> None:
+        await ticks(5)
+        done.append("main")
+
+    await until_done(main(), work(1))
+    assert done == ["main"]
 
 
 async def test_a_failing_helper_ends_all_and_its_exception_is_raised() -> None:
