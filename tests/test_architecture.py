@@ -17,7 +17,7 @@ SOURCE = ROOT / "livekit-plugins-cartesia-turns" / "livekit" / "plugins" / "cart
 ANY = {"log", "version"}
 """Every module may import these; they import none."""
 
-CORE = {"turns", "words", "replay", "watchdog", "activity", "stats", "options"}
+CORE = {"turns", "words", "replay", "watchdog", "activity", "stats", "options", "vendor"}
 
 PLUGIN: dict[str, set[str]] = {
     "__init__": {"voice", "stt", "stream", "profiles", "errors", "events", "stats"},
@@ -93,7 +93,8 @@ PLUGIN: dict[str, set[str]] = {
     "liveness": set(),
     "retry": {"link", "liveness"},
     "stats": set(),
-    "options": {"messages", "protocol"},
+    "options": {"vendor", "messages", "protocol"},
+    "vendor": {"messages"},
     "protocol": {"messages"},
     "messages": set(),
 }
@@ -119,7 +120,7 @@ SERVER: dict[str, set[str]] = {
 }
 """The same for the server: its own modules, and of the plugin's only those in SHARED."""
 
-SHARED = {"options", "messages", "protocol"}
+SHARED = {"options", "vendor", "messages", "protocol"}
 
 
 def in_server(module: str) -> str:
