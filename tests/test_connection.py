@@ -336,7 +336,7 @@ async def test_messages_pings_and_audio_go_both_ways() -> None:
     )
 
 
-@pytest.mark.parametrize("frame", ["[]", "3", "{", '{"type": 1}', '{"type": "turn.end"}', b"\0\1"])
+@pytest.mark.parametrize("frame", ["[]", "3", "{", '{"type": 1}', '{"kind": "turn.end"}', b"\0\1"])
 async def test_an_odd_frame_is_a_protocol_error_and_the_socket_lives_on(frame: str | bytes) -> None:
     async def talk(ws: web.WebSocketResponse) -> None:
         await (ws.send_str(frame) if isinstance(frame, str) else ws.send_bytes(frame))

@@ -75,7 +75,7 @@ def playing(*messages: ServerMessage) -> Script:
             ["START", "PREFLIGHT a", "INTERIM a", "FINAL a", "END"],
         ),
         ([START, end("")], ["START", "INTERIM ", "END"]),
-        ([START, update("a"), end("")], ["START", "INTERIM a", "INTERIM ", "END"]),
+        ([START, update("a"), end("")], ["START", "INTERIM a", "FINAL a", "END"]),
         ([end("all of it")], ["START", "FINAL all of it", "END"]),
         ([update("a"), end("a b")], ["START", "INTERIM a", "FINAL a b", "END"]),
         ([eager("a"), end("a")], ["START", "PREFLIGHT a", "FINAL a", "END"]),
@@ -126,8 +126,6 @@ ODD: dict[str, list[str | bytes]] = {
     "not a JSON object": ["[]", "3", '"text"', "null", "true"],
     "`type` is missing": ["{}", '{"transcript": "x"}'],
     "`type` is not a string": ['{"type": 3}', '{"type": {}}'],
-    "`transcript` is missing": ['{"type": "turn.end"}', '{"type": "turn.update", "transcript": null}'],
-    "`transcript` is not a string": ['{"type": "turn.eager_end", "transcript": 3}'],
     "a binary frame": [b"", b"\0\1\2", b'{"type": "turn.end", "transcript": "x"}'],
     "a message of an unknown type": ['{"type": "turn.dance"}', '{"type": ""}'],
 }
@@ -150,6 +148,15 @@ async def test_unknown_fields_are_ignored() -> None:
         call.push(0.2)
         await until(lambda: "END" in call.log)
     assert call.finals == ["hi"]
+
+
+@pytest.mark.parametrize("rest", [{}, {"transcript": None}, {"transcript": ["the end"]}, {"transcript": ""}])
+async def test_an_end_without_a_usable_transcript_ends_the_turn_with_the_text_shown(rest: dict[str, object]) -> None:
+    lines = [say(0.1, START), say(0.1, update("so far")), Line(0.1, {"type": "turn.end", **rest})]
+    async with LocalServer(script=Script(lines)) as server, calling(server) as call:
+        call.push(0.2)
+        await until(lambda: "END" in call.log)
+        assert call.log == ["START", "INTERIM so far", "FINAL so far", "END"]
 
 
 # Audio.

@@ -74,6 +74,8 @@ def test_every_action_is_used_and_no_message_leads_to_resuming() -> None:
         ([START, update("a"), end("a b")], ["start", "update a", "end a b"]),
         ([START, update("a"), update("a"), end("a")], ["start", "update a", "end a"]),
         ([START, update(""), end("")], ["start", "end"]),
+        ([START, update("a"), end("")], ["start", "update a", "end a"]),
+        ([START, update("a"), eager("a b"), end("")], ["start", "update a", "eager_end a b", "end a b"]),
         ([START, update(" a "), end(" a ")], ["start", "update  a", "end  a"]),
         (
             [START, eager("a"), RESUME, update("a b"), eager("a b"), end("a b")],

@@ -10,6 +10,7 @@ from livekit.plugins.cartesia_turns.messages import (
     Close,
     Config,
     Connected,
+    DetectedLanguage,
     ErrorMessage,
     ServerMessage,
     TurnEagerEnd,
@@ -25,12 +26,15 @@ from livekit.plugins.cartesia_turns.messages import (
 KNOWN = {"connected", "turn.start", "turn.update", "turn.eager_end", "turn.resume", "turn.end", "error"}
 
 texts = st.text(max_size=20)
+languages = st.lists(
+    st.builds(DetectedLanguage, st.text(min_size=1, max_size=5), st.none() | st.floats(0, 1)), max_size=3
+).map(tuple)
 turn_messages: st.SearchStrategy[TurnMessage] = st.one_of(
-    st.builds(TurnStart, texts),
-    st.builds(TurnUpdate, texts, texts),
-    st.builds(TurnEagerEnd, texts, texts),
-    st.builds(TurnResume, texts),
-    st.builds(TurnEnd, texts, texts),
+    st.builds(TurnStart, texts, texts),
+    st.builds(TurnUpdate, texts, texts, texts, languages),
+    st.builds(TurnEagerEnd, texts, texts, texts, languages),
+    st.builds(TurnResume, texts, texts),
+    st.builds(TurnEnd, texts, texts, texts, languages),
 )
 server_messages: st.SearchStrategy[ServerMessage] = st.one_of(
     st.builds(Connected, texts),
@@ -39,7 +43,7 @@ server_messages: st.SearchStrategy[ServerMessage] = st.one_of(
         ErrorMessage,
         message=texts,
         title=texts,
-        status_code=st.integers(),
+        status_code=st.integers(400, 599),
         error_code=st.none() | st.text(min_size=1),
         request_id=texts,
         doc_url=st.none() | st.text(min_size=1),
@@ -47,17 +51,23 @@ server_messages: st.SearchStrategy[ServerMessage] = st.one_of(
     st.builds(Unknown, texts.filter(lambda kind: kind not in KNOWN)),
 )
 _numbers = st.none() | st.floats(allow_nan=False, allow_infinity=False)
+_lists = st.none() | st.lists(texts, max_size=3).map(tuple)
 client_messages: st.SearchStrategy[ClientMessage] = st.one_of(
     st.just(Close()),
-    st.builds(Config, st.builds(TurnSettings, _numbers, _numbers, _numbers, st.none() | st.integers())),
+    st.builds(Config, st.builds(TurnSettings, _numbers, _numbers, _numbers, st.none() | st.integers()), _lists, _lists),
 )
 
+_json_texts = texts | st.text(st.characters(categories=["Cs", "L"]), max_size=4)
 _json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | texts,
+    st.none() | st.booleans() | st.integers() | st.floats() | _json_texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=8,
 )
-_fields = ["request_id", "transcript", "message", "title", "status_code", "error_code", "doc_url", "turn"]
+_fields = [
+    *("request_id", "turn_id", "transcript", "languages"),
+    *("message", "title", "status_code", "error_code", "doc_url"),
+    *("turn", "keyterms", "language_hints"),
+]
 _settings = st.dictionaries(
     st.sampled_from([*TurnSettings.__slots__]), _json_values | st.integers(10**300, 10**400), max_size=4
 )

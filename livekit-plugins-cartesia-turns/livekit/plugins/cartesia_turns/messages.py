@@ -19,11 +19,24 @@ class Connected:
 
 
 @dataclass(frozen=True, slots=True)
+class DetectedLanguage:
+    """A language that the server heard: its code ("hi"), and how sure the server is (0-1) where it says so."""
+
+    language: str
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TurnStart:
-    """The user began to speak, some time before this message."""
+    """The user began to speak, some time before this message.
+
+    `turn_id` names the turn in all its messages. The vendor's description does not have it, live captures do
+    (read 2026-11-25): it is empty where the server sends none.
+    """
 
     TYPE: ClassVar[str] = "turn.start"
     request_id: str
+    turn_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +46,8 @@ class TurnUpdate:
     TYPE: ClassVar[str] = "turn.update"
     request_id: str
     transcript: str
+    turn_id: str = ""
+    languages: tuple[DetectedLanguage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +57,8 @@ class TurnEagerEnd:
     TYPE: ClassVar[str] = "turn.eager_end"
     request_id: str
     transcript: str
+    turn_id: str = ""
+    languages: tuple[DetectedLanguage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,26 +67,34 @@ class TurnResume:
 
     TYPE: ClassVar[str] = "turn.resume"
     request_id: str
+    turn_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class TurnEnd:
-    """The turn is over. The transcript is definitive; empty when there was nothing to transcribe."""
+    """The turn is over. The transcript is definitive; empty when there was nothing to transcribe.
+
+    `languages` are those of the most recent audio, most confident first. ink-preview sends them, ink-2 does not
+    (the vendor's documentation, read 2026-11-25); they are read wherever there is a transcript.
+    """
 
     TYPE: ClassVar[str] = "turn.end"
     request_id: str
     transcript: str
+    turn_id: str = ""
+    languages: tuple[DetectedLanguage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorMessage:
     """The server reports a failure and usually closes the socket next; a failed handshake has these fields as its body.
 
-    `status_code` is HTTP-like, `error_code` machine-readable (e.g. "concurrency_limited").
+    `status_code` is HTTP-like, `error_code` machine-readable (e.g. "concurrency_limited"). Any of the fields may be
+    missing on the wire.
     """
 
     TYPE: ClassVar[str] = "error"
-    message: str
+    message: str = ""
     title: str = ""
     status_code: int = 500
     error_code: str | None = None
@@ -104,10 +129,16 @@ class TurnSettings:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Changes turn detection without a reconnect."""
+    """Changes settings without a reconnect. What is None, or not given in `turn`, stays as it is.
+
+    A list replaces the one in force, and an empty one clears it. `turn` is for any model, the lists are for ink-preview
+    (the vendor's documentation, read 2026-11-25).
+    """
 
     TYPE: ClassVar[str] = "config"
-    turn: TurnSettings
+    turn: TurnSettings = TurnSettings()
+    keyterms: tuple[str, ...] | None = None
+    language_hints: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

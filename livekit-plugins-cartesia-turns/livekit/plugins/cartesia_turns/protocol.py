@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from dataclasses import replace
 
 from .messages import (
     ClientMessage,
     Close,
     Config,
     Connected,
+    DetectedLanguage,
     ErrorMessage,
     ServerMessage,
     TurnEagerEnd,
@@ -36,57 +39,49 @@ class ProtocolError(ValueError):
     """A frame that is not a message of the protocol. Its text says what was wrong and never holds the payload."""
 
 
-_TURN_MESSAGES: dict[str, type[TurnUpdate | TurnEagerEnd | TurnEnd]] = {
+_TEXT_MESSAGES: dict[str, type[TurnUpdate | TurnEagerEnd | TurnEnd]] = {
     message.TYPE: message for message in (TurnUpdate, TurnEagerEnd, TurnEnd)
 }
-_BARE_MESSAGES: dict[str, type[Connected | TurnStart | TurnResume]] = {
-    message.TYPE: message for message in (Connected, TurnStart, TurnResume)
-}
+_BARE_MESSAGES: dict[str, type[TurnStart | TurnResume]] = {message.TYPE: message for message in (TurnStart, TurnResume)}
+_STATUS = re.compile(r"\s*\d{3}\b", re.ASCII)
+_LEFT_OUT_IF_EMPTY = frozenset({"turn_id", "languages"})
+"""The vendor's own messages do not always have these."""
 
 
 def parse(data: str | bytes) -> ServerMessage:
     """Reads one text frame from the server.
 
+    Only `type` has to be there. Any other field that is missing or of the wrong kind counts as empty, so that a turn
+    still ends and an error is still an error. What is no text (a lone surrogate) is replaced by U+FFFD.
+
     Raises:
-        ProtocolError: not JSON, not an object, no `type`, or a field that is missing or of the wrong kind.
+        ProtocolError: not JSON, not an object, or no `type`.
     """
     fields = _fields(data)
-    kind = _text(fields, "type")
+    kind = _kind(fields)
+    request_id, turn_id = _text(fields, "request_id"), _text(fields, "turn_id")
     if (bare := _BARE_MESSAGES.get(kind)) is not None:
-        return bare(_text(fields, "request_id", default=""))
-    if (turn := _TURN_MESSAGES.get(kind)) is not None:
-        return turn(_text(fields, "request_id", default=""), _text(fields, "transcript"))
-    if kind == ErrorMessage.TYPE:
-        return error_from_fields(fields)
-    return Unknown(kind)
+        return bare(request_id, turn_id)
+    if (spoken := _TEXT_MESSAGES.get(kind)) is not None:
+        return spoken(request_id, _text(fields, "transcript"), turn_id, _languages(fields.get("languages")))
+    if kind == Connected.TYPE:
+        return Connected(request_id)
+    return error_from_fields(fields) if kind == ErrorMessage.TYPE else Unknown(kind)
 
 
 def parse_client(data: str | bytes) -> ClientMessage:
     """Reads one text frame from a client.
 
     Raises:
-        ProtocolError: not a command of the protocol.
+        ProtocolError: not a command of the protocol, or a setting of the wrong kind.
     """
     fields = _fields(data)
-    kind = _text(fields, "type")
+    kind = _kind(fields)
     if kind == Close.TYPE:
         return Close()
     if kind != Config.TYPE:
         raise ProtocolError("`type` must be config or close")
-    turn = fields.get("turn")
-    if turn is None:
-        return Config(TurnSettings())
-    if not isinstance(turn, dict):
-        raise ProtocolError("`turn` must be an object")
-    timeout_ms = _number(turn, "end_timeout_ms")
-    return Config(
-        TurnSettings(
-            _number(turn, "start_threshold"),
-            _number(turn, "eager_end_threshold"),
-            _number(turn, "end_threshold"),
-            None if timeout_ms is None else round(timeout_ms),
-        )
-    )
+    return Config(_turn_settings(fields), _texts(fields, "keyterms"), _texts(fields, "language_hints"))
 
 
 def parse_error_body(data: str | bytes, status_code: int) -> ErrorMessage:
@@ -95,29 +90,21 @@ def parse_error_body(data: str | bytes, status_code: int) -> ErrorMessage:
     A body that is not what the protocol says yields an ErrorMessage without a title; its text is not kept.
     """
     try:
-        return error_from_fields({"message": "", **_fields(data), "status_code": status_code})
+        fields = _fields(data)
     except ProtocolError:
-        return ErrorMessage(message="", status_code=status_code)
+        fields = {}
+    return replace(error_from_fields(fields), status_code=status_code)
 
 
 def error_from_fields(fields: dict[str, object]) -> ErrorMessage:
-    """Builds an ErrorMessage from the fields of an error, all but `message` optional.
-
-    Raises:
-        ProtocolError: `message` is missing, or a field is of the wrong kind.
-    """
-    status = fields.get("status_code")
-    if status is None:
-        status = ErrorMessage("").status_code
-    if not isinstance(status, int) or isinstance(status, bool):
-        raise ProtocolError("`status_code` is not an integer")
+    """Builds an ErrorMessage from the fields of an error: what is missing or of the wrong kind has its default."""
     return ErrorMessage(
         message=_text(fields, "message"),
-        title=_text(fields, "title", default=""),
-        status_code=status,
-        error_code=_text(fields, "error_code", default="") or None,
-        request_id=_text(fields, "request_id", default=""),
-        doc_url=_text(fields, "doc_url", default="") or None,
+        title=_text(fields, "title"),
+        status_code=_status(fields.get("status_code")),
+        error_code=_text(fields, "error_code") or None,
+        request_id=_text(fields, "request_id"),
+        doc_url=_text(fields, "doc_url") or None,
     )
 
 
@@ -125,17 +112,23 @@ def serialize(message: ServerMessage | ClientMessage) -> str:
     """Writes a message as the text frame that carries it; fields that are None are left out."""
     if isinstance(message, Unknown):
         return json.dumps({"type": message.type})
-    fields: dict[str, object] = {"type": message.TYPE}
-    if isinstance(message, Config):
-        fields["turn"] = _present(message.turn)
-    else:
-        fields |= _present(message)
+    fields = {"type": message.TYPE, **_present(message)}
+    if fields.get("turn") == {}:
+        del fields["turn"]
     return json.dumps(fields)
 
 
-def _present(record: ServerMessage | ClientMessage | TurnSettings) -> dict[str, object]:
+def _present(record: ServerMessage | ClientMessage | TurnSettings | DetectedLanguage) -> dict[str, object]:
     values = ((name, getattr(record, name)) for name in record.__slots__)
-    return {name: value for name, value in values if value is not None}
+    return {
+        name: _plain(value) for name, value in values if value is not None and (value or name not in _LEFT_OUT_IF_EMPTY)
+    }
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, TurnSettings | DetectedLanguage):
+        return _present(value)
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
 def _fields(data: str | bytes) -> dict[str, object]:
@@ -149,13 +142,73 @@ def _fields(data: str | bytes) -> dict[str, object]:
     return fields
 
 
-def _text(fields: dict[str, object], name: str, *, default: str | None = None) -> str:
-    value = fields.get(name, default)
-    if value is None and default is not None:
-        return default
-    if not isinstance(value, str):
-        raise ProtocolError(f"`{name}` is missing" if value is None else f"`{name}` is not a string")
-    return value
+def _kind(fields: dict[str, object]) -> str:
+    kind = fields.get("type")
+    if not isinstance(kind, str):
+        raise ProtocolError("`type` is missing" if kind is None else "`type` is not a string")
+    return _whole(kind)
+
+
+def _text(fields: dict[str, object], name: str) -> str:
+    """The text of a field, empty where it is missing or no text."""
+    value = fields.get(name)
+    return _whole(value) if isinstance(value, str) else ""
+
+
+def _whole(text: str) -> str:
+    """`text` with each lone surrogate replaced: JSON can spell one, and nobody can encode it again."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def _texts(fields: dict[str, object], name: str) -> tuple[str, ...] | None:
+    values = fields.get(name)
+    if values is None:
+        return None
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise ProtocolError(f"`{name}` must be a list of strings")
+    return tuple(map(_whole, values))
+
+
+def _turn_settings(fields: dict[str, object]) -> TurnSettings:
+    turn = fields.get("turn")
+    if turn is None:
+        return TurnSettings()
+    if not isinstance(turn, dict):
+        raise ProtocolError("`turn` must be an object")
+    timeout_ms = _number(turn, "end_timeout_ms")
+    return TurnSettings(
+        _number(turn, "start_threshold"),
+        _number(turn, "eager_end_threshold"),
+        _number(turn, "end_threshold"),
+        None if timeout_ms is None else round(timeout_ms),
+    )
+
+
+def _languages(value: object) -> tuple[DetectedLanguage, ...]:
+    """What can be used of `languages`: a list of objects, but a single one or a bare code is understood too."""
+    found = map(_language, value if isinstance(value, list) else [value])
+    return tuple(language for language in found if language.language)
+
+
+def _language(value: object) -> DetectedLanguage:
+    if isinstance(value, str):
+        return DetectedLanguage(_whole(value))
+    if not isinstance(value, dict):
+        return DetectedLanguage("")
+    confidence = value.get("confidence")
+    is_known = isinstance(confidence, int | float) and not isinstance(confidence, bool) and 0 <= confidence <= 1
+    return DetectedLanguage(_text(value, "language"), confidence if is_known else None)
+
+
+def _status(value: object) -> int:
+    """The HTTP status of an error, also where it is written as text; that of a failing server where it is none."""
+    if isinstance(value, str):
+        value = int(digits[0]) if (digits := _STATUS.match(value)) else None
+    return int(value) if isinstance(value, int | float) and 400 <= value <= 599 else ErrorMessage().status_code
 
 
 def _number(fields: dict[str, object], name: str) -> float | None:

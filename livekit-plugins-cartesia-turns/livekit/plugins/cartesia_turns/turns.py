@@ -201,7 +201,8 @@ class Turn:
 
     def _close(self, text: str) -> list[TurnEvent]:
         self._known.forget()
-        return self._ended(text or self._shown if self._resumed else text)
+        # Text once sent is final: an end without any does not take it back.
+        return self._ended(text or self._shown)
 
     def _started(self) -> list[TurnEvent]:
         self._shown = self._speculated = ""
