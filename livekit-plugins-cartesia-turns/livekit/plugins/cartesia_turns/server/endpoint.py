@@ -79,7 +79,7 @@ class Endpoint:
 
     async def _accept(self, request: web.Request, request_id: str, faults: Faults) -> web.StreamResponse:
         transport = request.transport
-        if faults.refuse or not isinstance(transport, asyncio.Transport):
+        if faults.refuse or transport is None:
             return self._hang_up(transport)
         if faults.status is not None:
             error = ErrorMessage("A fault set from Python.", "Server fault", faults.status, None, request_id)
@@ -150,9 +150,9 @@ class Endpoint:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._stopped.wait(), delay_s)
 
-    def _hang_up(self, transport: asyncio.BaseTransport | None) -> web.Response:
+    def _hang_up(self, transport: asyncio.Transport | None) -> web.Response:
         self._note(0)
-        if isinstance(transport, asyncio.Transport):
+        if transport is not None:
             reset(transport)
         return web.Response()
 
