@@ -1,11 +1,15 @@
+import asyncio
 import json
+from urllib.parse import urlencode
 
 import aiohttp
 import pytest
 from livekit.plugins.cartesia_turns.messages import Connected
 from livekit.plugins.cartesia_turns.protocol import PATH, parse_error_body
 from localserver import SENTENCE, server
-from rawclient import QUERY, connected, eventually
+from rawclient import BOUND_S, QUERY, connected, eventually
+
+UPGRADE = [b"Connection: Upgrade", b"Upgrade: websocket", b"Sec-WebSocket-Version: 13"]
 
 
 @pytest.mark.parametrize(
@@ -29,6 +33,34 @@ async def test_a_failed_handshake_is_answered_with_a_status_and_a_json_error(
             assert error.title
             assert error.message
         assert [handshake.status for handshake in local.handshakes] == [status]
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        (b"X-API-Key: \xff\xfe", 401),
+        (b"Authorization: Bearer \xff", 401),
+        (b"X-API-Key: secret\r\nSec-WebSocket-Key: \xff", 400),
+        (b"X-API-Key: secret\r\nOrigin: https://evil.example", 403),
+    ],
+)
+async def test_headers_that_no_good_client_sends_are_refused_and_no_server_error(header: bytes, status: int) -> None:
+    async with server(key="secret") as local:
+        host, _, port = local.url.removeprefix("http://").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        lines = [f"GET {PATH}?{urlencode(QUERY)} HTTP/1.1".encode(), b"Host: 127.0.0.1", *UPGRADE, header]
+        writer.write(b"\r\n".join([*lines, b"", b""]))
+        answer = await asyncio.wait_for(reader.readline(), BOUND_S)
+        writer.close()
+        assert answer.split()[1] == str(status).encode()
+        assert [handshake.status for handshake in local.handshakes] == [status]
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:3000", "http://127.0.0.1"])
+async def test_a_page_of_this_machine_is_let_in(origin: str) -> None:
+    headers = {"X-API-Key": "secret", "Origin": origin}
+    async with server(key="secret") as local, connected(local, headers=headers) as client:
+        await client.until(Connected)
 
 
 async def test_a_request_without_an_upgrade_is_told_that_this_is_a_websocket() -> None:

@@ -66,11 +66,61 @@ def test_the_key_comes_by_header_or_bearer_or_query(headers: dict[str, str], que
         handshake.check_key(headers, query, "another", "r")
 
 
-@pytest.mark.parametrize("headers", [{}, {"X-API-Key": "other"}, {"Authorization": "Basic secret"}, {"X-API-Key": "é"}])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X-API-Key": "other"},
+        {"Authorization": "Basic secret"},
+        {"X-API-Key": "é"},
+        {"X-API-Key": "\udcff\udcfe"},
+        {"Authorization": "Bearer \udcff"},
+    ],
+)
 def test_any_other_key_is_refused_with_401(headers: dict[str, str]) -> None:
     with pytest.raises(RefusedError) as caught:
         handshake.check_key(headers, [], "secret", "r")
     assert caught.value.error.status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("origins", "host", "asked_host"),
+    [
+        ([], "127.0.0.1", "127.0.0.1:8765"),
+        (["http://localhost:3000"], "127.0.0.1", "127.0.0.1:8765"),
+        (["http://page.localhost"], "127.0.0.1", "127.0.0.1:8765"),
+        (["https://127.0.0.2"], "127.0.0.1", "127.0.0.1:8765"),
+        (["http://[::1]:80"], "::1", "[::1]:8765"),
+        (["http://Box.example:3000"], "box.example", "box.example:8765"),
+        (["http://192.168.0.7:3000"], "::", "192.168.0.7:8765"),
+    ],
+)
+def test_no_origin_and_origins_of_this_machine_or_host_are_let_in(
+    origins: list[str], host: str, asked_host: str
+) -> None:
+    handshake.check_origin(origins, host, asked_host, "r")
+
+
+@pytest.mark.parametrize(
+    ("origins", "asked_host"),
+    [
+        (["https://evil.example"], "127.0.0.1:8765"),
+        (["https://localhost.evil.example"], "127.0.0.1:8765"),
+        (["https://127.0.0.1.evil.example"], "127.0.0.1:8765"),
+        # A foreign name may be made to lead to this machine: then both headers hold it.
+        (["http://evil.example:8765"], "evil.example:8765"),
+        (["http://192.168.0.8"], "192.168.0.7:8765"),
+        (["null"], "127.0.0.1:8765"),
+        ([""], ""),
+        (["http://[broken"], "127.0.0.1:8765"),
+        (["http://localhost", "https://evil.example"], "127.0.0.1:8765"),
+    ],
+)
+def test_a_page_of_another_site_is_refused_with_403(origins: list[str], asked_host: str) -> None:
+    with pytest.raises(RefusedError) as caught:
+        handshake.check_origin(origins, "127.0.0.1", asked_host, "r")
+    assert caught.value.error.status_code == 403
+    assert caught.value.error.error_code == "origin_not_allowed"
 
 
 def test_the_body_of_a_refusal_is_what_the_protocol_says() -> None:

@@ -60,7 +60,9 @@ class LocalServer:
         record: bool = False,
     ) -> None:
         self.key = key or f"local-{secrets.token_hex(12)}"
-        self._endpoint = Endpoint(key=self.key, max_streams=max_streams, idle_timeout_s=idle_timeout_s, record=record)
+        self._endpoint = Endpoint(
+            host=host, key=self.key, max_streams=max_streams, idle_timeout_s=idle_timeout_s, record=record
+        )
         self._endpoint.faults = faults
         self._host = host
         self._port = port

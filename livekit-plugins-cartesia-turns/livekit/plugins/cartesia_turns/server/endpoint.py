@@ -27,18 +27,20 @@ class Endpoint:
     """Answers handshakes and runs a session for each that it accepts.
 
     Args:
+        host: what the server listens on.
         key: the only key that is let in.
         max_streams: further connections are refused with 429.
         idle_timeout_s: a socket is closed when no message has come for so long, in seconds.
         record: keep audio, commands and messages in `connections`.
     """
 
-    def __init__(self, *, key: str, max_streams: int, idle_timeout_s: float, record: bool) -> None:
+    def __init__(self, *, host: str, key: str, max_streams: int, idle_timeout_s: float, record: bool) -> None:
         self.faults: FaultPlan = Faults()
         self.connections: deque[ConnectionRecord] = deque(maxlen=MAX_RECORDS)
         self.handshakes: deque[Handshake] = deque(maxlen=MAX_RECORDS)
         self.sessions: set[Session] = set()
         self.respond: ResponderFactory | None = None
+        self._host = host
         self._key = key
         self._max_streams = max_streams
         self._idle_timeout_s = idle_timeout_s
@@ -84,13 +86,15 @@ class Endpoint:
         if faults.status is not None:
             error = ErrorMessage("A fault set from Python.", "Server fault", faults.status, None, request_id)
             raise RefusedError(error, faults.status_headers)
+        origins = request.headers.getall("Origin", [])
+        handshake.check_origin(origins, self._host, request.headers.get("Host", ""), request_id)
         query = handshake.read_query(request.rel_url.raw_query_string)
         handshake.check_key(request.headers, query, self._key, request_id)
         stream = handshake.read_request(query, request_id)
         if len(self.sessions) >= self._max_streams:
             raise handshake.too_many_streams(self._max_streams, request_id)
         socket = web.WebSocketResponse(timeout=CLOSE_WAIT_S, max_msg_size=MAX_FRAME_BYTES, compress=False)
-        if not socket.can_prepare(request):
+        if not _can_upgrade(socket, request):
             raise RefusedError(handshake.bad_request("This is the address of a websocket.", request_id))
         record = self._new_record(request_id, query, request.headers)
         session = self._session(socket, transport, stream, faults, record)
@@ -158,3 +162,10 @@ class Endpoint:
 
     def _note(self, status: int) -> None:
         self.handshakes.append(Handshake(asyncio.get_running_loop().time(), status))
+
+
+def _can_upgrade(socket: web.WebSocketResponse, request: web.Request) -> bool:
+    try:
+        return bool(socket.can_prepare(request))
+    except ValueError:  # a Sec-WebSocket-Key that is not even ASCII
+        return False

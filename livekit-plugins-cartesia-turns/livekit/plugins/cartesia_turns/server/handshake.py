@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hmac import compare_digest
+from ipaddress import ip_address
 from types import MappingProxyType
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from ..messages import ErrorMessage, TurnSettings
 from ..options import MODEL, TURN_RANGES, check_keyterms, check_sample_rate, check_turn
@@ -64,12 +65,34 @@ def check_key(headers: Mapping[str, str], query: list[tuple[str, str]], key: str
     scheme, _, token = headers.get("Authorization", "").partition(" ")
     offered = [headers.get(API_KEY_HEADER, ""), token if scheme.lower() == "bearer" else ""]
     offered += [value for name, value in query if name == TOKEN_PARAMETER]
-    if not any(compare_digest(candidate.encode(), key.encode()) for candidate in offered):
+    if not any(compare_digest(_bytes(candidate), _bytes(key)) for candidate in offered):
         raise RefusedError(
             ErrorMessage(
                 "The API key is missing or wrong.", "Unauthorized", 401, None, request_id, AUTHORIZATION_DOC_URL
             )
         )
+
+
+def check_origin(origins: Sequence[str], host: str, asked_host: str, request_id: str) -> None:
+    """Checks that no web page of another site is behind the request; browsers say so in the Origin header.
+
+    A page may connect where it comes from this machine (a loopback address or name), or from the host that the server
+    listens on. An address in the Host header counts as that host. A name does not, since any name may lead here.
+
+    Args:
+        origins: the request's Origin headers; none where the client is no browser.
+        host: what the server listens on.
+        asked_host: the request's Host header.
+        request_id: identifies the request in the error.
+
+    Raises:
+        RefusedError: 403, a page of another site.
+    """
+    asked = _host_of(f"//{asked_host}")
+    own = {host.lower(), asked if _is_address(asked) else ""} - {""}
+    if any(not _is_loopback(name) and name not in own for name in map(_host_of, origins)):
+        message = "Pages of this origin may not connect: only those of this machine or of the server's own host may."
+        raise RefusedError(ErrorMessage(message, "Forbidden", 403, "origin_not_allowed", request_id, DOC_URL))
 
 
 def read_request(query: list[tuple[str, str]], request_id: str) -> StreamRequest:
@@ -94,6 +117,32 @@ def too_many_streams(max_streams: int, request_id: str) -> RefusedError:
     message = f"{max_streams} streams are open, the most there may be."
     error = ErrorMessage(message, "Too many requests", 429, "concurrency_limited", request_id, LIMITS_DOC_URL)
     return RefusedError(error, {"Retry-After": "1"})
+
+
+def _bytes(text: str) -> bytes:
+    # What is not UTF-8 in a header comes as lone surrogates, and those have no encoding otherwise.
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _host_of(address: str) -> str:
+    try:
+        return (urlsplit(address).hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    return _is_address(host) and ip_address(host).is_loopback
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _request(query: list[tuple[str, str]], request_id: str) -> StreamRequest:
