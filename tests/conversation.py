@@ -91,30 +91,36 @@ class Microphone(io.AudioInput):
 
 
 class Speaker(io.AudioOutput):
-    """Plays in real time, and notes when sound began and stopped. It can pause where `pausable`."""
+    """Plays in real time, and notes when sound began, stopped, was paused and went on.
+
+    It can pause where `pausable`. `played_s` has how much of each speech was heard.
+    """
 
     def __init__(self, *, pausable: bool = True) -> None:
         super().__init__(label="Speaker", capabilities=io.AudioOutputCapabilities(pause=pausable), sample_rate=24000)
         self.started_at: list[float] = []
         self.stopped_at: list[float] = []
         self.paused_at: list[float] = []
+        self.resumed_at: list[float] = []
+        self.played_s: list[float] = []
         self._pushed_s = 0.0
         self._from = 0.0
+        self._paused_since: float | None = None
+        self._is_complete = False
         self._player: asyncio.TimerHandle | None = None
 
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
         await super().capture_frame(frame)
         if not self._pushed_s:
-            self._from = time.monotonic()
+            self._from = self._now
             self.started_at.append(time.time())
             self.on_playback_started(created_at=time.time())
         self._pushed_s += frame.duration
 
     def flush(self) -> None:
         super().flush()
-        if self._pushed_s:
-            left_s = self._from + self._pushed_s - time.monotonic()
-            self._player = asyncio.get_running_loop().call_later(left_s, self._finish, False)
+        self._is_complete = bool(self._pushed_s)
+        self._play()
 
     def clear_buffer(self) -> None:
         if self._pushed_s:
@@ -122,20 +128,47 @@ class Speaker(io.AudioOutput):
 
     def pause(self) -> None:
         super().pause()
+        if self._paused_since is not None:
+            return
+        self._paused_since = time.monotonic()
+        self._stop()
         if self.is_audible:
             self.paused_at.append(time.time())
 
+    def resume(self) -> None:
+        super().resume()
+        if self._paused_since is None:
+            return
+        self._from += time.monotonic() - self._paused_since
+        self._paused_since = None
+        self._play()
+        if self.is_audible:
+            self.resumed_at.append(time.time())
+
     @property
     def is_audible(self) -> bool:
+        """Something was begun and is not over; it may be paused."""
         return bool(self._pushed_s)
 
-    def _finish(self, interrupted: bool) -> None:
+    @property
+    def _now(self) -> float:
+        return time.monotonic() if self._paused_since is None else self._paused_since
+
+    def _play(self) -> None:
+        if self._is_complete and self._paused_since is None:
+            left_s = self._from + self._pushed_s - time.monotonic()
+            self._player = asyncio.get_running_loop().call_later(left_s, self._finish, False)
+
+    def _stop(self) -> None:
         if self._player is not None:
             self._player.cancel()
-        position_s = min(self._pushed_s, time.monotonic() - self._from)
-        self._pushed_s = 0.0
+
+    def _finish(self, interrupted: bool) -> None:
+        self._stop()
+        self.played_s.append(min(self._pushed_s, self._now - self._from))
+        self._pushed_s, self._is_complete = 0.0, False
         self.stopped_at.append(time.time())
-        self.on_playback_finished(playback_position=position_s, interrupted=interrupted)
+        self.on_playback_finished(playback_position=self.played_s[-1], interrupted=interrupted)
 
 
 class Model(llm.LLM[Any]):
@@ -208,8 +241,9 @@ class Conversation:
         self.session.on("user_input_transcribed", self.transcripts.append)
         self.session.on("user_state_changed", lambda event: self.user_states.append(event.new_state))
         self.session.on("conversation_item_added", self._note)
+        heard = self.plugin_events  # the STT may outlive the session, and is not to keep it alive
         for name in ("connected", "turn_start", "turn_update", "turn_eager_end", "turn_resume", "turn_end"):
-            self.stt.on(name, lambda _, name=name: self.plugin_events.append(name))
+            self.stt.on(name, lambda _, name=name: heard.append(name))
 
     def _note(self, event: ConversationItemAddedEvent) -> None:
         if isinstance(event.item, llm.ChatMessage):
@@ -276,14 +310,39 @@ async def conversation(
         stt = stt_for(server, **(stt_options or {}))
         for name, handler in (stt_handlers or {}).items():
             stt.on(name, handler)
-        given = {"stt": wrap(stt, server) if wrap else stt, "vad": None, "turn_handling": turn_handling(), **options}
-        session = AgentSession[None](llm=model, tts=Voice(reply_s), **{"aec_warmup_duration": None, **given})
+        session = session_of(wrap(stt, server) if wrap else stt, model, reply_s, **options)
         talk = Conversation(server, stage, stt, session, model=model, speaker=speaker or Speaker())
-        session.input.audio, session.output.audio = talk.microphone, talk.speaker
         try:
-            await session.start(agent or Agent(instructions=""))
-            await eventually(lambda: "connected" in talk.plugin_events or wrap, "the connection")
-            yield talk
+            async with under_way(talk, agent):
+                await eventually(lambda: "connected" in talk.plugin_events or wrap, "the connection")
+                yield talk
         finally:
-            await session.aclose()
             await stt.aclose()
+
+
+@asynccontextmanager
+async def another_conversation(talk: Conversation, *, reply_s: float = 0.2) -> AsyncIterator[Conversation]:
+    """A second session under way, with the server and the STT of the first: another room of one worker."""
+    model, sockets = Model(), len(talk.server.connections)
+    session = session_of(talk.stt, model, reply_s)
+    other = Conversation(talk.server, talk.stage, talk.stt, session, model=model)
+    async with under_way(other, None):
+        await eventually(lambda: len(talk.server.connections) > sockets, "the second connection")
+        yield other
+
+
+def session_of(stt: Any, model: Model, reply_s: float, **options: Any) -> AgentSession[None]:
+    """One that is set up as the README says where options don't say otherwise."""
+    usual = {"stt": stt, "vad": None, "turn_handling": turn_handling(), "aec_warmup_duration": None}
+    return AgentSession[None](llm=model, tts=Voice(reply_s), **{**usual, **options})
+
+
+@asynccontextmanager
+async def under_way(talk: Conversation, agent: Agent | None) -> AsyncIterator[None]:
+    """Starts the session with its microphone and speaker, and closes it."""
+    talk.session.input.audio, talk.session.output.audio = talk.microphone, talk.speaker
+    try:
+        await talk.session.start(agent or Agent(instructions=""))
+        yield
+    finally:
+        await talk.session.aclose()

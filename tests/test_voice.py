@@ -1,8 +1,23 @@
 from __future__ import annotations
 
+import asyncio
+import gc
+import weakref
+from types import SimpleNamespace
+
 import pytest
+from livekit.agents import Agent, AgentSession
 from livekit.agents.voice import audio_recognition
-from livekit.plugins.cartesia_turns.voice import may_be_in_session, session_around, turn_handling, turns_are_ignored
+from livekit.agents.voice.agent_activity import AgentActivity
+from livekit.plugins.cartesia_turns import STT
+from livekit.plugins.cartesia_turns.voice import (
+    interrupt_on_turn_start,
+    may_be_in_session,
+    remember_session,
+    session_around,
+    turn_handling,
+    turns_are_ignored,
+)
 
 
 def test_the_defaults_leave_turns_to_the_server() -> None:
@@ -39,3 +54,41 @@ def test_the_frameworks_names_that_lead_to_the_session_are_still_there() -> None
     # Private to livekit-agents. Without them a session in the wrong mode is not warned, and a turn that was cut off in
     # one STT is not ended by another.
     assert hasattr(audio_recognition, "_STTPipelineContextVar")
+
+
+def test_the_frameworks_names_that_pause_the_agent_are_still_there() -> None:
+    # Private too. Without them interrupt_on_turn_start ends the agent's speech for good.
+    assert hasattr(AgentActivity, "_interrupt_by_audio_activity")
+    assert hasattr(AgentActivity, "_pause_enabled")
+
+
+@pytest.mark.newest
+async def test_a_stream_knows_its_session_while_one_agent_leaves_and_the_other_comes() -> None:
+    session, agent = AgentSession[None](), Agent(instructions="")
+    agent._activity = SimpleNamespace(_session=session)  # type: ignore[assignment]  # all that is asked of it
+    audio_recognition._STTPipelineContextVar.set(SimpleNamespace(_stt_node=agent.stt_node))  # type: ignore[arg-type]
+    remember_session()
+    agent._activity = None
+    assert session_around() is session
+    assert await asyncio.create_task(asyncio.to_thread(session_around)) is session, "so do the tasks that it starts"
+
+
+async def test_a_session_is_not_kept_alive_by_what_silences_its_agent() -> None:
+    owner = STT(api_key="key")
+    session = AgentSession[None](stt=owner)
+    interrupt_on_turn_start(session, owner)
+    over = weakref.ref(session)
+    del session
+    gc.collect()
+    assert over() is None
+    assert not owner._events["turn_start"], "and nothing of it is left"
+
+
+async def test_an_stt_is_not_kept_alive_by_it_either() -> None:
+    owner = STT(api_key="key")
+    session = AgentSession[None]()
+    interrupt_on_turn_start(session, owner)
+    over = weakref.ref(owner)
+    del owner
+    gc.collect()
+    assert over() is None

@@ -25,7 +25,7 @@ from .settings import StreamSettings
 from .sockets import Sockets
 from .stats import Stats
 from .tasks import finish, until_done, wait_for_event
-from .voice import may_be_in_session, session_around
+from .voice import may_be_in_session, remember_session, session_around
 
 if TYPE_CHECKING:
     from .stt import STT
@@ -123,6 +123,7 @@ class SpeechStream(stt.RecognizeStream):
             raise failure
 
     async def _serve(self) -> None:
+        remember_session()
         handover = handover_of(session_around() or self._owner)
         # From the last to the first, each whatever becomes of the others.
         with contextlib.ExitStack() as at_the_end:

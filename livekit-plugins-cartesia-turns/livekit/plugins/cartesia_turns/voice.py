@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
@@ -54,30 +55,83 @@ def turn_handling(**changes: Any) -> TurnHandlingOptions:
 
 
 def interrupt_on_turn_start(session: AgentSession[Any], stt: STT) -> Callable[[], None]:
-    """Interrupts the agent as soon as the user starts to speak.
+    """Silences the agent as soon as the user starts to speak.
 
-    Without a VAD the framework waits for the first words; the server's turn.start comes earlier. A speech that does not
-    allow interruptions goes on.
+    Without a VAD the framework waits for the first words; the server's turn.start comes earlier. The agent's speech is
+    paused, as by the framework's own interruptions: words end it, and after a turn without words it goes on once
+    `false_interruption_timeout` has passed. It can't be paused where the audio output can't pause, where
+    `resume_false_interruption` or the timeout is off, and in any mode of turn detection but "stt": there it ends for
+    good, so that a cough costs the rest of it, and a warning says so once.
+
+    Only turns of this session count, where other sessions use the same STT. A speech that does not allow interruptions
+    goes on, and so does any speech where `min_words` of the session's interruption options asks for words first.
 
     Returns:
-        A function that undoes it.
+        A function that undoes it. It is undone by itself once the session is gone.
     """
+    barge_in = _BargeIn(session, stt)
+    stt.on("turn_start", barge_in.on_turn_start)
+    return barge_in.undo
 
-    def interrupt(_: TurnStartEvent) -> None:
-        if session.agent_state != "speaking":
+
+class _BargeIn:
+    """Silences the agent of one session, which it does not keep alive."""
+
+    def __init__(self, session: AgentSession[Any], stt: STT) -> None:
+        self._stt = stt
+        self._session = weakref.ref(session, lambda _: self.undo())
+
+    def undo(self) -> None:
+        self._stt.off("turn_start", self.on_turn_start)
+
+    def on_turn_start(self, _: TurnStartEvent) -> None:
+        session = self._session()
+        if session is None or not _may_serve(session) or session.agent_state != "speaking":
             return
+        if session.options.interruption["min_words"] > 0:
+            self._stt.warn_once("interrupt_on_turn_start does nothing: the session's min_words asks for words first")
+        elif (pause := _way_to_pause(session)) is not None:
+            pause()
+        else:
+            self._interrupt(session)
+
+    def _interrupt(self, session: AgentSession[Any]) -> None:
         try:
             session.interrupt()
         except RuntimeError:
             # The session is closing, or this speech is not to be interrupted.
             logger.debug("the user starts to speak and the agent goes on: it can't be interrupted now")
+        else:
+            self._stt.warn_once("the agent's speech can't be paused here: a turn without words ends it for good")
 
-    stt.on("turn_start", interrupt)
 
-    def undo() -> None:
-        stt.off("turn_start", interrupt)
+def _way_to_pause(session: AgentSession[Any]) -> Callable[[], None] | None:
+    """What pauses the agent until the turn has words or is over; None where the session would not go on by itself."""
+    # Names of livekit-agents 1.8, all private: the framework has no public way to pause. Only in mode "stt" does the
+    # end of the STT's turn start the time after which it goes on.
+    activity = getattr(session, "_activity", None)
+    may_pause = getattr(activity, "_pause_enabled", None)
+    pause: Callable[[], None] | None = getattr(activity, "_interrupt_by_audio_activity", None)
+    in_stt_mode = getattr(activity, "_turn_detection", None) == "stt"
+    return pause if in_stt_mode and may_pause is not None and may_pause() else None
 
-    return undo
+
+_SERVED: ContextVar[weakref.ref[AgentSession[Any]] | None] = ContextVar("served", default=None)
+
+
+def remember_session() -> None:
+    """Keeps what `session_around` says now for as long as the present task and those that it starts live.
+
+    A stream serves one session, and while that changes its agent the session can't be told for a moment.
+    """
+    session = session_around()
+    _SERVED.set(weakref.ref(session) if session is not None else None)
+
+
+def _may_serve(session: AgentSession[Any]) -> bool:
+    """Whether the present task serves this session, or may do so where that can't be told."""
+    around = session_around()
+    return around is session if around is not None else may_be_in_session()
 
 
 def session_around() -> AgentSession[Any] | None:
@@ -85,8 +139,9 @@ def session_around() -> AgentSession[Any] | None:
 
     None where it can't be told: outside an AgentSession, or under a custom STT node that is no method of an Agent.
     """
-    activity = _activity_around()
-    return getattr(activity, "_session", None)
+    if (served := _SERVED.get()) is not None:
+        return served()
+    return getattr(_activity_around(), "_session", None)
 
 
 def turns_are_ignored() -> bool:
