@@ -1,11 +1,21 @@
+from __future__ import annotations
+
+import asyncio
+import json
 import socket
+import struct
+import tracemalloc
+from collections.abc import AsyncIterator
+from urllib.parse import urlencode
 
 import pytest
 import synthetic
-from livekit.plugins.cartesia_turns.messages import Connected, ErrorMessage, TurnStart
-from livekit.plugins.cartesia_turns.server import Recognizer
+from livekit.plugins.cartesia_turns.messages import Connected, ErrorMessage, TurnEnd, TurnSettings, TurnStart
+from livekit.plugins.cartesia_turns.protocol import PATH
+from livekit.plugins.cartesia_turns.server import Line, Recognizer, Script, StreamRequest
+from livekit.plugins.cartesia_turns.server.record import Frame
 from localserver import finals, kinds, server
-from rawclient import connected, eventually
+from rawclient import BOUND_S, QUERY, connected, eventually
 
 
 @pytest.mark.parametrize(
@@ -50,3 +60,145 @@ async def test_a_client_that_vanishes_in_mid_turn_leaves_nothing_behind() -> Non
             client.socket.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
         await eventually(lambda: local.open_streams == 0)
         assert local.connections[0].close_code == 1006
+
+
+class Broken:
+    """A responder that fails where it is told to."""
+
+    def __init__(self, where: str, error: BaseException) -> None:
+        self._where = where
+        self._error = error
+
+    def __call__(self, stream: StreamRequest) -> Broken:
+        self._fail("made")
+        return self
+
+    async def hear(self, pcm: bytes) -> AsyncIterator[Frame]:
+        if pcm:
+            self._fail("heard")
+        yield '{"type": "turn.start"}'
+
+    def configure(self, turn: TurnSettings) -> None:
+        self._fail("configured")
+
+    async def finish(self) -> AsyncIterator[Frame]:
+        self._fail("finished")
+        yield '{"type": "turn.end", "transcript": ""}'
+
+    def close(self) -> None:
+        self._fail("closed")
+
+    def _fail(self, where: str) -> None:
+        if where == self._where:
+            raise self._error
+
+
+@pytest.mark.parametrize("where", ["made", "heard", "configured", "finished"])
+@pytest.mark.parametrize("error", [RuntimeError("no memory"), ConnectionError("no backend"), asyncio.CancelledError()])
+async def test_a_responder_that_fails_is_an_error_in_band_and_a_close_with_1011(
+    where: str, error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with server(recognizer=None, responder=Broken(where, error)) as local, connected(local) as client:
+        await client.command(type="config", turn={"end_threshold": 0.1})
+        await client.send(bytes(640))
+        last = (await client.close())[-1]
+        assert isinstance(last, ErrorMessage)
+        assert (last.status_code, last.request_id) == (500, local.connections[0].request_id)
+        assert str(error) not in last.message or not str(error)
+        assert client.socket.close_code == 1011
+        await eventually(lambda: local.open_streams == 0)
+        assert local.connections[0].close_code == 1011
+    assert [record.getMessage() for record in caplog.records] == ["the responder of a stream failed"]
+
+
+async def test_a_responder_that_fails_to_close_is_logged_and_costs_the_client_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    responder = Broken("closed", RuntimeError("again"))
+    async with server(recognizer=None, responder=responder) as local, connected(local) as client:
+        assert kinds(await client.close()) == [Connected, TurnStart, TurnEnd]
+        assert client.socket.close_code == 1000
+    assert [record.getMessage() for record in caplog.records] == ["the responder of a stream failed"]
+
+
+class Stuck(Broken):
+    """A responder that hears nothing until it is told to go on."""
+
+    def __init__(self) -> None:
+        super().__init__("never", RuntimeError())
+        self.go = asyncio.Event()
+        self.heard_bytes = 0
+
+    async def hear(self, pcm: bytes) -> AsyncIterator[Frame]:
+        if pcm:
+            await self.go.wait()
+        self.heard_bytes += len(pcm)
+        if not pcm:
+            yield '{"type": "ready"}'
+
+
+async def test_a_client_that_is_too_fast_for_the_responder_loses_nothing() -> None:
+    responder = Stuck()
+    audio = bytes(16 * 2**20)
+    async with server(recognizer=None, responder=responder, record=False) as local, connected(local) as client:
+        sending = asyncio.create_task(client.send(audio, 50_000))
+        _, waiting = await asyncio.wait([sending], timeout=0.3)
+        assert waiting
+        responder.go.set()
+        await sending
+        await client.close()
+        assert client.socket.close_code == 1000
+    assert responder.heard_bytes == len(audio)
+
+
+def masked(pcm: bytes) -> bytes:
+    """A binary frame as a client sends it, under a mask that changes nothing."""
+    length = len(pcm)
+    if length < 126:
+        return bytes((0x82, 0x80 | length, 0, 0, 0, 0)) + pcm
+    if length < 2**16:
+        return bytes((0x82, 0x80 | 126, *length.to_bytes(2, "big"), 0, 0, 0, 0)) + pcm
+    return bytes((0x82, 0x80 | 127, *length.to_bytes(8, "big"), 0, 0, 0, 0)) + pcm
+
+
+@pytest.mark.parametrize("frame_bytes", [0, 1, 640, 2**16 - 1, 2 * 2**20 - 1])
+async def test_a_stream_takes_less_than_8_mb_whatever_its_client_sends(frame_bytes: int) -> None:
+    loop = asyncio.get_running_loop()
+    # Neither socket buffers nor what sends count: bytes that are sent as they are, past aiohttp.
+    frames = memoryview(masked(bytes(frame_bytes)) * (16 * 2**20 // (frame_bytes + 6)))
+    async with server(recognizer=None, responder=Stuck(), record=False, key="secret") as local:
+        with socket.create_connection(("127.0.0.1", int(local.url.rpartition(":")[2]))) as client:
+            client.setblocking(False)
+            await loop.sock_sendall(client, upgrade("secret"))
+            assert b" 101 " in await loop.sock_recv(client, 1000)
+            tracemalloc.start()
+            try:
+                sending = asyncio.create_task(loop.sock_sendall(client, frames))
+                _, waiting = await asyncio.wait([sending], timeout=1.0)
+                _, peak_bytes = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+            sending.cancel()
+            await asyncio.wait([sending])
+            reset(client)
+    assert waiting, "all of it was taken"
+    assert peak_bytes < 8_000_000
+
+
+def upgrade(key: str) -> bytes:
+    """The request that opens a websocket."""
+    headers = f"Host: localhost\r\nX-API-Key: {key}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    websocket = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    return f"GET {PATH}?{urlencode(QUERY)} HTTP/1.1\r\n{headers}{websocket}\r\n".encode()
+
+
+def reset(client: socket.socket) -> None:
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+async def test_a_client_that_reads_nothing_does_not_keep_the_server_from_dropping_it() -> None:
+    script = Script([Line(0.0, json.dumps({"type": "x" * 1_000_000}))] * 40)
+    async with server(recognizer=None, script=script) as local, connected(local):
+        await eventually(lambda: local.open_streams == 1)
+        await asyncio.wait_for(local.drop_all(1012), BOUND_S)
+        assert local.connections[0].close_code == 1012

@@ -15,9 +15,10 @@ from ..protocol import API_KEY_HEADER
 from . import handshake
 from .faults import FaultPlan, Faults, faults_of
 from .handshake import RefusedError, StreamRequest
+from .inbox import MAX_FRAME_BYTES
 from .record import ConnectionRecord, Handshake
 from .responder import ResponderFactory
-from .session import CLOSE_WAIT_S, MAX_FRAME_BYTES, Session, reset
+from .session import CLOSE_WAIT_S, Session, reset
 
 MAX_RECORDS = 1000
 SECRET_HEADERS = {API_KEY_HEADER.lower(), "authorization", "cookie"}
@@ -115,7 +116,7 @@ class Endpoint:
             socket,
             transport,
             stream,
-            self.respond(stream),
+            self.respond,
             faults=faults,
             record=record,
             idle_timeout_s=self._idle_timeout_s,

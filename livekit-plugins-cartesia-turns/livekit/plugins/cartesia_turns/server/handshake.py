@@ -112,6 +112,12 @@ def bad_request(message: str, request_id: str) -> ErrorMessage:
     return ErrorMessage(message, "Bad request", 400, "invalid_request", request_id, DOC_URL)
 
 
+def server_error(request_id: str) -> ErrorMessage:
+    """The error for a stream whose responder failed."""
+    message = "The server failed while it heard this stream."
+    return ErrorMessage(message, "Internal server error", 500, "internal_error", request_id)
+
+
 def too_many_streams(max_streams: int, request_id: str) -> RefusedError:
     """The refusal of one socket too many."""
     message = f"{max_streams} streams are open, the most there may be."

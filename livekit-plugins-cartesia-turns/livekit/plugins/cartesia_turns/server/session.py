@@ -6,26 +6,22 @@ import asyncio
 import contextlib
 import socket as sockets
 import struct
-from typing import TypeAlias
 
 from aiohttp import WSMsgType, web
 
-from ..messages import ClientMessage, Close, Config, Connected
+from ..log import logger
+from ..messages import Close, Config, Connected
 from ..protocol import ProtocolError, parse_client, serialize
 from .faults import Faults, reached
-from .handshake import StreamRequest, bad_request
+from .handshake import StreamRequest, bad_request, server_error
+from .inbox import Inbox
 from .record import ConnectionRecord, Frame
-from .responder import Responder
+from .responder import Responder, ResponderFactory
 
 CLOSE_WAIT_S = 1.0
 """How long the server waits for the client's half of a close, in seconds."""
 SLICE_S = 0.1
 """Audio is heard in slices of at most so many seconds, so that a minute in one frame delays nobody else."""
-MAX_INBOX = 3000
-"""Slices and commands received and not yet heard: a minute of 20 ms frames. Beyond it the client has to wait."""
-MAX_FRAME_BYTES = 32 * 2**20
-
-_Item: TypeAlias = bytes | ClientMessage | ProtocolError
 
 
 class Session:
@@ -36,7 +32,7 @@ class Session:
         socket: web.WebSocketResponse,
         transport: asyncio.Transport,
         stream: StreamRequest,
-        responder: Responder,
+        respond: ResponderFactory,
         *,
         faults: Faults,
         record: ConnectionRecord,
@@ -46,11 +42,11 @@ class Session:
         self._socket = socket
         self._transport = transport
         self._stream = stream
-        self._responder = responder
+        self._respond = respond
         self._faults = faults
         self._record = record
         self._idle_timeout_s = idle_timeout_s
-        self._inbox: asyncio.Queue[_Item] = asyncio.Queue(MAX_INBOX)
+        self._inbox = Inbox(transport)
         self._heard_bytes = 0
         self._garbage_sent = False
         self._goodbye: tuple[int, str] | None = None
@@ -59,20 +55,17 @@ class Session:
 
     async def run(self) -> None:
         """Returns when the connection is over, whoever ended it."""
-        pumps = (self._read(), self._answer(), self._close_when_idle(), self._wait_for_close())
-        tasks = [asyncio.create_task(pump) for pump in pumps]
+        answering = asyncio.create_task(self._answer())
+        pumps = (self._read(), self._close_when_idle(), self._wait_for_close())
+        tasks = [answering, *map(asyncio.create_task, pumps)]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            gave_up = answering.done()
             for task in tasks:
                 task.cancel()
-            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-            self._responder.close()
-        if self._goodbye is not None:
-            # Only now, with nobody else reading: the client's half of the close must be read, or what it still sends
-            # makes TCP reset the connection and take the last messages with it.
-            code, reason = self._goodbye
-            await self._socket.close(code=code, message=reason.encode())
+            answered, *outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        await self._end(answered if gave_up or isinstance(answered, Exception) else None)
         for outcome in outcomes:
             # A client may vanish in the middle of a message: that is its right.
             if isinstance(outcome, Exception) and not isinstance(outcome, ConnectionError):
@@ -93,6 +86,38 @@ class Session:
         self._record.closing(1006)
         reset(self._transport)
 
+    async def _end(self, failure: BaseException | None) -> None:
+        """Says what is left to say, now that nobody else reads or writes.
+
+        Args:
+            failure: what the responder failed with, if it failed.
+        """
+        try:
+            await asyncio.wait_for(self._say_goodbye(failure), 2 * CLOSE_WAIT_S)
+        except (asyncio.TimeoutError, asyncio.CancelledError) as error:
+            # The client does not even read: what waits for it would keep the connection for ever.
+            self._transport.abort()
+            if isinstance(error, asyncio.CancelledError):
+                raise
+
+    async def _say_goodbye(self, failure: BaseException | None) -> None:
+        is_over = self._goodbye is not None or self._transport.is_closing()
+        if failure is not None and not (is_over and isinstance(failure, ConnectionError)):
+            logger.error("the responder of a stream failed", exc_info=failure)
+            if not is_over:
+                await self._apologize()
+        if self._goodbye is not None:
+            # The client's half of the close must be read, or what it still sends makes TCP reset the connection and
+            # take the last messages with it.
+            self._inbox.let_in()
+            code, reason = self._goodbye
+            await self._socket.close(code=code, message=reason.encode())
+
+    async def _apologize(self) -> None:
+        with contextlib.suppress(ConnectionError):
+            await self._send(serialize(server_error(self._stream.request_id)))
+        self.close(1011, "Internal error")
+
     async def _read(self) -> None:
         async for message in self._socket:
             self._last_message_s = asyncio.get_running_loop().time()
@@ -100,49 +125,63 @@ class Session:
                 await self._take_audio(message.data)
             elif message.type is WSMsgType.TEXT:
                 self._record.commanded(message.data)
-                await self._inbox.put(_command(message.data))
+                self._inbox.put(message.data)
 
     async def _take_audio(self, pcm: bytes) -> None:
         self._record.heard(pcm)
         if self._faults.slow_read_bytes_per_s is not None:
             await asyncio.sleep(len(pcm) / self._faults.slow_read_bytes_per_s)
-        size = round(self._stream.bytes_per_second * SLICE_S)
-        for start in range(0, len(pcm), size):
-            await self._inbox.put(pcm[start : start + size])
+        self._inbox.put(pcm)
 
     async def _answer(self) -> None:
-        if not self._faults.no_connected:
-            await self._send(serialize(Connected(self._stream.request_id)))
-        await self._hear(b"")
-        while True:
-            item = await self._inbox.get()
-            if isinstance(item, bytes):
-                await self._hear(item)
-            elif isinstance(item, Config):
-                await self._configure(item)
-            elif isinstance(item, Close):
-                await self._finish()
-                return
-            else:
-                await self._fail(str(item))
+        responder = self._respond(self._stream)
+        try:
+            if not self._faults.no_connected:
+                await self._send(serialize(Connected(self._stream.request_id)))
+            await self._hear(responder, b"")
+            while self._goodbye is None:
+                frame = await self._inbox.get()
+                if isinstance(frame, bytes):
+                    await self._hear_all(responder, frame)
+                else:
+                    await self._obey(responder, frame)
+        finally:
+            responder.close()
 
-    async def _hear(self, pcm: bytes) -> None:
+    async def _hear_all(self, responder: Responder, pcm: bytes) -> None:
+        size = round(self._stream.bytes_per_second * SLICE_S)
+        for start in range(0, len(pcm), size):
+            await self._hear(responder, pcm[start : start + size])
+            if start + size < len(pcm) or not self._inbox.is_empty:
+                # A backlog is heard without a pause otherwise, and other connections would wait for its end.
+                await asyncio.sleep(0)
+
+    async def _hear(self, responder: Responder, pcm: bytes) -> None:
         self._heard_bytes += len(pcm)
         self._record.audio_s = self._heard_bytes / self._stream.bytes_per_second
-        async for frame in self._responder.hear(pcm):
+        async for frame in responder.hear(pcm):
             await self._send(frame)
         await self._misbehave(self._record.audio_s)
-        # A backlog is heard without a pause otherwise, and other connections would wait for its end.
-        await asyncio.sleep(0)
 
-    async def _configure(self, config: Config) -> None:
+    async def _obey(self, responder: Responder, text: str) -> None:
         try:
-            self._responder.configure(config.turn)
+            command = parse_client(text)
+        except ProtocolError as error:
+            await self._fail(str(error))
+            return
+        if isinstance(command, Close):
+            await self._finish(responder)
+        else:
+            await self._configure(responder, command)
+
+    async def _configure(self, responder: Responder, config: Config) -> None:
+        try:
+            responder.configure(config.turn)
         except ValueError as error:
             await self._fail(str(error))
 
-    async def _finish(self) -> None:
-        async for frame in self._responder.finish():
+    async def _finish(self, responder: Responder) -> None:
+        async for frame in responder.finish():
             await self._send(frame)
         if self._faults.never_close:
             await asyncio.Event().wait()
@@ -191,10 +230,3 @@ def reset(transport: asyncio.Transport) -> None:
     with contextlib.suppress(OSError):
         socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
-
-
-def _command(text: str) -> ClientMessage | ProtocolError:
-    try:
-        return parse_client(text)
-    except ProtocolError as error:
-        return error
