@@ -4,6 +4,7 @@ import asyncio
 import gc
 import weakref
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from livekit.agents import Agent, AgentSession
@@ -33,9 +34,41 @@ def test_a_group_of_options_is_merged_key_by_key() -> None:
     assert options["turn_detection"] == "manual"
 
 
-def test_a_group_that_the_framework_does_not_know_is_refused_with_those_it_knows() -> None:
-    with pytest.raises(ValueError, match=r"'endpointng'.*endpointing"):
-        turn_handling(endpointng={"min_delay": 0.2})
+def test_every_option_that_the_framework_knows_is_taken() -> None:
+    options = turn_handling(
+        turn_detection=None,
+        endpointing={"mode": "dynamic", "min_delay": 0.1, "max_delay": 2.0, "alpha": 0.5},
+        interruption={"enabled": True, "min_words": 2, "backchannel_boundary": (1.0, 0.5)},
+        preemptive_generation={"max_speech_duration": 5.0, "max_retries": 1},
+        user_turn_limit={"max_words": 50, "max_duration": None},
+    )
+    assert options["user_turn_limit"] == {"max_words": 50, "max_duration": None}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"endpointng": {"min_delay": 0.2}}, r"turn_handling takes no 'endpointng': it takes .*endpointing"),
+        ({"endpointing": {"min_dealy": 1}}, r"turn_handling: endpointing takes no 'min_dealy': it takes .*min_delay"),
+        ({"interruption": {"min_word": 1}}, r"turn_handling: interruption takes no 'min_word': it takes .*min_words"),
+        ({"preemptive_generation": {"enable": True}}, r"preemptive_generation takes no 'enable': it takes enabled"),
+        ({"user_turn_limit": {"words": 9}}, r"user_turn_limit takes no 'words': it takes max_words"),
+        ({"endpointing": {"mode": "fixd"}}, r"endpointing: mode is one of fixed, dynamic, not 'fixd'"),
+        ({"turn_detection": "sst"}, r"turn_handling: turn_detection is one of stt, .*manual, not 'sst'"),
+        ({"preemptive_generation": False}, r"preemptive_generation takes a mapping of options, not False"),
+    ],
+)
+def test_what_the_framework_would_pass_over_in_silence_is_refused_with_what_it_knows(
+    changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        turn_handling(**changes)
+
+
+def test_a_typo_is_seen_by_a_type_checker_too() -> None:
+    # mypy reports an ignore that is not needed.
+    with pytest.raises(ValueError, match="min_dealy"):
+        turn_handling(endpointing={"min_dealy": 1})  # type: ignore[typeddict-unknown-key]
 
 
 def test_what_it_returns_is_the_callers_own() -> None:

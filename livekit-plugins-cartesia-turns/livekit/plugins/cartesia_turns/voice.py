@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args, get_origin, get_type_hints
 
 from livekit.agents import Agent, TurnHandlingOptions
 from livekit.agents.voice import audio_recognition
+from typing_extensions import Unpack, is_typeddict
 
 from .events import TurnStartEvent
 from .log import logger
@@ -22,7 +23,7 @@ _PIPELINE = "_STTPipelineContextVar"
 _NO_PIPELINE: ContextVar[object] = ContextVar("no_pipeline")
 
 
-def turn_handling(**changes: Any) -> TurnHandlingOptions:
+def turn_handling(**changes: Unpack[TurnHandlingOptions]) -> TurnHandlingOptions:
     """The AgentSession's `turn_handling` that suits turns detected by the server.
 
     - `turn_detection` "stt": the server's turn.start and turn.end rule. In any other mode they are ignored.
@@ -38,11 +39,10 @@ def turn_handling(**changes: Any) -> TurnHandlingOptions:
         changes: keys of TurnHandlingOptions to set otherwise; an option group is merged key by key.
 
     Raises:
-        ValueError: a key that TurnHandlingOptions has not; the framework would pass over it in silence.
+        ValueError: a key or a mode that TurnHandlingOptions or one of its groups has not; the framework would pass over
+            it in silence.
     """
-    known = TurnHandlingOptions.__annotations__
-    if unknown := sorted(changes.keys() - known):
-        raise ValueError(f"turn_handling takes no {unknown[0]!r}: it takes {', '.join(known)}")
+    _check_options("turn_handling", TurnHandlingOptions, changes)
     options: dict[str, Any] = {
         "turn_detection": "stt",
         "endpointing": {"mode": "fixed", "min_delay": 0.5},
@@ -52,6 +52,25 @@ def turn_handling(**changes: Any) -> TurnHandlingOptions:
     for key, value in changes.items():
         options[key] = {**options.get(key, {}), **value} if isinstance(value, dict) else value
     return cast("TurnHandlingOptions", options)
+
+
+def _check_options(where: str, kind: type[Any], options: object) -> None:
+    """Raises a ValueError for what this TypedDict and those in it do not know."""
+    if not isinstance(options, Mapping):
+        raise ValueError(f"{where} takes a mapping of options, not {options!r}")
+    known = get_type_hints(kind)
+    if unknown := sorted(options.keys() - known):
+        raise ValueError(f"{where} takes no {unknown[0]!r}: it takes {', '.join(known)}")
+    for name, value in options.items():
+        if is_typeddict(known[name]):
+            _check_options(f"{where}: {name}", known[name], value)
+        elif isinstance(value, str) and (words := _words(known[name])) and value not in words:
+            raise ValueError(f"{where}: {name} is one of {', '.join(words)}, not {value!r}")
+
+
+def _words(hint: object) -> list[str]:
+    """The words that a Literal, or a Union with Literals in it, allows."""
+    return [word for part in (hint, *get_args(hint)) if get_origin(part) is Literal for word in get_args(part)]
 
 
 def interrupt_on_turn_start(session: AgentSession[Any], stt: STT) -> Callable[[], None]:
