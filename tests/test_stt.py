@@ -304,8 +304,12 @@ async def test_each_event_of_the_stt_is_a_frozen_dataclass_with_its_data() -> No
             setattr(event, fields(event)[0].name, None)
 
 
-@pytest.mark.parametrize("error", [ValueError("mine"), TypeError("mine"), KeyError("mine"), asyncio.TimeoutError()])
-async def test_a_handler_that_raises_harms_neither_the_stream_nor_the_other_handlers(error: Exception) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("mine"), TypeError("mine"), KeyError("mine"), asyncio.TimeoutError(), asyncio.CancelledError()],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_handler_that_raises_harms_neither_the_stream_nor_the_other_handlers(error: BaseException) -> None:
     def fail(_: object) -> None:
         raise error
 
@@ -334,6 +338,26 @@ async def test_a_handler_may_come_go_and_take_no_argument() -> None:
     owner.off("turn_start", handler)
     owner.emit("turn_start", None)
     assert sorted(heard) == ["always", "always", "once"]
+
+
+def test_a_handler_for_an_event_that_never_comes_is_warned_about(caplog: pytest.LogCaptureFixture) -> None:
+    owner = make()
+    for name in PUBLIC_EVENTS:
+        owner.on(name, print)  # type: ignore[arg-type]  # a str is not a Literal
+    owner.on("metrics_collected", print)
+    owner.on("error")(print)
+    assert caplog.messages == []
+    owner.on("turn_ends", print)  # type: ignore[arg-type]  # the mistake that this is about
+    owner.once("turn_started", print)  # type: ignore[arg-type]  # and this
+    assert caplog.messages == ["a handler waits for an event that this STT never emits"] * 2
+    assert [vars(record)["event"] for record in caplog.records] == ["turn_ends", "turn_started"]
+
+
+def test_an_async_handler_is_refused() -> None:
+    async def handler(_: object) -> None: ...
+
+    with pytest.raises(ValueError, match="async"):
+        make().on("turn_start", handler)
 
 
 # Changes.

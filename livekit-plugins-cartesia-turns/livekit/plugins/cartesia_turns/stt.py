@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import functools
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Literal, TypeAlias, get_args
 
 import aiohttp
-from livekit import rtc
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions, stt, utils
 from livekit.agents.types import NOT_GIVEN, NotGivenOr
 
@@ -26,6 +26,7 @@ from .arguments import (
 from .connection import Connection
 from .dialer import Credentials, Dialer, TokenProvider
 from .events import EventName
+from .handlers import call
 from .live import LiveOptions
 from .log import logger
 from .options import MODEL, Options, endpoint
@@ -35,6 +36,10 @@ from .settings import StreamSettings
 from .stats import Stats
 from .stream import SpeechStream
 from .warm import Prewarmer, WarmConnection
+
+FrameworkEvent: TypeAlias = Literal["metrics_collected", "error"]
+EVENTS = {*get_args(FrameworkEvent), *get_args(EventName)}
+"""What an STT emits: the framework's events and the plugin's own."""
 
 
 class STT(stt.STT[EventName]):
@@ -250,14 +255,19 @@ class STT(stt.STT[EventName]):
 
     def emit(self, event: str, *args: object) -> None:
         """Calls the handlers of an event; one that raises harms neither the others nor the stream."""
-        # The base class lets a TypeError through, and then the handlers behind it don't hear of the event.
-        for handler in list(self._events.get(event, ())):  # type: ignore[call-overload]  # the base has names of its own
-            alone = rtc.EventEmitter[str]()
-            alone.on(event, handler)
-            try:
-                alone.emit(event, *args)
-            except TypeError:
-                logger.exception("a handler failed", extra={"event": event})
+        call(self._events.get(event, ()), event, args)  # type: ignore[call-overload]  # the base has names of its own
+
+    def on(
+        self, event: EventName | FrameworkEvent, callback: Callable[..., object] | None = None
+    ) -> Callable[..., object]:
+        """Has a function called at each event of this name; see `events.py`. It may not be async.
+
+        A name that this STT never emits is warned about, not refused: a newer framework may ask for events of its own.
+        """
+        if event not in EVENTS:
+            logger.warning("a handler waits for an event that this STT never emits", extra={"event": event})
+        handler: Callable[..., object] = super().on(event, callback)
+        return handler
 
     async def _recognize_impl(
         self, buffer: utils.AudioBuffer, *, language: NotGivenOr[str] = NOT_GIVEN, conn_options: APIConnectOptions
