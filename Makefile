@@ -13,7 +13,10 @@ unexport VIRTUAL_ENV
 
 LOWEST := $(shell sed -n 's/^dependencies = \["livekit-agents>=\(.*\)"\]/\1/p' $(PLUGIN)/pyproject.toml)
 
-.PHONY: help install demo room vendors test test-lowest check format fuzz soak clean
+SOCKET_TESTS := $(addprefix tests/,$(addsuffix .py,$(addprefix test_,connection dialer warm sockets stream) \
+	$(addprefix server/test_,app endpoint session faults)))
+
+.PHONY: help install demo room vendors test test-lowest test-uvloop check format fuzz soak clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -37,6 +40,9 @@ test: $(READY) ## Run the tests, two at once and without the slow ones; with ARG
 test-lowest: ## Run the quick tests with the lowest supported livekit-agents
 	@.ci/setup .venvs/lowest "$(PYTHON)" "livekit-agents==$(LOWEST)"
 	@.venvs/lowest/bin/python -m pytest -m "not slow and not room and not newest" --ignore tests/examples --ignore tests/room $(ARGS)
+
+test-uvloop: $(READY) ## Run the tests whose matter are sockets on uvloop's event loop, as LOOP=uvloop does with any test
+	@LOOP=uvloop $(BIN)/python -m pytest -m "not slow" $(or $(ARGS),$(SOCKET_TESTS))
 
 check: $(READY) ## Check format, lint and types; change nothing
 	@$(BIN)/ruff format --quiet --diff .

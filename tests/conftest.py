@@ -1,10 +1,11 @@
-"""What every test runs under: Hypothesis' settings, and a watch over tasks that outlive their test."""
+"""What every test runs under: Hypothesis' settings, the event loop, and a watch over tasks that outlive their test."""
 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 import pytest_asyncio
@@ -15,6 +16,14 @@ from hypothesis import settings
 settings.register_profile("dev", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+if os.environ.get("LOOP", "asyncio") != "asyncio":
+    # `LOOP=uvloop make test` runs the tests on the loops of that package; without it, on asyncio's own.
+    _new_loop = importlib.import_module(os.environ["LOOP"]).new_event_loop
+
+    def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+        return {os.environ["LOOP"]: _new_loop}
+
 
 GRACE_S = 0.2
 """How long a task may take to end after its test, in seconds: a cancelled task needs a turn of the loop or two."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket as sockets
 import time
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from types import SimpleNamespace
 from typing import TypeGuard
@@ -45,10 +44,15 @@ class Pong:
 class Connection:
     """An open websocket."""
 
-    def __init__(self, ws: aiohttp.ClientWebSocketResponse[bool], secrets: frozenset[str]) -> None:
+    def __init__(
+        self,
+        ws: aiohttp.ClientWebSocketResponse[bool],
+        transport: asyncio.Transport | None,
+        secrets: frozenset[str],
+    ) -> None:
         self._ws = ws
+        self._transport = transport
         self._secrets = secrets
-        self._socket: sockets.socket | None = ws.get_extra_info("socket")
 
     @classmethod
     async def open(
@@ -67,23 +71,23 @@ class Connection:
             APIError: it could not be reached, or did not answer in time.
         """
         secrets = _secrets(url, headers)
-        body = bytearray()
+        answer = _Answer()
         if _TRACE not in session.trace_configs:
             session.trace_configs.append(_TRACE)
-        attempt = asyncio.create_task(_connect(session, url, headers, body))
+        attempt = asyncio.create_task(_connect(session, url, headers, answer))
         try:
             await finish(attempt, timeout_s)
         except asyncio.CancelledError:
             if not attempt.cancelled() and not attempt.exception():
-                await cls(attempt.result(), secrets).close()
+                await cls(attempt.result(), answer.transport, secrets).close()
             raise
         error = asyncio.TimeoutError() if attempt.cancelled() else attempt.exception()
         # Raised where `error` is not being handled: it may hold the request's headers, and would be the context.
         if _is_refusal(error):
-            raise _refusal(error, bytes(body), secrets)
+            raise _refusal(error, bytes(answer.body), secrets)
         if isinstance(error, Exception):
             raise as_api_error(error)
-        return cls(attempt.result(), secrets)
+        return cls(attempt.result(), answer.transport, secrets)
 
     async def send(self, item: Outgoing) -> None:
         """Sends, waiting while the socket's own buffer is full.
@@ -133,10 +137,9 @@ class Connection:
         try:
             await finish(closing, CLOSE_TIMEOUT_S)
         finally:
-            if self._socket is not None:
-                # A transport that has something left to write would stay until the peer has read it.
-                with contextlib.suppress(OSError):
-                    self._socket.shutdown(sockets.SHUT_RDWR)
+            if self._transport is not None:
+                # One that has something left to write would stay until the peer has read it.
+                self._transport.abort()
 
     def _message(self, data: str) -> ServerMessage:
         message = parse(data)
@@ -145,11 +148,21 @@ class Connection:
         return message
 
 
+@dataclass(slots=True)
+class _Answer:
+    """What came back to a handshake, beside what `ws_connect` returns."""
+
+    body: bytearray = field(default_factory=bytearray)
+    """Of a refusal."""
+    transport: asyncio.Transport | None = None
+    """What the answer came over."""
+
+
 async def _connect(
-    session: aiohttp.ClientSession, url: str, headers: Mapping[str, str], refusal_body: bytearray
+    session: aiohttp.ClientSession, url: str, headers: Mapping[str, str], answer: _Answer
 ) -> aiohttp.ClientWebSocketResponse[bool]:
     # Set within this task, so that no other request of the user's session is taken for the handshake.
-    _refusal_body.set(refusal_body)
+    _answer.set(answer)
     return await session.ws_connect(
         URL(url, encoded=True),
         headers=headers,
@@ -205,14 +218,17 @@ def _seconds(retry_after: str | None) -> float | None:
     return max(0.0, at.timestamp() - time.time())
 
 
-_refusal_body: ContextVar[bytearray] = ContextVar("refusal_body")
+_answer: ContextVar[_Answer] = ContextVar("answer")
 
 
-async def _keep_refusal(_: aiohttp.ClientSession, __: SimpleNamespace, params: aiohttp.TraceRequestEndParams) -> None:
-    """Keeps the body of a refused handshake: it says what was wrong, and `ws_connect` throws it away."""
-    kept = _refusal_body.get(None)
-    if kept is not None and params.response.status >= 400:
-        await finish(asyncio.create_task(_read(params.response.content, kept)), ERROR_BODY_TIMEOUT_S)
+async def _keep_answer(_: aiohttp.ClientSession, __: SimpleNamespace, params: aiohttp.TraceRequestEndParams) -> None:
+    """Keeps what `ws_connect` does not give out: the transport, and the body of a refusal, which says the reason."""
+    answer, response = _answer.get(None), params.response
+    if answer is None:
+        return
+    answer.transport = response.connection.transport if response.connection else None
+    if response.status >= 400:
+        await finish(asyncio.create_task(_read(response.content, answer.body)), ERROR_BODY_TIMEOUT_S)
 
 
 async def _read(stream: aiohttp.StreamReader, kept: bytearray) -> None:
@@ -225,12 +241,12 @@ async def _refuse_redirect(
     _: aiohttp.ClientSession, __: SimpleNamespace, params: aiohttp.TraceRequestRedirectParams
 ) -> None:
     """Stops a handshake that is sent elsewhere: the key is for this server alone."""
-    if _refusal_body.get(None) is not None:
+    if _answer.get(None) is not None:
         params.response.close()
         raise RedirectedError
 
 
 _TRACE = aiohttp.TraceConfig()
-_TRACE.on_request_end.append(_keep_refusal)
+_TRACE.on_request_end.append(_keep_answer)
 _TRACE.on_request_redirect.append(_refuse_redirect)
 _TRACE.freeze()
