@@ -35,7 +35,7 @@ def test_keyterms_over_the_limit_are_left_out_and_counted() -> None:
 def test_a_change_out_of_range_changes_nothing() -> None:
     live = LiveOptions(Options())
     with pytest.raises(ValueError, match="end_threshold"):
-        live.change(TurnSettings(end_timeout_ms=1000, end_threshold=0.9), ())
+        live.change(TurnSettings(end_timeout_ms=1000, end_threshold=1.9), ())
     assert live.base == Options()
 
 

@@ -37,13 +37,14 @@ class LiveOptions:
         """How many keyterms are over the server's limits."""
         return self._keyterms()[1]
 
-    def change(self, turn: TurnSettings, keyterms: tuple[str, ...]) -> None:
+    def change(self, turn: TurnSettings, keyterms: tuple[str, ...], language_hints: tuple[str, ...] = ()) -> None:
         """Changes the user's options.
 
         Raises:
             ValueError: a value is out of range, or does not fit a profile in force. Nothing is changed then.
         """
-        changed = replace(self._base, turn=merge(self._base.turn, turn), keyterms=keyterms)
+        turn = merge(self._base.turn, turn)
+        changed = replace(self._base, turn=turn, keyterms=keyterms, language_hints=language_hints)
         replace(changed, turn=self._turn(changed))
         self._base = changed
 

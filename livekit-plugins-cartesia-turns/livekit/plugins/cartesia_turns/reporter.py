@@ -16,7 +16,7 @@ from .errors import DroppedError, bare
 from .events import ConnectedEvent, ConnectionErrorEvent, DisconnectedEvent, EventName
 from .flush import Flushed
 from .log import logger
-from .mapping import end_of_speech, public_event, speech_events, transcript_event
+from .mapping import ENGLISH, end_of_speech, public_event, speech_events, transcript_event
 from .telemetry import Telemetry
 from .turns import Kind, TurnEvent
 from .voice import turns_are_ignored
@@ -51,6 +51,8 @@ class Reporter:
     def __init__(
         self, owner: Owner, client: TurnsClient, send: Callable[[stt.SpeechEvent], None], *, speech_times: bool
     ) -> None:
+        self.language = ENGLISH
+        """Labels transcripts."""
         self._owner = owner
         self._client = client
         self._send = send
@@ -66,7 +68,10 @@ class Reporter:
             if isinstance(event, TurnEvent):
                 self._turn(event)
             elif isinstance(event, Flushed):
-                self._send(transcript_event(stt.SpeechEventType.FINAL_TRANSCRIPT, "", self._client.request_id))
+                empty = transcript_event(
+                    stt.SpeechEventType.FINAL_TRANSCRIPT, "", self._client.request_id, self.language
+                )
+                self._send(empty)
             else:
                 self._notice(event)
 
@@ -137,7 +142,7 @@ class Reporter:
         if event.kind is Kind.START and turns_are_ignored():
             self._owner.warn_once(IGNORED)
         told = at if self._with_times else None
-        for speech_event in speech_events(event, request_id, told):
+        for speech_event in speech_events(event, request_id, told, self.language):
             self._send(speech_event)
             if event.kind is Kind.END and speech_event.type is not stt.SpeechEventType.END_OF_SPEECH:
                 self.usage()

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 from livekit import rtc
-from livekit.agents import APIConnectOptions, APIError, stt, utils
+from livekit.agents import APIConnectOptions, APIError, LanguageCode, stt, utils
 
 from .audio import PcmConverter
 from .client import ClientEvent, TurnsClient
 from .dialer import Dialer
 from .errors import as_api_error, bare
 from .handover import Handover, handover_of
+from .mapping import ENGLISH
 from .options import Options
 from .reporter import Reporter
 from .retry import RetryPolicy
@@ -38,7 +39,14 @@ class SpeechStream(stt.RecognizeStream):
     """
 
     def __init__(
-        self, *, stt: STT, conn_options: APIConnectOptions, options: Options, settings: StreamSettings, dialer: Dialer
+        self,
+        *,
+        stt: STT,
+        conn_options: APIConnectOptions,
+        options: Options,
+        settings: StreamSettings,
+        dialer: Dialer,
+        language: LanguageCode | None = None,
     ) -> None:
         super().__init__(stt=stt, conn_options=conn_options)
         self._owner = stt
@@ -46,6 +54,7 @@ class SpeechStream(stt.RecognizeStream):
         limits = settings.limits(conn_options.timeout)
         self._client = TurnsClient(options, limits, time.monotonic())
         self._reporter = Reporter(stt, self._client, self._event_ch.send_nowait, speech_times=settings.speech_end_time)
+        self.relabel(language)
         self._converter = PcmConverter(options.sample_rate, settings.audio_chunk_duration_ms)
         self._sockets = Sockets(
             self._client,
@@ -95,6 +104,10 @@ class SpeechStream(stt.RecognizeStream):
         self._check_input_not_ended()
         self._check_not_closed()
         self._input_ch.send_nowait(frame)
+
+    def relabel(self, language: LanguageCode | None) -> None:
+        """Labels the events to come with this language, or with English where there is none."""
+        self._reporter.language = language or ENGLISH
 
     def apply(self, options: Options, *, after_turn: bool = False) -> None:
         """Takes over changed options, where wanted not before the open turn is over, or else the next."""
