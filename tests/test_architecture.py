@@ -17,13 +17,14 @@ SOURCE = ROOT / "livekit-plugins-cartesia-turns" / "livekit" / "plugins" / "cart
 ANY = {"log", "version"}
 """Every module may import these; they import none."""
 
-CORE = {"turns", "words", "replay", "watchdog", "activity", "stats", "options", "vendor", "checks", "doubts"}
+CORE = {"turns", "words", "replay", "watchdog", "activity", "stats", "options", "vendor"}
 
 PLUGIN: dict[str, set[str]] = {
     "__init__": {"voice", "stt", "stream", "profiles", "errors", "events", "stats"},
     "voice": {"events"},
     "stt": {
         "stream",
+        "voice",
         "connection",
         "dialer",
         "warm",
@@ -32,12 +33,10 @@ PLUGIN: dict[str, set[str]] = {
         "profiles",
         "events",
         "handlers",
-        "checks",
-        "doubts",
         "options",
         "settings",
         "stats",
-        "vendor",
+        "protocol",
     },
     "stream": {
         "sockets",
@@ -47,13 +46,15 @@ PLUGIN: dict[str, set[str]] = {
         "reporter",
         "audio",
         "client",
+        "configs",
         "errors",
-        "mapping",
+        "live",
         "options",
         "retry",
         "settings",
         "stats",
         "tasks",
+        "turns",
     },
     "sockets": {
         "connection",
@@ -69,26 +70,38 @@ PLUGIN: dict[str, set[str]] = {
         "protocol",
         "tasks",
     },
-    "settings": {"client", "checks"},
-    "reporter": {"telemetry", "flush", "mapping", "activity", "client", "errors", "events", "turns", "voice"},
+    "settings": {"client"},
+    "reporter": {
+        "configs",
+        "telemetry",
+        "flush",
+        "mapping",
+        "activity",
+        "client",
+        "errors",
+        "events",
+        "turns",
+        "voice",
+    },
     "telemetry": {"client", "turns"},
-    "warm": {"connection", "options", "messages", "protocol", "tasks"},
+    "warm": {"configs", "connection", "errors", "options", "messages", "protocol", "tasks"},
     "dialer": {"connection", "errors", "options", "messages", "protocol", "retry", "tasks"},
     "connection": {"errors", "link", "replay", "messages", "protocol", "tasks"},
     "mapping": {"events", "turns"},
     "errors": {"messages"},
-    "events": set(),
+    "events": {"messages"},
     "handlers": set(),
     "audio": set(),
     "tasks": set(),
     "handover": set(),
     "profiles": {"messages"},
-    "arguments": {"options", "checks", "messages"},
-    "live": {"options", "messages"},
-    "client": {"feed", "flush", "link", "liveness", "pacing", "stats", *CORE, "messages"},
+    "arguments": {"options", "messages"},
+    "live": {"configs", "options", "messages"},
+    "client": {"configs", "feed", "flush", "link", "liveness", "pacing", "stats", *CORE, "messages"},
     "flush": {"turns"},
     "feed": {"replay", "activity", "stats"},
-    "link": {"liveness", "pacing", "replay", "options", "messages"},
+    "link": {"configs", "liveness", "pacing", "replay", "options", "messages"},
+    "configs": {"options", "messages", "vendor"},
     "pacing": {"replay"},
     "turns": {"messages", "words"},
     "words": set(),
@@ -98,10 +111,8 @@ PLUGIN: dict[str, set[str]] = {
     "liveness": set(),
     "retry": {"link", "liveness"},
     "stats": set(),
-    "doubts": {"options", "vendor", "messages"},
-    "options": {"checks", "vendor", "messages", "protocol"},
+    "options": {"vendor", "messages", "protocol"},
     "vendor": {"messages"},
-    "checks": set(),
     "protocol": {"messages"},
     "messages": set(),
 }
@@ -128,7 +139,7 @@ SERVER: dict[str, set[str]] = {
 }
 """The same for the server: its own modules, and of the plugin's only those in SHARED."""
 
-SHARED = {"options", "doubts", "vendor", "messages", "protocol"}
+SHARED = {"options", "vendor", "messages", "protocol"}
 
 
 def in_server(module: str) -> str:
@@ -145,6 +156,7 @@ PURE = {
     "protocol",
     *CORE,
     "live",
+    "configs",
     "client",
     "feed",
     "flush",

@@ -93,7 +93,7 @@ def test_changed_settings_go_out_once_and_ahead_of_the_audio() -> None:
     sent = send_all(subject, audio, 0.0, wanted=wanted)
     assert sent[1] == Config(wanted.turn)
     assert kinds(sent) == [Ping, Config, Chunk]
-    assert subject.options == wanted
+    assert subject.configs.in_force.turn == wanted.turn
     assert send_all(subject, audio, 0.0, wanted=wanted) == []
 
 

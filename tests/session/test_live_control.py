@@ -10,6 +10,9 @@ from conversation import QUIET, START, Conversation, conversation, end, eventual
 from livekit.plugins.cartesia_turns.messages import TurnSettings
 from livekit.plugins.cartesia_turns.server import StreamRequest
 
+GIVEN = {"turn_eager_end_threshold": 0.5, "turn_end_threshold": 0.2, "turn_end_timeout_ms": 5000}
+"""What the profiles change."""
+
 
 def keyterms(talk: Conversation) -> list[list[str]]:
     """Those of each connection."""
@@ -50,16 +53,16 @@ async def test_a_later_connection_is_opened_with_them() -> None:
         assert talk.stage.requests[1].turn == TurnSettings(end_threshold=0.3)
 
 
-async def test_a_setting_that_no_server_takes_changes_nothing() -> None:
+async def test_a_setting_out_of_range_changes_nothing() -> None:
     async with conversation() as talk:
-        with pytest.raises(ValueError, match=r"turn_end_threshold=1\.9"):
-            talk.stt.update_options(turn_end_threshold=1.9, turn_end_timeout_ms=2000)
+        with pytest.raises(ValueError, match=r"turn_end_threshold=0\.9"):
+            talk.stt.update_options(turn_end_threshold=0.9, turn_end_timeout_ms=2000)
         await talk.turn("hello")
         assert talk.stage.configured == []
 
 
 async def test_a_profile_holds_for_the_question_and_is_put_back_after_the_turn() -> None:
-    async with conversation() as talk:
+    async with conversation(stt_options=GIVEN) as talk:
         with talk.stt.turn_profile("yes_no"):
             await talk.hears(START, update("yes"))
         assert talk.stage.configured[-1].end_timeout_ms == 1200
@@ -69,11 +72,12 @@ async def test_a_profile_holds_for_the_question_and_is_put_back_after_the_turn()
         await talk.hears(end("yes"))
         talk.microphone.push()
         await eventually(lambda: len(talk.stage.configured) == 2)
-        assert talk.stage.configured[-1] == TurnSettings(None, 0.6, 0.3, 5600)
+        assert talk.stage.configured[-1] == TurnSettings(None, 0.5, 0.2, 5000)
+        assert len(talk.server.connections) == 1
 
 
 async def test_a_profile_set_while_asking_holds_until_the_answer_is_over() -> None:
-    async with conversation() as talk:
+    async with conversation(stt_options=GIVEN) as talk:
         with talk.stt.turn_profile("digits"):
             talk.session.say("What is your order number?")
             await talk.answered()
@@ -82,7 +86,18 @@ async def test_a_profile_set_while_asking_holds_until_the_answer_is_over() -> No
         assert talk.stage.configured[-1].end_timeout_ms == 8000, "the answer is yet to come"
         await talk.turn("one two three")
         talk.microphone.push()
-        await eventually(lambda: talk.stage.configured[-1].end_timeout_ms == 5600)
+        await eventually(lambda: talk.stage.configured[-1].end_timeout_ms == 5000)
+
+
+async def test_without_thresholds_of_ones_own_a_new_socket_after_the_turn_gives_back_the_servers() -> None:
+    async with conversation() as talk:
+        with talk.stt.turn_profile("yes_no"):
+            await talk.turn("yes")
+        talk.microphone.push(QUIET)
+        await connections(talk, 2)
+        await heard_all(talk)
+        assert talk.stage.requests[1].turn == TurnSettings()
+        assert len(talk.stage.configured) == 1
 
 
 async def test_a_profile_goes_over_thresholds_of_ones_own_and_gives_them_back() -> None:

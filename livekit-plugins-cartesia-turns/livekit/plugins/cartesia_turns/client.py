@@ -12,6 +12,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from .activity import Activity
+from .configs import Rejected, without
 from .feed import Feed
 from .flush import FLUSH_S, FLUSH_SILENCE_S, Flushed, FlushRule
 from .link import HangUp, Link, Outgoing
@@ -40,7 +41,7 @@ class Notice(Enum):
     AUDIO_LOST = "more audio waits than the buffer holds: dropping silence first, then the oldest"
 
 
-ClientEvent: TypeAlias = TurnEvent | Flushed | Notice
+ClientEvent: TypeAlias = TurnEvent | Flushed | Notice | Rejected
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,6 @@ class TurnsClient:
         self._flush = FlushRule()
         self._settled_at = now
         self._closed_to_s = -math.inf
-        self._next_options: Options | None = None
         self._ending = self._drained = self._owes_voice = False
         self._ends_in_doubt = 0
         self.request_id = ""
@@ -99,6 +99,16 @@ class TurnsClient:
     def hang_up(self) -> HangUp | None:
         """Why the present socket has to go, if it has to."""
         return self._link.hang_up if self._link else None
+
+    @property
+    def failure(self) -> ErrorMessage | None:
+        """The error by which the present socket is over, if it is."""
+        return self._link.failure if self._link else None
+
+    @property
+    def last_error(self) -> ErrorMessage | None:
+        """What the server said was wrong, if the present socket ends now."""
+        return self._link.last_error if self._link else None
 
     @property
     def is_connected(self) -> bool:
@@ -155,18 +165,9 @@ class TurnsClient:
         self._flush.begin(now)
         return []
 
-    def update(self, options: Options, *, after_turn: bool = False) -> None:
-        """Other options: turn settings go out in-band, anything else with a new socket, taken between turns.
-
-        Args:
-            options: all of them.
-            after_turn: not before the open turn is over, or else the next.
-        """
-        if after_turn:
-            self._next_options = options
-            return
+    def update(self, options: Options) -> None:
+        """Other options: what a config can change goes out at once, the rest with a new socket, taken between turns."""
         self._options = options
-        self._next_options = None
         self._rotate_if_stale()
 
     # The socket.
@@ -207,7 +208,10 @@ class TurnsClient:
 
     def receive(self, message: ServerMessage, now: float) -> list[ClientEvent]:
         """A message from the server."""
-        if self._link is None or isinstance(message, ErrorMessage | Unknown):
+        if self._link is None or isinstance(message, Unknown):
+            return []
+        if isinstance(message, ErrorMessage):
+            self._link.failed(message, now)
             return []
         self._link.heard(message, now)
         self._feed.flows()
@@ -260,8 +264,9 @@ class TurnsClient:
 
     def tick(self, now: float) -> list[ClientEvent]:
         """Does what is due."""
-        if self._link:
-            self._link.check(now)
+        rejected = self._link.check(now) if self._link else None
+        if rejected is not None:
+            return self._keep_what_is_in_force(rejected)
         if now >= self._stalled_at():
             self._count(stalls=1)
             return [Notice.STALLED, *self._give_up_turn()]
@@ -343,8 +348,6 @@ class TurnsClient:
             self._turn.forget(self._turn.words)
 
     def _turn_ended(self, events: list[TurnEvent]) -> list[ClientEvent]:
-        if self._next_options is not None:
-            self._options, self._next_options = self._next_options, None
         self._rotate_if_stale()
         return [*events, *self._flush.turn_ended(events)]
 
@@ -357,16 +360,26 @@ class TurnsClient:
     def _rotate_if_stale(self) -> None:
         if self._link is None or self._turn.is_open or self._ending:
             return
-        if replace(self._link.options, turn=self._options.turn) != self._options:
+        if not self._link.configs.serves(self._options):
             self._link.hang_up = HangUp.ROTATE
+
+    def _keep_what_is_in_force(self, rejected: Rejected) -> list[ClientEvent]:
+        self._count(rejected_configs=1)
+        self._options = without(self._options, rejected)
+        self._rotate_if_stale()
+        return [rejected]
 
     def _server_turn_is_open(self) -> bool:
         return self._link is not None and self._link.in_turn and not self._link.hang_up
 
+    def _end_timeout_s(self) -> float:
+        """The longest that the server may wait after speech stopped, in seconds."""
+        return self._link.configs.end_timeout_s if self._link else math.inf
+
     def _stalled_at(self) -> float:
         if not self._server_turn_is_open():
             return math.inf
-        at = self._stall.stalled_at(self._options.end_timeout_s)
+        at = self._stall.stalled_at(self._end_timeout_s())
         # A peer that does not answer pings either is dead rather than stalled, and its turn can go on elsewhere.
         return at if self._answers(at) else math.inf
 
@@ -375,7 +388,7 @@ class TurnsClient:
         return self._watchdog.deadline() if is_due else math.inf
 
     def _feed_silence(self, now: float) -> list[ClientEvent]:
-        if self._answers(now) and self._watchdog.gives_up(self._options.end_timeout_s):
+        if self._answers(now) and self._watchdog.gives_up(self._end_timeout_s()):
             self._count(overdue=1)
             return [Notice.OVERDUE, *self._give_up_turn()]
         if self._watchdog.postpone(now):

@@ -106,11 +106,10 @@ class Connection:
             raise DroppedError("the socket was lost while sending") from None
 
     async def receive(self) -> ServerMessage | Pong:
-        """Waits for the next message. Answers pings.
+        """Waits for the next message, an error of the server's included. Answers pings.
 
         Raises:
             ProtocolError: a frame that is no message; the socket lives on.
-            ServerError: the server reported a failure in-band.
             DroppedError: the socket is gone.
         """
         while True:
@@ -143,9 +142,7 @@ class Connection:
 
     def _message(self, data: str) -> ServerMessage:
         message = parse(data)
-        if isinstance(message, ErrorMessage):
-            raise ServerError(_redacted(message, self._secrets))
-        return message
+        return _redacted(message, self._secrets) if isinstance(message, ErrorMessage) else message
 
 
 @dataclass(slots=True)

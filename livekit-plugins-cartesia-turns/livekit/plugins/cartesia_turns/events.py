@@ -7,10 +7,13 @@ from typing import Literal, TypeAlias
 
 from livekit.agents import APIError
 
+from .messages import TurnSettings
+
 EventName: TypeAlias = Literal[
     "connected",
     "disconnected",
     "connection_error",
+    "options_rejected",
     "turn_start",
     "turn_update",
     "turn_eager_end",
@@ -42,6 +45,21 @@ class ConnectionErrorEvent:
 
     error: APIError
     retry_in_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class OptionsRejectedEvent:
+    """The server rejected a change of options on an open socket. The call goes on with those that were in force.
+
+    The change is not sent again. `turn` has the settings that were to change, and None for the others; `keyterms` and
+    `language_hints` are None where they were not to change. `error` is what the server said, with its `status_code`.
+    """
+
+    request_id: str
+    error: APIError
+    turn: TurnSettings
+    keyterms: tuple[str, ...] | None = None
+    language_hints: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,23 +6,24 @@ All times are monotonic seconds.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
+from .configs import Configs, Rejected
 from .liveness import Liveness
 from .messages import (
     ClientMessage,
     Close,
     Config,
+    ErrorMessage,
     ServerMessage,
     TurnEagerEnd,
     TurnEnd,
-    TurnSettings,
     TurnStart,
     TurnUpdate,
 )
-from .options import Options, merge, turn_change
+from .options import Options
 from .pacing import Pacer
 from .replay import Chunk, ReplayBuffer
 
@@ -62,8 +63,8 @@ class Link:
     """
 
     def __init__(self, options: Options, connect_timeout_s: float, now: float) -> None:
-        self.options = options
-        """What the server goes by: changes with each config sent."""
+        self.configs = Configs(options)
+        """The options, as they change with each config."""
         self.liveness = Liveness(now)
         self.close_sent = False
         """The server was asked to finish."""
@@ -71,6 +72,8 @@ class Link:
         """Set when the socket has to go."""
         self.in_turn = False
         """The server is in a turn, by its own messages."""
+        self.failure: ErrorMessage | None = None
+        """The error by which the socket is over."""
         self._pacer = Pacer(now)
         self._connected_by = now + connect_timeout_s
         self._drain_by = self._drain_end = math.inf
@@ -83,18 +86,21 @@ class Link:
     @property
     def deadline(self) -> float:
         """When to call `check`."""
-        return math.inf if self.hang_up else min(self._connected_by, self._drain_by, self.liveness.dead_at)
+        if self.hang_up:
+            return math.inf
+        return min(self._connected_by, self._drain_by, self.liveness.dead_at, self.configs.decide_at)
 
-    def check(self, now: float) -> None:
-        """Hangs up if the server took too long over anything."""
+    def check(self, now: float) -> Rejected | None:
+        """Hangs up if the server took too long over anything; returns a change that it has rejected."""
         if now < self.deadline:
-            return
+            return None
         if self.liveness.is_dead(now):
             self.hang_up = HangUp.DEAD
         elif now >= self._drain_by:
             self.hang_up = HangUp.DRAINED
         elif now >= self._connected_by:
             self.hang_up = HangUp.NOT_CONNECTED
+        return self.configs.decide(now)
 
     def heard(self, message: ServerMessage, now: float) -> None:
         """A message came in."""
@@ -109,6 +115,18 @@ class Link:
         elif isinstance(message, TurnEnd):
             self.in_turn = False
 
+    def failed(self, error: ErrorMessage, now: float) -> None:
+        """An error came in: the answer to a config, it may be, or else what the socket is over by."""
+        self.liveness.heard(now)
+        rtt_s, shortest_rtt_s = self.liveness.rtt_s or 0.0, self.liveness.shortest_rtt_s
+        if not self.is_connected or not self.configs.receive(error, now, rtt_s=rtt_s, shortest_rtt_s=shortest_rtt_s):
+            self.failure = error
+
+    @property
+    def last_error(self) -> ErrorMessage | None:
+        """What the server said was wrong, if the socket ends now."""
+        return self.failure or self.configs.error
+
     def pong(self, payload: bytes, now: float) -> float | None:
         """The answer to a ping came in; returns as `Liveness.pong`."""
         sent_at = self.liveness.pong(payload, now)
@@ -120,8 +138,10 @@ class Link:
         """When `outgoing` may have something to send although nothing else happens."""
         if self.hang_up:
             return math.inf
-        chunk = None if self.close_sent else buffer.peek()
-        return min(self._ping_at(chunk), self._pacer.ready_at(chunk) if chunk else math.inf)
+        if self.close_sent:
+            return self._ping_at(None)
+        chunk = buffer.peek()
+        return min(self._ping_at(chunk), self.configs.send_at, self._pacer.ready_at(chunk) if chunk else math.inf)
 
     def outgoing(self, buffer: ReplayBuffer, wanted: Options, now: float, *, ending: bool) -> Outgoing | None:
         """What to send next: a ping that is due, changed turn settings, audio, and the close when no more audio comes.
@@ -139,11 +159,8 @@ class Link:
             return Ping(self.liveness.next_payload)
         if self.close_sent:
             return None
-        if (
-            wanted.turn != self.options.turn
-            and (change := turn_change(self.options.turn, wanted.turn)) != TurnSettings()
-        ):
-            return Config(change)
+        if (change := self.configs.change_to(wanted, now, rtt_s=self.liveness.rtt_s or 0.0)) is not None:
+            return change
         if chunk is not None:
             return chunk if now >= self._pacer.ready_at(chunk) else None
         return Close() if ending else None
@@ -156,7 +173,7 @@ class Link:
             self.liveness.ping_sent(now)
             self._pacer.ping_sent(now)
         elif isinstance(item, Config):
-            self.options = replace(self.options, turn=merge(self.options.turn, item.turn))
+            self.configs.sent(item, now)
         else:
             self.close_sent = True
             # Until it says `connected`, nothing says that it heard.

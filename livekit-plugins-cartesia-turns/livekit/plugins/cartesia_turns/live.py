@@ -1,71 +1,148 @@
-"""The options of an STT as they change in the course of calls: the user's, the session's keyterms, profiles on top."""
+"""Options as they change while calls go on: the user's for all calls, and for each call what lies on top of them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
-from .messages import TurnSettings
+from .configs import Rejected, settings_of, undone, without
+from .messages import Config, TurnSettings
 from .options import Options, fitting_keyterms, merge
 
+KEPT = 8
+"""How many of the user's changes can be undone, should the server reject one."""
 
-class LiveOptions:
-    """What the next connection is opened with.
+
+class Profile:
+    """Turn settings that hold for a while. Each is one of its own, even if another has the same settings."""
+
+    def __init__(self, settings: TurnSettings) -> None:
+        self.settings = settings
+
+
+class UserOptions:
+    """The user's options, which all calls share.
 
     Args:
-        base: the user's options.
+        base: those of the construction.
     """
 
     def __init__(self, base: Options) -> None:
-        self._base = base
-        self._profiles: list[TurnSettings] = []
-        self.session_keyterms: tuple[str, ...] = ()
-        """Terms that join the user's."""
+        self._bases = [base]
+        self.profiles: list[Profile] = []
+        """Those that hold for all calls, also for those that are yet to begin."""
 
     @property
     def base(self) -> Options:
-        """The user's options."""
-        return self._base
+        """What was asked for last, but for what the server rejected."""
+        return self._bases[-1]
+
+    def change(self, options: Options, calls: Iterable[CallOptions]) -> None:
+        """Changes them.
+
+        Args:
+            options: all of them, the new and those that stay.
+            calls: whose profiles they have to fit.
+
+        Raises:
+            ValueError: they do not fit a profile in force. Nothing is changed then.
+        """
+        for call in calls:
+            call.check(options)
+        self._bases = [*self._bases[-KEPT:], options]
+
+    def reject(self, rejected: Rejected) -> None:
+        """Undoes the change that the server rejected, where it was one of the user's."""
+        for index in range(1, len(self._bases)):
+            before = settings_of(self._bases[index - 1])
+            self._bases[index] = without(self._bases[index], replace(rejected, before=before))
+
+
+class CallOptions:
+    """What the connections of one call are opened with: the user's options, the session's keyterms, profiles on top.
+
+    Args:
+        user: the user's options.
+    """
+
+    def __init__(self, user: UserOptions) -> None:
+        self._user = user
+        self._profiles = {profile: profile.settings for profile in user.profiles}
+        self._leaving: set[Profile] = set()
+        self._rejected: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self.session_keyterms: tuple[str, ...] = ()
+        """Terms that join the user's."""
+        self.turns = 0
+        """How many turns began."""
 
     @property
     def current(self) -> Options:
         """All together. Keyterms are without repetitions, as far as the server's limits go."""
+        base = self._user.base
         keyterms, _ = self._keyterms()
-        return replace(self._base, turn=self._turn(self._base), keyterms=keyterms)
+        return replace(base, turn=self._turn(base), keyterms=self._rejected.get(keyterms, keyterms))
 
     @property
     def keyterms_left_out(self) -> int:
         """How many keyterms are over the server's limits."""
         return self._keyterms()[1]
 
-    def change(self, turn: TurnSettings, keyterms: tuple[str, ...], language_hints: tuple[str, ...] = ()) -> None:
-        """Changes the user's options.
+    def check(self, base: Options, profile: Profile | None = None) -> None:
+        """Checks that the profiles in force, and this one on top, fit these options of the user's.
 
         Raises:
-            ValueError: a value is out of range, or does not fit a profile in force. Nothing is changed then.
+            ValueError: they do not.
         """
-        turn = merge(self._base.turn, turn)
-        changed = replace(self._base, turn=turn, keyterms=keyterms, language_hints=language_hints)
-        replace(changed, turn=self._turn(changed))
-        self._base = changed
+        turn = self._turn(base, without=self._leaving)
+        replace(base, turn=merge(turn, profile.settings) if profile else turn)
 
-    def push(self, profile: TurnSettings) -> None:
-        """Puts a profile on top.
+    def push(self, profile: Profile) -> None:
+        """Puts a profile on top, in place of one that is to leave with the next turn.
 
         Raises:
             ValueError: it does not fit what is in force. Nothing is changed then.
         """
-        replace(self._base, turn=merge(self._turn(self._base), profile))
-        self._profiles.append(profile)
+        self.check(self._user.base, profile)
+        for leaving in self._leaving:
+            del self._profiles[leaving]
+        self._leaving.clear()
+        self._profiles[profile] = profile.settings
 
-    def remove(self, profile: TurnSettings) -> None:
-        """Takes a profile away."""
-        self._profiles.remove(profile)
+    def remove(self, profile: Profile, *, after_turn: bool) -> None:
+        """Takes a profile away, where wanted not before the open turn is over, or else the next."""
+        if profile not in self._profiles:
+            return
+        if after_turn:
+            self._leaving.add(profile)
+        else:
+            del self._profiles[profile]
 
-    def _turn(self, base: Options) -> TurnSettings:
+    def turn_ended(self) -> bool:
+        """A turn is over. Returns whether that changed the options."""
+        changed = bool(self._leaving)
+        for profile in self._leaving:
+            del self._profiles[profile]
+        self._leaving.clear()
+        return changed
+
+    def reject(self, rejected: Rejected) -> None:
+        """The server rejected a change: whatever it came from is without it from now on."""
+        self._user.reject(rejected)
+        if rejected.change.keyterms is not None and rejected.before.keyterms is not None:
+            self._rejected[rejected.change.keyterms] = rejected.before.keyterms
+        alone = replace(rejected, before=Config())
+        self._profiles = {profile: undone(Config(settings), alone).turn for profile, settings in self._profiles.items()}
+        try:
+            self.check(self._user.base)
+        except ValueError:
+            # What is left of the profiles is no use without the rest.
+            self._profiles = dict.fromkeys(self._profiles, TurnSettings())
+
+    def _turn(self, base: Options, *, without: Iterable[Profile] = ()) -> TurnSettings:
         turn = base.turn
-        for profile in self._profiles:
-            turn = merge(turn, profile)
+        for profile, settings in self._profiles.items():
+            turn = turn if profile in without else merge(turn, settings)
         return turn
 
     def _keyterms(self) -> tuple[tuple[str, ...], int]:
-        return fitting_keyterms((*self._base.keyterms, *self.session_keyterms))
+        return fitting_keyterms((*self._user.base.keyterms, *self.session_keyterms))

@@ -12,11 +12,12 @@ from livekit.agents import APIError, stt
 
 from .activity import SpeechTimes
 from .client import ClientEvent, Notice, TurnsClient
-from .errors import DroppedError, bare
-from .events import ConnectedEvent, ConnectionErrorEvent, DisconnectedEvent, EventName
+from .configs import Rejected, names_of
+from .errors import DroppedError, ServerError, bare
+from .events import ConnectedEvent, ConnectionErrorEvent, DisconnectedEvent, EventName, OptionsRejectedEvent
 from .flush import Flushed
 from .log import logger
-from .mapping import ENGLISH, end_of_speech, public_event, speech_events, transcript_event
+from .mapping import end_of_speech, public_event, speech_events, transcript_event
 from .telemetry import Telemetry
 from .turns import Kind, TurnEvent
 from .voice import turns_are_ignored
@@ -51,8 +52,6 @@ class Reporter:
     def __init__(
         self, owner: Owner, client: TurnsClient, send: Callable[[stt.SpeechEvent], None], *, speech_times: bool
     ) -> None:
-        self.language = ENGLISH
-        """Labels transcripts."""
         self._owner = owner
         self._client = client
         self._send = send
@@ -68,10 +67,9 @@ class Reporter:
             if isinstance(event, TurnEvent):
                 self._turn(event)
             elif isinstance(event, Flushed):
-                empty = transcript_event(
-                    stt.SpeechEventType.FINAL_TRANSCRIPT, "", self._client.request_id, self.language
-                )
-                self._send(empty)
+                self._send(transcript_event(stt.SpeechEventType.FINAL_TRANSCRIPT, "", self._client.request_id))
+            elif isinstance(event, Rejected):
+                self._rejected(event)
             else:
                 self._notice(event)
 
@@ -142,7 +140,7 @@ class Reporter:
         if event.kind is Kind.START and turns_are_ignored():
             self._owner.warn_once(IGNORED)
         told = at if self._with_times else None
-        for speech_event in speech_events(event, request_id, told, self.language):
+        for speech_event in speech_events(event, request_id, told):
             self._send(speech_event)
             if event.kind is Kind.END and speech_event.type is not stt.SpeechEventType.END_OF_SPEECH:
                 self.usage()
@@ -160,6 +158,14 @@ class Reporter:
         if event.kind is Kind.END:
             at = self._times.turn_ended(now)
         return time.time() - (now - at)
+
+    def _rejected(self, rejected: Rejected) -> None:
+        change, error = rejected.change, ServerError(rejected.error)
+        request_id = self._client.request_id
+        told = OptionsRejectedEvent(request_id, error, change.turn, change.keyterms, change.language_hints)
+        extra = {"request_id": request_id, "status_code": error.status_code, "options": ", ".join(names_of(change))}
+        logger.warning("the server rejected changed options, going on with those in force", extra=extra)
+        self._owner.announce("options_rejected", told)
 
     def _notice(self, notice: Notice) -> None:
         self._telemetry.notice(notice)

@@ -164,14 +164,20 @@ class Sockets:
         elif isinstance(message, TurnEnd):
             self._policy.succeeded()
         self._after(self._client.receive(message, now))
+        if self._client.failure is not None:
+            raise ServerError(self._client.failure)
 
     def _link_over(self, failure: APIError | None, lived_s: float) -> APIError | None:
         """Takes note of the end of a socket; returns as `_use`."""
         client = self._client
-        hang_up, in_turn = client.hang_up, client.turn.is_open
+        hang_up, in_turn, last_error = client.hang_up, client.turn.is_open, client.last_error
+        connected_s = lived_s if client.is_connected else 0.0
         dropped = failure if isinstance(failure, DroppedError) else None
-        verdict = judge(hang_up, lived_s if client.is_connected else 0.0, is_drop=dropped is not None)
         self._after(client.link_lost(time.monotonic(), clean=dropped is not None and dropped.is_clean))
+        if dropped is not None and last_error is not None:
+            # It looked like the answer to a config, and was the reason for the close.
+            dropped, failure = None, ServerError(last_error)
+        verdict = judge(hang_up, connected_s, is_drop=dropped is not None)
         reason = hang_up.value if hang_up else failure.message if failure else ""
         self._reporter.disconnected(reason, dropped.code if dropped else None)
         if verdict.lasted:

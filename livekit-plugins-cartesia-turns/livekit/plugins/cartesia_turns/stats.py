@@ -23,6 +23,8 @@ class Stats:
     """Sockets given up because silence, sent where the audio had stopped, did not end the turn."""
     failed_attempts: int = 0
     """Attempts to connect that failed."""
+    rejected_configs: int = 0
+    """Changes of settings that the server rejected: the call went on with those in force."""
     turns: int = 0
     """Turns started."""
     turns_closed_by_us: int = 0

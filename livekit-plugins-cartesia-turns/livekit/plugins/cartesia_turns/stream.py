@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 from livekit import rtc
-from livekit.agents import APIConnectOptions, APIError, LanguageCode, stt, utils
+from livekit.agents import APIConnectOptions, APIError, stt, utils
 
 from .audio import PcmConverter
 from .client import ClientEvent, TurnsClient
+from .configs import Rejected
 from .dialer import Dialer
 from .errors import as_api_error, bare
 from .handover import Handover, handover_of
-from .mapping import ENGLISH
+from .live import CallOptions
 from .options import Options
 from .reporter import Reporter
 from .retry import RetryPolicy
@@ -26,6 +27,7 @@ from .settings import StreamSettings
 from .sockets import Sockets
 from .stats import Stats
 from .tasks import finish, until_done, wait_for_event
+from .turns import Kind, TurnEvent
 from .voice import may_be_in_session, remember_session, session_around
 
 if TYPE_CHECKING:
@@ -44,17 +46,17 @@ class SpeechStream(stt.RecognizeStream):
         stt: STT,
         conn_options: APIConnectOptions,
         options: Options,
+        call: CallOptions,
         settings: StreamSettings,
         dialer: Dialer,
-        language: LanguageCode | None = None,
     ) -> None:
         super().__init__(stt=stt, conn_options=conn_options)
         self._owner = stt
+        self._call = call
         self._settings = settings
         limits = settings.limits(conn_options.timeout)
         self._client = TurnsClient(options, limits, time.monotonic())
         self._reporter = Reporter(stt, self._client, self._event_ch.send_nowait, speech_times=settings.speech_end_time)
-        self.relabel(language)
         self._converter = PcmConverter(options.sample_rate, settings.audio_chunk_duration_ms)
         self._sockets = Sockets(
             self._client,
@@ -91,8 +93,8 @@ class SpeechStream(stt.RecognizeStream):
         return self._client.stats.turns > 0
 
     def turn_profile(self, profile: str | None = None, **settings: float) -> contextlib.AbstractContextManager[None]:
-        """As `STT.turn_profile`: a call has one stream at a time."""
-        return self._owner.turn_profile(profile, **settings)
+        """As `STT.turn_profile`, for this stream's call alone, wherever it is called from."""
+        return self._owner.profile_of([self._call], profile, settings)
 
     def push_frame(self, frame: rtc.AudioFrame) -> None:
         """Pushes audio to be recognized: signed 16-bit PCM of any rate and number of channels, which may change.
@@ -105,13 +107,14 @@ class SpeechStream(stt.RecognizeStream):
         self._check_not_closed()
         self._input_ch.send_nowait(frame)
 
-    def relabel(self, language: LanguageCode | None) -> None:
-        """Labels the events to come with this language, or with English where there is none."""
-        self._reporter.language = language or ENGLISH
+    @property
+    def call(self) -> CallOptions:
+        """The options of its call."""
+        return self._call
 
-    def apply(self, options: Options, *, after_turn: bool = False) -> None:
-        """Takes over changed options, where wanted not before the open turn is over, or else the next."""
-        self._client.update(options, after_turn=after_turn)
+    def apply(self, options: Options) -> None:
+        """Takes over changed options."""
+        self._client.update(options)
         self._after([])
 
     def end_stray_turn(self) -> None:
@@ -193,9 +196,20 @@ class SpeechStream(stt.RecognizeStream):
     def _after(self, events: Sequence[ClientEvent]) -> None:
         """Passes events on and wakes whoever has something to do now."""
         self._reporter.events(events)
+        for event in events:
+            self._note(event)
         self._sockets.wake()
         if self._client.deadline < self._tick_at:
             self._to_tick.set()
+
+    def _note(self, event: ClientEvent) -> None:
+        """Keeps the options of the call up to date."""
+        if isinstance(event, Rejected):
+            self._call.reject(event)
+        elif isinstance(event, TurnEvent) and event.kind is Kind.START:
+            self._call.turns += 1
+        elif isinstance(event, TurnEvent) and event.kind is Kind.END and self._call.turn_ended():
+            self._owner.apply([self._call])
 
     def _push(self, pieces: list[bytes]) -> None:
         now = time.monotonic()

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args, get_origin, get_type_hints
 
 from livekit.agents import Agent, TurnHandlingOptions
-from livekit.agents.voice import audio_recognition
+from livekit.agents.voice import agent_activity, audio_recognition
 from typing_extensions import Unpack, is_typeddict
 
 from .events import TurnStartEvent
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _PIPELINE = "_STTPipelineContextVar"
 _NO_PIPELINE: ContextVar[object] = ContextVar("no_pipeline")
+_ACTIVITY = "_AgentActivityContextVar"
+_NO_ACTIVITY: ContextVar[object] = ContextVar("no_activity")
 
 
 def turn_handling(**changes: Unpack[TurnHandlingOptions]) -> TurnHandlingOptions:
@@ -161,6 +163,20 @@ def session_around() -> AgentSession[Any] | None:
     if (served := _SERVED.get()) is not None:
         return served()
     return getattr(_activity_around(), "_session", None)
+
+
+def session_of_caller() -> AgentSession[Any] | None:
+    """The AgentSession that runs the present code: a tool, `on_enter` and the like, a node.
+
+    None where it can't be told: the code of a job's entrypoint belongs to no session.
+    """
+    activity = getattr(agent_activity, _ACTIVITY, _NO_ACTIVITY).get(None)
+    return getattr(activity, "_session", None) or session_around()
+
+
+def keyterms_of(session: AgentSession[Any]) -> tuple[str, ...]:
+    """The keyterms of a session, its configured and its detected ones."""
+    return tuple(session.keyterms)
 
 
 def turns_are_ignored() -> bool:

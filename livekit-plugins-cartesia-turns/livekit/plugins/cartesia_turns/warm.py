@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from livekit.agents import APIError, APITimeoutError
 
+from .configs import Configs
 from .connection import Connection, Pong
+from .errors import ServerError
 from .log import logger
-from .messages import Connected
+from .messages import Connected, ErrorMessage
 from .options import Options
 from .protocol import ProtocolError
 from .tasks import finish
@@ -54,7 +56,7 @@ class Prewarmer:
     async def take(self, options: Options, *, timeout_s: float) -> WarmConnection | None:
         """The connection, if it is to be had and serves these options; waits for one under way.
 
-        Turn settings may differ: a config changes them.
+        They may differ in what a config can change.
 
         Raises:
             APITimeoutError: the one under way takes longer than `timeout_s` seconds. It is given up.
@@ -67,7 +69,7 @@ class Prewarmer:
         if warm is None or self._task.done() or self._taken.is_set():
             return None
         self._taken.set()
-        if replace(warm.options, turn=options.turn) != options:
+        if not Configs(warm.options).serves(options):
             await warm.connection.close()
             return None
         return warm
@@ -123,5 +125,7 @@ async def _greeting(connection: Connection) -> Connected:
             continue
         if isinstance(message, Connected):
             return message
+        if isinstance(message, ErrorMessage):
+            raise ServerError(message)
         if isinstance(message, Pong):
             continue
