@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import TypeAlias, get_args
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from livekit.plugins.cartesia_turns.messages import (
+    DetectedLanguage,
     TurnEagerEnd,
     TurnEnd,
     TurnMessage,
@@ -46,7 +48,7 @@ def end(text: str) -> TurnEnd:
 
 
 def play(turn: Turn, *steps: Step) -> list[str]:
-    """Plays messages, "lost", "lost N" (words without audio) and "close"; tells the events in short."""
+    """Plays messages, "lost", "lost N" (characters without audio) and "close"; tells the events in short."""
     events: list[TurnEvent] = []
     for step in steps:
         if not isinstance(step, str):
@@ -83,7 +85,7 @@ def test_every_action_is_used_and_no_message_leads_to_resuming() -> None:
         ),
         ([START, eager("a"), RESUME, eager("a"), end("a")], ["start", "eager_end a", "resume a", "end a"]),
         ([START, eager("a"), eager("a")], ["start", "eager_end a"]),
-        ([START, eager(""), RESUME], ["start", "resume"]),
+        ([START, eager(""), RESUME], ["start"]),
         ([update("a"), end("a")], ["start", "update a", "end a"]),
         ([eager("a"), end("a")], ["start", "eager_end a", "end a"]),
         ([end("a")], ["start", "end a"]),
@@ -114,12 +116,12 @@ def test_what_the_server_says_becomes_a_turn(messages: list[TurnMessage], told: 
             id="a speculative text is not told again",
         ),
         pytest.param(
-            [START, update("a b c"), "lost 2", START, update("c"), update("c d"), end("c d")],
+            [START, update("a b c"), "lost 3", START, update("c"), update("c d"), end("c d")],
             ["start", "update a b c", "update a b c d", "end a b c d"],
             id="words without audio stay in front",
         ),
         pytest.param(
-            [START, update("a b c"), "lost 2", "lost 3", START, end("d")],
+            [START, update("a b c"), "lost 3", "lost 5", START, end("d")],
             ["start", "update a b c", "end a b c d"],
             id="more of them with each drop",
         ),
@@ -172,12 +174,12 @@ def test_what_the_server_says_becomes_a_turn(messages: list[TurnMessage], told: 
             id="nor when the replay makes two turns of one",
         ),
         pytest.param(
-            [START, update("a b c"), "close", "lost 2", START, end("c d")],
+            [START, update("a b c"), "close", "lost 3", START, end("c d")],
             ["start", "update a b c", "end a b c", "start", "end d"],
             id="only words that have audio left are waited for",
         ),
         pytest.param(
-            [START, update("a b"), "close", "lost 2", START, end("c d")],
+            [START, update("a b"), "close", "lost 3", START, end("c d")],
             ["start", "update a b", "end a b", "start", "end c d"],
             id="where none has, what comes is new",
         ),
@@ -197,14 +199,14 @@ def test_a_turn_goes_on_over_drops_and_closes(steps: list[Step], told: list[str]
 def test_words_of_a_closed_turn_are_not_waited_for_once_their_audio_is_forgotten() -> None:
     turn = Turn()
     play(turn, START, update("a b"), "close", "lost")
-    turn.forget(2)
+    turn.forget(3)
     assert play(turn, START, update("c")) == ["start", "update c"]
 
 
 def test_words_of_a_closed_turn_that_the_replay_did_not_bring_are_no_longer_waited_for_with_their_audio() -> None:
     turn = Turn()
     play(turn, START, update("a b c"), "close", "lost", START, end("a b"))
-    turn.forget(turn.words)
+    turn.forget(turn.length)
     assert play(turn, START, update("d")) == ["start", "update d"]
 
 
@@ -213,6 +215,246 @@ def test_what_is_forgotten_while_the_server_repeats_a_turn_was_heard_by_it_all_t
     play(turn, START, update("a b"), "close", "lost")
     turn.forget(1)
     assert play(turn, START, update("a b"), end("a b c")) == ["start", "end c"]
+
+
+def named(turn_id: str, *messages: TurnMessage) -> list[TurnMessage]:
+    return [replace(message, turn_id=turn_id) for message in messages]
+
+
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [
+        pytest.param(
+            [START, update("a b"), START, update("a b"), update("a b c"), end("a b c d")],
+            ["start", "update a b", "update a b c", "end a b c d"],
+            id="text that goes on is the same turn",
+        ),
+        pytest.param(
+            [START, update("A b"), START, update("a, b c"), end("a, b c")],
+            ["start", "update A b", "update a, b c", "end a, b c"],
+            id="capitals and punctuation do not matter",
+        ),
+        pytest.param(
+            [START, update("a b"), START, update("a"), eager("a"), update("a b"), update("a b c"), end("a b c")],
+            ["start", "update a b", "update a b c", "end a b c"],
+            id="text that is told again from its beginning is held back until it goes on",
+        ),
+        pytest.param(
+            [START, update("a b"), START, update("a"), update("a c"), end("a c")],
+            ["start", "update a b", "end a b", "start", "update a c", "end a c"],
+            id="unless it turns out to be another",
+        ),
+        pytest.param(
+            [START, update("a b"), START, end("a")],
+            ["start", "update a b", "end a b", "start", "end a"],
+            id="a turn can not end with less than was told",
+        ),
+        pytest.param(
+            [START, update("a"), START, eager("b"), RESUME, end("b c")],
+            ["start", "update a", "end a", "start", "eager_end b", "resume b", "end b c"],
+            id="an eager end with other text splits it too",
+        ),
+        pytest.param(
+            [START, eager("a"), START, RESUME, update("a b"), end("a b")],
+            ["start", "eager_end a", "resume a", "update a b", "end a b"],
+            id="and it may be resumed before any text comes",
+        ),
+        pytest.param(
+            [START, update("a"), START, end("b")],
+            ["start", "update a", "end a", "start", "end b"],
+            id="so does an end with other text",
+        ),
+        pytest.param(
+            [START, update("a"), START, end(""), START, end("b")],
+            ["start", "update a", "end a", "start", "end b"],
+            id="an end without text ends what is open",
+        ),
+        pytest.param(
+            [START, update("a"), START, update(""), eager(" "), START, end("a b")],
+            ["start", "update a", "end a b"],
+            id="messages without text and a third start decide nothing",
+        ),
+        pytest.param(
+            [START, update("a"), START, update("b"), START, update("c"), end("c")],
+            ["start", "update a", "end a", "start", "update b", "end b", "start", "update c", "end c"],
+            id="a server that ends no turn but the last",
+        ),
+        pytest.param(
+            [START, START, update("a"), end("a")],
+            ["start", "update a", "end a"],
+            id="where nothing was told, all goes on",
+        ),
+        pytest.param(
+            [START, update("a"), START, "lost", START, update("a"), update("a b"), end("a b")],
+            ["start", "update a", "update a b", "end a b"],
+            id="a drop before text came: the replay tells",
+        ),
+        pytest.param(
+            [START, update("a"), START, update("b"), "lost", START, update("a"), update("a b c"), end("a b c")],
+            ["start", "update a", "end a", "start", "update b", "update b c", "end b c"],
+            id="a drop after a split: the replay brings both turns and tells the first no more",
+        ),
+        pytest.param(
+            [START, update("a"), START, update("b"), "lost", START, end("a"), START, update("b"), end("b c")],
+            ["start", "update a", "end a", "start", "update b", "end b c"],
+            id="nor where it makes two turns of them",
+        ),
+        pytest.param(
+            [START, update("a"), START, update("b"), end("b"), "lost", START, end("c")],
+            ["start", "update a", "end a", "start", "update b", "end b", "start", "end c"],
+            id="the end of the second settles the first",
+        ),
+        pytest.param(
+            [START, update("a b"), "lost", START, START, update("a"), START, update("a b c"), end("a b c")],
+            ["start", "update a b", "update a b c", "end a b c"],
+            id="two starts in a replay",
+        ),
+        pytest.param(
+            [START, update("a b"), "close", START, update("a b c"), end("a b c d")],
+            ["start", "update a b", "end a b", "start", "update c", "end c d"],
+            id="a start after we closed the turn, which goes on",
+        ),
+        pytest.param(
+            [START, update("a b"), "close", START, update("c"), end("c d")],
+            ["start", "update a b", "end a b", "start", "update c", "end c d"],
+            id="or is another",
+        ),
+        pytest.param(
+            [START, update("a b"), "close", START, end("")], ["start", "update a b", "end a b"], id="or is nothing"
+        ),
+        pytest.param(
+            [START, update("a b"), START, "close", update("a b c"), end("a b c")],
+            ["start", "update a b", "end a b", "start", "update c", "end c"],
+            id="closed by us before text came",
+        ),
+        pytest.param(
+            [START, update("a b"), START, "close", update("c"), end("c")],
+            ["start", "update a b", "end a b", "start", "update c", "end c"],
+            id="closed by us before other text came",
+        ),
+        pytest.param(
+            [START, update("a b"), "close", end(""), START, update("a b"), end("a b")],
+            ["start", "update a b", "end a b", "start", "update a b", "end a b"],
+            id="the same words said again after the server's end are another turn",
+        ),
+        pytest.param(
+            [*named("1", START, update("a")), *named("2", START), *named("2", update("a b"), end("a b"))],
+            ["start", "update a", "end a", "start", "update a b", "end a b"],
+            id="another name is another turn at once",
+        ),
+        pytest.param(
+            [*named("1", START, update("a")), *named("1", START), *named("1", update("b"), end("b c"))],
+            ["start", "update a", "update b", "end b c"],
+            id="the same name is the same turn",
+        ),
+        pytest.param(
+            [*named("1", START, update("a")), START, *named("2", update("a b")), *named("2", end("a b"))],
+            ["start", "update a", "end a", "start", "update a b", "end a b"],
+            id="the name may come with the text",
+        ),
+        pytest.param(
+            [START, update("a"), *named("2", START), update("a b"), end("a b")],
+            ["start", "update a", "update a b", "end a b"],
+            id="a name on one side alone decides nothing",
+        ),
+    ],
+)
+def test_a_start_in_mid_turn_is_decided_by_the_text_that_follows(steps: list[Step], told: list[str]) -> None:
+    assert play(Turn(), *steps) == told
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n", "\t \u3000\xa0"])
+def test_white_space_is_no_text_anywhere(blank: str) -> None:
+    assert play(Turn(), update(blank), eager(blank), end(blank)) == []
+    assert play(Turn(), START, update(blank), eager(blank), RESUME, end(blank)) == ["start", "end"]
+    assert play(Turn(), START, update("a"), end(blank)) == ["start", "update a", "end a"]
+    assert play(Turn(), START, update(blank), "close") == ["start", "end"]
+    assert play(Turn(), START, update("a"), "close", end(f"a{blank}")) == ["start", "update a", "end a"]
+
+
+def test_text_that_grows_by_white_space_alone_is_no_news() -> None:
+    told = play(Turn(), START, update("a"), update("a "), eager("a"), eager("a\n"), end("a "))
+    assert told == ["start", "update a", "eager_end a", "end a"]
+
+
+@pytest.mark.parametrize("mark", [".", "...", "?!", "\u2026", "\u3002", "\u300c\u300d", "\uff1f", "_", "- \u2014"])
+def test_punctuation_alone_neither_interrupts_nor_speculates_and_is_passed_on_at_the_end(mark: str) -> None:
+    assert play(Turn(), update(mark), eager(mark)) == []
+    assert play(Turn(1), START, update(mark), eager(mark), RESUME, end(mark)) == ["start", f"end {mark}"]
+    assert play(Turn(), START, update(mark), update(f"{mark} a")) == ["start", f"update {mark} a"]
+    assert play(Turn(), START, update(mark), end("")) == ["start", "end"]
+    assert play(Turn(), START, update("a"), end(mark)) == ["start", "update a", "end a"]
+    assert play(Turn(), end(mark)) == ["start", f"end {mark}"]
+
+
+def test_the_punctuation_of_a_turn_that_was_closed_is_no_turn_of_its_own() -> None:
+    closed = ["start", "update \xe7a va", "end \xe7a va"]
+    assert play(Turn(), START, update("\xe7a va"), "close", update("\xe7a va ?"), end("\xe7a va ?")) == closed
+    assert play(Turn(), START, update("\xe7a va"), "close", end("\xe7a va ? Bien.")) == [*closed, "start", "end Bien."]
+
+
+def test_an_end_without_text_in_a_replay_ends_what_the_replay_told_and_waits_where_it_told_nothing() -> None:
+    lost: list[Step] = [START, update("a"), "lost", START]
+    assert play(Turn(), *lost, end(""), START, end("a b")) == ["start", "update a", "end a b"]
+    assert play(Turn(), *lost, end("."), START, end("a b")) == ["start", "update a", "end a b"]
+    assert play(Turn(), *lost, update("a b"), end("")) == ["start", "update a", "update a b", "end a b"]
+    assert play(Turn(), *lost, update("a"), end("")) == ["start", "update a", "end a"]
+
+
+JAPANESE = "\u4eca\u65e5\u306f\u3001\u3044\u3044\u5929\u6c17\u3067\u3059\u306d\u3002"
+
+
+def test_a_script_without_spaces_is_kept_and_skipped_by_the_letter() -> None:
+    first, rest = JAPANESE[:6], JAPANESE[6:]
+    gone: list[Step] = [START, update(first), f"lost {len(first)}", START, update(rest[:2]), end(rest)]
+    assert play(Turn(), *gone) == ["start", f"update {first}", f"update {first}{rest[:2]}", f"end {JAPANESE}"]
+    closed: list[Step] = [
+        START,
+        update(first),
+        "close",
+        "lost",
+        START,
+        update(first[:3]),
+        update(JAPANESE[:8]),
+        end(JAPANESE),
+    ]
+    told = ["start", f"update {first}", f"end {first}", "start", f"update {rest[:2]}", f"end {rest}"]
+    assert play(Turn(), *closed) == told
+    heard_differently = JAPANESE.replace("\u3001", "")
+    assert play(Turn(), *closed[:4], end(heard_differently)) == [*told[:4], f"end {rest}"]
+
+
+def test_events_have_the_name_of_the_turn_and_the_languages_heard_last() -> None:
+    hindi, english = (DetectedLanguage("hi", 1.0),), (DetectedLanguage("en"),)
+    turn = Turn()
+    events = [
+        *turn.receive(TurnStart("r", "1")),
+        *turn.receive(TurnUpdate("r", "a", "1", hindi)),
+        *turn.receive(TurnEnd("r", "a b", "1", english)),
+        *turn.receive(TurnUpdate("r", "c")),
+        *turn.close(),
+    ]
+    assert events == [
+        TurnEvent(Kind.START, "", "1"),
+        TurnEvent(Kind.UPDATE, "a", "1", hindi),
+        TurnEvent(Kind.END, "a b", "1", english),
+        TurnEvent(Kind.START),
+        TurnEvent(Kind.UPDATE, "c"),
+        TurnEvent(Kind.END, "c"),
+    ]
+
+
+def test_a_turn_that_is_split_has_the_name_it_was_told_with() -> None:
+    turn = Turn()
+    events = [event for message in named("1", START, update("a")) for event in turn.receive(message)]
+    events += [event for message in named("2", START, end("b")) for event in turn.receive(message)]
+    assert [(event.kind, event.turn_id) for event in events] == [
+        (Kind.START, "1"),
+        (Kind.UPDATE, "1"),
+        (Kind.END, "1"),
+        (Kind.START, "2"),
+        (Kind.END, "2"),
+    ]
 
 
 words = st.lists(st.sampled_from("abcdef"), max_size=4).map(" ".join)
@@ -264,12 +506,13 @@ class CallOverSockets(RuleBasedStateMachine):
         self.events: list[TurnEvent] = []
         self.spoken = 0
         self.settled = 0
+        self.begun = 0
         self.told = 0
         self.in_turn = False
         self.shown = 0
 
     def text(self) -> str:
-        return " ".join(f"w{number}" for number in range(self.settled, self.told))
+        return " ".join(f"w{number}" for number in range(self.begun, self.told))
 
     def take(self, events: list[TurnEvent]) -> None:
         for event in events:
@@ -285,13 +528,14 @@ class CallOverSockets(RuleBasedStateMachine):
     @precondition(lambda self: not self.in_turn and self.spoken > self.settled)
     @rule()
     def start(self) -> None:
-        self.in_turn, self.told = True, self.settled
+        self.in_turn = True
+        self.begun = self.told = self.settled
         self.take(self.turn.receive(START))
 
     @precondition(lambda self: self.in_turn)
     @rule(share=st.floats(0, 1), is_eager=st.booleans())
     def tell(self, share: float, is_eager: bool) -> None:
-        self.told = max(self.told, self.settled + round(share * (self.spoken - self.settled)))
+        self.told = max(self.told, self.begun + round(share * (self.spoken - self.begun)))
         self.take(self.turn.receive(eager(self.text()) if is_eager else update(self.text())))
 
     @precondition(lambda self: self.in_turn)
@@ -300,6 +544,17 @@ class CallOverSockets(RuleBasedStateMachine):
         self.told = self.spoken
         self.take(self.turn.receive(end(self.text())))
         self.settled, self.in_turn = self.spoken, False
+
+    @precondition(lambda self: self.in_turn)
+    @rule()
+    def start_the_same_turn_again(self) -> None:
+        self.take(self.turn.receive(START))
+
+    @precondition(lambda self: self.in_turn and self.begun < self.told == self.spoken)
+    @rule()
+    def start_the_next_turn_without_an_end(self) -> None:
+        self.begun = self.told
+        self.take(self.turn.receive(START))
 
     @rule()
     def lose(self) -> None:

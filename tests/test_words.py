@@ -1,48 +1,195 @@
-"""Words of a turn, told apart by how many there are before them."""
+"""Text of a turn, told apart from what its consumer has already."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from livekit.plugins.cartesia_turns.words import KnownWords, first_words, skip_words, word_count
+from livekit.plugins.cartesia_turns import words
+from livekit.plugins.cartesia_turns.words import (
+    KnownText,
+    Relation,
+    Skipper,
+    has_words,
+    is_same,
+    join,
+    relation,
+    word_count,
+    word_end,
+)
+
+texts = st.text(alphabet="ab.,- \n\u4eca\u65e5\u3002\u0e01\u0e34", max_size=20)
 
 
-@given(st.text(alphabet="ab \n\t", max_size=20), st.integers(0, 12))
-def test_a_text_parts_into_its_first_words_and_the_rest(text: str, count: int) -> None:
-    first, rest = first_words(text, count), skip_words(text, count)
-    assert word_count(first) == min(count, word_count(text))
-    assert first.split() + rest.split() == text.split()
-    assert text.startswith(first)
+@pytest.mark.parametrize("text", ["a", " 1 ", "\xe9", "...a", "\u4eca", "\u0915\u094d", "\uff11"])
+def test_a_letter_or_a_digit_is_what_makes_text(text: str) -> None:
+    assert has_words(text)
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n", ".", "?!", "\u2026", "\u3002", "_", "\u200b", "\U0001f44d"])
+def test_anything_else_is_none(text: str) -> None:
+    assert not has_words(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("", 0),
+        (" a  b\nc ", 3),
+        ("don't stop-it.", 2),
+        ("\xe7a va ?", 2),
+        ("\u4eca\u65e5\u306f\u3001\u3044\u3044", 5),
+        ("iPhone\u3092\u8cb7\u3046", 4),
+        ("\u0e01\u0e34\u0e19", 2),
+        ("\u0928\u092e\u0938\u094d\u0924\u0947 \u0926\u0941\u0928\u093f\u092f\u093e", 2),
+        ("\uc548\ub155 \uc138\uacc4", 2),
+    ],
+)
+def test_words_are_parted_by_space_and_letters_by_themselves_where_a_script_has_no_spaces(
+    text: str, count: int
+) -> None:
+    assert word_count(text) == count
+
+
+@given(texts, texts)
+def test_what_is_joined_comes_apart_again(first: str, second: str) -> None:
+    joined = join(first, second)
+    assert joined.startswith(first)
+    assert joined.endswith(second)
+    assert joined.split() == f"{first} {second}".split() or "".join(joined.split()) == "".join((first + second).split())
+
+
+@given(texts, texts)
+def test_a_text_has_beyond_its_beginning_what_it_grew_by(beginning: str, more: str) -> None:
+    text = f"{beginning} {more}"
+    rest = Skipper(beginning).rest(text)
     assert text.endswith(rest)
+    if has_words(beginning):
+        assert word_count(rest) == word_count(more)
+        assert has_words(rest) or not rest
+
+
+@given(st.lists(st.sampled_from(["a", "b.", "-", "\u4eca", "\u65e5\u3002"]), min_size=1, max_size=12), st.data())
+def test_beyond_words_that_were_heard_differently_is_what_comes_after_as_many(
+    parts: list[str], data: st.DataObject
+) -> None:
+    cut = data.draw(st.integers(1, len(parts)))
+    known = Skipper(" ".join(part.replace("a", "x") for part in parts[:cut]))
+    for upto in sorted(data.draw(st.lists(st.integers(1, len(parts)), max_size=5))):
+        rest = known.rest(" ".join(parts[:upto]))
+        assert word_count(rest) <= max(0, word_count(" ".join(parts[cut:upto])))
+    assert word_count(known.rest(" ".join([*parts, "end"]))) == word_count(" ".join([*parts[cut:], "end"]))
+
+
+def test_words_are_counted_once_however_often_a_text_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = CountingPattern(words._WORD)
+    monkeypatch.setattr(words, "_WORD", counted)
+    heard = [f"w{number}" for number in range(2000)]
+    known = Skipper(" ".join(["x", *heard[1:1000]]))
+    for upto in range(0, 2000, 10):
+        assert known.rest(" ".join(heard[:upto])) == " ".join(heard[1000:upto])
+    assert counted.found < 1000 + 1000 + 2 * 200
+
+
+class CountingPattern:
+    """A regular expression that counts what it finds."""
+
+    def __init__(self, pattern: re.Pattern[str]) -> None:
+        self._pattern = pattern
+        self.found = 0
+
+    def search(self, text: str, position: int) -> re.Match[str] | None:
+        self.found += 1
+        return self._pattern.search(text, position)
+
+    def finditer(self, text: str) -> Iterator[re.Match[str]]:
+        for match in self._pattern.finditer(text):
+            self.found += 1
+            yield match
+
+
+@pytest.mark.parametrize(
+    ("text", "told", "expected"),
+    [
+        ("a b", "a b", Relation.GOES_ON),
+        ("a b c", "a b", Relation.GOES_ON),
+        ("hello", "hel", Relation.GOES_ON),
+        ("A, b c", "a b.", Relation.GOES_ON),
+        ("a", "a b", Relation.BEHIND),
+        ("A.", "a b", Relation.BEHIND),
+        ("b", "a", Relation.OTHER),
+        ("a c", "a b", Relation.OTHER),
+        ("a c", "a b c", Relation.OTHER),
+        ("\u4eca\u65e5\u306f", "\u4eca\u3001\u65e5", Relation.GOES_ON),
+        ("\u4eca\u306f", "\u4eca\u65e5", Relation.OTHER),
+    ],
+)
+def test_how_a_text_relates_to_what_was_told_is_seen_word_by_word(text: str, told: str, expected: Relation) -> None:
+    assert relation(text, told) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "position", "end"),
+    [
+        ("", 3, 0),
+        ("ab cd", 0, 0),
+        ("ab cd", 1, 2),
+        ("ab, cd", 2, 3),
+        ("ab cd", 3, 3),
+        ("ab", 9, 2),
+        ("\u4eca\u65e5\u3002\u306f", 1, 1),
+        ("\u4eca\u65e5\u3002\u306f", 2, 3),
+        ("\u306f\u3002OK", 2, 2),
+    ],
+)
+def test_a_word_that_lies_across_a_position_ends_with_its_punctuation(text: str, position: int, end: int) -> None:
+    assert word_end(text, position) == end
+
+
+def test_white_space_at_the_ends_makes_no_difference() -> None:
+    assert is_same("a b", "a b \n")
+    assert not is_same("a b", "a  b")
 
 
 def test_all_is_news_of_a_turn_that_nobody_has_heard_of() -> None:
-    known = KnownWords()
+    known = KnownText()
     assert known.news(" a  b ") == " a  b "
-    assert known.count("a b") == 2
+    assert known.length("a b") == 3
     assert not known.delivered_before
 
 
-def test_words_that_were_delivered_are_no_news() -> None:
-    known = KnownWords()
+def test_text_that_was_delivered_is_no_news() -> None:
+    known = KnownText()
     known.deliver("a b")
     assert known.news("a") == ""
+    assert known.news("a b.") == ""
     assert known.news("a b c") == "c"
-    assert known.count("c d") == 4
+    assert known.length("c d") == len("a b c d")
 
 
-def test_words_without_audio_are_put_before_what_the_replay_brings() -> None:
-    known = KnownWords()
-    known.lose_socket(2, "a b c")
+def test_text_without_audio_is_put_before_what_the_replay_brings() -> None:
+    known = KnownText()
+    known.lose_socket(3, "a b c")
     assert known.news("") == "a b"
     assert known.news("c d") == "a b c d"
     assert known.news(" c d") == "a b c d"
-    known.close()
+    known.forget()
     assert known.news("c d") == "c d"
 
 
-def test_a_replay_brings_delivered_words_again_but_for_those_without_audio() -> None:
-    known = KnownWords()
+def test_a_word_whose_audio_is_gone_in_part_is_kept_whole() -> None:
+    known = KnownText()
+    known.lose_socket(4, "one two")
+    assert known.news("three") == "one three"
+    known.lose_socket(5, "one two")
+    assert known.news("three") == "one two three"
+
+
+def test_a_replay_brings_delivered_text_again_but_for_what_has_no_audio() -> None:
+    known = KnownText()
     known.deliver("a b c")
     known.lose_socket(1, "")
     assert known.delivered_before
@@ -50,19 +197,36 @@ def test_a_replay_brings_delivered_words_again_but_for_those_without_audio() -> 
 
 
 def test_a_replay_may_make_two_turns_of_one() -> None:
-    known = KnownWords()
+    known = KnownText()
     known.deliver("a b c")
     known.lose_socket(0, "")
-    known.forget_part("a b")
+    known.end("a b")
     assert known.news("c d") == "d"
 
 
-def test_words_are_news_again_once_the_audio_of_all_that_were_delivered_is_gone() -> None:
-    known = KnownWords()
+def test_on_the_same_socket_the_servers_end_is_the_end() -> None:
+    known = KnownText()
+    known.deliver("a b c")
+    known.end("")
+    assert known.news("a b c") == "a b c"
+
+
+def test_a_turn_that_the_server_never_ended_comes_again_with_a_replay_and_not_before() -> None:
+    known = KnownText()
+    known.keep_unsettled(known.told_so_far("a b"))
+    known.begin()
+    assert known.news("c") == "c"
+    assert known.length("c") == len("a b c")
+    known.lose_socket(0, "c")
+    assert known.news("a b c d") == "c d"
+
+
+def test_text_is_news_again_once_the_audio_of_all_that_was_delivered_is_gone() -> None:
+    known = KnownText()
     known.deliver("a b")
     known.lose_socket(0, "")
-    known.forget_first(1)
-    assert known.news("a b c") == "c"
     known.forget_first(2)
+    assert known.news("a b c") == "c"
+    known.forget_first(3)
     assert known.news("a b c") == "a b c"
     assert not known.delivered_before

@@ -329,7 +329,7 @@ class TurnsClient:
         if isinstance(message, TurnEnd):
             self._settle(now)
             return list(events) if self._turn.is_open else self._turn_ended(events)
-        self._feed.words_known(self._turn.words)
+        self._feed.words_known(self._turn.length)
         return list(events)
 
     def _settle(self, now: float) -> None:
@@ -345,7 +345,7 @@ class TurnsClient:
     def _forget_closed(self) -> None:
         """Once the audio is gone of a turn that was closed by us, no replay can bring its words again."""
         if self._buffer.begins_s >= self._closed_to_s:
-            self._turn.forget(self._turn.words)
+            self._turn.forget(self._turn.length)
 
     def _turn_ended(self, events: list[TurnEvent]) -> list[ClientEvent]:
         self._rotate_if_stale()
@@ -408,7 +408,7 @@ class TurnsClient:
         if self._link.is_connected and self._answers(now) and not self._buffer.has_backlog:
             # The server has had all of it and made nothing of it: what it tells next is new.
             self._buffer.forget_idle(PRE_ROLL_S, now - SERVER_LAG_S)
-            self._turn.forget(self._turn.words)
+            self._turn.forget(self._turn.length)
         return [Notice.NOT_RESUMED, *events]
 
     def _give_up_turn(self) -> list[ClientEvent]:

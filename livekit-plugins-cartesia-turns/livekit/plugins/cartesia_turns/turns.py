@@ -3,16 +3,19 @@
 The server's own order is turn.start, turn.update*, (turn.eager_end turn.resume)*, turn.end. This machine keeps its
 promise (one START, one END, no word lost) for any order, and across sockets: a turn that was open when a socket was
 lost goes on with what the next socket makes of the replayed audio.
+
+Text is what has a letter or a digit in it. White space counts as no text, and punctuation alone is told only as the
+whole text of a turn that the server ends with it: it begins no turn, and is no UPDATE (which interrupts the agent) and
+no EAGER_END (which asks the model).
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import Enum
 
-from .messages import TurnEagerEnd, TurnEnd, TurnMessage, TurnResume, TurnStart, TurnUpdate
-from .words import KnownWords, word_count
+from .messages import DetectedLanguage, TurnEagerEnd, TurnEnd, TurnMessage, TurnResume, TurnStart, TurnUpdate
+from .words import KnownText, Relation, has_words, is_same, relation
 
 
 class State(Enum):
@@ -37,10 +40,16 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class TurnEvent:
-    """One step of a turn. `transcript` is the whole text of the turn so far, verbatim; empty for START."""
+    """One step of a turn.
+
+    `transcript` is the whole text of the turn so far, verbatim; empty for START. `turn_id` is the server's name for the
+    turn, and `languages` are those that it heard, most likely first; both are empty where it does not say.
+    """
 
     kind: Kind
     transcript: str = ""
+    turn_id: str = ""
+    languages: tuple[DetectedLanguage, ...] = ()
 
 
 class Action(Enum):
@@ -50,7 +59,6 @@ class Action(Enum):
     SHOW = "show"
     SPECULATE = "speculate"
     REVIVE = "revive"
-    SPLIT = "split"
     CLOSE = "close"
 
 
@@ -59,11 +67,9 @@ TRANSITIONS: dict[tuple[State, type[TurnMessage]], tuple[State, tuple[Action, ..
     (State.IDLE, TurnUpdate): (State.SPEAKING, (Action.OPEN, Action.SHOW)),
     (State.IDLE, TurnEagerEnd): (State.EAGER_ENDED, (Action.OPEN, Action.SPECULATE)),
     (State.IDLE, TurnEnd): (State.IDLE, (Action.OPEN, Action.CLOSE)),
-    (State.SPEAKING, TurnStart): (State.SPEAKING, (Action.SPLIT,)),
     (State.SPEAKING, TurnUpdate): (State.SPEAKING, (Action.SHOW,)),
     (State.SPEAKING, TurnEagerEnd): (State.EAGER_ENDED, (Action.SPECULATE,)),
     (State.SPEAKING, TurnEnd): (State.IDLE, (Action.CLOSE,)),
-    (State.EAGER_ENDED, TurnStart): (State.SPEAKING, (Action.SPLIT,)),
     (State.EAGER_ENDED, TurnUpdate): (State.SPEAKING, (Action.SHOW,)),
     (State.EAGER_ENDED, TurnEagerEnd): (State.EAGER_ENDED, (Action.SPECULATE,)),
     (State.EAGER_ENDED, TurnResume): (State.SPEAKING, (Action.REVIVE,)),
@@ -76,15 +82,19 @@ TRANSITIONS: dict[tuple[State, type[TurnMessage]], tuple[State, tuple[Action, ..
 """While IDLE, a message with text implies the start of its turn; one without text (but turn.start) is ignored."""
 
 IGNORED: frozenset[tuple[State, type[TurnMessage]]] = frozenset(
-    {(State.IDLE, TurnResume), (State.SPEAKING, TurnResume), (State.RESUMING, TurnResume)}
+    {
+        (State.IDLE, TurnResume),
+        (State.SPEAKING, TurnResume),
+        (State.RESUMING, TurnResume),
+        (State.SPEAKING, TurnStart),
+        (State.EAGER_ENDED, TurnStart),
+    }
 )
+"""A turn.start in mid-turn by itself says nothing: the text that follows decides whether it began another turn."""
 
-_SENTENCE_END = re.compile(r"[.?!][\"')\]]*\s*$")
-
-
-def _says_nothing(message: TurnMessage) -> bool:
-    """Whether it is no sign that the server is in a turn."""
-    return isinstance(message, TurnUpdate | TurnEagerEnd) and not message.transcript.strip()
+_SENTENCE_ENDS = tuple(".?!\u3002\uff1f\uff01\uff0e\u0964\u06d4\u061f")
+"""Those of European languages, Japanese and Chinese, Hindi, Urdu and Arabic."""
+_CLOSING = "\"')]\u201d\u2019\u00bb\u300d\u300f\uff09"
 
 
 class Turn:
@@ -101,8 +111,14 @@ class Turn:
         self._state = State.IDLE
         self._shown = ""
         self._speculated = ""
-        self._known = KnownWords()
+        self._known = KnownText()
         self._resumed = False
+        self._told = ""
+        """The server's own text of the turn it is in, on this socket."""
+        self._restart: TurnStart | None = None
+        """A turn.start in mid-turn, until text says what it began."""
+        self._turn_id = ""
+        self._languages: tuple[DetectedLanguage, ...] = ()
 
     @property
     def state(self) -> State:
@@ -120,51 +136,67 @@ class Turn:
         return self._shown
 
     @property
-    def words(self) -> int:
-        """How many words are known of what the server takes for one turn, those that `close` delivered included."""
-        return self._known.count(self._shown)
+    def length(self) -> int:
+        """How many characters are known of what the server takes for one turn, those that `close` delivered included.
+
+        `lost` and `forget` take such numbers.
+        """
+        return self._known.length(self._shown)
 
     def receive(self, message: TurnMessage) -> list[TurnEvent]:
         """Takes the server's next message and returns what it means to the consumer."""
-        if (self._state, type(message)) in IGNORED:
-            return []
-        if isinstance(message, TurnStart) and self._state in (State.SPEAKING, State.EAGER_ENDED):
-            self._known.forget()
-        if self._resumed and isinstance(message, TurnEnd) and not message.transcript.strip():
-            # The replay began with something that was no speech: the turn itself is still to come.
-            self._state = State.RESUMING
-            return []
-        text = "" if isinstance(message, TurnStart | TurnResume) else self._known.news(message.transcript)
-        if self._state is State.IDLE and not self._begins(message, text):
-            return []
-        if self._state is State.RESUMING and _says_nothing(message):
-            return []
-        self._state, actions = TRANSITIONS[self._state, type(message)]
-        return [event for action in actions for event in self._act(action, text)]
+        if isinstance(message, TurnStart) and self._told:
+            return self._start_in_mid_turn(message)
+        if isinstance(message, TurnStart | TurnResume):
+            self._turn_id = message.turn_id or self._turn_id
+            return self._take(message, "")
+        transcript = "" if message.transcript.isspace() else message.transcript
+        if self._restart is not None:
+            match self._continues(message, transcript):
+                case Relation.BEHIND:
+                    return []
+                case Relation.OTHER:
+                    return [*self._split(self._restart), *self.receive(message)]
+                case Relation.GOES_ON:
+                    self._restart = None
+        if has_words(transcript):
+            self._told = transcript
+        elif isinstance(message, TurnEnd):
+            # Text once told is final: an end without any does not take it back.
+            transcript = self._told or transcript
+        self._turn_id = message.turn_id or self._turn_id
+        self._languages = message.languages or self._languages
+        events = self._take(message, transcript)
+        if isinstance(message, TurnEnd):
+            self._server_ended()
+        return events
 
     def lost(self, gone: int = 0) -> None:
         """The socket is gone. An open turn waits for its audio to be replayed.
 
         Args:
-            gone: how many of the first `words` have no audio left to replay. What of them was shown stays; the text of
-                the next socket is put behind it.
+            gone: how many of the first `length` characters have no audio left to replay. What of them was shown stays;
+                the text of the next socket is put behind it.
         """
         self._known.lose_socket(gone, self._shown)
         self.forget(gone)
-        if self.is_open:
+        self._told, self._restart = "", None
+        if not self.is_open:
+            self._turn_id = ""
+        else:
             self._state = State.RESUMING
             self._resumed = True
 
     def forget(self, gone: int) -> None:
-        """The audio of the first `gone` words is done with: if `close` delivered no others, whatever comes is new."""
+        """The audio of the first `gone` characters is done with: if `close` delivered no others, what comes is new."""
         if not self.is_open:
             self._known.forget_first(gone)
 
     def close(self) -> list[TurnEvent]:
         """Ends an open turn with the text so far, whatever the server thinks.
 
-        Words delivered so are not delivered again: not when the server goes on with that turn, and not when its audio
-        is replayed.
+        Text delivered so is not delivered again: not when the server goes on with that turn, and not when its audio is
+        replayed.
         """
         if not self.is_open:
             return []
@@ -172,16 +204,69 @@ class Turn:
         self._state = State.IDLE
         return self._ended(self._shown)
 
-    def _begins(self, message: TurnMessage, text: str) -> bool:
+    def _start_in_mid_turn(self, start: TurnStart) -> list[TurnEvent]:
+        """The names of the turns say whether it is the same one; where they are not both known, its text will."""
+        if not (start.turn_id and self._turn_id):
+            self._restart = start
+        elif start.turn_id != self._turn_id:
+            return self._split(start)
+        return []
+
+    def _continues(self, message: TurnUpdate | TurnEagerEnd | TurnEnd, transcript: str) -> Relation:
+        """Whether a message that comes after a turn.start in mid-turn is about the turn that was open before it."""
+        is_end = isinstance(message, TurnEnd)
+        if message.turn_id and self._turn_id:
+            return Relation.GOES_ON if message.turn_id == self._turn_id else Relation.OTHER
+        if not transcript:
+            return Relation.GOES_ON if is_end else Relation.BEHIND
+        found = relation(transcript, self._told)
+        # Text is append-only: what ends with less is another turn.
+        return Relation.OTHER if is_end and found is Relation.BEHIND else found
+
+    def _split(self, start: TurnStart) -> list[TurnEvent]:
+        """The server began another turn without an end of this one, whose audio it has not settled for that reason."""
+        unsettled = self._known.told_so_far(self._told)
+        events = self._take(TurnEnd(start.request_id, self._told), self._told)
+        self._known.keep_unsettled(unsettled)
+        self._server_ended()
+        return [*events, *self.receive(start)]
+
+    def _server_ended(self) -> None:
+        self._told = self._turn_id = ""
+        self._restart = None
+
+    def _take(self, message: TurnMessage, transcript: str) -> list[TurnEvent]:
+        """Plays a message by the table, but for those that mean nothing where they come."""
+        is_end = isinstance(message, TurnEnd)
+        if (self._state, type(message)) in IGNORED:
+            return []
+        text = self._known.news(transcript) if not isinstance(message, TurnStart | TurnResume) else ""
+        if self._resumed and is_end and not (text and has_words(transcript)):
+            # The replay began with something that was no speech, or is known: the turn itself is still to come.
+            if has_words(transcript):
+                self._known.forget_part(transcript)
+            self._state = State.RESUMING
+            return []
+        if self._state is State.IDLE and not self._begins(message, transcript, text):
+            return []
+        if self._state is State.RESUMING and not isinstance(message, TurnStart) and not has_words(transcript):
+            return []
+        self._state, actions = TRANSITIONS[self._state, type(message)]
+        return [event for action in actions for event in self._act(action, text)]
+
+    def _begins(self, message: TurnMessage, transcript: str, text: str) -> bool:
         """Whether a message that comes while idle opens a turn."""
         if isinstance(message, TurnEnd):
-            self._known.forget_part(message.transcript)
+            goes_on = text != transcript
+            self._known.end(transcript)
+            # Punctuation that goes on from a turn that was closed is no turn.
+            return bool(text) and (has_words(text) or not goes_on)
         if not isinstance(message, TurnStart):
-            return bool(text.strip())
+            return has_words(text)
         if self._known.delivered_before:
-            # The replay of a turn that was closed from its text: only words that go beyond it are news.
+            # The replay of a turn that was closed from its text: only text that goes beyond it is news.
             return False
-        self._known.forget()
+        self._known.begin()
         return True
 
     def _act(self, action: Action, text: str) -> list[TurnEvent]:
@@ -193,41 +278,42 @@ class Turn:
             case Action.SPECULATE:
                 return self._speculate(text)
             case Action.REVIVE:
-                return [TurnEvent(Kind.RESUME, self._shown)]
-            case Action.SPLIT:
-                return [*self._ended(self._shown), *self._started()] if self._shown else []
+                return [self._event(Kind.RESUME, self._shown)] if self._shown else []
             case Action.CLOSE:
                 return self._close(text)
 
     def _close(self, text: str) -> list[TurnEvent]:
         self._known.forget()
-        # Text once sent is final: an end without any does not take it back.
-        return self._ended(text or self._shown)
+        return self._ended(text)
+
+    def _event(self, kind: Kind, text: str = "") -> TurnEvent:
+        return TurnEvent(kind, text, self._turn_id, self._languages)
 
     def _started(self) -> list[TurnEvent]:
         self._shown = self._speculated = ""
         self._spent = 0
-        return [TurnEvent(Kind.START)]
+        return [TurnEvent(Kind.START, turn_id=self._turn_id)]
 
     def _ended(self, text: str) -> list[TurnEvent]:
+        event = self._event(Kind.END, text)
         self._shown = ""
-        self._known.close()
+        self._languages = ()
         self._resumed = False
-        return [TurnEvent(Kind.END, text)]
+        return [event]
 
     def _update(self, text: str) -> list[TurnEvent]:
         if not self._is_news(text):
             return []
-        if self._spent < self._budget and _SENTENCE_END.search(text):
+        if self._spent < self._budget and text.rstrip().rstrip(_CLOSING).endswith(_SENTENCE_ENDS):
             return self._speculate(text)
         return self._show(Kind.UPDATE, text)
 
     def _show(self, kind: Kind, text: str) -> list[TurnEvent]:
         self._shown = text
-        return [TurnEvent(kind, text)]
+        return [self._event(kind, text)]
 
     def _speculate(self, text: str) -> list[TurnEvent]:
-        if not text or text == self._speculated or self._is_behind(text):
+        if not has_words(text) or is_same(text, self._speculated) or self._is_behind(text):
             return []
         if self._budget and self._spent >= self._budget:
             return self._show(Kind.UPDATE, text) if self._is_news(text) else []
@@ -236,9 +322,9 @@ class Turn:
         return self._show(Kind.EAGER_END, text)
 
     def _is_news(self, text: str) -> bool:
-        if not text or text == self._shown:
+        if not has_words(text) or is_same(text, self._shown):
             return False
-        return not self._resumed or word_count(text) > word_count(self._shown)
+        return not self._resumed or len(text.rstrip()) > len(self._shown.rstrip())
 
     def _is_behind(self, text: str) -> bool:
-        return self._resumed and word_count(text) < word_count(self._shown)
+        return self._resumed and len(text) < len(self._shown)

@@ -1,85 +1,212 @@
-"""Which words of a turn its consumer has already: audio that is replayed brings them again.
+"""Which text of a turn its consumer has already: audio that is replayed brings it again.
 
-The server's transcript of a turn is cumulative, so words are told apart by how many there are before them.
+The server's transcript of a turn is cumulative and append-only, so on one socket text is told apart by comparing its
+beginning, at the speed of a memory comparison however long it is. Only a replay that was heard differently has to be
+told apart by how many words there are. In scripts without spaces between words each letter counts as a word.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from enum import Enum
+from itertools import zip_longest
 
-_WORD = re.compile(r"\S+")
+_UNSPACED = (
+    "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\uff66-\uff9f"  # Japanese
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Chinese characters
+    "\u0e01-\u0e30\u0e32\u0e33\u0e40-\u0e46\u0e81-\u0eb0\u0eb2\u0eb3\u0ebd-\u0ec6"  # Thai, Lao
+    "\u1000-\u102a\u103f\u1050-\u1055\u1780-\u17b3"  # Burmese, Khmer
+)
+"""Letters of scripts that write no spaces between words, as the inside of a character class."""
+_WORD = re.compile(rf"[{_UNSPACED}][^\w\s]*|[^\s{_UNSPACED}]+")
+_HAS_WORDS = re.compile(r"[^\W_]")
+_REST_OF_WORD = re.compile(rf"[^\s{_UNSPACED}]*")
+_REST_OF_PUNCTUATION = re.compile(r"[^\w\s]*")
+_ENDS_IN_WORD = re.compile(rf"(?=\w)[^{_UNSPACED}]")
+_NO_SPACE = re.compile(rf"[\s{_UNSPACED}\u3000-\u303f\uff00-\uffef]")
+_GAP = re.compile(r"\s*(?:[^\w\s]+(?:\s+|$))*")
+"""What stands between two words: white space, and punctuation that stands alone, which belongs to the word before."""
+
+
+class Relation(Enum):
+    """How a text relates to one that was told before."""
+
+    GOES_ON = "goes on"
+    BEHIND = "behind"
+    OTHER = "other"
+
+
+def has_words(text: str) -> bool:
+    """Whether there is a letter or a digit in it: white space and punctuation alone say nothing."""
+    return _HAS_WORDS.search(text) is not None
+
+
+def is_same(text: str, other: str) -> bool:
+    """Whether two texts differ at most in the white space at their ends."""
+    return text == other or text.rstrip() == other.rstrip()
+
+
+def relation(text: str, told: str) -> Relation:
+    """Whether `text` begins with all of `told`, is the beginning of it, or neither; loosely, word by word."""
+    if text.startswith(told):
+        return Relation.GOES_ON
+    if told.startswith(text):
+        return Relation.BEHIND
+    for word, other in zip_longest(_plain_words(text), _plain_words(told)):
+        if word is None:
+            return Relation.BEHIND
+        if other is None:
+            return Relation.GOES_ON
+        if word != other:
+            return Relation.OTHER
+    return Relation.GOES_ON
+
+
+def join(first: str, second: str) -> str:
+    """Both, with a space between where one is wanted."""
+    if not first or not second:
+        return first or second
+    return f"{first}{' ' * gap_length(first, second)}{second}"
+
+
+def gap_length(first: str, second: str) -> int:
+    """How many spaces belong between the two: one or none."""
+    return int(bool(first and second) and not (_NO_SPACE.match(first[-1]) or _NO_SPACE.match(second[0])))
 
 
 def word_count(text: str) -> int:
-    """The number of words, as white space parts them."""
-    return len(_WORD.findall(text))
+    """The number of words; punctuation that stands alone belongs to the word before it."""
+    return sum(has_words(match[0]) for match in _WORD.finditer(text))
 
 
-def skip_words(text: str, count: int) -> str:
-    """`text` from its word number `count` on, without the white space before it; all of it, verbatim, for 0."""
-    if count == 0:
-        return text
-    starts = [match.start() for match in _WORD.finditer(text)]
-    return text[starts[count] :] if count < len(starts) else ""
+def word_end(text: str, position: int) -> int:
+    """Where the word ends that lies across this position of the text, with its punctuation; else the position."""
+    if not 0 < position < len(text):
+        return min(position, len(text))
+    rest = _REST_OF_WORD if _ENDS_IN_WORD.match(text[position - 1]) else _REST_OF_PUNCTUATION
+    match = rest.match(text, position)
+    return match.end() if match else position
 
 
-def first_words(text: str, count: int) -> str:
-    """`text` up to the end of its word number `count`, verbatim."""
-    ends = [match.end() for match in _WORD.finditer(text)]
-    return text[: ends[min(count, len(ends)) - 1]] if count > 0 and ends else ""
+class Skipper:
+    """Gives what a growing text has beyond the words of another: what was compared is not compared again.
+
+    Args:
+        known: the other text.
+    """
+
+    def __init__(self, known: str = "") -> None:
+        self.known = known
+        self._passed = ""
+        self._left: int | None = None
+
+    def rest(self, text: str) -> str:
+        """`text` from the first word on that `known` does not have; all of it, verbatim, where nothing is known."""
+        if not self.known:
+            return text
+        if text.startswith(self.known):
+            end = word_end(text, len(self.known))
+        else:
+            end = len(text) if self.known.startswith(text) else self._position(text)
+        gap = _GAP.match(text, end)
+        return text[gap.end() if gap else end :]
+
+    def _position(self, text: str) -> int:
+        """Where the words end that are as many as `known` has; the end of the text where there are not so many."""
+        if self._left is None or not text.startswith(self._passed):
+            self._passed, self._left = "", word_count(self.known)
+        end = len(self._passed)
+        # The last word may go on yet, so it is counted when there is another behind it.
+        while self._left and (match := _WORD.search(text, end)) and match.end() < len(text):
+            end = match.end()
+            self._left -= has_words(match[0])
+        self._passed = text[:end]
+        return len(text) if self._left else end
 
 
-class KnownWords:
-    """The words of what the server takes for one turn: those delivered for good, and those no replay brings back."""
+class KnownText:
+    """What is known of the text that the audio of the open turn, or a replay of it, brings."""
 
     def __init__(self) -> None:
-        self._delivered = 0
-        self._gone = 0
-        self._kept = ""
+        self._delivered = Skipper()
+        """The beginning of what the server takes for one turn: delivered for good, and no news when it comes again."""
+        self._unsettled = ""
+        """What the server told before that turn and never ended: a replay brings it again all the same."""
+        self._gone = ""
+        """The beginning of the text that no replay brings back, since its audio is gone."""
         self._replaying = False
 
     @property
     def delivered_before(self) -> bool:
-        """A replay is expected to bring words again that were delivered for good."""
-        return self._replaying and self._delivered > 0
+        """A replay is expected to bring text again that was delivered for good."""
+        return self._replaying and bool(self._delivered.known)
 
-    def count(self, shown: str) -> int:
-        """How many there are with the text of the open turn, those delivered before it included."""
-        return self._delivered + word_count(shown)
+    def length(self, shown: str) -> int:
+        """How many characters there are with the text of the open turn: where it ends, for `lose_socket`."""
+        before = self._before
+        return len(before) + gap_length(before, shown) + len(shown)
+
+    def begin(self) -> None:
+        """The server begins a turn, and nothing of it is known."""
+        unsettled = self._unsettled
+        self.forget()
+        self._unsettled = unsettled
 
     def news(self, transcript: str) -> str:
-        """The text of the open turn, given the server's transcript: without words that were delivered before it."""
-        text = skip_words(transcript, max(0, self._delivered - self._gone))
-        if not self._kept:
-            return text
-        gap = "" if text[:1].isspace() else " "
-        return f"{self._kept}{gap}{text}" if text else self._kept
+        """The text of the open turn, given the server's transcript: without what was delivered before it."""
+        return self._delivered.rest(join(self._gone, transcript))
 
     def deliver(self, text: str) -> None:
-        """The turn was ended with this text, while the server may go on with it: its words are not news again."""
-        self._delivered += word_count(text)
+        """The turn was ended with this text, while the server may go on with it: it is no news again."""
+        self._delivered = Skipper(join(self._delivered.known, text))
 
     def lose_socket(self, gone: int, shown: str) -> None:
-        """What follows is a replay, without the audio of the first `gone` words: what was shown of them is kept."""
+        """What follows is a replay, without the audio of the first `gone` characters: what was told of them is kept."""
         self._replaying = True
-        self._gone = max(self._gone, gone)
-        self._kept = first_words(shown, self._gone - self._delivered)
+        if self._unsettled:
+            self._delivered, self._unsettled = Skipper(self._before), ""
+        if gone > len(self._gone):
+            text = join(self._before, shown)
+            self._gone = text[: word_end(text, gone)]
 
     def forget_first(self, gone: int) -> None:
-        """The audio of the first `gone` words is done with: if no others were delivered, whatever comes is new."""
-        if gone >= self._delivered:
+        """The audio of the first `gone` characters is done with: if no others were delivered, whatever comes is new."""
+        if gone >= len(self._before):
+            self.forget()
+
+    def end(self, transcript: str) -> None:
+        """The server ended a turn: all that it tells next is new, but for what a replay has not brought yet."""
+        if self._replaying:
+            self.forget_part(transcript)
+        else:
             self.forget()
 
     def forget_part(self, transcript: str) -> None:
         """The server ended a turn in which nothing was new: the replay may make two of one, and the rest is to come."""
-        self._delivered = max(0, self._delivered - self._gone - word_count(transcript))
-        self._gone = 0
+        self._delivered = Skipper(Skipper(join(self._gone, transcript)).rest(self._delivered.known))
+        self._gone = self._unsettled = ""
 
-    def close(self) -> None:
-        """The consumer's turn is over: nothing is put before the text of the next one."""
-        self._kept = ""
+    def told_so_far(self, transcript: str) -> str:
+        """All that a replay would bring again, given what the server told of its turn."""
+        return join(self._unsettled, join(self._gone, transcript))
+
+    def keep_unsettled(self, text: str) -> None:
+        """The server went on to another turn without an end of the one before: a replay begins with this text."""
+        self._unsettled = text
 
     def forget(self) -> None:
         """The server's turn is over: whatever it tells next is new."""
-        self._delivered = self._gone = 0
+        self._delivered = Skipper()
+        self._gone = self._unsettled = ""
         self._replaying = False
+
+    @property
+    def _before(self) -> str:
+        return join(self._unsettled, self._delivered.known)
+
+
+def _plain_words(text: str) -> Iterator[str]:
+    """The words as they sound: without punctuation and capitals."""
+    plain = ("".join(filter(str.isalnum, match[0])).casefold() for match in _WORD.finditer(text))
+    return filter(None, plain)
