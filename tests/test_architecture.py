@@ -17,7 +17,7 @@ SOURCE = ROOT / "livekit-plugins-cartesia-turns" / "livekit" / "plugins" / "cart
 ANY = {"log", "version"}
 """Every module may import these; they import none."""
 
-CORE = {"turns", "words", "replay", "watchdog", "activity", "stats", "options", "vendor"}
+CORE = {"turns", "words", "replay", "watchdog", "activity", "stats", "options", "vendor", "checks", "doubts"}
 
 PLUGIN: dict[str, set[str]] = {
     "__init__": {"voice", "stt", "stream", "profiles", "errors", "events", "stats"},
@@ -33,10 +33,12 @@ PLUGIN: dict[str, set[str]] = {
         "profiles",
         "events",
         "handlers",
+        "checks",
+        "doubts",
         "options",
         "settings",
         "stats",
-        "protocol",
+        "vendor",
     },
     "stream": {
         "sockets",
@@ -49,6 +51,7 @@ PLUGIN: dict[str, set[str]] = {
         "configs",
         "errors",
         "live",
+        "mapping",
         "options",
         "retry",
         "settings",
@@ -70,7 +73,7 @@ PLUGIN: dict[str, set[str]] = {
         "protocol",
         "tasks",
     },
-    "settings": {"client"},
+    "settings": {"client", "checks"},
     "reporter": {
         "configs",
         "telemetry",
@@ -95,7 +98,7 @@ PLUGIN: dict[str, set[str]] = {
     "tasks": set(),
     "handover": set(),
     "profiles": {"messages"},
-    "arguments": {"options", "messages"},
+    "arguments": {"options", "checks", "messages"},
     "live": {"configs", "options", "messages"},
     "client": {"configs", "feed", "flush", "link", "liveness", "pacing", "stats", *CORE, "messages"},
     "flush": {"turns"},
@@ -111,8 +114,10 @@ PLUGIN: dict[str, set[str]] = {
     "liveness": set(),
     "retry": {"link", "liveness"},
     "stats": set(),
-    "options": {"vendor", "messages", "protocol"},
+    "doubts": {"options", "vendor", "messages"},
+    "options": {"checks", "vendor", "messages", "protocol"},
     "vendor": {"messages"},
+    "checks": set(),
     "protocol": {"messages"},
     "messages": set(),
 }
@@ -139,7 +144,7 @@ SERVER: dict[str, set[str]] = {
 }
 """The same for the server: its own modules, and of the plugin's only those in SHARED."""
 
-SHARED = {"options", "vendor", "messages", "protocol"}
+SHARED = {"options", "doubts", "vendor", "messages", "protocol"}
 
 
 def in_server(module: str) -> str:

@@ -96,6 +96,14 @@ def test_keyterms_take_a_new_socket_where_a_config_is_not_known_to_change_them(m
     assert send(subject, wanted, 0.0) is None
 
 
+def test_language_hints_of_ink_preview_change_by_a_config() -> None:
+    subject = Configs(Options(model="ink-preview", language_hints=("pt",)))
+    wanted = Options(model="ink-preview", language_hints=("pt", "en"))
+    assert subject.serves(wanted)
+    assert send(subject, wanted, 0.0) == Config(language_hints=("pt", "en"))
+    assert not Configs(PLAIN).serves(Options(language_hints=("pt",)))
+
+
 def test_keyterms_of_ink_preview_change_by_a_config_and_are_cleared_by_an_empty_list() -> None:
     subject, wanted = Configs(Options(model="ink-preview")), Options(model="ink-preview", keyterms=("LiveKit",))
     assert subject.serves(wanted)

@@ -8,8 +8,8 @@ from livekit.agents import APIConnectionError, APIError
 from livekit.plugins.cartesia_turns.dialer import KEY_VARIABLE, Credentials, Dialer
 from livekit.plugins.cartesia_turns.errors import ServerError
 from livekit.plugins.cartesia_turns.options import Options, endpoint
-from livekit.plugins.cartesia_turns.protocol import API_VERSION
 from livekit.plugins.cartesia_turns.server import Faults, LocalServer
+from livekit.plugins.cartesia_turns.vendor import API_VERSION
 from stage import Stage
 from support.exposed import exposed
 

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from livekit.plugins.cartesia_turns.options import DEFAULT_TURN, MODEL, SAMPLE_RATES, TURN_RANGES
-from livekit.plugins.cartesia_turns.protocol import API_VERSION
+from livekit.plugins.cartesia_turns.options import SAMPLE_RATES
+from livekit.plugins.cartesia_turns.settings import CHUNKS_MS
+from livekit.plugins.cartesia_turns.vendor import (
+    API_VERSION,
+    KEYTERMS,
+    LANGUAGE_HINTS,
+    MODEL,
+    READ,
+    TURN_DEFAULTS,
+    TURN_RANGES,
+)
 from support.diagram import turn_diagram
+from support.tables import models_table, presets_table, turn_settings_table
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -18,7 +29,7 @@ STT = ROOT / "livekit-plugins-cartesia-turns/livekit/plugins/cartesia_turns/stt.
 
 def options_table() -> dict[str, str]:
     """Each argument in the README's table of options, with the rest of its row."""
-    section = README.split("## Options")[1].split("\n## ")[0]
+    section = README.split("## Options")[1].split("**What is checked.**")[0]
     return dict(re.findall(r"^\| `(\w+)` \|(.*)\|$", section, re.MULTILINE))
 
 
@@ -32,12 +43,11 @@ def test_the_table_of_options_has_each_argument_of_the_constructor() -> None:
     assert set(options_table()) == constructor_arguments(STT.read_text())
 
 
-@pytest.mark.parametrize("name", TURN_RANGES)
+@pytest.mark.parametrize("name", TURN_RANGES[0].value)
 def test_the_table_tells_each_turn_settings_default_and_range(name: str) -> None:
     row = options_table()[f"turn_{name}"]
-    low, high = TURN_RANGES[name]
-    assert f"server's: {getattr(DEFAULT_TURN, name)} " in row
-    assert f"{low} to {high}" in row
+    assert f"server's: {getattr(TURN_DEFAULTS[0].value, name)} " in row
+    assert str(TURN_RANGES[0].value[name]) in row
 
 
 def test_the_table_tells_the_other_limits_and_defaults() -> None:
@@ -45,6 +55,23 @@ def test_the_table_tells_the_other_limits_and_defaults() -> None:
     assert "{} to {}".format(*SAMPLE_RATES) in table["sample_rate"]
     assert f'`"{MODEL}"`' in table["model"]
     assert f'`"{API_VERSION}"`' in table["api_version"]
+
+
+def test_the_table_tells_the_limits_on_lists_and_pieces() -> None:
+    table = options_table()
+    keyterms, hints = KEYTERMS.value, LANGUAGE_HINTS.value
+    assert f"at most {keyterms.items}, of {keyterms.characters} characters in all" in table["keyterm"]
+    assert f"at most {hints.items};" in table["language_hints"]
+    assert "{} to {} ms".format(*CHUNKS_MS) in table["audio_chunk_duration_ms"]
+
+
+@pytest.mark.parametrize("drawn", [turn_settings_table, presets_table, models_table])
+def test_a_table_of_the_vendors_numbers_is_drawn_from_them(drawn: Callable[[], str]) -> None:
+    assert f"\n\n{drawn()}\n\n" in README, "run `python -m support.tables` in tests/"
+
+
+def test_the_readme_says_when_the_vendors_numbers_were_last_read() -> None:
+    assert f"last\nread on {READ}." in README
 
 
 def test_every_make_target_the_documents_name_exists() -> None:

@@ -15,12 +15,29 @@ from livekit.plugins.cartesia_turns.settings import MANY_RETRIES, StreamSettings
         ("watchdog_min_timeout", 0),
         ("max_buffer", -1.0),
         ("max_buffer", float("nan")),
+        ("watchdog_min_timeout", True),
+        ("watchdog_min_timeout", "0.5"),
+        ("max_buffer", float("inf")),
+        ("max_buffer", None),
         ("audio_chunk_duration_ms", 0),
+        ("audio_chunk_duration_ms", -20),
+        ("audio_chunk_duration_ms", 9),
+        ("audio_chunk_duration_ms", 1001),
+        ("audio_chunk_duration_ms", 99999),
+        ("audio_chunk_duration_ms", 20.0),
+        ("audio_chunk_duration_ms", True),
+        ("audio_chunk_duration_ms", "20"),
+        ("speech_end_time", 1),
+        ("speech_end_time", None),
         ("outage_timeout", -0.1),
         ("outage_timeout", float("nan")),
+        ("outage_timeout", "5"),
+        ("outage_timeout", False),
         ("early_preflight", -1),
         ("early_preflight", 1.5),
         ("early_preflight", "2"),
+        ("early_preflight", True),
+        ("early_preflight", 1001),
     ],
 )
 def test_what_is_out_of_range_is_refused_by_name_and_value(name: str, value: Any) -> None:
@@ -29,10 +46,22 @@ def test_what_is_out_of_range_is_refused_by_name_and_value(name: str, value: Any
 
 
 @pytest.mark.parametrize(
-    "given", [{}, {"outage_timeout": 0.0}, {"audio_chunk_duration_ms": 20, "early_preflight": 2}, {"max_buffer": 1e9}]
+    "given",
+    [
+        {},
+        {"outage_timeout": 0.0},
+        {"outage_timeout": float("inf")},
+        {"audio_chunk_duration_ms": 10, "early_preflight": 2},
+        {"audio_chunk_duration_ms": 1000, "max_buffer": 1e9},
+    ],
 )
 def test_what_is_in_range_is_taken(given: dict[str, Any]) -> None:
     StreamSettings(**given)
+
+
+def test_a_session_has_to_be_one_of_aiohttp_and_is_not_written_out() -> None:
+    with pytest.raises(ValueError, match=r"^http_session=\(a dict\) is not an aiohttp.ClientSession"):
+        StreamSettings(http_session={"a": "secret"})  # type: ignore[arg-type]  # the point of the test
 
 
 def test_an_outage_may_last_as_long_as_the_buffer_unless_failures_are_wanted_soon() -> None:

@@ -12,7 +12,7 @@ from livekit.agents import stt as agents_stt
 from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns.messages import TurnEagerEnd, TurnEnd, TurnResume, TurnStart, TurnUpdate
 from livekit.plugins.cartesia_turns.server import Faults, LocalServer, Script, say
-from support.calls import PUBLIC_EVENTS, calling, silence, talking
+from support.calls import PUBLIC_EVENTS, Call, calling, silence, talking
 from support.waiting import until
 
 QUIET = Script([])
@@ -28,6 +28,9 @@ DIALOGUE = Script(
 )
 
 
+SOURCE = "https://docs.cartesia.ai/api-reference/stt/turns/websocket"
+
+
 def make(**arguments: Any) -> cartesia_turns.STT:
     return cartesia_turns.STT(**{"api_key": "k", **arguments})
 
@@ -38,11 +41,11 @@ def make(**arguments: Any) -> cartesia_turns.STT:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"turn_start_threshold": 0.95}, ("turn_start_threshold", "0.95", "0.5", "0.9")),
-        ({"turn_eager_end_threshold": 0.2}, ("turn_eager_end_threshold", "0.2", "0.3", "0.6")),
-        ({"turn_end_threshold": 0.01}, ("turn_end_threshold", "0.01", "0.05", "0.5")),
-        ({"turn_end_timeout_ms": 100}, ("turn_end_timeout_ms", "100", "640", "11200")),
-        ({"turn_end_threshold": 0.45}, ("turn_eager_end_threshold=0.4", "turn_end_threshold=0.45", ">")),
+        ({"turn_start_threshold": 1.5}, ("turn_start_threshold", "1.5", "0 to 1")),
+        ({"turn_eager_end_threshold": -0.2}, ("turn_eager_end_threshold", "-0.2", "0 to 1")),
+        ({"turn_end_threshold": True}, ("turn_end_threshold", "True", "number")),
+        ({"turn_end_timeout_ms": 0}, ("turn_end_timeout_ms", "0", "greater than 0")),
+        ({"turn_end_timeout_ms": "1000"}, ("turn_end_timeout_ms", "'1000'", "number")),
         (
             {"turn_start_threshold": 0.55, "turn_eager_end_threshold": 0.55},
             ("turn_start_threshold=0.55", "turn_eager_end_threshold=0.55"),
@@ -52,13 +55,16 @@ def make(**arguments: Any) -> cartesia_turns.STT:
         ({"keyterm": ["a"] * 101}, ("keyterm", "101", "100")),
         ({"keyterm": ["a" * 601, "b" * 600]}, ("keyterm", "1201", "1200")),
         ({"keyterm": ["a", " "]}, ("keyterm", "empty")),
-        ({"language": "fr"}, ("language", "'fr'", "'en'")),
+        ({"keyterm": 5}, ("keyterm", "int", "list")),
+        ({"language": "no language"}, ("language", "'no language'", "'pt-BR'")),
+        ({"language_hints": ["pt", "en", "fr", "es", "it", "de", "nl"]}, ("language_hints", "7", "6")),
         ({"model": ""}, ("model", "''", "ink-2")),
         ({"model": "ink-whisper"}, ("model", "'ink-whisper'", "'ink-2'")),
         ({"watchdog_min_timeout": 0}, ("watchdog_min_timeout", "0", "greater than 0")),
         ({"max_buffer": -1.0}, ("max_buffer", "-1.0", "greater than 0")),
-        ({"audio_chunk_duration_ms": 0}, ("audio_chunk_duration_ms", "0", "greater than 0")),
-        ({"audio_chunk_duration_ms": -20}, ("audio_chunk_duration_ms", "-20", "greater than 0")),
+        ({"audio_chunk_duration_ms": 0}, ("audio_chunk_duration_ms", "0", "10 to 1000")),
+        ({"audio_chunk_duration_ms": 99999}, ("audio_chunk_duration_ms", "99999", "10 to 1000")),
+        ({"audio_chunk_duration_ms": 20.0}, ("audio_chunk_duration_ms", "20.0", "int")),
         ({"outage_timeout": -1.0}, ("outage_timeout", "-1.0")),
         ({"watchdog_min_timeout": float("nan")}, ("watchdog_min_timeout", "nan")),
         ({"base_url": "ftp://host"}, ("base_url", "http(s)://", "ws(s)://")),
@@ -84,21 +90,59 @@ def test_no_key_and_no_token_is_an_error_that_says_where_one_may_come_from(monke
         cartesia_turns.STT()
 
 
-@pytest.mark.parametrize("language", [None, "en", "en-US", "en_GB", "EN"])
-def test_english_is_taken_in_any_spelling(language: str | None) -> None:
-    assert make(language=language).model == "ink-2"
-
-
 @pytest.mark.parametrize(
     "arguments",
     [
         {"turn_start_threshold": None, "turn_end_timeout_ms": NOT_GIVEN, "keyterm": None},
         {"audio_chunk_duration_ms": 160, "keyterm": ["LiveKit"], "sample_rate": 8000},
         {"turn_start_threshold": 0.9, "turn_eager_end_threshold": 0.6, "turn_end_threshold": 0.5},
+        {"turn_eager_end_threshold": 0.7},
+        {"model": "ink-preview", "language": "pt-BR", "language_hints": ["pt-BR", "en"]},
+        {"language": "ja"},
+        {"language": "en_GB"},
     ],
 )
-def test_what_is_in_range_is_taken(arguments: dict[str, Any]) -> None:
+def test_what_is_known_to_be_right_is_taken_without_a_word(
+    arguments: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
     assert make(**arguments).provider == "Cartesia"
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("arguments", "details"),
+    [
+        (
+            {"turn_start_threshold": 0.95},
+            {"option": "turn_start_threshold", "value": "0.95", "known": "0.5 to 0.9", "source": SOURCE},
+        ),
+        ({"turn_end_timeout_ms": 100}, {"option": "turn_end_timeout_ms", "value": "100", "since": "2026-08-14"}),
+        ({"turn_eager_end_threshold": 0.9}, {"option": "turn_eager_end_threshold", "known": "0.3 to 0.8"}),
+        ({"turn_start_threshold": 0.55}, {"option": "turn_start_threshold", "value": "0.55", "since": "2026-08-14"}),
+        ({"language": "de-CH"}, {"option": "language", "value": "de", "known": "en, fr, hi, ja, es"}),
+        ({"language_hints": ["de"]}, {"option": "language_hints", "value": "de", "known": "ink-preview"}),
+        ({"model": "ink-3"}, {"option": "model", "value": "ink-3", "known": "ink-2, ink-preview"}),
+    ],
+)
+def test_what_is_not_known_is_taken_with_one_warning_that_says_what_is_and_since_when(
+    arguments: dict[str, Any], details: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    owner = make(**arguments)
+    owner.update_options(keyterm=["Ada"])
+    [record] = caplog.records
+    assert record.levelname == "WARNING"
+    assert {name: getattr(record, name) for name in details} == details
+    assert not record.args
+
+
+def test_each_option_that_is_not_known_is_warned_about_once(caplog: pytest.LogCaptureFixture) -> None:
+    owner = make(turn_start_threshold=0.95)
+    owner.update_options(turn_start_threshold=0.96, turn_end_timeout_ms=100)
+    owner.update_options(turn_end_timeout_ms=99)
+    assert [getattr(record, "option", "") for record in caplog.records] == [
+        "turn_start_threshold",
+        "turn_end_timeout_ms",
+    ]
 
 
 def test_it_tells_the_framework_what_it_can_do() -> None:
@@ -237,21 +281,60 @@ async def test_a_token_function_that_never_answers_counts_as_a_timeout() -> None
 # Streams.
 
 
-async def test_a_stream_in_another_language_hears_english_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
-    async with LocalServer(script=QUIET) as server:
-        owner = cartesia_turns.STT(base_url=server.url, api_key=server.key)
-        for _ in range(2):
-            stream = owner.stream(language="fr")
-            await stream.aclose()
-    assert [record.message for record in caplog.records if "language" in record.message] == [
-        "the model hears everything as English: ignoring the language"
-    ]
+@pytest.mark.parametrize(
+    ("arguments", "language", "label"),
+    [({}, None, "en"), ({"language": "french"}, None, "fr"), ({"language": "fr"}, "pt_br", "pt-BR")],
+)
+async def test_every_transcript_is_labelled_with_the_language_that_is_expected(
+    arguments: dict[str, Any], language: Any, label: str
+) -> None:
+    async with LocalServer(script=DIALOGUE) as server:
+        owner = cartesia_turns.STT(base_url=server.url, api_key=server.key, **arguments)
+        stream = owner.stream(language=language) if language else owner.stream()
+        call = Call(owner, stream)
+        call.push(0.6)
+        await until(lambda: call.finals)
+        await stream.aclose()
+        await call.reader
+        assert "language" not in dict(server.connections[0].query)
+    assert {data.language for event in call.events for data in event.alternatives} == {label}
 
 
-@pytest.mark.parametrize("language", ["en", "en-US", "", None, "x" * 50])
+async def test_a_language_that_changes_labels_what_comes_after_it() -> None:
+    async with LocalServer(script=DIALOGUE) as server, calling(server) as call:
+        call.push(0.25)
+        await until(lambda: "INTERIM so " in call.log)
+        call.stt.update_options(language="en_us")
+        call.push(0.35)
+        await until(lambda: call.finals)
+        labels = [data.language for event in call.events for data in event.alternatives]
+        assert (labels[0], labels[-1]) == ("en", "en-US")
+        assert len(server.connections) == 1
+
+
+async def test_a_streams_language_that_the_model_is_not_known_to_hear_is_warned_about_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    owner = make()
+    for language in ("de", "de", "no language", "no language"):
+        await owner.stream(language=language).aclose()
+    warned = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert [getattr(record, "value", "") for record in warned] == ["de", ""]
+
+
+@pytest.mark.parametrize("language", ["en", "en-US", "", None, "x" * 50, 5])
 async def test_no_language_breaks_a_stream(language: Any) -> None:
     owner = make()
     await owner.stream(language=language).aclose()
+
+
+async def test_language_hints_go_out_as_base_codes_one_parameter_each() -> None:
+    async with (
+        LocalServer(script=QUIET) as server,
+        calling(server, language_hints=["pt-BR", "english", "pt"]) as call,
+    ):
+        await until(lambda: call.named("connected"))
+        assert [value for name, value in server.connections[0].query if name == "language_hint"] == ["pt", "en"]
 
 
 async def test_closing_the_stt_closes_its_streams() -> None:
@@ -367,11 +450,12 @@ def test_an_async_handler_is_refused() -> None:
     ("change", "said"),
     [
         ({"model": "ink-3"}, ("model", "'ink-2'", "'ink-3'", "new STT")),
-        ({"language": "fr"}, ("language", "'fr'", "new STT")),
+        ({"language": "no language"}, ("language", "'no language'")),
+        ({"language_hints": 7}, ("language_hints", "int")),
         ({"sample_rate": 8000}, ("sample_rate", "16000", "8000", "new STT")),
-        ({"turn_end_threshold": 0.45}, ("turn_end_threshold", "0.45")),
+        ({"turn_end_threshold": 1.45}, ("turn_end_threshold", "1.45")),
         ({"keyterm": ["x"] * 101}, ("keyterm", "101")),
-        ({"turn_start_threshold": 0.7, "turn_end_timeout_ms": 1}, ("turn_end_timeout_ms", "1")),
+        ({"turn_start_threshold": 0.7, "turn_end_timeout_ms": -1}, ("turn_end_timeout_ms", "-1")),
     ],
 )
 async def test_a_change_that_can_not_be_made_changes_nothing(change: dict[str, Any], said: tuple[str, ...]) -> None:

@@ -15,8 +15,8 @@ from livekit.plugins.cartesia_turns.connection import Connection
 from livekit.plugins.cartesia_turns.dialer import Credentials, Dialer
 from livekit.plugins.cartesia_turns.messages import TurnSettings
 from livekit.plugins.cartesia_turns.options import Options, endpoint
-from livekit.plugins.cartesia_turns.protocol import API_VERSION
 from livekit.plugins.cartesia_turns.server import Faults, LocalServer
+from livekit.plugins.cartesia_turns.vendor import API_VERSION
 from livekit.plugins.cartesia_turns.warm import Prewarmer
 from stage import Stage
 from support.waiting import until

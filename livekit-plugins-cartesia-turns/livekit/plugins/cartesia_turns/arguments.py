@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import TypeVar
@@ -9,10 +10,14 @@ from typing import TypeVar
 from livekit.agents import LanguageCode, stt, utils
 from livekit.agents.types import NotGivenOr
 
+from .checks import check_text, check_texts, shown
 from .messages import TurnSettings
-from .options import MODEL
+from .options import whole
 
 T = TypeVar("T")
+
+TAG = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
+"""The form of a language tag, https://www.rfc-editor.org/info/bcp47, with - where the framework has put it."""
 
 
 def turn_settings(
@@ -22,7 +27,8 @@ def turn_settings(
     end_timeout_ms: NotGivenOr[int | None],
 ) -> TurnSettings:
     """The turn settings that are given."""
-    return TurnSettings(given(start_threshold), given(eager_end_threshold), given(end_threshold), given(end_timeout_ms))
+    timeout_ms = whole(given(end_timeout_ms))
+    return TurnSettings(given(start_threshold), given(eager_end_threshold), given(end_threshold), timeout_ms)
 
 
 def capabilities(*, manual_flush: bool) -> stt.STTCapabilities:
@@ -44,30 +50,44 @@ def given(value: NotGivenOr[T | None]) -> T | None:
 
 
 def terms(keyterm: Sequence[str] | None) -> tuple[str, ...]:
-    """One term or several as a tuple."""
-    return (keyterm,) if isinstance(keyterm, str) else tuple(keyterm or ())
-
-
-def is_english(language: str) -> bool:
-    """Whether this is English of any region."""
-    return LanguageCode(language).language == "en"
-
-
-def check_language(language: str | None) -> None:
-    """Refuses what the model does not hear.
+    """One term or several as a tuple.
 
     Raises:
-        ValueError: not English.
+        ValueError: not a string and not a list of strings.
     """
-    if language is not None and not is_english(language):
-        raise ValueError(f"language={language!r} is not supported: {MODEL} hears English only ('en')")
+    if keyterm is None or isinstance(keyterm, str):
+        return () if keyterm is None else (keyterm,)
+    check_texts("keyterm", "term", keyterm)
+    return tuple(keyterm)
 
 
-def check_model(model: str) -> None:
-    """Refuses a model that detects no turns.
+def base_codes(hints: Sequence[str] | None) -> tuple[str, ...]:
+    """Language hints as the server takes them: base codes, each once. `["pt-BR", "english"]` becomes `("pt", "en")`.
 
     Raises:
-        ValueError: ink-whisper.
+        ValueError: not a string and not a list of strings, or one that is no language tag.
     """
-    if model.startswith("ink-whisper"):
-        raise ValueError(f"model={model!r} has no turn detection: use {MODEL!r}, or livekit-plugins-cartesia")
+    if hints is None:
+        return ()
+    hints = (hints,) if isinstance(hints, str) else hints
+    check_texts("language_hints", "code", hints)
+    return tuple(dict.fromkeys(_tag("language_hints", hint).language for hint in hints))
+
+
+def language_tag(language: str | None) -> LanguageCode | None:
+    """The language that the user expects, as the framework writes it: `EN_us` and `english` become `en-US` and `en`.
+
+    Raises:
+        ValueError: it is no language tag.
+    """
+    if language is None:
+        return None
+    check_text("language", language)
+    return _tag("language", language)
+
+
+def _tag(name: str, language: str) -> LanguageCode:
+    tag = LanguageCode(language.strip())
+    if not TAG.fullmatch(tag):
+        raise ValueError(f"{name}={shown(language)} is not a language tag such as 'en' or 'pt-BR' (BCP 47)")
+    return tag

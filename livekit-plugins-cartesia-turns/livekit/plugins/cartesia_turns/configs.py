@@ -16,11 +16,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 from .messages import Config, ErrorMessage, TurnSettings
-from .options import Options
+from .options import Options, in_order
 from .vendor import MODELS, TURN_RANGES
 
 SPACING_S = 0.5
@@ -32,7 +31,7 @@ CLOSE_FOLLOWS_S = 1.0
 ABOUT_THE_SOCKET = frozenset({401, 402, 403, 429})
 """Statuses that tell of the key or of the plan, whatever was sent before."""
 LONGEST_END_TIMEOUT_MS = TURN_RANGES[0].value["end_timeout_ms"].high
-LISTS = ("keyterms",)
+LISTS = ("keyterms", "language_hints")
 """The options beside `turn` that a config may change, for a model that lets it."""
 KEPT = 4
 """How many configs are remembered: with SPACING_S between them, no error is about an earlier one."""
@@ -120,7 +119,7 @@ class Configs:
         if change == Config() or change in self._rejected:
             self._reached = wanted
             return None
-        if not self.serves(wanted) and not _in_order(merged(self.in_force, change).turn):
+        if not self.serves(wanted) and not in_order(merged(self.in_force, change).turn):
             # What is left of the last settings is in the way: these come with a new socket.
             return None
         ready_at = self._sent[-1].at + max(SPACING_S, 2 * rtt_s) if self._sent else now
@@ -232,10 +231,3 @@ def _with(settings: Config, options: Options) -> Options:
 
 def _lists(options: Options) -> dict[str, tuple[str, ...]]:
     return {name: getattr(options, name) for name in LISTS}
-
-
-def _in_order(turn: TurnSettings) -> bool:
-    """Whether the thresholds that are known are in the order that the server wants."""
-    thresholds = (turn.start_threshold, turn.eager_end_threshold, turn.end_threshold)
-    known = [threshold for threshold in thresholds if threshold is not None]
-    return all(higher > lower for higher, lower in pairwise(known))

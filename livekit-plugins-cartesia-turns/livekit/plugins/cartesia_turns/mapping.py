@@ -17,8 +17,8 @@ from .events import (
 )
 from .turns import Kind, TurnEvent
 
-LANGUAGE = "en"
-"""Ink-2 hears everything as English."""
+ENGLISH = LanguageCode("en")
+"""The label of transcripts whose language nobody has told."""
 
 _TRANSCRIPTS = {
     Kind.UPDATE: stt.SpeechEventType.INTERIM_TRANSCRIPT,
@@ -28,7 +28,9 @@ _TRANSCRIPTS = {
 }
 
 
-def speech_events(event: TurnEvent, request_id: str, at: float | None = None) -> Iterator[stt.SpeechEvent]:
+def speech_events(
+    event: TurnEvent, request_id: str, at: float | None = None, language: LanguageCode = ENGLISH
+) -> Iterator[stt.SpeechEvent]:
     """The framework's events for one step of a turn, in order, each made as it is taken: they carry that time.
 
     Args:
@@ -36,16 +38,17 @@ def speech_events(event: TurnEvent, request_id: str, at: float | None = None) ->
         request_id: the vendor's name for the socket.
         at: for START when speech began, for END when it ended: wall clock, seconds. With an end in the past the
             framework does not wait for it once more.
+        language: what the user is expected to speak.
     """
     if event.kind is Kind.START:
         start = stt.SpeechEvent(type=stt.SpeechEventType.START_OF_SPEECH, request_id=request_id)
         yield _timed(start, "speech_start_time", at)
     elif event.kind is not Kind.END:
-        yield transcript_event(_TRANSCRIPTS[event.kind], event.transcript, request_id)
+        yield transcript_event(_TRANSCRIPTS[event.kind], event.transcript, request_id, language)
     else:
         # An empty final would leave a stale interim in place; an empty interim clears it.
         said = stt.SpeechEventType.FINAL_TRANSCRIPT if event.transcript else stt.SpeechEventType.INTERIM_TRANSCRIPT
-        yield _timed(transcript_event(said, event.transcript, request_id), "speech_end_time", at)
+        yield _timed(transcript_event(said, event.transcript, request_id, language), "speech_end_time", at)
         yield _timed(end_of_speech(request_id), "speech_end_time", at)
 
 
@@ -69,9 +72,11 @@ def public_event(event: TurnEvent, request_id: str, at: float | None = None) -> 
             return "turn_end", TurnEndEvent(request_id, event.transcript, at)
 
 
-def transcript_event(kind: stt.SpeechEventType, text: str, request_id: str) -> stt.SpeechEvent:
+def transcript_event(
+    kind: stt.SpeechEventType, text: str, request_id: str, language: LanguageCode = ENGLISH
+) -> stt.SpeechEvent:
     """An event with a text: always exactly one alternative, since the framework fails on none."""
-    data = stt.SpeechData(language=LanguageCode(LANGUAGE), text=text)
+    data = stt.SpeechData(language=language, text=text)
     return stt.SpeechEvent(type=kind, request_id=request_id, alternatives=[data])
 
 

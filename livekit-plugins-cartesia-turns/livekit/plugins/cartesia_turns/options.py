@@ -1,38 +1,30 @@
-"""What a connection is asked for: validated once, immutable, and turned into a URL.
+"""What a connection is asked for: checked once, immutable, and turned into a URL.
 
-Ranges and defaults are the vendor's: https://docs.cartesia.ai/use-the-api/stt/turns and /stt/keyterms.
+What is refused here can never be right. What the vendor is merely not known to take is sent: see `doubts`.
 """
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from itertools import pairwise
 from urllib.parse import quote, urlsplit
 
+from .checks import check_number, check_positive, check_text, check_texts, check_whole, shown
 from .messages import TurnSettings
 from .protocol import PATH
+from .vendor import KEYTERMS, LANGUAGE_HINTS, MODEL, MODELS, Known, ListLimits
 
-MODEL = "ink-2"
 ENCODING = "pcm_s16le"
 
-DEFAULT_TURN = TurnSettings(start_threshold=0.8, eager_end_threshold=0.4, end_threshold=0.2, end_timeout_ms=5600)
-"""What the server uses for a setting that is not given."""
+THRESHOLDS = ("start_threshold", "eager_end_threshold", "end_threshold")
+"""The turn settings that are likelihoods, from the highest to the lowest."""
 
-TURN_RANGES: dict[str, tuple[float, float]] = {
-    "start_threshold": (0.5, 0.9),
-    "eager_end_threshold": (0.3, 0.6),
-    "end_threshold": (0.05, 0.5),
-    "end_timeout_ms": (640, 11200),
-}
 SAMPLE_RATES = (8000, 48000)
-MAX_KEYTERMS = 100
-MAX_KEYTERM_CHARACTERS = 1200
-
-
-def with_defaults(turn: TurnSettings) -> TurnSettings:
-    """The settings in force on the server: each one that is not given has the vendor's default."""
-    return merge(DEFAULT_TURN, turn)
+"""What the plugin sends, in Hz. More or less helps no recognizer of speech, and input of any rate is converted."""
 
 
 def merge(base: TurnSettings, change: TurnSettings) -> TurnSettings:
@@ -45,34 +37,36 @@ def merge(base: TurnSettings, change: TurnSettings) -> TurnSettings:
     )
 
 
-def turn_change(old: TurnSettings, new: TurnSettings) -> TurnSettings:
-    """What takes a server from one to the other: only what differs, and the vendor's default for what is not given."""
-    before, after = with_defaults(old), with_defaults(new)
-    return TurnSettings(
-        *(
-            None if getattr(before, name) == getattr(after, name) else getattr(after, name)
-            for name in TurnSettings.__slots__
-        )
-    )
+def whole(milliseconds: float | None) -> int | None:
+    """An int in place of a float without a fraction: the server asks for an int. Anything else as it is."""
+    is_whole = isinstance(milliseconds, float) and milliseconds.is_integer()
+    return int(milliseconds) if is_whole else milliseconds  # type: ignore[return-value,arg-type]  # checked elsewhere
 
 
 def check_turn(turn: TurnSettings) -> None:
-    """Checks ranges, and the strict order of the thresholds with the defaults filled in.
+    """Checks what holds for every server: likelihoods are from 0 to 1, and those that are given are in strict order.
 
     Raises:
         ValueError: names the argument, its value and what is allowed.
     """
-    for name, (low, high) in TURN_RANGES.items():
+    for name in THRESHOLDS:
         value = getattr(turn, name)
-        if value is not None and not low <= value <= high:
-            raise ValueError(f"turn_{name}={value!r} is out of range: it must be from {low} to {high}")
-    whole = with_defaults(turn)
-    order = (whole.start_threshold or 0, whole.eager_end_threshold or 0, whole.end_threshold or 0)
-    if not order[0] > order[1] > order[2]:
-        raise ValueError(
-            f"turn_start_threshold={order[0]} > turn_eager_end_threshold={order[1]} > turn_end_threshold={order[2]}"
-            " must hold; a threshold that is not given has the server's default"
-        )
+        if value is not None:
+            check_number(f"turn_{name}", value)
+            if not 0 <= value <= 1:
+                raise ValueError(f"turn_{name}={shown(value)} is out of range: a likelihood is from 0 to 1")
+    if turn.end_timeout_ms is not None:
+        check_positive("turn_end_timeout_ms", turn.end_timeout_ms)
+    if not in_order(turn):
+        given = {name: getattr(turn, name) for name in THRESHOLDS if getattr(turn, name) is not None}
+        order = " > ".join(f"turn_{name}={value}" for name, value in given.items())
+        raise ValueError(f"{order} must hold: the thresholds have to be in this order, and different")
+
+
+def in_order(turn: TurnSettings) -> bool:
+    """Whether the thresholds that are given are in strict order."""
+    given = [value for name in THRESHOLDS if (value := getattr(turn, name)) is not None]
+    return all(higher > lower for higher, lower in pairwise(given))
 
 
 def check_keyterms(keyterms: Sequence[str]) -> None:
@@ -81,16 +75,27 @@ def check_keyterms(keyterms: Sequence[str]) -> None:
     Raises:
         ValueError: too many terms, too many characters, or a term that is empty or none.
     """
-    for term in keyterms:
-        if not isinstance(term, str):
-            raise ValueError(f"keyterm has {term!r} among its terms: each must be a string")
-    if len(keyterms) > MAX_KEYTERMS:
-        raise ValueError(f"keyterm has {len(keyterms)} terms: at most {MAX_KEYTERMS} are allowed")
-    characters = sum(map(len, keyterms))
-    if characters > MAX_KEYTERM_CHARACTERS:
-        raise ValueError(f"keyterm has {characters} characters in all: at most {MAX_KEYTERM_CHARACTERS} are allowed")
-    if not all(term.strip() for term in keyterms):
-        raise ValueError("keyterm has an empty term: each must have at least one character")
+    check_texts("keyterm", "term", keyterms)
+    _check_list("keyterm", "term", keyterms, KEYTERMS)
+
+
+def check_language_hints(hints: Sequence[str]) -> None:
+    """Checks the limits on language hints.
+
+    Raises:
+        ValueError: too many, or one that is empty or no text.
+    """
+    check_texts("language_hints", "code", hints)
+    _check_list("language_hints", "code", hints, LANGUAGE_HINTS)
+
+
+def _check_list(name: str, noun: str, items: Sequence[str], known: Known[ListLimits]) -> None:
+    limits, since = known.value, f"by the vendor's limit of {known.since}"
+    if len(items) > limits.items:
+        raise ValueError(f"{name} has {len(items)} {noun}s: at most {limits.items} are allowed, {since}")
+    characters = sum(map(len, items))
+    if limits.characters is not None and characters > limits.characters:
+        raise ValueError(f"{name} has {characters} characters in all: at most {limits.characters} are allowed, {since}")
 
 
 def fitting_keyterms(keyterms: Sequence[str]) -> tuple[tuple[str, ...], int]:
@@ -99,27 +104,39 @@ def fitting_keyterms(keyterms: Sequence[str]) -> tuple[tuple[str, ...], int]:
     Returns:
         The terms, and how many were left out for the limits.
     """
+    limits = KEYTERMS.value
     terms = list(dict.fromkeys(term for term in keyterms if term.strip()))
     kept: list[str] = []
     characters = 0
     for term in terms:
-        if len(kept) < MAX_KEYTERMS and characters + len(term) <= MAX_KEYTERM_CHARACTERS:
+        if len(kept) < limits.items and characters + len(term) <= (limits.characters or math.inf):
             kept.append(term)
             characters += len(term)
     return tuple(kept), len(terms) - len(kept)
 
 
+def check_model(model: str) -> None:
+    """Refuses what is no name, and a model that detects no turns. Any other may be one of the vendor's.
+
+    Raises:
+        ValueError: it is empty, or ink-whisper.
+    """
+    if not isinstance(model, str) or not model.strip():
+        raise ValueError(
+            f"model={shown(model)} is not a model: the turn endpoint serves {', '.join(map(repr, MODELS))}"
+        )
+    check_text("model", model)
+    if model.startswith("ink-whisper"):
+        raise ValueError(f"model={shown(model)} has no turn detection: use {MODEL!r}, or livekit-plugins-cartesia")
+
+
 def check_sample_rate(sample_rate: int) -> None:
-    """Checks that the server takes audio at this rate, in Hz.
+    """Checks that the plugin sends audio at this rate, in Hz.
 
     Raises:
         ValueError: it does not.
     """
-    low, high = SAMPLE_RATES
-    if not isinstance(sample_rate, int):
-        raise ValueError(f"sample_rate={sample_rate!r} is not a whole number of Hz")
-    if not low <= sample_rate <= high:
-        raise ValueError(f"sample_rate={sample_rate!r} is out of range: it must be from {low} to {high} Hz")
+    check_whole("sample_rate", sample_rate, *SAMPLE_RATES, "Hz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,33 +146,29 @@ class Options:
     `sample_rate` is the true rate, in Hz, of the audio that is sent: mono, signed 16-bit little-endian.
 
     Raises:
-        ValueError: an option is out of range; the text names it, its value and what is allowed.
+        ValueError: an option can't be right; the text names it, its value and what is allowed.
     """
 
     model: str = MODEL
     sample_rate: int = 16000
     turn: TurnSettings = field(default_factory=TurnSettings)
     keyterms: tuple[str, ...] = ()
+    language_hints: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.model:
-            raise ValueError(f"model={self.model!r} is not a model: the turn endpoint serves {MODEL!r}")
+        check_model(self.model)
         check_sample_rate(self.sample_rate)
         check_turn(self.turn)
         check_keyterms(self.keyterms)
-
-    @property
-    def end_timeout_s(self) -> float:
-        """The longest the server waits after speech stopped, in seconds."""
-        # Asked for at every step of a stream, so not by way of with_defaults.
-        return (self.turn.end_timeout_ms or DEFAULT_TURN.end_timeout_ms or 0) / 1000
+        check_language_hints(self.language_hints)
 
     def query(self) -> str:
         """The query string of the websocket's URL; a space is %20, since the server does not read `+` as one."""
         pairs = [("model", self.model), ("encoding", ENCODING), ("sample_rate", str(self.sample_rate))]
         pairs += [("keyterm", term) for term in self.keyterms]
+        pairs += [("language_hint", code) for code in self.language_hints]
         turn = ((name, getattr(self.turn, name)) for name in TurnSettings.__slots__)
-        pairs += [(f"turn_{name}", str(value)) for name, value in turn if value is not None]
+        pairs += [(f"turn_{name}", json.dumps(value)) for name, value in turn if value is not None]
         return "&".join(f"{name}={quote(value, safe='')}" for name, value in pairs)
 
 

@@ -28,9 +28,6 @@ from .messages import (
 )
 
 PATH = "/stt/turns/websocket"
-API_VERSION = "2026-03-01"
-"""The first version whose errors are JSON: https://docs.cartesia.ai/use-the-api/api-errors."""
-
 API_KEY_HEADER = "X-API-Key"
 VERSION_HEADER = "Cartesia-Version"
 

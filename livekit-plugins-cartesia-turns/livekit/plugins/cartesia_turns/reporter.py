@@ -17,7 +17,7 @@ from .errors import DroppedError, ServerError, bare
 from .events import ConnectedEvent, ConnectionErrorEvent, DisconnectedEvent, EventName, OptionsRejectedEvent
 from .flush import Flushed
 from .log import logger
-from .mapping import end_of_speech, public_event, speech_events, transcript_event
+from .mapping import ENGLISH, end_of_speech, public_event, speech_events, transcript_event
 from .telemetry import Telemetry
 from .turns import Kind, TurnEvent
 from .voice import turns_are_ignored
@@ -52,6 +52,8 @@ class Reporter:
     def __init__(
         self, owner: Owner, client: TurnsClient, send: Callable[[stt.SpeechEvent], None], *, speech_times: bool
     ) -> None:
+        self.language = ENGLISH
+        """Labels transcripts."""
         self._owner = owner
         self._client = client
         self._send = send
@@ -67,7 +69,10 @@ class Reporter:
             if isinstance(event, TurnEvent):
                 self._turn(event)
             elif isinstance(event, Flushed):
-                self._send(transcript_event(stt.SpeechEventType.FINAL_TRANSCRIPT, "", self._client.request_id))
+                empty = transcript_event(
+                    stt.SpeechEventType.FINAL_TRANSCRIPT, "", self._client.request_id, self.language
+                )
+                self._send(empty)
             elif isinstance(event, Rejected):
                 self._rejected(event)
             else:
@@ -140,7 +145,7 @@ class Reporter:
         if event.kind is Kind.START and turns_are_ignored():
             self._owner.warn_once(IGNORED)
         told = at if self._with_times else None
-        for speech_event in speech_events(event, request_id, told):
+        for speech_event in speech_events(event, request_id, told, self.language):
             self._send(speech_event)
             if event.kind is Kind.END and speech_event.type is not stt.SpeechEventType.END_OF_SPEECH:
                 self.usage()

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import aiohttp
 
+from .checks import check_flag, check_positive, check_whole, is_number, shown
 from .client import Limits
 
+CHUNKS_MS = (10, 1000)
+"""How long pieces of audio may be: no frame of a call is shorter, and a second delays every word by a second."""
+MOST_REPLIES = 1000
+"""Speculative replies that a turn may cost: more than any turn has sentences."""
 MANY_RETRIES = 3
 """The framework's default: with fewer, it wants failures soon (FallbackAdapter, to switch to the next STT)."""
 
@@ -17,7 +23,7 @@ class StreamSettings:
     """The arguments of `STT` that go by the same names, times in seconds.
 
     Raises:
-        ValueError: one is out of range; the text names it, its value and what is allowed.
+        ValueError: one can't be right; the text names it, its value and what is allowed.
     """
 
     watchdog_min_timeout: float = 0.5
@@ -31,14 +37,14 @@ class StreamSettings:
     def __post_init__(self) -> None:
         check_positive("watchdog_min_timeout", self.watchdog_min_timeout)
         check_positive("max_buffer", self.max_buffer)
+        if self.outage_timeout is not None:
+            _check_outage_timeout(self.outage_timeout)
         if self.audio_chunk_duration_ms is not None:
-            check_positive("audio_chunk_duration_ms", self.audio_chunk_duration_ms)
-        if self.outage_timeout is not None and not self.outage_timeout >= 0:
-            raise ValueError(
-                f"outage_timeout={self.outage_timeout!r} is out of range: it must be 0 or more seconds, or None"
-            )
-        if not isinstance(self.early_preflight, int) or self.early_preflight < 0:
-            raise ValueError(f"early_preflight={self.early_preflight!r} is not a number of replies: 0 or more of them")
+            check_whole("audio_chunk_duration_ms", self.audio_chunk_duration_ms, *CHUNKS_MS, "milliseconds")
+        check_flag("speech_end_time", self.speech_end_time)
+        check_whole("early_preflight", self.early_preflight, 0, MOST_REPLIES, "replies")
+        if not isinstance(self.http_session, aiohttp.ClientSession | None):
+            raise ValueError(f"http_session={shown(self.http_session)} is not an aiohttp.ClientSession")
 
     def limits(self, connect_timeout_s: float) -> Limits:
         """What bounds the client."""
@@ -51,11 +57,6 @@ class StreamSettings:
         return self.max_buffer if max_retry >= MANY_RETRIES else 0.0
 
 
-def check_positive(name: str, value: float) -> None:
-    """Checks that it is more than zero.
-
-    Raises:
-        ValueError: it is not.
-    """
-    if not value > 0:
-        raise ValueError(f"{name}={value!r} is out of range: it must be greater than 0")
+def _check_outage_timeout(value: float) -> None:
+    if value != math.inf and (not is_number(value) or value < 0):
+        raise ValueError(f"outage_timeout={shown(value)} is out of range: it must be 0 or more seconds, or None")

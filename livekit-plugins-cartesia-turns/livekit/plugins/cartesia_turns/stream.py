@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 from livekit import rtc
-from livekit.agents import APIConnectOptions, APIError, stt, utils
+from livekit.agents import APIConnectOptions, APIError, LanguageCode, stt, utils
 
 from .audio import PcmConverter
 from .client import ClientEvent, TurnsClient
@@ -20,6 +20,7 @@ from .dialer import Dialer
 from .errors import as_api_error, bare
 from .handover import Handover, handover_of
 from .live import CallOptions
+from .mapping import ENGLISH
 from .options import Options
 from .reporter import Reporter
 from .retry import RetryPolicy
@@ -49,6 +50,7 @@ class SpeechStream(stt.RecognizeStream):
         call: CallOptions,
         settings: StreamSettings,
         dialer: Dialer,
+        language: LanguageCode | None = None,
     ) -> None:
         super().__init__(stt=stt, conn_options=conn_options)
         self._owner = stt
@@ -57,6 +59,7 @@ class SpeechStream(stt.RecognizeStream):
         limits = settings.limits(conn_options.timeout)
         self._client = TurnsClient(options, limits, time.monotonic())
         self._reporter = Reporter(stt, self._client, self._event_ch.send_nowait, speech_times=settings.speech_end_time)
+        self.relabel(language)
         self._converter = PcmConverter(options.sample_rate, settings.audio_chunk_duration_ms)
         self._sockets = Sockets(
             self._client,
@@ -106,6 +109,10 @@ class SpeechStream(stt.RecognizeStream):
         self._check_input_not_ended()
         self._check_not_closed()
         self._input_ch.send_nowait(frame)
+
+    def relabel(self, language: LanguageCode | None) -> None:
+        """Labels the events to come with this language, or with English where there is none."""
+        self._reporter.language = language or ENGLISH
 
     @property
     def call(self) -> CallOptions:

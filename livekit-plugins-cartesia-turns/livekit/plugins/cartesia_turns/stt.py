@@ -11,30 +11,24 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import aiohttp
-from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions, stt, utils
+from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions, LanguageCode, stt, utils
 from livekit.agents.types import NOT_GIVEN, NotGivenOr
 
-from .arguments import (
-    capabilities,
-    check_language,
-    check_model,
-    given,
-    is_english,
-    terms,
-    turn_settings,
-)
+from .arguments import base_codes, capabilities, given, language_tag, terms, turn_settings
+from .checks import check_flag, shown
 from .connection import Connection
 from .dialer import Credentials, Dialer, TokenProvider
+from .doubts import doubts
 from .events import EventName
 from .handlers import call as call_handlers
 from .live import CallOptions, Profile, UserOptions
 from .log import logger
-from .options import MODEL, Options, endpoint, merge
+from .options import Options, endpoint, merge
 from .profiles import profile as turn_profile_settings
-from .protocol import API_VERSION
 from .settings import StreamSettings
 from .stats import Stats
 from .stream import SpeechStream
+from .vendor import API_VERSION, MODEL
 from .voice import keyterms_of, may_be_in_session, session_around, session_of_caller
 from .warm import Prewarmer, WarmConnection
 
@@ -52,28 +46,36 @@ class STT(stt.STT[EventName]):
     Use it with `AgentSession(stt=STT(), vad=None, turn_handling=turn_handling())`: in any other mode than "stt" the
     framework ignores the turns that the server detects.
 
+    What is known of the server's numbers is in `vendor`, with dates, and changes now and then. So a value that the
+    server is not known to take is warned about once and sent; only what no server can take is refused here.
+
     Args:
-        model: "ink-2".
+        model: one of `vendor.MODELS`, or any other of Cartesia's that detects turns.
         sample_rate: of the audio sent to the server, in Hz, 8000 to 48000. Frames of any rate and number of channels
-            are converted. 16000 is what the model is made for; 8000 saves bandwidth on telephone audio.
+            are converted. 16000 is what the models are made for; 8000 saves bandwidth on telephone audio.
         api_key: Cartesia's key; else the environment's CARTESIA_API_KEY.
         access_token: a short-lived token in place of the key, or an async function asked for one at each connect.
         base_url: http(s) or ws(s), a bare host, a path prefix, or the whole endpoint.
         allow_plaintext: accept an unencrypted `base_url` that is not on this machine.
-        language: English only; any other is refused.
-        audio_chunk_duration_ms: cut audio into pieces of this length; by default frames are sent as they come, since a
-            longer piece is older when it arrives.
-        turn_start_threshold: likelihood above which a turn starts, 0.5 to 0.9, the server's default is 0.8.
-        turn_eager_end_threshold: likelihood below which the user may be done, 0.3 to 0.6, default 0.4.
-        turn_end_threshold: likelihood below which the turn ends, 0.05 to 0.5, default 0.2. The three must be in
-            strict order: start > eager end > end.
-        turn_end_timeout_ms: longest wait after speech stopped, 640 to 11200, default 5600.
-        keyterm: terms to listen for, at most 100 and 1200 characters in all.
+        language: what the user is expected to speak, as a BCP-47 tag such as "pt-BR"; it labels the events, "en" where
+            none is given. It is not sent: what the models hear they detect themselves.
+        language_hints: languages for the server to expect, such as ["pt", "en"]; "pt-BR" becomes "pt". At most
+            `vendor.LANGUAGE_HINTS`; only some of `vendor.MODELS` take them.
+        audio_chunk_duration_ms: cut audio into pieces of this length, 10 to 1000 ms; by default frames are sent as they
+            come, since a longer piece is older when it arrives.
+        turn_start_threshold: likelihood above which a turn starts. For this and the next three see
+            `vendor.TURN_RANGES`; the server uses `vendor.TURN_DEFAULTS`, or newer ones, for what is not given.
+        turn_eager_end_threshold: likelihood below which the user may be done.
+        turn_end_threshold: likelihood below which the turn ends. The three must be in strict order: start > eager end >
+            end.
+        turn_end_timeout_ms: longest wait after speech stopped, in milliseconds.
+        keyterm: terms to listen for, at most `vendor.KEYTERMS`.
         watchdog_min_timeout: seconds without audio in mid-turn after which silence is sent in its place, so that the
             turn can end; twice the last frame's duration where that is longer.
         max_buffer: seconds of audio kept for a replay or an outage; beyond it the oldest goes, silence first.
-        outage_timeout: seconds for which a stream tries to reconnect before its error surfaces. By default
-            `max_buffer`, but where the framework asks for fewer than its usual 3 retries (FallbackAdapter), just those.
+        outage_timeout: seconds for which a stream tries to reconnect before its error surfaces; `math.inf` for ever.
+            By default `max_buffer`, but where the framework asks for fewer than its usual 3 retries (FallbackAdapter),
+            just those.
         speech_end_time: tell the framework when speech ended, so that it does not wait `min_delay` once more after the
             server's turn.end. False keeps that pause.
         manual_flush: take part in manual turns: a flush makes what was said final within a second. False leaves that to
@@ -81,11 +83,11 @@ class STT(stt.STT[EventName]):
         early_preflight: speculative replies that a turn may cost at most, when whole sentences start them before
             turn.eager_end. 0, the default, leaves them to turn.eager_end.
         extra_headers: sent with the handshake.
-        api_version: the Cartesia-Version header.
+        api_version: the Cartesia-Version header, see `vendor.API_VERSIONS`.
         http_session: used for all connections and left open; by default the job's.
 
     Raises:
-        ValueError: an argument is out of range, or there is neither a key nor a token.
+        ValueError: an argument can't be right, or there is neither a key nor a token. The text names the argument.
     """
 
     def __init__(
@@ -97,13 +99,14 @@ class STT(stt.STT[EventName]):
         access_token: str | TokenProvider | None = None,
         base_url: str = "https://api.cartesia.ai",
         allow_plaintext: bool = False,
-        language: str | None = None,
+        language: NotGivenOr[str | None] = NOT_GIVEN,
         audio_chunk_duration_ms: NotGivenOr[int | None] = NOT_GIVEN,
         turn_start_threshold: NotGivenOr[float | None] = NOT_GIVEN,
         turn_eager_end_threshold: NotGivenOr[float | None] = NOT_GIVEN,
         turn_end_threshold: NotGivenOr[float | None] = NOT_GIVEN,
         turn_end_timeout_ms: NotGivenOr[int | None] = NOT_GIVEN,
         keyterm: NotGivenOr[Sequence[str] | None] = NOT_GIVEN,
+        language_hints: NotGivenOr[Sequence[str] | None] = NOT_GIVEN,
         watchdog_min_timeout: float = 0.5,
         max_buffer: float = 60.0,
         outage_timeout: float | None = None,
@@ -114,11 +117,12 @@ class STT(stt.STT[EventName]):
         api_version: str = API_VERSION,
         http_session: aiohttp.ClientSession | None = None,
     ) -> None:
+        check_flag("manual_flush", manual_flush)
         super().__init__(capabilities=capabilities(manual_flush=manual_flush))
-        check_language(language)
-        check_model(model)
         turn = turn_settings(turn_start_threshold, turn_eager_end_threshold, turn_end_threshold, turn_end_timeout_ms)
-        self._options = UserOptions(Options(model, sample_rate, turn, terms(given(keyterm))))
+        hints = base_codes(given(language_hints))
+        self._language = language_tag(given(language))
+        self._options = UserOptions(Options(model, sample_rate, turn, terms(given(keyterm)), hints))
         address = endpoint(base_url, allow_plaintext=allow_plaintext)
         credentials = Credentials.resolve(api_key, access_token)
         self._dialer = Dialer(address, credentials, extra_headers or {}, api_version)
@@ -137,7 +141,8 @@ class STT(stt.STT[EventName]):
         self._session_keyterms: tuple[str, ...] = ()
         self._past = Stats()
         self._prewarmer: Prewarmer | None = None
-        self._warned: set[str] = set()
+        self._warned: set[tuple[str, str]] = set()
+        self._options_of(CallOptions(self._options))
 
     @property
     def model(self) -> str:
@@ -163,12 +168,10 @@ class STT(stt.STT[EventName]):
         """Opens a stream for one call.
 
         Args:
-            language: English only; any other is warned about once and ignored, since an exception here would leave an
-                agent session deaf.
+            language: labels this stream's events in place of the STT's `language`. What is no language tag is warned
+                about once and ignored, since an exception here would leave an agent session deaf.
             conn_options: `timeout` bounds a connection attempt, `max_retry` the attempts in a row.
         """
-        if utils.is_given(language) and language and not is_english(language):
-            self.warn_once("the model hears everything as English: ignoring the language")
         call = self._call_of(session_around())
         stream = SpeechStream(
             stt=self,
@@ -177,6 +180,7 @@ class STT(stt.STT[EventName]):
             call=call,
             settings=self._settings,
             dialer=self._dialer,
+            language=self._language_of(language),
         )
         self._streams.add(stream)
         return stream
@@ -189,28 +193,37 @@ class STT(stt.STT[EventName]):
         turn_end_threshold: NotGivenOr[float] = NOT_GIVEN,
         turn_end_timeout_ms: NotGivenOr[int] = NOT_GIVEN,
         keyterm: NotGivenOr[Sequence[str]] = NOT_GIVEN,
+        language_hints: NotGivenOr[Sequence[str]] = NOT_GIVEN,
         model: NotGivenOr[str] = NOT_GIVEN,
-        language: NotGivenOr[str] = NOT_GIVEN,
+        language: NotGivenOr[str | None] = NOT_GIVEN,
         sample_rate: NotGivenOr[int] = NOT_GIVEN,
     ) -> None:
         """Changes options for the streams in use and those to come.
 
-        Turn settings take effect at once, without a reconnect; keyterms with a new connection, made between turns.
+        Turn settings take effect at once, without a reconnect; so do key terms and language hints of ink-preview. Those
+        of other models take a new connection, made between turns. A change that the server rejects is told as
+        `options_rejected`, and the calls go on with what was in force. Each argument is checked as at construction.
+        `language` labels the events from now on, also those of streams that were opened with one of their own.
 
         Raises:
-            ValueError: a value is out of range (nothing is changed then), or the server can't change that option.
+            ValueError: a value can't be right (nothing is changed then), or the server can't change that option.
         """
-        for name, value, now in (
-            ("model", model, self._options.base.model),
-            ("language", language, "en"),
-            ("sample_rate", sample_rate, self._options.base.sample_rate),
-        ):
+        base = self._options.base
+        for name, value, now in (("model", model, base.model), ("sample_rate", sample_rate, base.sample_rate)):
             if utils.is_given(value) and value != now:
-                raise ValueError(f"{name} can't be changed from {now!r} to {value!r} on a running STT: make a new STT")
+                raise ValueError(
+                    f"{name} can't be changed from {now!r} to {shown(value)} on a running STT: make a new STT"
+                )
         turn = turn_settings(turn_start_threshold, turn_eager_end_threshold, turn_end_threshold, turn_end_timeout_ms)
-        keyterms = terms(given(keyterm)) if utils.is_given(keyterm) else self._options.base.keyterms
-        changed = replace(self._options.base, turn=merge(self._options.base.turn, turn), keyterms=keyterms)
+        keyterms = terms(given(keyterm)) if utils.is_given(keyterm) else base.keyterms
+        hints = base_codes(given(language_hints)) if utils.is_given(language_hints) else base.language_hints
+        label = language_tag(given(language)) if utils.is_given(language) else self._language
+        turn = merge(base.turn, turn)
+        changed = replace(base, turn=turn, keyterms=keyterms, language_hints=hints)
         self._options.change(changed, self._calls)
+        self._warn_of(changed, self._language)
+        if utils.is_given(language):
+            self._relabel(label)
         self.apply(self._calls)
 
     def turn_profile(self, profile: str | None = None, **settings: float) -> contextlib.AbstractContextManager[None]:
@@ -311,13 +324,41 @@ class STT(stt.STT[EventName]):
     def _options_of(self, call: CallOptions) -> Options:
         if call.keyterms_left_out:
             self.warn_once("more keyterms than the server takes: leaving out the last ones")
-        return call.current
+        options = call.current
+        self._warn_of(options, self._language)
+        return options
+
+    def _warn_of(self, options: Options, language: LanguageCode | None) -> None:
+        """Tells what the server is not known to take, once for each option and kind."""
+        for doubt in doubts(options, language and language.language):
+            self._warn(doubt.text, **doubt.details)
+
+    def _language_of(self, language: NotGivenOr[str]) -> LanguageCode | None:
+        """The language that a stream is opened with, else the STT's."""
+        if not utils.is_given(language) or not language:
+            return self._language
+        try:
+            label = language_tag(language)
+        except ValueError:
+            self.warn_once("a stream's language is no language tag: ignoring it")
+            return self._language
+        self._warn_of(self._options.base, label)
+        return label
+
+    def _relabel(self, language: LanguageCode | None) -> None:
+        self._language = language
+        for stream in list(self._streams):
+            stream.relabel(language)
 
     def warn_once(self, text: str) -> None:
         """Logs a static text, once in the life of this STT."""
-        if text not in self._warned:
-            self._warned.add(text)
-            logger.warning(text)
+        self._warn(text)
+
+    def _warn(self, text: str, option: str = "", **details: str) -> None:
+        """Logs a static text with details, once in the life of this STT for each option."""
+        if (text, option) not in self._warned:
+            self._warned.add((text, option))
+            logger.warning(text, extra={"option": option, **details} if option else None)
 
     async def _dial(self, session: aiohttp.ClientSession, options: Options) -> Connection:
         return await self._dialer.open(session, options, timeout_s=DEFAULT_API_CONNECT_OPTIONS.timeout)

@@ -11,8 +11,13 @@ from __future__ import annotations
 import math
 from enum import Enum
 
+from ..doubts import check_as_server
 from ..messages import TurnEagerEnd, TurnEnd, TurnMessage, TurnResume, TurnSettings, TurnStart, TurnUpdate
-from ..options import DEFAULT_TURN, check_turn, merge
+from ..options import merge
+from ..vendor import TURN_DEFAULTS, TURN_RANGES, as_of
+
+DEFAULTS = as_of(TURN_DEFAULTS, "2026-05")
+RANGES = as_of(TURN_RANGES, "2026-05")
 
 
 class TurnState(Enum):
@@ -56,7 +61,7 @@ class Dialogue:
 
     def __init__(self, settings: TurnSettings, request_id: str) -> None:
         self._request_id = request_id
-        self._settings = DEFAULT_TURN
+        self._settings = DEFAULTS.value
         self._state = TurnState.IDLE
         self._silence_s = 0.0
         self._transcript = ""
@@ -79,7 +84,7 @@ class Dialogue:
             ValueError: together with those in force they are out of range or out of order; nothing changed.
         """
         changed = merge(self._settings, settings)
-        check_turn(changed)
+        check_as_server(changed, RANGES, DEFAULTS)
         self._settings = changed
 
     def needs_whole_text(self, likelihood: float, duration_s: float) -> bool:

@@ -10,10 +10,16 @@ from ipaddress import ip_address
 from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
 
+from ..doubts import check_as_server
 from ..messages import ErrorMessage, TurnSettings
-from ..options import MODEL, TURN_RANGES, check_keyterms, check_sample_rate, check_turn
+from ..options import check_keyterms, check_sample_rate
 from ..protocol import API_KEY_HEADER
+from ..vendor import MODEL, TURN_DEFAULTS, TURN_RANGES, as_of
 from .pcm import SAMPLE_BYTES
+
+DEFAULTS = as_of(TURN_DEFAULTS, "2026-05")
+RANGES = as_of(TURN_RANGES, "2026-05")
+"""The numbers that this server goes by."""
 
 TOKEN_PARAMETER = "access_token"  # noqa: S105 - the parameter's name, no token
 DOC_URL = "https://docs.cartesia.ai/api-reference/stt/turns/websocket"
@@ -162,14 +168,14 @@ def _request(query: list[tuple[str, str]], request_id: str) -> StreamRequest:
     sample_rate = round(_number("sample_rate", _required(single, "sample_rate")))
     check_sample_rate(sample_rate)
     turn = _turn_settings(single)
-    check_turn(turn)
+    check_as_server(turn, RANGES, DEFAULTS)
     keyterms = tuple(value for name, value in query if name == "keyterm")
     check_keyterms(keyterms)
     return StreamRequest(request_id, encoding, sample_rate, turn, keyterms)
 
 
 def _turn_settings(parameters: dict[str, str]) -> TurnSettings:
-    given = {name: parameters.get(f"turn_{name}") for name in TURN_RANGES}
+    given = {name: parameters.get(f"turn_{name}") for name in TurnSettings.__slots__}
     numbers = {name: _number(f"turn_{name}", value) for name, value in given.items() if value is not None}
     timeout_ms = numbers.pop("end_timeout_ms", None)
     return TurnSettings(**numbers, end_timeout_ms=None if timeout_ms is None else round(timeout_ms))

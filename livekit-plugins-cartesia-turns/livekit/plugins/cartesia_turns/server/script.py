@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..doubts import check_as_server
 from ..messages import ServerMessage, TurnSettings
-from ..options import DEFAULT_TURN, check_turn, merge
+from ..options import merge
 from ..protocol import serialize
-from .handshake import StreamRequest
+from .handshake import DEFAULTS, RANGES, StreamRequest
 from .record import ConnectionRecord, Frame
 
 
@@ -108,7 +109,7 @@ class ScriptedResponder:
     def __init__(self, script: Script, stream: StreamRequest) -> None:
         self._script = script
         self._stream = stream
-        self._settings = merge(DEFAULT_TURN, stream.turn)
+        self._settings = merge(DEFAULTS.value, stream.turn)
         self._heard_bytes = 0
         self._sent = 0
 
@@ -126,7 +127,7 @@ class ScriptedResponder:
             ValueError: they don't fit those in force.
         """
         changed = merge(self._settings, turn)
-        check_turn(changed)
+        check_as_server(changed, RANGES, DEFAULTS)
         self._settings = changed
 
     async def finish(self) -> AsyncIterator[Frame]:

@@ -1,0 +1,114 @@
+"""What the vendor's server may not take, by what is known of it: told, and sent all the same.
+
+The vendor changes what it takes without notice, so only the server can refuse these. See `vendor` for the numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from .messages import TurnSettings
+from .options import THRESHOLDS, Options, check_turn, in_order, merge
+from .vendor import MODELS, READ, TURN_DEFAULTS, TURN_RANGES, Known, Range
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """An option that the server is not known to take.
+
+    Attributes:
+        text: what is doubtful: a static text for the log.
+        option: the argument's name, or several.
+        value: what it is.
+        known: what is known instead.
+        since: the date of that, in ISO 8601.
+        source: the address where it is said.
+    """
+
+    text: str
+    option: str
+    value: str
+    known: str
+    since: str
+    source: str
+
+    @property
+    def details(self) -> dict[str, str]:
+        """All but the text, for the `extra` of a log record."""
+        return {name: getattr(self, name) for name in self.__slots__ if name != "text"}
+
+
+OUT_OF_RANGE = "an option is outside the range that the server is known to take; it is sent all the same"
+OUT_OF_ORDER = "thresholds are out of order if the server's default is still the known one; they are sent all the same"
+UNKNOWN_MODEL = "the model is not one that is known; it is asked for all the same"
+UNKNOWN_LANGUAGE = "the model is not known to hear the language; its words are labelled so all the same"
+UNKNOWN_HINT = "a language hint is none that the model is known to take; it is sent all the same"
+NO_HINTS = "the model is not known to take language hints; they are sent all the same"
+
+
+def doubts(options: Options, language: str | None = None) -> Iterator[Doubt]:
+    """Everything about these options that the server is not known to take.
+
+    Args:
+        options: what a connection is opened with.
+        language: the base code of the language that the user expects, if one is given.
+    """
+    yield from turn_doubts(options.turn)
+    model = MODELS.get(options.model)
+    if model is None:
+        yield Doubt(UNKNOWN_MODEL, "model", options.model, ", ".join(MODELS), READ, MODELS["ink-2"].source)
+        return
+    heard = model.languages[0]
+    if language is not None and language not in heard.value:
+        yield Doubt(UNKNOWN_LANGUAGE, "language", language, ", ".join(heard.value), heard.since, heard.source)
+    if options.language_hints and not model.takes_hints:
+        takers = ", ".join(name for name, other in MODELS.items() if other.takes_hints)
+        yield Doubt(NO_HINTS, "language_hints", ", ".join(options.language_hints), takers, model.since, model.source)
+    elif unknown := [code for code in options.language_hints if code not in heard.value]:
+        known = ", ".join(heard.value)
+        yield Doubt(UNKNOWN_HINT, "language_hints", ", ".join(unknown), known, heard.since, heard.source)
+
+
+def turn_doubts(
+    turn: TurnSettings,
+    ranges: Known[Mapping[str, Range]] = TURN_RANGES[0],
+    defaults: Known[TurnSettings] = TURN_DEFAULTS[0],
+) -> Iterator[Doubt]:
+    """The turn settings outside their known range; else thresholds that are out of order because of a known default."""
+    outside = [
+        Doubt(OUT_OF_RANGE, f"turn_{name}", str(value), str(known), ranges.since, ranges.source)
+        for name, known in ranges.value.items()
+        if (value := getattr(turn, name)) is not None and value not in known
+    ]
+    yield from outside
+    whole = merge(defaults.value, turn)
+    if not outside and not in_order(whole):
+        given = [name for name in THRESHOLDS if getattr(turn, name) is not None]
+        yield Doubt(
+            OUT_OF_ORDER,
+            ", ".join(f"turn_{name}" for name in given),
+            ", ".join(str(getattr(turn, name)) for name in given),
+            " > ".join(f"turn_{name}={getattr(defaults.value, name)}" for name in THRESHOLDS) + " by default",
+            defaults.since,
+            defaults.source,
+        )
+
+
+def check_as_server(
+    turn: TurnSettings,
+    ranges: Known[Mapping[str, Range]] = TURN_RANGES[0],
+    defaults: Known[TurnSettings] = TURN_DEFAULTS[0],
+) -> None:
+    """Refuses turn settings as a server does that goes by these numbers.
+
+    Raises:
+        ValueError: names the argument, its value and what is allowed.
+    """
+    check_turn(turn)
+    for doubt in turn_doubts(turn, ranges, defaults):
+        if doubt.text == OUT_OF_RANGE:
+            raise ValueError(f"{doubt.option}={doubt.value} is out of range: it must be from {doubt.known}")
+        whole = merge(defaults.value, turn)
+        order = " > ".join(f"turn_{name}={getattr(whole, name)}" for name in THRESHOLDS)
+        raise ValueError(f"{order} must hold; a threshold that is not given has the server's default")
