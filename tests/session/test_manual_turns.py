@@ -6,10 +6,12 @@ import time
 
 import pytest
 from conversation import QUIET, START, Conversation, conversation, end, eventually, update
+from livekit.agents import Agent, StopResponse, llm
 
 pytestmark = pytest.mark.newest  # STTCapabilities.manual_flush
 
-MANUAL = {"turn_detection": "manual"}
+MIN_DELAY_S = 0.1
+MANUAL = {"turn_detection": "manual", "endpointing": {"min_delay": MIN_DELAY_S}}
 AT_ONCE_S = 0.25
 """Far below the framework's 2.0 s wait for a final; the figures are in tests/bench."""
 
@@ -85,14 +87,48 @@ async def test_push_to_talk_keeps_each_press_apart() -> None:
         assert talk.said == ["first words", "second words", "third words"]
 
 
-async def test_an_empty_press_is_acknowledged_at_once_and_asks_for_no_reply() -> None:
+async def empty_press(talk: Conversation, *, skip_reply: bool = False) -> None:
+    talk.microphone.push(QUIET)
+    await eventually(lambda: talk.server.connections[0].audio)
+    begun = time.monotonic()
+    assert await talk.session.commit_user_turn(skip_reply=skip_reply) == ""
+    assert time.monotonic() - begun < AT_ONCE_S
+
+
+async def test_an_empty_press_is_acknowledged_at_once_and_the_framework_asks_the_model_with_no_words() -> None:
     async with conversation(turn_handling=MANUAL) as talk:
-        talk.microphone.push(QUIET)
-        await eventually(lambda: talk.server.connections[0].audio)
-        took_s, text = await seconds_to_commit(talk)
-        assert took_s < AT_ONCE_S
-        assert text == ""
-        assert talk.said == []
+        await empty_press(talk)
+        # Its own doing, `min_delay` later: what an application can do about it is in the two tests below.
+        await talk.answered()
+        assert talk.model.heard == [""]
+
+
+class AnswersWords(Agent):
+    async def on_user_turn_completed(self, turn_ctx: llm.ChatContext, new_message: llm.ChatMessage) -> None:
+        if not new_message.text_content:
+            raise StopResponse
+
+
+async def test_an_agent_can_leave_an_empty_press_without_a_reply() -> None:
+    async with conversation(turn_handling=MANUAL, agent=AnswersWords(instructions="")) as talk:
+        await empty_press(talk)
+        await words_after_it(talk)
+
+
+async def test_a_press_that_is_known_to_be_empty_can_be_committed_without_a_reply() -> None:
+    async with conversation(turn_handling=MANUAL) as talk:
+        await empty_press(talk, skip_reply=True)
+        await words_after_it(talk)
+
+
+async def words_after_it(talk: Conversation) -> None:
+    """A press with words is answered, and it is the first that the model is asked about."""
+    await talk.microphone.speak(2 * MIN_DELAY_S, QUIET)
+    talk.stage.at_silence = end("hello")
+    await talk.hears(START, update("hello"))
+    await talk.session.commit_user_turn()
+    await talk.answered()
+    assert (talk.model.heard, talk.said) == (["hello"], ["hello"])
 
 
 async def test_a_turn_that_stays_empty_is_acknowledged_too() -> None:
