@@ -22,6 +22,8 @@ import { parseTurnEvent, TURN_TOPIC, type TurnEvent } from "./turn-events";
 
 const TRANSCRIPTION_TOPIC = "lk.transcription";
 const AGENT_STATE = "lk.agent.state";
+/** How long a lost connection may take to come back; livekit-client alone would try for the better part of a minute. */
+export const BACK_WITHIN_MS = 20_000;
 
 export interface SessionListener {
   /** An event of a turn of the visitor's, and the id of the agent who sent it. */
@@ -56,6 +58,8 @@ export class Session {
   #wantsMuted = false;
   /** How many of the visitor's wishes to mute or unmute are on their way. */
   #wishes = 0;
+  /** Runs while the connection is lost. */
+  #patience: ReturnType<typeof setTimeout> | undefined;
 
   constructor(listener: SessionListener) {
     this.#listener = listener;
@@ -119,8 +123,8 @@ export class Session {
   #listen(): void {
     this.#room
       .on(RoomEvent.DataReceived, (payload, sender, _kind, topic) => this.#onData(payload, sender, topic))
-      .on(RoomEvent.Reconnecting, () => this.#listener?.onReconnecting())
-      .on(RoomEvent.SignalReconnecting, () => this.#listener?.onReconnecting())
+      .on(RoomEvent.Reconnecting, () => this.#onReconnecting())
+      .on(RoomEvent.SignalReconnecting, () => this.#onReconnecting())
       .on(RoomEvent.Reconnected, () => this.#onReconnected())
       .on(RoomEvent.AudioPlaybackStatusChanged, () => this.#listener?.onSoundBlocked(!this.#room.canPlaybackAudio))
       .on(RoomEvent.ParticipantConnected, () => this.#reportAgent())
@@ -163,8 +167,20 @@ export class Session {
     this.#listener?.onSegment({ id, who, text, final });
   }
 
+  /** A server that is gone need not have said so; and one that hangs would be waited for without an end. */
+  #onReconnecting(): void {
+    this.#patience ??= setTimeout(() => this.#giveUp(), BACK_WITHIN_MS);
+    this.#listener?.onReconnecting();
+  }
+
+  #giveUp(): void {
+    this.#onDisconnected(undefined);
+    void this.#room.disconnect();
+  }
+
   /** What came and went meanwhile was not told. */
   #onReconnected(): void {
+    this.#stopWaiting();
     this.#reportAgent();
     this.#listener?.onReconnected();
   }
@@ -217,6 +233,11 @@ export class Session {
     this.#voices.delete(track);
   }
 
+  #stopWaiting(): void {
+    clearTimeout(this.#patience);
+    this.#patience = undefined;
+  }
+
   #throwIfOver(): void {
     if (this.isOver) throw new Error("The session is over.");
   }
@@ -224,6 +245,7 @@ export class Session {
   /** The visit is over: nothing more is told, recorded or measured, and nothing sounds. */
   #end(): void {
     this.#listener = null;
+    this.#stopWaiting();
     for (const track of this.#captured) track.stop();
     this.#mic?.close();
     this.#mic = null;

@@ -96,8 +96,10 @@ const REASON_WORDS: Partial<Record<DisconnectReason, string>> = {
   [DisconnectReason.ROOM_CLOSED]: "The room was closed.",
 };
 
+const LOST = "The connection to the LiveKit server was lost and could not be made again: it may have been shut down.";
+
 /** A sentence for a disconnection nobody asked for. */
 export function reasonWords(reason: DisconnectReason | undefined): string {
   const known = reason === undefined ? undefined : REASON_WORDS[reason];
-  return `${known ?? "The connection to the room was lost and could not be made again."} Join again to go on.`;
+  return `${known ?? LOST} Join again to go on.`;
 }

@@ -1,5 +1,6 @@
 import { ConnectionError, DisconnectReason, RoomEvent } from "livekit-client";
-import { beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { BACK_WITHIN_MS } from "../src/session";
 import { Visit } from "../src/visit";
 import { FakeRoom, type FakeView, fakePage, settled } from "./fakes";
 
@@ -84,6 +85,50 @@ describe("a visit", () => {
     room.tell(RoomEvent.Disconnected);
     await room.connecting.fail(ConnectionError.websocket("no"));
     expect(view.alert).toMatch(/it may be full/);
+  });
+});
+
+describe("a connection that is lost", () => {
+  afterEach(() => void vi.useRealTimers());
+
+  async function joined(): Promise<FakeRoom> {
+    const room = await joinUntilPrompt();
+    await allow(room);
+    vi.useFakeTimers();
+    return room;
+  }
+
+  it("ends the visit with a word where it does not come back, though livekit-client says nothing more", async () => {
+    const room = await joined();
+    room.tell(RoomEvent.SignalReconnecting);
+    vi.advanceTimersByTime(BACK_WITHIN_MS / 2);
+    room.tell(RoomEvent.Reconnecting);
+    vi.advanceTimersByTime(BACK_WITHIN_MS / 2 - 1);
+    expect(view).toMatchObject({ phase: "reconnecting", alert: null });
+    vi.advanceTimersByTime(1);
+    expect(view).toMatchObject({ phase: "failed", alert: expect.stringMatching(/could not be made again: it may have been/) });
+    expect(states()).toEqual([[false, false]]);
+    room.tell(RoomEvent.Disconnected);
+    expect(view.phase).toBe("failed");
+  });
+
+  it("has all that time anew once it came back", async () => {
+    const room = await joined();
+    for (let again = 0; again < 3; again++) {
+      room.tell(RoomEvent.Reconnecting);
+      vi.advanceTimersByTime(BACK_WITHIN_MS - 1);
+      room.tell(RoomEvent.Reconnected);
+    }
+    vi.advanceTimersByTime(BACK_WITHIN_MS);
+    expect(view).toMatchObject({ phase: "waiting", alert: expect.stringMatching(/^No agent has come/) });
+  });
+
+  it("says nothing more to who left meanwhile", async () => {
+    const room = await joined();
+    room.tell(RoomEvent.Reconnecting);
+    await visit.leave();
+    vi.advanceTimersByTime(2 * BACK_WITHIN_MS);
+    expect(view).toMatchObject(LEFT);
   });
 });
 
