@@ -19,10 +19,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import AsyncIterable, AsyncIterator
 from importlib.util import find_spec
 
 import espeak
 from espeak import EspeakTTS
+from livekit import rtc
 from livekit.agents import (
     NOT_GIVEN,
     Agent,
@@ -30,16 +32,19 @@ from livekit.agents import (
     AgentSession,
     JobContext,
     JobProcess,
+    ModelSettings,
     NotGivenOr,
     RunContext,
     cli,
     llm,
     room_io,
+    stt,
     tts,
 )
 from livekit.plugins import cartesia_turns
 from newest_guest import NewestGuest
 from offline import OfflineLLM
+from printable import visible
 from turn_feed import TurnFeed
 
 ROOMS = 12
@@ -73,6 +78,15 @@ class Assistant(Agent):
             instructions="You are a friendly voice assistant. Answer in one or two short sentences, without formatting."
         )
         self._ears = ears
+
+    async def stt_node(
+        self, audio: AsyncIterable[rtc.AudioFrame], model_settings: ModelSettings
+    ) -> AsyncIterator[stt.SpeechEvent]:
+        """What the user said, fit for a terminal: the console shows it, in its log and in answers that quote it."""
+        async for event in Agent.default.stt_node(self, audio, model_settings):
+            for heard in event.alternatives:
+                heard.text = visible(heard.text)
+            yield event
 
     @llm.function_tool
     async def ask_for_number(self, context: RunContext[None], question: str) -> None:
@@ -119,14 +133,14 @@ async def converse(ctx: JobContext) -> None:
         ctx.add_shutdown_callback(NewestGuest(session, ctx.room).aclose)
 
 
-def build_session(stt: cartesia_turns.STT) -> AgentSession[None]:
+def build_session(ears: cartesia_turns.STT) -> AgentSession[None]:
     """A session in which the STT alone says when the user's turn starts and ends.
 
     Both settings are needed: without `turn_detection` the session ignores what the STT says about turns, and a VAD
     would interrupt the agent by rules of its own.
     """
     return AgentSession(
-        stt=stt,
+        stt=ears,
         vad=None,
         # The server has waited long enough when it says that a turn is over: no more waiting here.
         turn_handling=cartesia_turns.turn_handling(endpointing={"min_delay": 0.0}),

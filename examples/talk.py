@@ -22,6 +22,7 @@ import espeak
 from agent import speaks_with_cartesia
 from aiohttp import web
 from livekit.plugins.cartesia_turns.server import LocalServer, RecognizerMissingError
+from printable import visible
 from roomkit.endpoint import Settings, create_app
 from roomkit.errors import RoomError
 from roomkit.grants import LivekitAccess
@@ -49,7 +50,10 @@ async def serve(port: int, log: Path) -> None:
         ears = await recognizer(parts)
         worker = await parts.enter_async_context(Worker(access, log=log, environment=ears))
         await show(parts, Settings(access, page), door)
-        print(f"Open http://127.0.0.1:{port} and talk. Ctrl-C ends it; the agent's log is {log}.", flush=True)
+        print(
+            f"Open http://127.0.0.1:{port} and talk. Ctrl-C ends it; the agent's log is {visible(str(log))}.",
+            flush=True,
+        )
         if is_silent():
             print(NO_VOICE, flush=True)
         await first_of(livekit.wait(), worker.wait())
@@ -134,7 +138,7 @@ def main() -> int:
         else:
             asyncio.run(until_told(arguments.port, arguments.log))
     except (RoomError, RecognizerMissingError) as error:
-        print(f"talk: {error}", file=sys.stderr)
+        print(f"talk: {visible(str(error))}", file=sys.stderr)
         return 2
     return 0
 

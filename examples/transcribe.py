@@ -21,6 +21,7 @@ from pathlib import Path
 
 from livekit.agents import APIError
 from livekit.plugins import cartesia_turns
+from printable import visible
 from rich.console import Console
 from transcription.audio import SAMPLE_RATE, Player, UserError, demo_call, load
 from transcription.call import Call, summarize
@@ -91,7 +92,7 @@ async def run(options: argparse.Namespace) -> int:
         heard = source.samples[: round(source.played_s * SAMPLE_RATE)]
         timeline.draw(options.timeline, f"{source.name} → {side}", heard, call.turns)
     if failure is not None:
-        print(f"transcribe.py: {side}: {failure.message}", file=sys.stderr)
+        complain(f"{side}: {failure.message}")
     return 1 if failure else 0
 
 
@@ -172,13 +173,17 @@ def check_picture(path: Path) -> None:
         raise UserError(f"--timeline {path}: no such directory")
 
 
+def complain(text: str) -> None:
+    print(f"transcribe.py: {visible(text)}", file=sys.stderr)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line. Returns the exit code: 2 where there is something for the user to put right."""
     logging.getLogger("livekit").addHandler(logging.NullHandler())  # what matters is shown by the view
     try:
         return asyncio.run(run(parse(arguments)))
     except (UserError, ImportError) as error:  # an ImportError tells how to install the local server
-        print(f"transcribe.py: {error}", file=sys.stderr)
+        complain(str(error))
         return 2
     except BrokenPipeError:  # `| head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -7,6 +7,7 @@ from itertools import groupby
 from operator import itemgetter
 from types import TracebackType
 
+from printable import visible
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -46,7 +47,9 @@ class Screen:
         self._levels: tuple[int, list[float]] = (0, [])
         self._live = Live(console=console, get_renderable=self._render, refresh_per_second=10, transient=True)
         console.print(
-            Text.assemble((source.name, "bold"), (" → ", "dim"), (side, "bold"), ("   Ctrl-C ends it", "dim"))
+            Text.assemble(
+                (visible(source.name), "bold"), (" → ", "dim"), (visible(side), "bold"), ("   Ctrl-C ends it", "dim")
+            )
         )
         console.print()
 
@@ -72,13 +75,13 @@ class Screen:
         if moment.type == FINAL:
             self._console.print(_final(moment.turn))
         elif moment.type == EAGER_END:
-            text = tail(moment.text, self._console.width - ASIDE_WIDTH)
+            text = tail(visible(moment.text), self._console.width - ASIDE_WIDTH)
             self._console.print(_aside("◐", "yellow", moment, "maybe done", text))
         elif moment.type == RESUME:
             self._console.print(_aside("↺", "magenta", moment, "goes on", ""))
 
     def notice(self, text: str) -> None:
-        self._console.print(Text(f"{'!':>4}  {text}", "red"))
+        self._console.print(Text(f"{'!':>4}  {visible(text)}", "red"))
 
     def finish(self, turns: Sequence[Turn], summary: Summary) -> None:
         self._live.stop()
@@ -93,7 +96,7 @@ class Screen:
         head.add_column(ratio=1)
         head.add_column()
         head.add_row(BADGES[state], self._bar(), Text(self._times(), "dim"))
-        words = Text(turn.text if turn and state is not State.DONE else "", "italic", overflow="ellipsis")
+        words = Text(visible(turn.text) if turn and state is not State.DONE else "", "italic", overflow="ellipsis")
         return Group("", *self._waveform(), head, words)
 
     def _times(self) -> str:
@@ -159,7 +162,7 @@ def _final(turn: Turn) -> RenderableType:
     line.add_column(justify="right", style="dim")
     delay = "" if turn.delay_s is None else f"\n+{seconds_text(turn.delay_s)}"
     times = "" if turn.ended_s is None else f"{span_text(turn)}{delay}"
-    line.add_row(str(turn.number), Text(turn.text.strip()), times)
+    line.add_row(str(turn.number), Text(visible(turn.text.strip())), times)
     return line
 
 

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
+from printable import visible
 
 from .audio import SAMPLE_RATE, Samples
 from .call import Turn
@@ -44,7 +45,7 @@ def draw(path: Path, title: str, samples: Samples, turns: Sequence[Turn]) -> Non
         _waveform(ax, samples, peak, start_s, end_s)
         for turn in turns:
             _turn(ax, turn, start_s, end_s, CHARACTERS_PER_ROW / width_s)
-    figure.suptitle(title, x=0.01, ha="left", color=INK, fontsize=13, fontweight="bold")
+    figure.suptitle(visible(title), x=0.01, ha="left", color=INK, fontsize=13, fontweight="bold", parse_math=False)
     figure.legend(handles=_legend(), loc="outside lower left", ncols=6, frameon=False, fontsize=9, labelcolor=INK)
     figure.savefig(path, dpi=130)
 
@@ -112,7 +113,7 @@ def _lane(ax: Axes, times: Iterable[float | None], marker: str, color: str) -> N
 
 def _words(ax: Axes, turn: Turn, start_s: float, width: int) -> None:
     head = f"{turn.number}" if turn.delay_s is None else f"{turn.number}   +{turn.delay_s:.2f} s"
-    text = "\n".join(textwrap.wrap(turn.text, width, max_lines=3, placeholder=" …"))
+    text = "\n".join(textwrap.wrap(visible(turn.text), width, max_lines=3, placeholder=" …"))
     for line, offset, color, weight in ((head, -6, SPEECH, "bold"), (text, -18, INK, "normal")):
         ax.annotate(
             line,
@@ -123,6 +124,7 @@ def _words(ax: Axes, turn: Turn, start_s: float, width: int) -> None:
             color=color,
             weight=weight,
             fontsize=8,
+            parse_math=False,
         )
 
 

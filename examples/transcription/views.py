@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict
 from typing import Protocol
 
 from livekit import rtc
+from printable import visible, visible_json
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -79,11 +79,18 @@ class JsonLines:
         _print_json({"type": "summary", **fields})
 
 
+class Pipe(Console):
+    """A console whose reader may leave: rich by itself would end the program with an error then."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 class PlainLines:
     """Lines for a file or a pipe: no colour, nothing that moves."""
 
     def __init__(self, source: Source, side: str) -> None:
-        self._console = Console(width=100, soft_wrap=True, highlight=False, markup=False)
+        self._console = Pipe(width=100, soft_wrap=True, highlight=False, markup=False, emoji=False)
         self._say(f"{source.name} -> {side}")
 
     def heard(self, position_s: float) -> None:
@@ -108,7 +115,7 @@ class PlainLines:
         self._console.print(table(turns, summary, box.ASCII2))
 
     def _say(self, line: str) -> None:
-        self._console.print(line)
+        self._console.print(visible(line))
 
 
 def table(turns: Sequence[Turn], summary: Summary, style: box.Box = box.ROUNDED) -> Table:
@@ -157,4 +164,4 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _print_json(fields: dict[str, object]) -> None:
-    print(json.dumps(fields, ensure_ascii=False), flush=True)
+    print(visible_json(fields), flush=True)

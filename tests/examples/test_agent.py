@@ -10,6 +10,7 @@ import agent
 import espeak
 import pytest
 from agent import KEYTERMS, Assistant, build_session, choose_llm, choose_tts, open_stt
+from conversation import conversation
 from livekit import rtc
 from livekit.agents import NOT_GIVEN, AgentServer, ConversationItemAddedEvent, JobContext
 from livekit.agents.llm import ChatMessage
@@ -161,3 +162,10 @@ async def test_a_question_for_a_number_bears_longer_pauses_until_it_is_answered(
             answer.expect.no_more_events()
             settings = json.loads(server.connections[0].commands[0])["turn"]
     assert settings["end_timeout_ms"] == cartesia_turns.PROFILES["digits"].end_timeout_ms
+
+
+async def test_nothing_in_what_was_heard_is_obeyed_by_a_console() -> None:
+    async with conversation(agent=Assistant(cartesia_turns.STT(api_key="not used"))) as talk:
+        await talk.turn("so \x1b]0;owned\x07be\x9b2J")
+        await talk.answered()
+        assert talk.said == [r"so \x1b]0;owned\x07be\x9b2J"]

@@ -22,14 +22,16 @@ EVENTS = [
 ]
 
 
-def show(events: int, *, width: int = 80, speed: float | None = 1.0) -> str:
+def show(
+    events: int, *, width: int = 80, speed: float | None = 1.0, name: str = "a call", side: str = "local server"
+) -> str:
     """What stands on a terminal after that many events, the live part included."""
-    player = Player(Recording("a call", (np.sin(np.arange(80000) / 9) * 9000).astype(np.int16)), speed)
+    player = Player(Recording(name, (np.sin(np.arange(80000) / 9) * 9000).astype(np.int16)), speed)
     player.clock.start(0.0)
     call = Call(player.clock)
     out = io.StringIO()
     console = Console(file=out, force_terminal=True, width=width, height=40, color_system=None, legacy_windows=False)
-    screen = Screen(console, player, "local server", call)
+    screen = Screen(console, player, side, call)
     for type_, at_s, text in EVENTS[:events]:
         screen.heard(at_s)
         alternatives = [] if text is None else [SpeechData(LanguageCode("en"), text)]
@@ -71,6 +73,16 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
 def test_without_a_clock_there_are_no_times() -> None:
     assert "◐ maybe done  So be" in show(4, speed=None)
     assert "+0.50 s" not in show(6, speed=None)
+
+
+def test_nothing_in_the_words_or_names_is_obeyed_by_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    evil = "so \x1b]0;owned\x07\x9b2J"
+    monkeypatch.setattr(f"{__name__}.EVENTS", [(type_, at_s, text and evil) for type_, at_s, text in EVENTS])
+    for events in (2, 3, 6):
+        shown = show(events, name=evil, side=evil)
+        assert r"so \x1b]0;owned\x07\x9b2J" in shown
+        assert "\x1b]" not in shown
+        assert "\x9b" not in shown
 
 
 def test_long_text_shows_its_end() -> None:

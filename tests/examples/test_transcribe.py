@@ -121,6 +121,26 @@ def test_a_file_that_is_not_there_costs_one_line_and_exit_code_2() -> None:
     assert_one_clear_line(result.returncode, result.stdout, result.stderr, "no-such-file.wav: no such file")
 
 
+def test_nothing_in_an_error_is_obeyed_by_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    exit_code = transcribe.main(["no-\x1b]0;owned\x07such.wav"])
+    assert_one_clear_line(exit_code, *capsys.readouterr(), r"no-\x1b]0;owned\x07such.wav: no such file")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such pipes")
+def test_a_reader_who_has_read_enough_ends_it_quietly() -> None:
+    call = subprocess.Popen(
+        [sys.executable, str(SCRIPT), str(CLIP), "--fast"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    )
+    assert call.stdout is not None
+    call.stdout.readline()
+    call.stdout.close()
+    _, err = call.communicate(timeout=WITHIN_S)
+    assert (call.returncode, err) == (0, b"")
+
+
 def test_a_missing_server_extra_says_how_to_install_it(tmp_path: Path) -> None:
     (tmp_path / "moonshine_voice.py").write_text("raise ModuleNotFoundError(__name__)")
     result = run("--fast", PYTHONPATH=str(tmp_path))
