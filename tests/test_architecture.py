@@ -88,7 +88,7 @@ PLUGIN: dict[str, set[str]] = {
     },
     "telemetry": {"client", "turns"},
     "warm": {"configs", "connection", "errors", "options", "messages", "protocol", "tasks"},
-    "dialer": {"connection", "errors", "options", "messages", "protocol", "retry", "tasks"},
+    "dialer": {"checks", "connection", "errors", "options", "messages", "protocol", "retry", "tasks"},
     "connection": {"errors", "link", "replay", "messages", "protocol", "tasks"},
     "mapping": {"events", "turns"},
     "errors": {"messages"},

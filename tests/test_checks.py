@@ -79,3 +79,59 @@ def test_texts_are_a_collection_of_texts(value: Any) -> None:
     with pytest.raises(ValueError, match=r"^t .*term") as caught:
         checks.check_texts("t", "term", value)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Mine": "yes"},
+        {"x_mine!": "naïve, with spaces\tand a tab"},
+        {"Host": "proxy.example", "Authorization": "Basic abc"},
+        {},
+    ],
+)
+def test_headers_of_any_name_and_text_are_taken(headers: dict[str, str]) -> None:
+    checks.check_headers("h", headers)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        "X-Mine: secret",
+        [("X-Mine", "secret")],
+        {"X-Mine": None},
+        {"X-Mine": b"secret"},
+        {"X-Mine": "secret\r\nX-Other: 1"},
+        {"X-Mine": "secret\0"},
+        {"X-Mine": "secret\ud800"},
+        {"X Mine": "secret"},
+        {"X-Mine\n": "secret"},
+        {"Ключ": "secret"},
+        {"": "secret"},
+        {5: "secret"},
+        {"Upgrade": "secret"},
+        {"sec-websocket-key": "secret"},
+        {"Content-Length": "5"},
+    ],
+)
+def test_what_no_handshake_can_have_as_headers_is_refused_and_not_repeated(headers: Any) -> None:
+    with pytest.raises(ValueError, match=r"^h") as caught:
+        checks.check_headers("h", headers)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [" key-1\n", "\ufeffkey-1", "key-1\r\n", "\ufeff\tkey-1 \xa0", "key-1"])
+def test_what_a_file_puts_around_a_key_is_left_out(value: str) -> None:
+    assert checks.credential("k", value) == "key-1"
+
+
+@pytest.mark.parametrize("value", ["", " \n", "\ufeff", None])
+def test_a_key_that_is_empty_is_none(value: Any) -> None:
+    assert checks.credential("k", value) is None
+
+
+@pytest.mark.parametrize("value", ["sec\nret", "secr\u00e9t", "sec\0ret", "sec\ufeffret", b"secret", 5, ["secret"]])
+def test_a_key_that_no_header_can_have_is_refused_and_not_repeated(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"^k ") as caught:
+        checks.credential("k", value)
+    assert not [part for part in ("sec", "ret") if part in str(caught.value)]

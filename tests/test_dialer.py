@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+from typing import Any
 
 import aiohttp
 import pytest
@@ -33,6 +35,39 @@ def test_a_token_goes_before_a_key_and_an_argument_before_the_environment(monkey
     assert Credentials.resolve("an argument", "a token") == Credentials(access_token="a token")
 
 
+@pytest.mark.parametrize("around", ["{}\n", "\ufeff{}", " {}\r\n"])
+def test_what_a_file_puts_around_a_key_or_token_is_left_out(around: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Credentials.resolve(around.format("key"), None) == Credentials("key")
+    assert Credentials.resolve(None, around.format("token")) == Credentials(access_token="token")
+    monkeypatch.setenv(KEY_VARIABLE, around.format("key"))
+    assert Credentials.resolve(None, None) == Credentials("key")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [((None, None), KEY_VARIABLE), (("sec\nret", None), "api_key"), ((None, "sec\0ret"), "access_token")],
+)
+def test_a_key_that_no_header_can_hold_is_refused_by_where_it_comes_from(
+    arguments: tuple[Any, Any], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, "sec\nret")
+    with pytest.raises(ValueError, match=f"^{name} ") as caught:
+        Credentials.resolve(*arguments)
+    assert "ret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("headers", [{"X-Mine": "a\nb"}, {"X Mine": "a"}, {"Upgrade": "h2c"}])
+def test_headers_that_no_handshake_can_have_are_refused(headers: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=r"^extra_headers"):
+        Dialer("ws://127.0.0.1:9", Credentials("key"), headers, API_VERSION)
+
+
+@pytest.mark.parametrize("version", ["", "2026\n03", None])
+def test_a_version_that_no_header_can_hold_is_refused(version: Any) -> None:
+    with pytest.raises(ValueError, match=r"^api_version"):
+        Dialer("ws://127.0.0.1:9", Credentials("key"), {}, version)
+
+
 def test_neither_a_key_nor_a_token_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(KEY_VARIABLE, raising=False)
     with pytest.raises(ValueError, match=KEY_VARIABLE):
@@ -46,6 +81,26 @@ def test_credentials_are_never_shown() -> None:
 @pytest.mark.parametrize("credentials", [Credentials(access_token="a token"), Credentials(access_token=token)])
 async def test_a_token_is_a_bearers_and_a_function_is_asked_for_it(credentials: Credentials) -> None:
     assert await credentials.header(5.0) == ("Authorization", "Bearer a token")
+
+
+async def test_a_function_need_not_be_async_nor_hashable() -> None:
+    @dataclasses.dataclass
+    class Provider:
+        token: str = "a token\n"
+
+        def __call__(self) -> str:
+            return self.token
+
+    credentials = Credentials(access_token=Provider())
+    assert await credentials.header(5.0) == ("Authorization", "Bearer a token")
+    assert Dialer("ws://127.0.0.1:9", credentials, {}, API_VERSION)
+
+
+@pytest.mark.parametrize("returned", [None, "", 5, b"secret", "sec\nret"])
+async def test_a_function_that_returns_no_token_is_a_failed_connection_that_says_so(returned: Any) -> None:
+    with pytest.raises(APIConnectionError, match=r"access_token could not be had: .*the function returned") as caught:
+        await Credentials(access_token=lambda: returned).header(5.0)
+    assert "sec" not in str(caught.value)
 
 
 async def test_a_function_that_fails_is_a_failed_connection_without_its_text() -> None:

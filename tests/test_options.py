@@ -191,8 +191,22 @@ def test_the_address_of_another_endpoint_is_refused(base_url: str) -> None:
         endpoint(base_url)
 
 
-@pytest.mark.parametrize("base_url", ["", "ftp://host", "https://", "file:///etc/passwd"])
-def test_what_is_no_address_is_refused(base_url: str) -> None:
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        *("", "ftp://host", "https://", "file:///etc/passwd"),
+        *(
+            "https://[",
+            "https://host:port",
+            "https://host:99999",
+            "https://host:0",
+            "https://host/a b",
+            "https://host\n",
+        ),
+        *("https://h\u00f6st", "https://host/\ud800", 5, None, b"https://host", ["https://host"]),
+    ],
+)
+def test_what_is_no_address_is_refused(base_url: Any) -> None:
     with pytest.raises(ValueError, match="base_url is not an address"):
         endpoint(base_url)
 

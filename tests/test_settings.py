@@ -18,6 +18,7 @@ from livekit.plugins.cartesia_turns.settings import MANY_RETRIES, StreamSettings
         ("watchdog_min_timeout", True),
         ("watchdog_min_timeout", "0.5"),
         ("max_buffer", float("inf")),
+        ("max_buffer", 0.9),
         ("max_buffer", None),
         ("audio_chunk_duration_ms", 0),
         ("audio_chunk_duration_ms", -20),

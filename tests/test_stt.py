@@ -145,6 +145,13 @@ def test_each_option_that_is_not_known_is_warned_about_once(caplog: pytest.LogCa
     ]
 
 
+def test_a_key_and_a_token_together_are_refused() -> None:
+    with pytest.raises(ValueError, match="api_key and access_token are both given") as caught:
+        make(api_key="secret", access_token="secret")
+    assert "secret" not in str(caught.value)
+    assert make(api_key="", access_token="token")
+
+
 def test_it_tells_the_framework_what_it_can_do() -> None:
     capabilities = make().capabilities
     assert (capabilities.streaming, capabilities.interim_results, capabilities.offline_recognize) == (True, True, False)

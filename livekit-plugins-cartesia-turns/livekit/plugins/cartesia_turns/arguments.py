@@ -49,6 +49,16 @@ def given(value: NotGivenOr[T | None]) -> T | None:
     return value if utils.is_given(value) else None
 
 
+def check_one_credential(api_key: object, access_token: object) -> None:
+    """Refuses a key and a token together: which one is meant can't be told.
+
+    Raises:
+        ValueError: both are given.
+    """
+    if api_key not in (None, "") and access_token not in (None, ""):
+        raise ValueError("api_key and access_token are both given: pass one of them")
+
+
 def terms(keyterm: Sequence[str] | None) -> tuple[str, ...]:
     """One term or several as a tuple.
 

@@ -6,11 +6,16 @@ the type: an object may write out a key.
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 SHOWN = 20
 """How many characters of a text are shown, and how many digits a number may have to be shown."""
+
+
+AROUND = " \t\r\n\f\v\xa0\ufeff"
+"""What is taken off both ends of a credential."""
 
 
 def shown(value: object) -> str:
@@ -100,6 +105,57 @@ def check_texts(name: str, noun: str, value: object) -> None:
         if not item.strip():
             raise ValueError(f"{name} has an empty {noun}: each must have at least one character")
         check_text(f"a {noun} of {name}", item)
+
+
+def check_headers(name: str, value: object) -> None:
+    """Checks that these are headers that a websocket's handshake may have.
+
+    Raises:
+        ValueError: they are not. Neither names nor values are repeated.
+    """
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{name} is of type {type(value).__name__}: it must be a dict of str to str")
+    for header, content in value.items():
+        if not isinstance(header, str) or not _HEADER_NAME.fullmatch(header):
+            raise ValueError(f"{name} has a name that no header can have: letters, digits and - are allowed")
+        if _OF_THE_HANDSHAKE.fullmatch(header):
+            raise ValueError(f"{name} has {header}, which the handshake sets by itself")
+        check_header(f"{name}: the value of a header", content)
+
+
+def check_header(name: str, value: object) -> None:
+    """Checks that a header can have this as its value.
+
+    Raises:
+        ValueError: it can't. The value is not repeated.
+    """
+    if not isinstance(value, str):
+        raise ValueError(f"{name} is of type {type(value).__name__}: it must be a str")
+    if not can_be_sent(value) or _CONTROL.search(value):
+        raise ValueError(f"{name} has a character that no header can have, such as a line break")
+
+
+def credential(name: str, value: str | None) -> str | None:
+    """A key or a token without what a file or a terminal has put around it: white space and a byte order mark.
+
+    Raises:
+        ValueError: not a str, or it has a character that no credential has. The value is not repeated.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise ValueError(f"{name} is of type {type(value).__name__}: it must be a str")
+    value = value.strip(AROUND)
+    if not (value.isascii() and value.isprintable()):
+        raise ValueError(f"{name} has a character that is neither a letter, a digit nor a sign of ASCII: copy it anew")
+    return value or None
+
+
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_OF_THE_HANDSHAKE = re.compile(
+    r"connection|upgrade|sec-websocket-.*|content-length|transfer-encoding|trailer|expect|te", re.IGNORECASE
+)
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 def can_be_sent(text: str) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 from weakref import WeakValueDictionary
@@ -13,6 +14,7 @@ from weakref import WeakValueDictionary
 import aiohttp
 from livekit.agents import APIConnectionError, APIError, APITimeoutError
 
+from .checks import check_header, check_headers, check_text, credential
 from .connection import Connection
 from .errors import ServerError, bare
 from .messages import ErrorMessage
@@ -21,7 +23,7 @@ from .protocol import API_KEY_HEADER, VERSION_HEADER
 from .retry import ConnectLimiter
 from .tasks import finish
 
-TokenProvider: TypeAlias = Callable[[], Awaitable[str]]
+TokenProvider: TypeAlias = Callable[[], Awaitable[str] | str]
 KEY_VARIABLE = "CARTESIA_API_KEY"
 PAUSED = ErrorMessage("the server has asked for a longer pause under this key", "Too many connections", 429)
 """The refusal of those who would have to wait for longer than a handshake may take: nobody waits unheard."""
@@ -42,12 +44,13 @@ class Credentials:
         """The arguments, else the environment.
 
         Raises:
-            ValueError: neither a key nor a token.
+            ValueError: neither a key nor a token, or one that no header can have.
         """
-        if access_token:
-            return cls(access_token=access_token)
-        key = api_key or os.environ.get(KEY_VARIABLE)
-        if not key:
+        token = access_token if callable(access_token) else credential("access_token", access_token)
+        if token is not None:
+            return cls(access_token=token)
+        key = credential("api_key", api_key) or credential(KEY_VARIABLE, os.environ.get(KEY_VARIABLE))
+        if key is None:
             raise ValueError(f"there is no key: pass api_key or access_token, or set {KEY_VARIABLE}")
         return cls(api_key=key)
 
@@ -75,11 +78,22 @@ async def _ask(provider: TokenProvider, timeout_s: float) -> str:
     if (error := asking.exception()) is not None:
         # The next attempt may fare better. The error's text may hold the token.
         raise APIConnectionError(f"access_token could not be had: the function raised {type(error).__name__}")
-    return asking.result()
+    return _token(asking.result())
 
 
 async def _call(provider: TokenProvider) -> str:
-    return await provider()
+    token = provider()
+    return await token if inspect.isawaitable(token) else token
+
+
+def _token(returned: str) -> str:
+    try:
+        token = credential("what the function returned", returned)
+    except ValueError as error:
+        raise APIConnectionError(f"access_token could not be had: {error}") from None
+    if token is None:
+        raise APIConnectionError("access_token could not be had: the function returned nothing")
+    return token
 
 
 class Dialer:
@@ -90,14 +104,21 @@ class Dialer:
         credentials: what the handshake carries.
         headers: further headers of the handshake.
         api_version: the vendor's API version.
+
+    Raises:
+        ValueError: a header can't be sent.
     """
 
     def __init__(self, endpoint: str, credentials: Credentials, headers: Mapping[str, str], api_version: str) -> None:
+        check_headers("extra_headers", headers)
+        check_text("api_version", api_version)
+        check_header("api_version", api_version)
         self._endpoint = endpoint
         self._credentials = credentials
         self._headers = {**headers, VERSION_HEADER: api_version}
         secret = credentials.api_key or credentials.access_token
-        self._limiter = _limiters.setdefault((endpoint, secret), ConnectLimiter())
+        shared = secret if isinstance(secret, Hashable) else id(secret)
+        self._limiter = _limiters.setdefault((endpoint, shared), ConnectLimiter())
 
     async def open(self, session: aiohttp.ClientSession, options: Options, *, timeout_s: float) -> Connection:
         """Opens a connection, after its turn has come where the key was told to slow down.

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from itertools import pairwise
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
-from .checks import check_number, check_positive, check_text, check_texts, check_whole, shown
+from .checks import check_flag, check_number, check_positive, check_text, check_texts, check_whole, shown
 from .messages import TurnSettings
 from .protocol import PATH
 from .vendor import KEYTERMS, LANGUAGE_HINTS, MODEL, MODELS, Known, ListLimits
@@ -183,11 +184,11 @@ def endpoint(base_url: str, *, allow_plaintext: bool = False) -> str:
     Raises:
         ValueError: not an address, that of another endpoint, or unencrypted and not on this machine.
     """
-    address = base_url if "://" in base_url else f"https://{base_url}"
-    parts = urlsplit(address)
+    check_flag("allow_plaintext", allow_plaintext)
+    parts = _split(base_url)
     schemes = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
-    if parts.scheme not in schemes or not parts.hostname:
-        raise ValueError("base_url is not an address: it must be http(s)://, ws(s):// or a host name")
+    if parts is None or parts.scheme not in schemes or not parts.hostname:
+        raise ValueError("base_url is not an address: it must be http(s)://, ws(s):// or a host name, in ASCII")
     if parts.query or parts.fragment or parts.username is not None:
         raise ValueError("base_url must not hold a user name, a query or a fragment: settings have their own arguments")
     scheme = schemes[parts.scheme]
@@ -200,6 +201,21 @@ def endpoint(base_url: str, *, allow_plaintext: bool = False) -> str:
     if path.endswith("/websocket") and not path.endswith(PATH):
         raise ValueError(f"base_url leads to another endpoint: leave its path out, or let it end in {PATH}")
     return f"{scheme}://{parts.netloc}{path if path.endswith(PATH) else path + PATH}"
+
+
+def _split(base_url: str) -> SplitResult | None:
+    """The parts of an address, None where it can't be one."""
+    if not isinstance(base_url, str) or not _ADDRESS.fullmatch(base_url):
+        return None
+    try:
+        parts = urlsplit(base_url if "://" in base_url else f"https://{base_url}")
+        # A port that is none shows where it is asked for.
+        return None if parts.port == 0 else parts
+    except ValueError:
+        return None
+
+
+_ADDRESS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
 
 
 def _is_loopback(host: str) -> bool:

@@ -12,6 +12,8 @@ from .client import Limits
 
 CHUNKS_MS = (10, 1000)
 """How long pieces of audio may be: no frame of a call is shorter, and a second delays every word by a second."""
+LEAST_BUFFER_S = 1.0
+"""With less, the first words are gone before a socket is open."""
 MOST_REPLIES = 1000
 """Speculative replies that a turn may cost: more than any turn has sentences."""
 MANY_RETRIES = 3
@@ -37,6 +39,8 @@ class StreamSettings:
     def __post_init__(self) -> None:
         check_positive("watchdog_min_timeout", self.watchdog_min_timeout)
         check_positive("max_buffer", self.max_buffer)
+        if self.max_buffer < LEAST_BUFFER_S:
+            raise ValueError(f"max_buffer={self.max_buffer} is out of range: it must be {LEAST_BUFFER_S} s or more")
         if self.outage_timeout is not None:
             _check_outage_timeout(self.outage_timeout)
         if self.audio_chunk_duration_ms is not None:

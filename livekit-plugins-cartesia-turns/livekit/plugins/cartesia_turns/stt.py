@@ -14,7 +14,7 @@ import aiohttp
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions, LanguageCode, stt, utils
 from livekit.agents.types import NOT_GIVEN, NotGivenOr
 
-from .arguments import base_codes, capabilities, given, language_tag, terms, turn_settings
+from .arguments import base_codes, capabilities, check_one_credential, given, language_tag, terms, turn_settings
 from .checks import check_flag, shown
 from .connection import Connection
 from .dialer import Credentials, Dialer, TokenProvider
@@ -53,8 +53,9 @@ class STT(stt.STT[EventName]):
         model: one of `vendor.MODELS`, or any other of Cartesia's that detects turns.
         sample_rate: of the audio sent to the server, in Hz, 8000 to 48000. Frames of any rate and number of channels
             are converted. 16000 is what the models are made for; 8000 saves bandwidth on telephone audio.
-        api_key: Cartesia's key; else the environment's CARTESIA_API_KEY.
-        access_token: a short-lived token in place of the key, or an async function asked for one at each connect.
+        api_key: Cartesia's key; else the environment's CARTESIA_API_KEY. White space around it is left out.
+        access_token: a short-lived token in place of the key, or a function that is asked for one at each connect; it
+            may be async.
         base_url: http(s) or ws(s), a bare host, a path prefix, or the whole endpoint.
         allow_plaintext: accept an unencrypted `base_url` that is not on this machine.
         language: what the user is expected to speak, as a BCP-47 tag such as "pt-BR"; it labels the events, "en" where
@@ -72,7 +73,8 @@ class STT(stt.STT[EventName]):
         keyterm: terms to listen for, at most `vendor.KEYTERMS`.
         watchdog_min_timeout: seconds without audio in mid-turn after which silence is sent in its place, so that the
             turn can end; twice the last frame's duration where that is longer.
-        max_buffer: seconds of audio kept for a replay or an outage; beyond it the oldest goes, silence first.
+        max_buffer: seconds of audio kept for a replay or an outage, at least 1; beyond it the oldest goes, silence
+            first.
         outage_timeout: seconds for which a stream tries to reconnect before its error surfaces; `math.inf` for ever.
             By default `max_buffer`, but where the framework asks for fewer than its usual 3 retries (FallbackAdapter),
             just those.
@@ -124,8 +126,9 @@ class STT(stt.STT[EventName]):
         self._language = language_tag(given(language))
         self._options = UserOptions(Options(model, sample_rate, turn, terms(given(keyterm)), hints))
         address = endpoint(base_url, allow_plaintext=allow_plaintext)
+        check_one_credential(api_key, access_token)
         credentials = Credentials.resolve(api_key, access_token)
-        self._dialer = Dialer(address, credentials, extra_headers or {}, api_version)
+        self._dialer = Dialer(address, credentials, {} if extra_headers is None else extra_headers, api_version)
         self._settings = StreamSettings(
             watchdog_min_timeout=watchdog_min_timeout,
             max_buffer=max_buffer,
