@@ -125,26 +125,39 @@ PLUGIN: dict[str, set[str]] = {
 
 SERVER: dict[str, set[str]] = {
     "__main__": {"app", "recognizer", "script"},
-    "__init__": {"app", "script", "responder", "handshake", "record", "faults", "recognizer", "dialogue"},
-    "app": {"endpoint", "session", "listener", "script", "responder", "handshake", "record", "faults", "recognizer"},
-    "endpoint": {"session", "inbox", "responder", "handshake", "record", "faults"},
-    "session": {"inbox", "responder", "handshake", "record", "faults"},
-    "inbox": {"record"},
+    "__init__": {"app", "script", "responder", "handshake", "record", "faults", "recognizer", "dialogue", "vendor"},
+    "app": {
+        "endpoint",
+        "session",
+        "listener",
+        "script",
+        "responder",
+        "handshake",
+        "record",
+        "faults",
+        "recognizer",
+        "vendor",
+    },
+    "endpoint": {"session", "inbox", "responder", "handshake", "record", "faults", "vendor"},
+    "session": {"inbox", "pace", "responder", "handshake", "record", "faults", "vendor"},
     "listener": {"dialogue", "recognizer", "transcript", "segment", "handshake", "record", "pcm"},
-    "script": {"handshake", "record"},
+    "script": {"dialogue", "handshake", "record"},
     "responder": {"handshake", "record"},
-    "handshake": {"pcm"},
+    "inbox": {"record"},
+    "record": {"handshake"},
+    "handshake": {"pcm", "vendor"},
     "recognizer": {"pcm"},
     "segment": {"pcm"},
+    "dialogue": {"vendor"},
+    "vendor": set(),
     "transcript": set(),
-    "record": set(),
     "faults": set(),
+    "pace": set(),
     "pcm": set(),
-    "dialogue": set(),
 }
 """The same for the server: its own modules, and of the plugin's only those in SHARED."""
 
-SHARED = {"options", "doubts", "vendor", "messages", "protocol"}
+SHARED = {"options", "vendor", "messages", "protocol"}
 
 
 def in_server(module: str) -> str:
@@ -170,6 +183,8 @@ PURE = {
     "pacing",
     "retry",
     "server.dialogue",
+    "server.pace",
+    "server.vendor",
 }
 IMPURE_IMPORTS = {"asyncio", "aiohttp", "time", "random", "livekit"}
 

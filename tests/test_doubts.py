@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 from livekit.plugins.cartesia_turns import doubts as told
-from livekit.plugins.cartesia_turns.doubts import check_as_server, doubts, turn_doubts
+from livekit.plugins.cartesia_turns.doubts import doubts, turn_doubts
 from livekit.plugins.cartesia_turns.messages import TurnSettings
 from livekit.plugins.cartesia_turns.options import Options
-from livekit.plugins.cartesia_turns.vendor import MODELS, PRESETS, TURN_DEFAULTS, TURN_RANGES, as_of
+from livekit.plugins.cartesia_turns.vendor import MODELS, PRESETS, TURN_RANGES
 
 RANGES = TURN_RANGES[0].value
-MAY = as_of(TURN_RANGES, "2026-05"), as_of(TURN_DEFAULTS, "2026-05")
 
 
 def setting(name: str, value: float) -> TurnSettings:
@@ -75,14 +74,3 @@ def test_of_a_model_that_is_not_known_nothing_else_is_told() -> None:
 def test_the_details_are_fields_for_a_log_record() -> None:
     [doubt] = turn_doubts(TurnSettings(end_timeout_ms=1))
     assert set(doubt.details) == {"option", "value", "known", "since", "source"}
-
-
-def test_a_server_refuses_by_the_numbers_of_its_time() -> None:
-    check_as_server(TurnSettings(eager_end_threshold=0.7))
-    with pytest.raises(ValueError, match=r"turn_eager_end_threshold=0.7 is out of range: it must be from 0.3 to 0.6"):
-        check_as_server(TurnSettings(eager_end_threshold=0.7), *MAY)
-    check_as_server(TurnSettings(start_threshold=0.55), *MAY)
-    with pytest.raises(ValueError, match=r"=0.55 > turn_eager_end_threshold=0.6 > .* the server's default"):
-        check_as_server(TurnSettings(start_threshold=0.55))
-    with pytest.raises(ValueError, match="not a finite number"):
-        check_as_server(TurnSettings(start_threshold=float("nan")))

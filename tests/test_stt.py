@@ -338,7 +338,7 @@ async def test_no_language_breaks_a_stream(language: Any) -> None:
 async def test_language_hints_go_out_as_base_codes_one_parameter_each() -> None:
     async with (
         LocalServer(script=QUIET) as server,
-        calling(server, language_hints=["pt-BR", "english", "pt"]) as call,
+        calling(server, model="ink-preview", language_hints=["pt-BR", "english", "pt"]) as call,
     ):
         await until(lambda: call.named("connected"))
         assert [value for name, value in server.connections[0].query if name == "language_hint"] == ["pt", "en"]

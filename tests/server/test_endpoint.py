@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 import pytest
-from livekit.plugins.cartesia_turns.messages import Connected
+from livekit.plugins.cartesia_turns.messages import Connected, ErrorMessage
 from livekit.plugins.cartesia_turns.protocol import PATH, parse_error_body
 from localserver import SENTENCE, server
 from rawclient import BOUND_S, QUERY, connected, eventually
@@ -13,26 +13,55 @@ UPGRADE = [b"Connection: Upgrade", b"Upgrade: websocket", b"Sec-WebSocket-Versio
 
 
 @pytest.mark.parametrize(
-    ("query", "headers", "status"),
-    [
-        ({}, {}, 401),
-        ({}, {"X-API-Key": "wrong"}, 401),
-        ({"model": "ink-3"}, None, 400),
-        ({"turn_start_threshold": "0.3"}, None, 400),
-    ],
+    ("headers", "status"), [({}, 401), ({"X-API-Key": "wrong"}, 401), ({"X-API-Key": "secret"}, 400)]
 )
 async def test_a_failed_handshake_is_answered_with_a_status_and_a_json_error(
-    query: dict[str, str], headers: dict[str, str] | None, status: int
+    headers: dict[str, str], status: int
 ) -> None:
     async with server(key="secret") as local, aiohttp.ClientSession() as session:
-        sent = {"X-API-Key": "secret"} if headers is None else headers
-        async with session.get(local.url + PATH, params={**QUERY, **query}, headers=sent) as answer:
+        async with session.get(local.url + PATH, params=QUERY, headers=headers) as answer:
             error = parse_error_body(await answer.read(), answer.status)
             assert (answer.status, error.status_code) == (status, status)
-            assert answer.headers["X-Request-Id"] == error.request_id
+            assert answer.headers["X-Request-Id"] == answer.headers["cartesia-request-id"] == error.request_id
             assert error.title
             assert error.message
         assert [handshake.status for handshake in local.handshakes] == [status]
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ({"model": "ink-3"}, "model='ink-3'"),
+        ({"encoding": "opus"}, "encoding='opus'"),
+        ({"sample_rate": "fast"}, "sample_rate='fast'"),
+        ({"turn_start_threshold": "0.3"}, "turn_start_threshold=0.3"),
+        ({"turn_eager_end_threshold": "0.2"}, "turn_eager_end_threshold=0.2"),
+        ({"language_hint": "en"}, "language_hint"),
+        ({"keyterm": "x" * 1201}, "keyterm"),
+    ],
+)
+async def test_wrong_settings_are_an_error_in_place_of_connected_and_a_close_with_1008(
+    query: dict[str, str], said: str
+) -> None:
+    async with server() as local, connected(local, query) as client:
+        (error,) = await client.rest()
+        assert isinstance(error, ErrorMessage)
+        assert said in error.message
+        assert (error.status_code, error.error_code) == (400, "invalid_request")
+        assert client.socket.close_code == 1008
+        await eventually(lambda: local.connections[0].closed_s is not None)
+        record = local.connections[0]
+        assert (record.request_id, record.close_code, record.stream) == (error.request_id, 1008, None)
+        assert local.open_streams == 0
+
+
+async def test_the_answer_to_the_handshake_carries_the_request_id() -> None:
+    async with server() as local, aiohttp.ClientSession() as session:
+        headers = {"X-API-Key": local.key}
+        async with session.ws_connect(local.url + PATH, params=QUERY, headers=headers) as socket:
+            answer = socket._response.headers
+            request_id = json.loads(await socket.receive_str())["request_id"]
+        assert answer["X-Request-Id"] == answer["cartesia-request-id"] == request_id
 
 
 @pytest.mark.parametrize(
@@ -69,7 +98,7 @@ async def test_a_request_without_an_upgrade_is_told_that_this_is_a_websocket() -
         assert "websocket" in parse_error_body(await answer.read(), answer.status).message
 
 
-async def test_one_stream_too_many_is_refused_until_another_ends() -> None:
+async def test_one_stream_too_many_is_refused_though_the_others_are_idle_until_another_ends() -> None:
     async with server(max_streams=1) as local:
         async with connected(local) as first:
             with pytest.raises(aiohttp.WSServerHandshakeError) as caught:

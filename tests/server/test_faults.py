@@ -4,9 +4,9 @@ import contextlib
 import aiohttp
 import pytest
 import synthetic
-from livekit.plugins.cartesia_turns.messages import Connected, TurnStart
+from livekit.plugins.cartesia_turns.messages import Connected, ErrorMessage, TurnStart
 from livekit.plugins.cartesia_turns.protocol import PATH
-from livekit.plugins.cartesia_turns.server import Faults
+from livekit.plugins.cartesia_turns.server import Faults, Vendor
 from livekit.plugins.cartesia_turns.server.faults import faults_of, reached
 from localserver import SENTENCE, finals, kinds, server
 from rawclient import RawClient, connected, eventually
@@ -135,3 +135,32 @@ async def test_close_can_be_answered_in_full_without_closing() -> None:
             await client.next()
         assert await says_nothing_more(client)
         assert not client.socket.closed
+
+
+async def test_every_config_can_be_rejected_and_the_stream_goes_on() -> None:
+    async with server(faults=Faults(reject_config=True)) as local, connected(local) as client:
+        await client.command(type="config", turn={"end_threshold": 0.1})
+        await client.send(SENTENCE)
+        messages = await client.close()
+        stream = local.connections[0].stream
+    assert [kind for kind in kinds(messages) if kind is ErrorMessage] == [ErrorMessage]
+    assert finals(messages) == [synthetic.text(0, 4)]
+    assert stream is not None
+    assert stream.turn == Vendor().turn_defaults
+
+
+async def test_audio_that_comes_too_fast_is_an_error_and_a_close_with_1008() -> None:
+    async with server(faults=Faults(max_pace=1.5, pace_status=429)) as local, connected(local) as client:
+        await client.send(synthetic.silence(2.0))
+        error = (await client.rest())[-1]
+        assert isinstance(error, ErrorMessage)
+        assert error.status_code == 429
+        assert client.socket.close_code == 1008
+        assert 1.0 < local.connections[0].audio_bytes / 32000 < 1.5
+
+
+async def test_a_burst_within_the_allowance_is_taken() -> None:
+    faults = Faults(max_pace=1.0, pace_burst_s=3.0)
+    async with server(faults=faults) as local, connected(local) as client:
+        await client.send(SENTENCE)
+        assert finals(await client.close()) == [synthetic.text(0, 4)]

@@ -1,10 +1,12 @@
 import json
+import re
+from dataclasses import replace
 from urllib.parse import urlencode
 
 import pytest
-from livekit.plugins.cartesia_turns.messages import TurnSettings
+from livekit.plugins.cartesia_turns.messages import Config, TurnSettings
 from livekit.plugins.cartesia_turns.protocol import parse_error_body
-from livekit.plugins.cartesia_turns.server import handshake
+from livekit.plugins.cartesia_turns.server import Vendor, handshake
 from livekit.plugins.cartesia_turns.server.handshake import RefusedError, StreamRequest, read_query, read_request
 
 GOOD = {"model": "ink-2", "encoding": "pcm_s16le", "sample_rate": "16000"}
@@ -14,8 +16,19 @@ def test_a_request_is_read_as_it_was_sent() -> None:
     query = read_query(
         urlencode(GOOD) + "&keyterm=New%20York&keyterm=a+b&turn_end_threshold=0.1&turn_end_timeout_ms=700.0"
     )
-    settings = TurnSettings(end_threshold=0.1, end_timeout_ms=700)
-    assert read_request(query, "r") == StreamRequest("r", "pcm_s16le", 16000, settings, ("New York", "a+b"))
+    settings = TurnSettings(0.8, 0.6, 0.1, 700)
+    assert read_request(query, "r", Vendor()) == StreamRequest("r", "pcm_s16le", 16000, settings, ("New York", "a+b"))
+
+
+def test_what_is_not_asked_for_has_the_default_of_the_vendor_that_is_played() -> None:
+    request = read_request([*GOOD.items()], "r", Vendor.of("2026-05"))
+    assert request.turn == TurnSettings(0.8, 0.4, 0.2, 5600)
+
+
+def test_a_model_that_tells_languages_takes_hints() -> None:
+    query = [*{**GOOD, "model": "ink-preview"}.items(), ("language_hint", "hi"), ("language_hint", "en")]
+    request = read_request(query, "r", Vendor())
+    assert (request.model, request.language_hints, request.tells_languages) == ("ink-preview", ("hi", "en"), True)
 
 
 @pytest.mark.parametrize(
@@ -31,24 +44,63 @@ def test_a_request_is_read_as_it_was_sent() -> None:
         ({"sample_rate": "nan"}, "sample_rate='nan' is not a number"),
         ({"turn_start_threshold": "0.95"}, "turn_start_threshold=0.95"),
         ({"turn_eager_end_threshold": "0.29"}, "turn_eager_end_threshold=0.29"),
-        ({"turn_end_threshold": "0.45"}, "must hold"),
+        ({"turn_eager_end_threshold": "0.81"}, "turn_eager_end_threshold=0.81"),
+        ({"turn_eager_end_threshold": "0.3"}, "must hold"),
+        ({"language_hint": "en"}, "language_hint is not supported by the model ink-2"),
         ({"turn_end_timeout_ms": "639"}, "turn_end_timeout_ms=639"),
         ({"turn_end_timeout_ms": "inf"}, "not a number"),
         ({"keyterm": "x" * 1201}, "1201 characters"),
         ({"keyterm": " "}, "empty term"),
     ],
 )
-def test_a_wrong_parameter_is_refused_with_400_and_the_reason(change: dict[str, str], said: str) -> None:
-    with pytest.raises(RefusedError) as caught:
-        read_request(list({**GOOD, **change}.items()), "r")
-    assert caught.value.error.status_code == 400
-    assert said in caught.value.error.message
+def test_a_wrong_parameter_is_named_with_the_reason(change: dict[str, str], said: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        read_request([*{**GOOD, **change}.items()], "r", Vendor())
 
 
 def test_too_many_keyterms_are_refused() -> None:
-    with pytest.raises(RefusedError) as caught:
-        read_request([*GOOD.items(), *[("keyterm", "x")] * 101], "r")
-    assert "101 terms" in caught.value.error.message
+    with pytest.raises(ValueError, match="101 terms"):
+        read_request([*GOOD.items(), *[("keyterm", "x")] * 101], "r", Vendor())
+
+
+@pytest.mark.parametrize("model", ["ink-2", "ink-preview"])
+def test_a_config_changes_turn_settings_and_leaves_the_rest(model: str) -> None:
+    before = stream(model)
+    after = handshake.configured(before, Config(TurnSettings(end_threshold=0.1)), Vendor())
+    assert after == replace(before, turn=replace(before.turn, end_threshold=0.1))
+
+
+def test_a_list_of_a_config_replaces_and_an_empty_one_clears() -> None:
+    before = replace(stream("ink-preview"), keyterms=("a",), language_hints=("en",))
+    after = handshake.configured(before, Config(keyterms=("b", "c"), language_hints=()), Vendor())
+    assert (after.keyterms, after.language_hints) == (("b", "c"), ())
+    assert handshake.configured(before, Config(), Vendor()) == before
+
+
+@pytest.mark.parametrize(
+    ("model", "config", "said"),
+    [
+        ("ink-2", Config(TurnSettings(end_threshold=0.6)), "turn_end_threshold=0.6"),
+        ("ink-2", Config(TurnSettings(eager_end_threshold=0.3)), "must hold"),
+        ("ink-2", Config(keyterms=("x",)), "only be set when a socket is opened"),
+        ("ink-2", Config(language_hints=("en",)), "not supported"),
+        ("ink-2", Config(language_hints=()), "can't be changed"),
+        ("ink-preview", Config(keyterms=("x",) * 101), "101 terms"),
+        ("ink-preview", Config(language_hints=("pt-BR",)), "base code"),
+    ],
+)
+def test_a_config_that_the_vendor_does_not_take_says_why(model: str, config: Config, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        handshake.configured(stream(model), config, Vendor())
+
+
+def test_the_vendor_may_be_one_that_takes_keyterms_of_any_model_on_an_open_socket() -> None:
+    after = handshake.configured(stream("ink-2"), Config(keyterms=("x",)), Vendor(live_keyterms=True))
+    assert after.keyterms == ("x",)
+
+
+def stream(model: str) -> StreamRequest:
+    return read_request([*{**GOOD, "model": model}.items()], "r", Vendor())
 
 
 @pytest.mark.parametrize(

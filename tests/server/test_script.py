@@ -1,10 +1,12 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import synthetic
 from livekit.plugins.cartesia_turns.messages import (
     Connected,
+    DetectedLanguage,
     ErrorMessage,
     TurnEagerEnd,
     TurnEnd,
@@ -32,7 +34,8 @@ async def test_nothing_is_sent_before_its_time_and_lines_at_zero_need_no_audio()
     async with LocalServer(script=script) as local, connected(local) as client:
         await client.until(Unknown)
         await client.send(synthetic.silence(1.2))
-        assert await client.until(TurnUpdate) == TurnUpdate(local.connections[0].request_id, " hello")
+        request_id = local.connections[0].request_id
+        assert await client.until(TurnUpdate) == TurnUpdate(request_id, " hello", f"{request_id}.1")
         assert TurnEnd not in kinds(client.messages)
 
 
@@ -56,14 +59,47 @@ async def test_connections_get_successive_scripts_and_the_last_repeats() -> None
 async def test_a_request_id_of_the_script_is_kept() -> None:
     script = Script([Line(0.0, {"type": "turn.start", "request_id": "mine"})])
     async with LocalServer(script=script) as local, connected(local) as client:
-        assert await client.until(TurnStart) == TurnStart("mine")
+        start = await client.until(TurnStart)
+        assert isinstance(start, TurnStart)
+        assert start.request_id == "mine"
 
 
 async def test_config_is_checked_though_a_script_ignores_it() -> None:
     async with LocalServer(script=Script(TURN)) as local, connected(local) as client:
         await client.command(type="config", turn={"end_threshold": 0.1})
-        await client.command(type="config", turn={"end_threshold": 0.5})
-        assert kinds(await client.rest()) == [Connected, ErrorMessage]
+        await client.command(type="config", turn={"end_threshold": 0.6})
+        assert kinds(await client.close()) == [Connected, ErrorMessage, TurnStart, TurnEnd]
+
+
+async def test_each_turn_of_a_script_has_an_id_unless_the_script_says_one() -> None:
+    mine = Line(3.0, {"type": "turn.start", "turn_id": "mine"})
+    script = Script([*TURN, say(2.1, TurnStart("")), say(2.2, TurnEnd("", "")), mine])
+    async with LocalServer(script=script) as local, connected(local) as client:
+        messages = await client.close()
+    first, second = (messages[1:4], messages[4:6])
+    ids = [{getattr(message, "turn_id", "") for message in turn} for turn in (first, second)]
+    assert [len(each) for each in ids] == [1, 1]
+    assert len(ids[0] | ids[1] | {""}) == 3
+    assert messages[6] == TurnStart(local.connections[0].request_id, "mine")
+
+
+@pytest.mark.parametrize(
+    ("query", "said", "heard"),
+    [
+        ({}, (), ()),
+        ({"model": "ink-preview"}, (), (DetectedLanguage("en", 1.0),)),
+        ({"model": "ink-preview", "language_hint": "hi"}, (), (DetectedLanguage("hi", 1.0),)),
+        ({"model": "ink-preview"}, (DetectedLanguage("ja", 0.7), DetectedLanguage("en", 0.3)), ...),
+    ],
+)
+async def test_a_model_that_tells_languages_tells_those_of_the_script_or_the_hint_or_english(
+    query: dict[str, str], said: tuple[DetectedLanguage, ...], heard: Any
+) -> None:
+    script = Script([say(0.0, TurnStart("")), say(0.0, TurnEnd("", "a", languages=said))])
+    async with LocalServer(script=script) as local, connected(local, query) as client:
+        end = (await client.close())[-1]
+    assert isinstance(end, TurnEnd)
+    assert end.languages == (said if heard is ... else heard)
 
 
 async def test_strings_and_bytes_go_out_as_they_are() -> None:

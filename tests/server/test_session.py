@@ -10,11 +10,18 @@ from urllib.parse import urlencode
 
 import pytest
 import synthetic
-from livekit.plugins.cartesia_turns.messages import Connected, ErrorMessage, TurnEnd, TurnSettings, TurnStart
+from livekit.plugins.cartesia_turns.messages import (
+    Connected,
+    DetectedLanguage,
+    ErrorMessage,
+    TurnEnd,
+    TurnSettings,
+    TurnStart,
+)
 from livekit.plugins.cartesia_turns.protocol import PATH
-from livekit.plugins.cartesia_turns.server import Line, Recognizer, Script, StreamRequest
+from livekit.plugins.cartesia_turns.server import Line, LocalServer, Recognizer, Script, StreamRequest
 from livekit.plugins.cartesia_turns.server.record import Frame
-from localserver import finals, kinds, server
+from localserver import SENTENCE, finals, kinds, server
 from rawclient import BOUND_S, QUERY, connected, eventually
 
 
@@ -24,11 +31,10 @@ from rawclient import BOUND_S, QUERY, connected, eventually
         ("hello", "not JSON"),
         ("[]", "not a JSON object"),
         ('{"type": "flush"}', "must be config or close"),
-        ('{"type": "config", "turn": {"end_threshold": 0.9}}', "turn_end_threshold=0.9"),
-        ('{"type": "config", "turn": {"end_threshold": "low"}}', "not a number"),
+        ('{"turn": {"end_threshold": 0.1}}', "`type` is missing"),
     ],
 )
-async def test_a_bad_text_frame_gets_an_error_and_the_socket_is_closed(frame: str, said: str) -> None:
+async def test_a_text_frame_that_is_no_command_gets_an_error_and_the_socket_is_closed(frame: str, said: str) -> None:
     async with server() as local, connected(local) as client:
         await client.socket.send_str(frame)
         error = (await client.rest())[-1]
@@ -38,10 +44,72 @@ async def test_a_bad_text_frame_gets_an_error_and_the_socket_is_closed(frame: st
         assert client.socket.close_code == 1008
 
 
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"turn": {"end_threshold": 0.9}}, "turn_end_threshold=0.9"),
+        ({"turn": {"eager_end_threshold": 0.3, "end_threshold": 0.3}}, "must hold"),
+        ({"turn": {"end_threshold": "low"}}, "not a number"),
+        ({"turn": 7}, "must be an object"),
+        ({"turn": {"end_threshold": 0.1}, "keyterms": ["Dashwood"]}, "only be set when a socket is opened"),
+        ({"turn": {"end_threshold": 0.1}, "language_hints": ["en"]}, "language_hint"),
+        ({"turn": {"end_threshold": 0.1}, "keyterms": "Dashwood"}, "list of strings"),
+    ],
+)
+async def test_a_config_that_is_refused_gets_an_error_changes_nothing_and_the_socket_stays(
+    fields: dict[str, object], said: str
+) -> None:
+    async with server() as local, connected(local) as client:
+        await client.until(Connected)
+        before = local.connections[0].stream
+        assert before is not None
+        await client.command(type="config", **fields)
+        error = await client.until(ErrorMessage)
+        assert isinstance(error, ErrorMessage)
+        assert said in error.message
+        assert (error.status_code, error.request_id) == (400, before.request_id)
+        assert local.connections[0].stream == before
+        await client.send(SENTENCE)
+        assert finals(await client.close()) == [synthetic.text(0, 4)]
+        assert client.socket.close_code == 1000
+
+
+async def test_a_config_that_is_taken_has_no_answer_and_what_is_in_force_is_recorded() -> None:
+    async with server() as local, connected(local, {"model": "ink-preview", "keyterm": "Norland"}) as client:
+        await client.command(type="config", turn={"end_threshold": 0.1}, keyterms=["Dashwood"], language_hints=["en"])
+        await client.command(type="config", language_hints=[])
+        assert kinds(await client.close()) == [Connected]
+        stream = local.connections[0].stream
+        assert stream is not None
+        assert (stream.turn.end_threshold, stream.keyterms, stream.language_hints) == (0.1, ("Dashwood",), ())
+
+
+@pytest.mark.parametrize("kind", ["close", "done"])
+async def test_close_and_done_end_the_stream_in_full(kind: str) -> None:
+    async with server() as local, connected(local) as client:
+        await client.send(SENTENCE)
+        await client.command(type=kind)
+        assert finals(await client.rest()) == [synthetic.text(0, 4)]
+        assert client.socket.close_code == 1000
+
+
+async def test_a_model_that_tells_languages_says_english_where_the_recognizer_hears() -> None:
+    async with server() as local, connected(local, {"model": "ink-preview"}) as client:
+        await client.send(SENTENCE)
+        end = (await client.close())[-1]
+    assert isinstance(end, TurnEnd)
+    assert end.languages == (DetectedLanguage("en", 1.0),)
+    assert end.turn_id
+
+
 async def test_a_quiet_socket_is_closed_as_idle_and_pings_do_not_keep_it() -> None:
     async with server(idle_timeout_s=0.2) as local, connected(local, heartbeat_s=0.05) as client:
         assert kinds(await client.rest()) == [Connected]
         assert client.socket.close_code == 1001
+
+
+def test_a_quiet_socket_is_closed_after_the_vendors_time_where_none_is_given() -> None:
+    assert LocalServer(script=Script([]))._endpoint._idle_timeout_s == 180.0
 
 
 async def test_a_minute_in_one_burst_to_a_client_that_does_not_read_is_answered_in_full() -> None:

@@ -8,7 +8,7 @@ import logging
 import pytest
 from conversation import QUIET, START, Conversation, conversation, end, eventually, update
 from livekit.plugins.cartesia_turns.messages import TurnSettings
-from livekit.plugins.cartesia_turns.server import StreamRequest
+from livekit.plugins.cartesia_turns.server import StreamRequest, Vendor
 
 GIVEN = {"turn_eager_end_threshold": 0.5, "turn_end_threshold": 0.2, "turn_end_timeout_ms": 5000}
 """What the profiles change."""
@@ -50,7 +50,9 @@ async def test_a_later_connection_is_opened_with_them() -> None:
         await talk.server.drop_all()
         talk.microphone.push()
         await eventually(lambda: len(talk.server.connections) == 2)
-        assert talk.stage.requests[1].turn == TurnSettings(end_threshold=0.3)
+        assert [pair for pair in talk.server.connections[1].query if pair[0].startswith("turn_")] == [
+            ("turn_end_threshold", "0.3")
+        ]
 
 
 async def test_a_setting_that_no_server_takes_changes_nothing() -> None:
@@ -96,7 +98,7 @@ async def test_without_thresholds_of_ones_own_a_new_socket_after_the_turn_gives_
         talk.microphone.push(QUIET)
         await connections(talk, 2)
         await heard_all(talk)
-        assert talk.stage.requests[1].turn == TurnSettings()
+        assert talk.stage.requests[1].turn == Vendor().turn_defaults
         assert len(talk.stage.configured) == 1
 
 

@@ -181,7 +181,7 @@ class Ear:
             return 0.05
         if self._quiet_s >= EAGER_S:
             return 0.3
-        return 0.95 if self._run >= START_AFTER else 0.5
+        return 0.95 if self._run >= START_AFTER else 0.7
 
     def _text(self) -> str:
         return " ".join(map(str, self._words))

@@ -5,12 +5,12 @@ The vendor changes what it takes without notice, so only the server can refuse t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .messages import TurnSettings
-from .options import THRESHOLDS, Options, check_turn, in_order, merge
-from .vendor import MODELS, READ, TURN_DEFAULTS, TURN_RANGES, Known, Range
+from .options import THRESHOLDS, Options, in_order, merge
+from .vendor import MODELS, READ, TURN_DEFAULTS, TURN_RANGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +70,9 @@ def doubts(options: Options, language: str | None = None) -> Iterator[Doubt]:
         yield Doubt(UNKNOWN_HINT, "language_hints", ", ".join(unknown), known, heard.since, heard.source)
 
 
-def turn_doubts(
-    turn: TurnSettings,
-    ranges: Known[Mapping[str, Range]] = TURN_RANGES[0],
-    defaults: Known[TurnSettings] = TURN_DEFAULTS[0],
-) -> Iterator[Doubt]:
+def turn_doubts(turn: TurnSettings) -> Iterator[Doubt]:
     """The turn settings outside their known range; else thresholds that are out of order because of a known default."""
+    ranges, defaults = TURN_RANGES[0], TURN_DEFAULTS[0]
     outside = [
         Doubt(OUT_OF_RANGE, f"turn_{name}", str(value), str(known), ranges.since, ranges.source)
         for name, known in ranges.value.items()
@@ -93,22 +90,3 @@ def turn_doubts(
             defaults.since,
             defaults.source,
         )
-
-
-def check_as_server(
-    turn: TurnSettings,
-    ranges: Known[Mapping[str, Range]] = TURN_RANGES[0],
-    defaults: Known[TurnSettings] = TURN_DEFAULTS[0],
-) -> None:
-    """Refuses turn settings as a server does that goes by these numbers.
-
-    Raises:
-        ValueError: names the argument, its value and what is allowed.
-    """
-    check_turn(turn)
-    for doubt in turn_doubts(turn, ranges, defaults):
-        if doubt.text == OUT_OF_RANGE:
-            raise ValueError(f"{doubt.option}={doubt.value} is out of range: it must be from {doubt.known}")
-        whole = merge(defaults.value, turn)
-        order = " > ".join(f"turn_{name}={getattr(whole, name)}" for name in THRESHOLDS)
-        raise ValueError(f"{order} must hold; a threshold that is not given has the server's default")

@@ -143,9 +143,13 @@ class Config:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Asks the server to turn all audio it holds into events and then to close the socket."""
+    """Asks the server to turn all audio it holds into events and then to close the socket.
+
+    The server takes `done` for it too (field reports, read 2026-11-25).
+    """
 
     TYPE: ClassVar[str] = "close"
+    TYPES: ClassVar[frozenset[str]] = frozenset({"close", "done"})
 
 
 ClientMessage: TypeAlias = Config | Close

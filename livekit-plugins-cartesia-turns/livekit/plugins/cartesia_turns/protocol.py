@@ -36,6 +36,10 @@ class ProtocolError(ValueError):
     """A frame that is not a message of the protocol. Its text says what was wrong and never holds the payload."""
 
 
+class ConfigError(ProtocolError):
+    """A `config` command whose settings are not of the kind that they must be."""
+
+
 _TEXT_MESSAGES: dict[str, type[TurnUpdate | TurnEagerEnd | TurnEnd]] = {
     message.TYPE: message for message in (TurnUpdate, TurnEagerEnd, TurnEnd)
 }
@@ -70,11 +74,12 @@ def parse_client(data: str | bytes) -> ClientMessage:
     """Reads one text frame from a client.
 
     Raises:
-        ProtocolError: not a command of the protocol, or a setting of the wrong kind.
+        ConfigError: a `config` has a setting of the wrong kind.
+        ProtocolError: not a command of the protocol.
     """
     fields = _fields(data)
     kind = _kind(fields)
-    if kind == Close.TYPE:
+    if kind in Close.TYPES:
         return Close()
     if kind != Config.TYPE:
         raise ProtocolError("`type` must be config or close")
@@ -169,7 +174,7 @@ def _texts(fields: dict[str, object], name: str) -> tuple[str, ...] | None:
     if values is None:
         return None
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise ProtocolError(f"`{name}` must be a list of strings")
+        raise ConfigError(f"`{name}` must be a list of strings")
     return tuple(map(_whole, values))
 
 
@@ -178,7 +183,7 @@ def _turn_settings(fields: dict[str, object]) -> TurnSettings:
     if turn is None:
         return TurnSettings()
     if not isinstance(turn, dict):
-        raise ProtocolError("`turn` must be an object")
+        raise ConfigError("`turn` must be an object")
     timeout_ms = _number(turn, "end_timeout_ms")
     return TurnSettings(
         _number(turn, "start_threshold"),
@@ -216,8 +221,8 @@ def _number(fields: dict[str, object], name: str) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ProtocolError(f"`{name}` is not a number")
+        raise ConfigError(f"`{name}` is not a number")
     # An int may be too large for isfinite.
     if isinstance(value, float) and not math.isfinite(value):
-        raise ProtocolError(f"`{name}` is not finite")
+        raise ConfigError(f"`{name}` is not finite")
     return value

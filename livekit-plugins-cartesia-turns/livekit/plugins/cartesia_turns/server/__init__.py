@@ -8,6 +8,7 @@ from .recognizer import Recognizer, RecognizerMissingError, SpeechDetector, Tran
 from .record import ConnectionRecord, Handshake
 from .responder import Responder, ResponderFactory
 from .script import Line, Script, say
+from .vendor import Vendor
 
 __all__ = [
     "ConnectionRecord",
@@ -27,5 +28,6 @@ __all__ = [
     "Transcriber",
     "TurnLikelihood",
     "TurnState",
+    "Vendor",
     "say",
 ]

@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from .app import LocalServer
+from .app import TODAY, LocalServer
 from .recognizer import RecognizerMissingError
 from .script import Script
 
@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             port=options.port,
             key=options.key,
             script=[Script.load(path) for path in options.script] or None,
+            vendor=options.vendor or TODAY,
             max_streams=options.max_streams,
             idle_timeout_s=options.idle_timeout,
         )
@@ -46,7 +47,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--key", help="the key to let in (default: a random one, printed)")
     parser.add_argument("--max-streams", type=int, default=32, help="more get 429 (default: %(default)s)")
     parser.add_argument(
-        "--idle-timeout", type=float, default=300.0, help="seconds without a message (default: %(default)s)"
+        "--idle-timeout",
+        type=float,
+        default=TODAY.idle_close_s,
+        help="seconds without a message, then the socket is closed (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--vendor",
+        metavar="WHEN",
+        help="go by the vendor's numbers of this day or month, such as 2026-05 (default: today's)",
     )
     parser.add_argument(
         "--script",

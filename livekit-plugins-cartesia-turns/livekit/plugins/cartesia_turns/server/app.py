@@ -21,8 +21,10 @@ from .record import ConnectionRecord, Handshake
 from .responder import ResponderFactory
 from .script import Script, Scripts
 from .session import CLOSE_WAIT_S
+from .vendor import Vendor
 
 NO_FAULTS = Faults()
+TODAY = Vendor()
 
 
 class LocalServer:
@@ -39,10 +41,14 @@ class LocalServer:
         script: plays dialogues in place of a recognizer; of several, each connection gets the next, and the last one
             repeats.
         responder: makes what answers a connection, in place of a recognizer or a script.
+        vendor: the numbers to go by: those of a day or month, such as "2026-05", or your own.
         faults: what goes wrong on purpose.
         max_streams: further connections are refused with 429.
-        idle_timeout_s: a socket is closed when no message has come for so long, in seconds.
+        idle_timeout_s: a socket is closed when no message has come for so long, in seconds. None is the vendor's time.
         record: keep audio, commands and messages in `connections`.
+
+    Raises:
+        ValueError: no script is given, or the vendor is none that is known.
     """
 
     def __init__(
@@ -54,14 +60,21 @@ class LocalServer:
         recognizer: Recognizer | None = None,
         script: Script | Sequence[Script] | None = None,
         responder: ResponderFactory | None = None,
+        vendor: str | Vendor = TODAY,
         faults: FaultPlan = NO_FAULTS,
         max_streams: int = 32,
-        idle_timeout_s: float = 300.0,
+        idle_timeout_s: float | None = None,
         record: bool = False,
     ) -> None:
         self.key = key or f"local-{secrets.token_hex(12)}"
+        numbers = Vendor.of(vendor) if isinstance(vendor, str) else vendor
         self._endpoint = Endpoint(
-            host=host, key=self.key, max_streams=max_streams, idle_timeout_s=idle_timeout_s, record=record
+            host=host,
+            key=self.key,
+            vendor=numbers,
+            max_streams=max_streams,
+            idle_timeout_s=numbers.idle_close_s if idle_timeout_s is None else idle_timeout_s,
+            record=record,
         )
         self._endpoint.faults = faults
         self._host = host

@@ -11,13 +11,18 @@ from __future__ import annotations
 import math
 from enum import Enum
 
-from ..doubts import check_as_server
-from ..messages import TurnEagerEnd, TurnEnd, TurnMessage, TurnResume, TurnSettings, TurnStart, TurnUpdate
+from ..messages import (
+    DetectedLanguage,
+    TurnEagerEnd,
+    TurnEnd,
+    TurnMessage,
+    TurnResume,
+    TurnSettings,
+    TurnStart,
+    TurnUpdate,
+)
 from ..options import merge
-from ..vendor import TURN_DEFAULTS, TURN_RANGES, as_of
-
-DEFAULTS = as_of(TURN_DEFAULTS, "2026-05")
-RANGES = as_of(TURN_RANGES, "2026-05")
+from .vendor import Vendor, in_order
 
 
 class TurnState(Enum):
@@ -32,11 +37,11 @@ class TurnLikelihood:
     """Smooths the probability of speech (0-1) into the likelihood (0-1) that the user is in a turn.
 
     It rises fast, so that a click starts no turn and a word soon does, and falls slowly, so that a pause within a
-    sentence ends none: at the default thresholds silence means turn.eager_end after 0.38 s and turn.end after 0.68 s.
+    sentence ends none: at the default thresholds silence means turn.eager_end after 0.30 s and turn.end after 0.70 s.
     """
 
     RISE_S = 0.08
-    FALL_S = 0.42
+    FALL_S = 0.58
 
     def __init__(self) -> None:
         self.value = 0.0
@@ -49,19 +54,22 @@ class TurnLikelihood:
 
 
 class Dialogue:
-    """One socket's turns.
+    """One socket's turns. Each has a `turn_id` of its own.
 
     Args:
-        settings: what differs from the vendor's defaults.
+        settings: what differs from the vendor's defaults of today.
         request_id: identifies the socket in each message.
+        languages: what each turn.end says of the languages that were heard.
 
     Raises:
-        ValueError: the settings are out of range or out of order.
+        ValueError: the thresholds are out of order.
     """
 
-    def __init__(self, settings: TurnSettings, request_id: str) -> None:
+    def __init__(self, settings: TurnSettings, request_id: str, languages: tuple[DetectedLanguage, ...] = ()) -> None:
         self._request_id = request_id
-        self._settings = DEFAULTS.value
+        self._languages = languages
+        self._turns = 0
+        self._settings = Vendor().turn_defaults
         self._state = TurnState.IDLE
         self._silence_s = 0.0
         self._transcript = ""
@@ -81,11 +89,9 @@ class Dialogue:
         """Changes the settings that are given, from the next step on.
 
         Raises:
-            ValueError: together with those in force they are out of range or out of order; nothing changed.
+            ValueError: together with those in force the thresholds are out of order; nothing changed.
         """
-        changed = merge(self._settings, settings)
-        check_as_server(changed, RANGES, DEFAULTS)
-        self._settings = changed
+        self._settings = in_order(merge(self._settings, settings))
 
     def needs_whole_text(self, likelihood: float, duration_s: float) -> bool:
         """Whether `step` with these arguments would eager-end or end the turn.
@@ -141,25 +147,38 @@ class Dialogue:
 
     def _messages(self, before: TurnState, after: TurnState, transcript: str | None) -> list[TurnMessage]:
         if before is TurnState.IDLE:
-            self._transcript = ""
-            return [TurnStart(self._request_id)] if after is TurnState.SPEAKING else []
+            return self._start() if after is TurnState.SPEAKING else []
         if transcript is not None:
             self._transcript = transcript
         if after is TurnState.IDLE:
-            return [TurnEnd(self._request_id, self._transcript)]
+            return [TurnEnd(self._request_id, self._transcript, self._turn_id, self._languages)]
         if after is not before:
             return [self._pause_or_resume(after)]
         if transcript is not None and after is TurnState.SPEAKING:
-            return [TurnUpdate(self._request_id, self._transcript)]
+            return [TurnUpdate(self._request_id, self._transcript, self._turn_id)]
         return []
+
+    @property
+    def _turn_id(self) -> str:
+        return turn_id(self._request_id, self._turns)
+
+    def _start(self) -> list[TurnMessage]:
+        self._turns += 1
+        self._transcript = ""
+        return [TurnStart(self._request_id, self._turn_id)]
 
     def _pause_or_resume(self, after: TurnState) -> TurnMessage:
         if after is TurnState.EAGER_ENDED:
-            return TurnEagerEnd(self._request_id, self._transcript)
-        return TurnResume(self._request_id)
+            return TurnEagerEnd(self._request_id, self._transcript, self._turn_id)
+        return TurnResume(self._request_id, self._turn_id)
 
     def _check_grows(self, transcript: str | None) -> None:
         if self._state is TurnState.IDLE or transcript is None:
             return
         if not transcript.startswith(self._transcript):
             raise ValueError("transcript must continue what was sent: the protocol never revises text")
+
+
+def turn_id(request_id: str, number: int) -> str:
+    """The id of a socket's turn, which is in all messages of that turn; the first turn has number 1."""
+    return f"{request_id}.{number}"

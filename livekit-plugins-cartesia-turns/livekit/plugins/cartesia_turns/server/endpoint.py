@@ -11,7 +11,7 @@ from uuid import uuid4
 from aiohttp import web
 
 from ..messages import ErrorMessage
-from ..protocol import API_KEY_HEADER
+from ..protocol import API_KEY_HEADER, serialize
 from . import handshake
 from .faults import FaultPlan, Faults, faults_of
 from .handshake import RefusedError, StreamRequest
@@ -19,8 +19,11 @@ from .inbox import MAX_FRAME_BYTES
 from .record import ConnectionRecord, Handshake
 from .responder import ResponderFactory
 from .session import CLOSE_WAIT_S, Session, reset
+from .vendor import Vendor
 
 MAX_RECORDS = 1000
+REQUEST_ID_HEADERS = ("X-Request-Id", "cartesia-request-id")
+"""Both have been seen (field reports, read 2026-11-25)."""
 SECRET_HEADERS = {API_KEY_HEADER.lower(), "authorization", "cookie"}
 
 
@@ -30,12 +33,15 @@ class Endpoint:
     Args:
         host: what the server listens on.
         key: the only key that is let in.
+        vendor: the numbers to go by.
         max_streams: further connections are refused with 429.
         idle_timeout_s: a socket is closed when no message has come for so long, in seconds.
         record: keep audio, commands and messages in `connections`.
     """
 
-    def __init__(self, *, host: str, key: str, max_streams: int, idle_timeout_s: float, record: bool) -> None:
+    def __init__(
+        self, *, host: str, key: str, vendor: Vendor, max_streams: int, idle_timeout_s: float, record: bool
+    ) -> None:
         self.faults: FaultPlan = Faults()
         self.connections: deque[ConnectionRecord] = deque(maxlen=MAX_RECORDS)
         self.handshakes: deque[Handshake] = deque(maxlen=MAX_RECORDS)
@@ -43,6 +49,7 @@ class Endpoint:
         self.respond: ResponderFactory | None = None
         self._host = host
         self._key = key
+        self._vendor = vendor
         self._max_streams = max_streams
         self._idle_timeout_s = idle_timeout_s
         self._record = record
@@ -59,7 +66,7 @@ class Endpoint:
             return await self._accept(request, request_id, faults)
         except RefusedError as refusal:
             self._note(refusal.error.status_code)
-            headers = {"X-Request-Id": request_id, **refusal.headers}
+            headers = dict.fromkeys(REQUEST_ID_HEADERS, request_id) | dict(refusal.headers)
             return web.Response(
                 status=refusal.error.status_code,
                 text=refusal.body(),
@@ -87,20 +94,28 @@ class Endpoint:
         if faults.status is not None:
             error = ErrorMessage("A fault set from Python.", "Server fault", faults.status, None, request_id)
             raise RefusedError(error, faults.status_headers)
-        origins = request.headers.getall("Origin", [])
-        handshake.check_origin(origins, self._host, request.headers.get("Host", ""), request_id)
-        query = handshake.read_query(request.rel_url.raw_query_string)
-        handshake.check_key(request.headers, query, self._key, request_id)
-        stream = handshake.read_request(query, request_id)
-        if len(self.sessions) >= self._max_streams:
-            raise handshake.too_many_streams(self._max_streams, request_id)
+        query = self._admit(request, request_id)
         socket = web.WebSocketResponse(timeout=CLOSE_WAIT_S, max_msg_size=MAX_FRAME_BYTES, compress=False)
         if not _can_upgrade(socket, request):
             raise RefusedError(handshake.bad_request("This is the address of a websocket.", request_id))
         record = self._new_record(request_id, query, request.headers)
-        session = self._session(socket, transport, stream, faults, record)
-        await self._run(session, socket, request, record)
+        try:
+            stream = handshake.read_request(query, request_id, self._vendor)
+        except ValueError as error:
+            await self._turn_away(socket, request, record, handshake.bad_request(str(error), request_id))
+        else:
+            await self._run(self._session(socket, transport, stream, faults, record), socket, request, record)
         return socket
+
+    def _admit(self, request: web.Request, request_id: str) -> list[tuple[str, str]]:
+        """Checks what is answered with an HTTP status; returns the query."""
+        origins = request.headers.getall("Origin", [])
+        handshake.check_origin(origins, self._host, request.headers.get("Host", ""), request_id)
+        query = handshake.read_query(request.rel_url.raw_query_string)
+        handshake.check_key(request.headers, query, self._key, request_id)
+        if len(self.sessions) >= self._max_streams:
+            raise handshake.too_many_streams(self._max_streams, request_id)
+        return query
 
     def _session(
         self,
@@ -117,6 +132,7 @@ class Endpoint:
             transport,
             stream,
             self.respond,
+            vendor=self._vendor,
             faults=faults,
             record=record,
             idle_timeout_s=self._idle_timeout_s,
@@ -127,17 +143,38 @@ class Endpoint:
     ) -> None:
         # Before the first await: of two handshakes at once the second must see the first.
         self.sessions.add(session)
-        self.connections.append(record)
-        self._note(101)
         try:
-            socket.headers["X-Request-Id"] = record.request_id
-            await socket.prepare(request)
+            await self._upgrade(socket, request, record)
             await session.run()
         finally:
             self.sessions.discard(session)
-            record.closing(int(socket.close_code or 1006))
-            record.closed_s = asyncio.get_running_loop().time()
+            self._note_end(socket, record)
             session.over.set()
+
+    async def _turn_away(
+        self, socket: web.WebSocketResponse, request: web.Request, record: ConnectionRecord, error: ErrorMessage
+    ) -> None:
+        """Reports wrong settings as the vendor does: after the upgrade, in place of `connected`."""
+        try:
+            await self._upgrade(socket, request, record)
+            frame = serialize(error)
+            await socket.send_str(frame)
+            record.sent(frame)
+            record.closing(1008)
+            await socket.close(code=1008, message=error.title.encode())
+        finally:
+            self._note_end(socket, record)
+
+    async def _upgrade(self, socket: web.WebSocketResponse, request: web.Request, record: ConnectionRecord) -> None:
+        self.connections.append(record)
+        self._note(101)
+        for name in REQUEST_ID_HEADERS:
+            socket.headers[name] = record.request_id
+        await socket.prepare(request)
+
+    def _note_end(self, socket: web.WebSocketResponse, record: ConnectionRecord) -> None:
+        record.closing(int(socket.close_code or 1006))
+        record.closed_s = asyncio.get_running_loop().time()
 
     def _new_record(
         self, request_id: str, query: list[tuple[str, str]], headers: Mapping[str, str]

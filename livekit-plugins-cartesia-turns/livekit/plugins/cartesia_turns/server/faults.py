@@ -25,6 +25,10 @@ class Faults:
         garbage: frames sent as they are: str as a text frame, bytes as a binary one.
         slow_read_bytes_per_s: read no faster than this.
         never_close: answer `close` with every event as usual, but leave the socket open.
+        reject_config: answer each `config` with an error; it changes nothing, and the socket stays open.
+        max_pace: with audio that comes faster than so many times real time send an error and close with 1008.
+        pace_burst_s: how many seconds of audio a client may be ahead of that.
+        pace_status: the `status_code` of that error, which is not known of the vendor.
     """
 
     refuse: bool = False
@@ -40,6 +44,10 @@ class Faults:
     garbage: Sequence[str | bytes] = ()
     slow_read_bytes_per_s: float | None = None
     never_close: bool = False
+    reject_config: bool = False
+    max_pace: float | None = None
+    pace_burst_s: float = 1.0
+    pace_status: int = 400
 
 
 FaultPlan: TypeAlias = Faults | Sequence[Faults] | Callable[[int], Faults]

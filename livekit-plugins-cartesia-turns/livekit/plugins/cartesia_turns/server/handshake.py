@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hmac import compare_digest
 from ipaddress import ip_address
 from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
 
-from ..doubts import check_as_server
-from ..messages import ErrorMessage, TurnSettings
-from ..options import check_keyterms, check_sample_rate
+from ..messages import Config, ErrorMessage, TurnSettings
 from ..protocol import API_KEY_HEADER
-from ..vendor import MODEL, TURN_DEFAULTS, TURN_RANGES, as_of
+from ..vendor import MODEL, Range
 from .pcm import SAMPLE_BYTES
+from .vendor import Vendor
 
-DEFAULTS = as_of(TURN_DEFAULTS, "2026-05")
-RANGES = as_of(TURN_RANGES, "2026-05")
-"""The numbers that this server goes by."""
+SAMPLE_RATES = Range(8000, 48000)
+"""What the server takes, in Hz."""
 
 TOKEN_PARAMETER = "access_token"  # noqa: S105 - the parameter's name, no token
 DOC_URL = "https://docs.cartesia.ai/api-reference/stt/turns/websocket"
@@ -42,13 +40,20 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StreamRequest:
-    """What one socket was opened with. `sample_rate` is in Hz; `encoding` is a key of SAMPLE_BYTES."""
+    """What one socket was opened with, or what is in force after a `config`.
+
+    `sample_rate` is in Hz, `encoding` a key of SAMPLE_BYTES. `turn` is whole: what was not asked for has the vendor's
+    default. `tells_languages`: the model's turn.end says which languages were heard.
+    """
 
     request_id: str
     encoding: str
     sample_rate: int
     turn: TurnSettings
     keyterms: tuple[str, ...] = ()
+    model: str = MODEL
+    language_hints: tuple[str, ...] = ()
+    tells_languages: bool = False
 
     @property
     def bytes_per_second(self) -> int:
@@ -101,16 +106,49 @@ def check_origin(origins: Sequence[str], host: str, asked_host: str, request_id:
         raise RefusedError(ErrorMessage(message, "Forbidden", 403, "origin_not_allowed", request_id, DOC_URL))
 
 
-def read_request(query: list[tuple[str, str]], request_id: str) -> StreamRequest:
+def read_request(query: list[tuple[str, str]], request_id: str, vendor: Vendor) -> StreamRequest:
     """Reads and checks what the query asks for.
 
     Raises:
-        RefusedError: 400, a parameter is missing, out of range, or not known here.
+        ValueError: a parameter is missing, out of range, or not known here.
     """
-    try:
-        return _request(query, request_id)
-    except ValueError as error:
-        raise RefusedError(bad_request(str(error), request_id)) from None
+    single = dict(query)
+    model = vendor.model(_required(single, "model"))
+    encoding = _required(single, "encoding")
+    if encoding not in SAMPLE_BYTES:
+        raise ValueError(f"encoding={encoding!r} is not known: it must be one of {', '.join(SAMPLE_BYTES)}")
+    sample_rate = round(_number("sample_rate", _required(single, "sample_rate")))
+    if sample_rate not in SAMPLE_RATES:
+        raise ValueError(f"sample_rate={sample_rate!r} is out of range: it must be from {SAMPLE_RATES} Hz")
+    keyterms = tuple(value for name, value in query if name == "keyterm")
+    vendor.check_keyterms(keyterms)
+    hints = tuple(value for name, value in query if name == "language_hint")
+    vendor.check_language_hints(model, hints)
+    turn = vendor.changed(vendor.turn_defaults, _turn_settings(single))
+    return StreamRequest(request_id, encoding, sample_rate, turn, keyterms, model.name, hints, model.tells_languages)
+
+
+def configured(stream: StreamRequest, config: Config, vendor: Vendor) -> StreamRequest:
+    """What is in force after a `config`.
+
+    Raises:
+        ValueError: the config asks for something that the vendor does not take.
+    """
+    model = vendor.model(stream.model)
+    if config.keyterms is not None:
+        if not (model.changes_lists or vendor.live_keyterms):
+            raise ValueError(f"keyterms of the model {model.name} can only be set when a socket is opened")
+        vendor.check_keyterms(config.keyterms)
+    if config.language_hints is not None:
+        vendor.check_language_hints(model, config.language_hints)
+        if not model.changes_lists:
+            raise ValueError(f"language_hints can't be changed with the model {model.name}")
+    return replace(
+        stream,
+        turn=vendor.changed(stream.turn, config.turn),
+        keyterms=stream.keyterms if config.keyterms is None else config.keyterms,
+        language_hints=stream.language_hints if config.language_hints is None else config.language_hints,
+    )
 
 
 def bad_request(message: str, request_id: str) -> ErrorMessage:
@@ -122,6 +160,13 @@ def server_error(request_id: str) -> ErrorMessage:
     """The error for a stream whose responder failed."""
     message = "The server failed while it heard this stream."
     return ErrorMessage(message, "Internal server error", 500, "internal_error", request_id)
+
+
+def too_fast(status_code: int, request_id: str) -> ErrorMessage:
+    """The error for audio that comes faster than it is taken."""
+    return ErrorMessage(
+        "Audio comes faster than in real time.", "Too fast", status_code, None, request_id, LIMITS_DOC_URL
+    )
 
 
 def too_many_streams(max_streams: int, request_id: str) -> RefusedError:
@@ -155,23 +200,6 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _request(query: list[tuple[str, str]], request_id: str) -> StreamRequest:
-    single = dict(query)
-    model = _required(single, "model")
-    if model != MODEL:
-        raise ValueError(f"model={model!r} is not served here: it must be {MODEL!r}")
-    encoding = _required(single, "encoding")
-    if encoding not in SAMPLE_BYTES:
-        raise ValueError(f"encoding={encoding!r} is not known: it must be one of {', '.join(SAMPLE_BYTES)}")
-    sample_rate = round(_number("sample_rate", _required(single, "sample_rate")))
-    check_sample_rate(sample_rate)
-    turn = _turn_settings(single)
-    check_as_server(turn, RANGES, DEFAULTS)
-    keyterms = tuple(value for name, value in query if name == "keyterm")
-    check_keyterms(keyterms)
-    return StreamRequest(request_id, encoding, sample_rate, turn, keyterms)
 
 
 def _turn_settings(parameters: dict[str, str]) -> TurnSettings:

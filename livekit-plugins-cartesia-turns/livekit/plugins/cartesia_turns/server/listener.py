@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from ..messages import TurnEnd, TurnMessage, TurnSettings
+from ..messages import DetectedLanguage, TurnEnd, TurnMessage, TurnSettings
 from ..protocol import serialize
 from .dialogue import Dialogue, TurnLikelihood, TurnState
 from .handshake import StreamRequest
@@ -19,6 +19,9 @@ from .transcript import TurnTranscript
 
 UPDATE_S = 0.4
 """A growing segment is looked at again after so many seconds of audio, where the decoder is free."""
+
+ENGLISH = (DetectedLanguage("en", 1.0),)
+"""All that the recognizer knows."""
 
 
 @dataclass(slots=True)
@@ -47,7 +50,7 @@ class Listener:
         self._detector = detector
         self._decoder = decoder
         self._likelihood = TurnLikelihood()
-        self._dialogue = Dialogue(stream.turn, stream.request_id)
+        self._dialogue = Dialogue(stream.turn, stream.request_id, ENGLISH if stream.tells_languages else ())
         self._segment = Segment()
         self._transcript = TurnTranscript()
         self._look: _Look | None = None

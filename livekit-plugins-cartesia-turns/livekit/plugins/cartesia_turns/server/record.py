@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from .handshake import StreamRequest
+
 MAX_AUDIO_BYTES = 64 * 2**20
 MAX_MESSAGES = 10_000
 
@@ -24,6 +26,7 @@ class ConnectionRecord:
         query: the URL's parameters in order.
         headers: the handshake's headers.
         opened_s: when the handshake was answered.
+        stream: what is in force, by the handshake and each `config`; None where the handshake's settings were refused.
         closed_s: when the connection was gone, None while it is there.
         close_code: of the first close frame, whichever side sent it; 1006 where there was none.
         audio_bytes: how much audio was received.
@@ -38,6 +41,7 @@ class ConnectionRecord:
     headers: Mapping[str, str]
     opened_s: float
     keeps_content: bool = False
+    stream: StreamRequest | None = None
     closed_s: float | None = None
     close_code: int | None = None
     audio_bytes: int = 0

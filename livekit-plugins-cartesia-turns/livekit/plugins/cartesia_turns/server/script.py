@@ -7,11 +7,10 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..doubts import check_as_server
-from ..messages import ServerMessage, TurnSettings
-from ..options import merge
+from ..messages import ServerMessage, TurnEnd, TurnSettings, TurnStart
 from ..protocol import serialize
-from .handshake import DEFAULTS, RANGES, StreamRequest
+from .dialogue import turn_id
+from .handshake import StreamRequest
 from .record import ConnectionRecord, Frame
 
 
@@ -19,18 +18,13 @@ from .record import ConnectionRecord, Frame
 class Line:
     """One line of a script: at `at_s` seconds of the connection's audio, send this.
 
-    `send` is a message as a mapping, which gets the connection's request_id where it has none; or a str or bytes, sent
-    as they are.
+    `send` is a str or bytes, sent as they are, or a message as a mapping. Where the mapping has none of them, it gets
+    the connection's `request_id`, a turn's message the turn's `turn_id`, and a turn.end of a model that tells them
+    `languages`: the first language hint, or English.
     """
 
     at_s: float
     send: Mapping[str, object] | Frame
-
-    def frame(self, request_id: str) -> Frame:
-        """What goes out on the connection with this request id."""
-        if isinstance(self.send, (str, bytes)):
-            return self.send
-        return json.dumps({"request_id": request_id, **self.send})
 
 
 def say(at_s: float, message: ServerMessage) -> Line:
@@ -70,7 +64,7 @@ class Script:
         frames = ((at_s, frame) for at_s, frame in record.messages if isinstance(frame, str))
         messages = ((at_s, json.loads(frame)) for at_s, frame in frames)
         return cls(
-            Line(at_s, {name: value for name, value in message.items() if name != "request_id"})
+            Line(at_s, {name: value for name, value in message.items() if name not in {"request_id", "turn_id"}})
             for at_s, message in messages
             if message["type"] != "connected"
         )
@@ -104,14 +98,14 @@ class Scripts:
 
 
 class ScriptedResponder:
-    """Plays a script to one connection. Settings are checked and otherwise ignored."""
+    """Plays a script to one connection, whatever its settings."""
 
     def __init__(self, script: Script, stream: StreamRequest) -> None:
         self._script = script
         self._stream = stream
-        self._settings = merge(DEFAULTS.value, stream.turn)
         self._heard_bytes = 0
         self._sent = 0
+        self._turns = 0
 
     async def hear(self, pcm: bytes) -> AsyncIterator[Frame]:
         """Yields the lines whose time has come."""
@@ -121,14 +115,7 @@ class ScriptedResponder:
             yield self._next_frame()
 
     def configure(self, turn: TurnSettings) -> None:
-        """Checks the settings.
-
-        Raises:
-            ValueError: they don't fit those in force.
-        """
-        changed = merge(self._settings, turn)
-        check_as_server(changed, RANGES, DEFAULTS)
-        self._settings = changed
+        """Changes nothing: the script is what it is."""
 
     async def finish(self) -> AsyncIterator[Frame]:
         """Yields what is left, where the script says so."""
@@ -139,9 +126,22 @@ class ScriptedResponder:
         """Holds nothing."""
 
     def _next_frame(self) -> Frame:
-        line = self._script.lines[self._sent]
+        send = self._script.lines[self._sent].send
         self._sent += 1
-        return line.frame(self._stream.request_id)
+        return send if isinstance(send, (str, bytes)) else json.dumps({**self._common_fields(send), **send})
+
+    def _common_fields(self, message: Mapping[str, object]) -> dict[str, object]:
+        """What the server itself adds to such a message."""
+        fields: dict[str, object] = {"request_id": self._stream.request_id}
+        kind = message.get("type")
+        if kind == TurnStart.TYPE:
+            self._turns += 1
+        if isinstance(kind, str) and kind.startswith("turn."):
+            fields["turn_id"] = turn_id(self._stream.request_id, self._turns)
+        if kind == TurnEnd.TYPE and self._stream.tells_languages:
+            code = next(iter(self._stream.language_hints), "en")
+            fields["languages"] = [{"language": code, "confidence": 1.0}]
+        return fields
 
 
 def _line(number: int, text: str) -> Line:

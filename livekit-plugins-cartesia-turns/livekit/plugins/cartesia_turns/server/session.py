@@ -10,13 +10,15 @@ import struct
 from aiohttp import WSMsgType, web
 
 from ..log import logger
-from ..messages import Close, Config, Connected
-from ..protocol import ProtocolError, parse_client, serialize
+from ..messages import Close, Config, Connected, ErrorMessage
+from ..protocol import ConfigError, ProtocolError, parse_client, serialize
 from .faults import Faults, reached
-from .handshake import StreamRequest, bad_request, server_error
+from .handshake import StreamRequest, bad_request, configured, server_error, too_fast
 from .inbox import Inbox
+from .pace import PaceLimit
 from .record import ConnectionRecord, Frame
 from .responder import Responder, ResponderFactory
+from .vendor import Vendor
 
 CLOSE_WAIT_S = 1.0
 """How long the server waits for the client's half of a close, in seconds."""
@@ -34,6 +36,7 @@ class Session:
         stream: StreamRequest,
         respond: ResponderFactory,
         *,
+        vendor: Vendor,
         faults: Faults,
         record: ConnectionRecord,
         idle_timeout_s: float,
@@ -43,8 +46,11 @@ class Session:
         self._transport = transport
         self._stream = stream
         self._respond = respond
+        self._vendor = vendor
         self._faults = faults
+        self._pace = None if faults.max_pace is None else PaceLimit(faults.max_pace, faults.pace_burst_s)
         self._record = record
+        record.stream = stream
         self._idle_timeout_s = idle_timeout_s
         self._inbox = Inbox(transport)
         self._heard_bytes = 0
@@ -126,12 +132,21 @@ class Session:
             elif message.type is WSMsgType.TEXT:
                 self._record.commanded(message.data)
                 self._inbox.put(message.data)
+            if self._goodbye is not None:
+                return
 
     async def _take_audio(self, pcm: bytes) -> None:
         self._record.heard(pcm)
+        if self._is_too_fast(len(pcm)):
+            await self._refuse(too_fast(self._faults.pace_status, self._stream.request_id))
+            return
         if self._faults.slow_read_bytes_per_s is not None:
             await asyncio.sleep(len(pcm) / self._faults.slow_read_bytes_per_s)
         self._inbox.put(pcm)
+
+    def _is_too_fast(self, length: int) -> bool:
+        audio_s = length / self._stream.bytes_per_second
+        return self._pace is not None and self._pace.exceeded_by(audio_s, self._last_message_s)
 
     async def _answer(self) -> None:
         responder = self._respond(self._stream)
@@ -166,19 +181,26 @@ class Session:
     async def _obey(self, responder: Responder, text: str) -> None:
         try:
             command = parse_client(text)
+        except ConfigError as error:
+            await self._reject(str(error))
         except ProtocolError as error:
-            await self._fail(str(error))
-            return
-        if isinstance(command, Close):
-            await self._finish(responder)
+            await self._refuse(bad_request(str(error), self._stream.request_id))
         else:
-            await self._configure(responder, command)
+            if isinstance(command, Close):
+                await self._finish(responder)
+            else:
+                await self._configure(responder, command)
 
     async def _configure(self, responder: Responder, config: Config) -> None:
         try:
+            if self._faults.reject_config:
+                raise ValueError("A fault set from Python.")
+            changed = configured(self._stream, config, self._vendor)
             responder.configure(config.turn)
         except ValueError as error:
-            await self._fail(str(error))
+            await self._reject(str(error))
+        else:
+            self._stream = self._record.stream = changed
 
     async def _finish(self, responder: Responder) -> None:
         async for frame in responder.finish():
@@ -187,9 +209,13 @@ class Session:
             await asyncio.Event().wait()
         self.close()
 
-    async def _fail(self, message: str) -> None:
+    async def _reject(self, message: str) -> None:
+        """Answers a `config` that changes nothing."""
         await self._send(serialize(bad_request(message, self._stream.request_id)))
-        self.close(1008, "Bad request")
+
+    async def _refuse(self, error: ErrorMessage) -> None:
+        await self._send(serialize(error))
+        self.close(1008, error.title)
 
     async def _send(self, frame: Frame) -> None:
         if reached(self._faults.stall_at_s, self._record.audio_s):
