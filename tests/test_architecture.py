@@ -20,7 +20,7 @@ ANY = {"log", "version"}
 CORE = {"turns", "words", "replay", "watchdog", "activity", "stats", "options", "vendor", "checks", "doubts"}
 
 PLUGIN: dict[str, set[str]] = {
-    "__init__": {"voice", "stt", "stream", "profiles", "errors", "events", "stats"},
+    "__init__": {"voice", "stt", "stream", "profiles", "messages", "errors", "events", "stats"},
     "voice": {"events"},
     "stt": {
         "stream",
@@ -90,7 +90,7 @@ PLUGIN: dict[str, set[str]] = {
     "warm": {"configs", "connection", "errors", "options", "messages", "protocol", "tasks"},
     "dialer": {"checks", "connection", "errors", "options", "messages", "protocol", "retry", "tasks"},
     "connection": {"errors", "link", "replay", "messages", "protocol", "tasks"},
-    "mapping": {"events", "turns"},
+    "mapping": {"events", "messages", "turns"},
     "errors": {"messages"},
     "events": {"messages"},
     "handlers": set(),

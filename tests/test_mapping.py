@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from livekit.agents import stt
+from livekit.agents import LanguageCode, stt
 from livekit.plugins.cartesia_turns.events import (
     TurnEagerEndEvent,
     TurnEndEvent,
@@ -13,6 +13,7 @@ from livekit.plugins.cartesia_turns.events import (
     TurnUpdateEvent,
 )
 from livekit.plugins.cartesia_turns.mapping import public_event, speech_events
+from livekit.plugins.cartesia_turns.messages import DetectedLanguage
 from livekit.plugins.cartesia_turns.turns import Kind, TurnEvent
 
 Type = stt.SpeechEventType
@@ -38,6 +39,24 @@ def test_a_step_becomes_these_events_in_this_order(event: TurnEvent, types: list
     assert all(data.language == "en" for data in alternatives)
 
 
+HINDI = (DetectedLanguage("hi", 0.9), DetectedLanguage("en"))
+
+
+@pytest.mark.parametrize("kind", [Kind.UPDATE, Kind.EAGER_END, Kind.RESUME, Kind.END])
+def test_a_text_is_labelled_with_the_first_language_that_was_heard_and_has_all_of_them(kind: Kind) -> None:
+    (data,) = next(speech_events(TurnEvent(kind, "a", "", HINDI), "r", language=LanguageCode("fr"))).alternatives
+    assert data.language == "hi"
+    assert data.source_languages == ["hi", "en"]
+    assert data.metadata == {
+        "languages": [{"language": "hi", "confidence": 0.9}, {"language": "en", "confidence": None}]
+    }
+
+
+def test_without_a_detection_the_label_is_what_was_to_be_expected() -> None:
+    (data,) = next(speech_events(TurnEvent(Kind.END, "a"), "r", language=LanguageCode("pt-br"))).alternatives
+    assert (data.language, data.source_languages, data.metadata) == ("pt-BR", None, None)
+
+
 @pytest.mark.parametrize("kind", Kind)
 def test_an_event_with_a_transcript_has_exactly_one_alternative(kind: Kind) -> None:
     with_text = {Type.INTERIM_TRANSCRIPT, Type.PREFLIGHT_TRANSCRIPT, Type.FINAL_TRANSCRIPT}
@@ -48,12 +67,12 @@ def test_an_event_with_a_transcript_has_exactly_one_alternative(kind: Kind) -> N
 @pytest.mark.parametrize(
     ("kind", "name", "data"),
     [
-        (Kind.START, "turn_start", TurnStartEvent("r")),
-        (Kind.UPDATE, "turn_update", TurnUpdateEvent("r", "a")),
-        (Kind.EAGER_END, "turn_eager_end", TurnEagerEndEvent("r", "a")),
-        (Kind.RESUME, "turn_resume", TurnResumeEvent("r", "a")),
-        (Kind.END, "turn_end", TurnEndEvent("r", "a")),
+        (Kind.START, "turn_start", TurnStartEvent("r", 1.0, "t")),
+        (Kind.UPDATE, "turn_update", TurnUpdateEvent("r", "a", "t")),
+        (Kind.EAGER_END, "turn_eager_end", TurnEagerEndEvent("r", "a", "t")),
+        (Kind.RESUME, "turn_resume", TurnResumeEvent("r", "a", "t")),
+        (Kind.END, "turn_end", TurnEndEvent("r", "a", 1.0, "t", HINDI)),
     ],
 )
 def test_each_step_has_a_public_event_of_its_own(kind: Kind, name: str, data: TurnEventData) -> None:
-    assert public_event(TurnEvent(kind, "" if kind is Kind.START else "a"), "r") == (name, data)
+    assert public_event(TurnEvent(kind, "" if kind is Kind.START else "a", "t", HINDI), "r", 1.0) == (name, data)

@@ -4,7 +4,7 @@ import logging
 import time
 
 import pytest
-from livekit.agents import APIConnectionError, stt
+from livekit.agents import APIConnectionError, LanguageCode, stt
 from livekit.plugins.cartesia_turns.client import Limits, Notice, TurnsClient
 from livekit.plugins.cartesia_turns.events import EventName
 from livekit.plugins.cartesia_turns.flush import Flushed
@@ -55,6 +55,14 @@ def test_without_speech_times_there_are_none() -> None:
     ears = Ears(speech_times=False)
     ears.reporter.events([START, TurnEvent(Kind.END, "hello")])
     assert {(event.speech_start_time, event.speech_end_time) for event in ears.events} == {(None, None)}
+
+
+def test_texts_have_the_language_that_is_expected_at_the_time() -> None:
+    ears = Ears()
+    ears.reporter.events([START, TurnEvent(Kind.UPDATE, "hello")])
+    ears.reporter.language = LanguageCode("hi")
+    ears.reporter.events([TurnEvent(Kind.END, "hello"), Flushed()])
+    assert [data.language for event in ears.events for data in event.alternatives] == ["en", "hi", "hi"]
 
 
 def test_a_stray_turn_is_ended_and_nothing_else_is_said() -> None:

@@ -159,6 +159,28 @@ async def test_an_end_without_a_usable_transcript_ends_the_turn_with_the_text_sh
         assert call.log == ["START", "INTERIM so far", "FINAL so far", "END"]
 
 
+async def test_the_name_and_the_languages_of_a_turn_reach_its_events() -> None:
+    languages = [{"language": "hi", "confidence": 1.0}, {"language": "en", "confidence": 0.25}]
+    lines: list[dict[str, object]] = [
+        {"type": "turn.start", "turn_id": "t1", "transcript": "odd"},
+        {"type": "turn.update", "turn_id": "t1", "transcript": "a"},
+        {"type": "turn.end", "turn_id": "t1", "transcript": "a b", "languages": languages},
+    ]
+    script = Script([Line(0.1, line) for line in lines])
+    async with LocalServer(script=script) as server, calling(server) as call:
+        call.push(0.2)
+        await until(lambda: "END" in call.log)
+    assert call.log == ["START", "INTERIM a", "FINAL a b", "END"]
+    labels = [data.language for event in call.events for data in event.alternatives]
+    assert labels == ["en", "hi"]
+    assert [event.turn_id for name, event in call.public if name.startswith("turn_")] == ["t1"] * 3
+    (ended,) = call.named("turn_end")
+    assert ended.languages == (
+        cartesia_turns.DetectedLanguage("hi", 1.0),
+        cartesia_turns.DetectedLanguage("en", 0.25),
+    )
+
+
 # Audio.
 
 

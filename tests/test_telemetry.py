@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from livekit.agents import telemetry
 from livekit.plugins.cartesia_turns.client import Limits, Notice, TurnsClient
+from livekit.plugins.cartesia_turns.messages import DetectedLanguage
 from livekit.plugins.cartesia_turns.options import Options
 from livekit.plugins.cartesia_turns.telemetry import Telemetry
 from livekit.plugins.cartesia_turns.turns import Kind, TurnEvent
@@ -39,6 +40,18 @@ def test_a_turn_begins_when_its_speech_began(exporter: InMemorySpanExporter, tol
     (span,) = exporter.get_finished_spans()
     assert span.start_time == pytest.approx(began * 1e9, abs=1e6)
     assert dict(span.attributes or {})["cartesia_turns.end_delay_s"] == pytest.approx(1.0, abs=0.5)
+
+
+def test_a_turn_has_its_name_and_its_languages_where_the_server_tells_them(
+    exporter: InMemorySpanExporter, told: Telemetry
+) -> None:
+    for end in (TurnEvent(Kind.END, "a", "t", (DetectedLanguage("hi"),)), TurnEvent(Kind.END, "a")):
+        told.turn(TurnEvent(Kind.START), time.time())
+        told.turn(end, time.time())
+    first, second = (dict(span.attributes or {}) for span in exporter.get_finished_spans())
+    assert first["cartesia_turns.turn_id"] == "t"
+    assert first["cartesia_turns.languages"] == ("hi",)
+    assert not {"cartesia_turns.turn_id", "cartesia_turns.languages"} & second.keys()
 
 
 def test_a_notice_is_an_event_of_the_turn(exporter: InMemorySpanExporter, told: Telemetry) -> None:

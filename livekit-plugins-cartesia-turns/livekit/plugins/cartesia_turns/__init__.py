@@ -15,6 +15,7 @@ from .events import (
     TurnUpdateEvent,
 )
 from .log import logger
+from .messages import DetectedLanguage
 from .profiles import PROFILES
 from .stats import Stats
 from .stream import SpeechStream
@@ -27,6 +28,7 @@ __all__ = [
     "STT",
     "ConnectedEvent",
     "ConnectionErrorEvent",
+    "DetectedLanguage",
     "DisconnectedEvent",
     "DroppedError",
     "OptionsRejectedEvent",

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from livekit.agents import APIError
 
-from .messages import TurnSettings
+from .messages import DetectedLanguage, TurnSettings
 
 EventName: TypeAlias = Literal[
     "connected",
@@ -66,11 +66,13 @@ class OptionsRejectedEvent:
 class TurnStartEvent:
     """The user began to speak: the moment to interrupt an agent that speaks.
 
-    `speech_start_time` is when the first sound was pushed, in seconds of the wall clock.
+    `speech_start_time` is when the first sound was pushed, in seconds of the wall clock. `turn_id`, here and below, is
+    the server's name for the turn, empty where it has none.
     """
 
     request_id: str
     speech_start_time: float | None = None
+    turn_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class TurnUpdateEvent:
 
     request_id: str
     transcript: str
+    turn_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,7 @@ class TurnEagerEndEvent:
 
     request_id: str
     transcript: str
+    turn_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +99,22 @@ class TurnResumeEvent:
 
     request_id: str
     transcript: str
+    turn_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class TurnEndEvent:
     """The turn is over. `transcript` is empty where nothing was said.
 
-    `speech_end_time` is when the last sound of speech was pushed, in seconds of the wall clock.
+    `speech_end_time` is when the last sound of speech was pushed, in seconds of the wall clock. `languages` are those
+    that the server heard last, most likely first; empty where it does not say.
     """
 
     request_id: str
     transcript: str
     speech_end_time: float | None = None
+    turn_id: str = ""
+    languages: tuple[DetectedLanguage, ...] = ()
 
 
 TurnEventData: TypeAlias = TurnStartEvent | TurnUpdateEvent | TurnEagerEndEvent | TurnResumeEvent | TurnEndEvent

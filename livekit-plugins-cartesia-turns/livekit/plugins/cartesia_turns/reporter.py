@@ -50,10 +50,15 @@ class Reporter:
     """
 
     def __init__(
-        self, owner: Owner, client: TurnsClient, send: Callable[[stt.SpeechEvent], None], *, speech_times: bool
+        self,
+        owner: Owner,
+        client: TurnsClient,
+        send: Callable[[stt.SpeechEvent], None],
+        *,
+        speech_times: bool,
     ) -> None:
         self.language = ENGLISH
-        """Labels transcripts."""
+        """Labels the texts whose language the server does not tell; may be changed at any time."""
         self._owner = owner
         self._client = client
         self._send = send
@@ -69,10 +74,8 @@ class Reporter:
             if isinstance(event, TurnEvent):
                 self._turn(event)
             elif isinstance(event, Flushed):
-                empty = transcript_event(
-                    stt.SpeechEventType.FINAL_TRANSCRIPT, "", self._client.request_id, self.language
-                )
-                self._send(empty)
+                final = stt.SpeechEventType.FINAL_TRANSCRIPT
+                self._send(transcript_event(final, "", self._client.request_id, self.language))
             elif isinstance(event, Rejected):
                 self._rejected(event)
             else:

@@ -68,7 +68,7 @@ class Telemetry:
         elif self._turn is None:
             return
         elif event.kind is Kind.END:
-            self._end_turn(self._turn, event.transcript, at)
+            self._end_turn(self._turn, event, at)
         else:
             self._turn.add_event(event.kind.value)
 
@@ -94,7 +94,7 @@ class Telemetry:
             _lost_audio.add(lost_s - self._lost_s)
             self._lost_s = lost_s
 
-    def _end_turn(self, span: trace.Span, transcript: str, speech_end: float) -> None:
+    def _end_turn(self, span: trace.Span, event: TurnEvent, speech_end: float) -> None:
         before, after = self._at_turn_start, self._client.stats
         by_us = after.turns_closed_by_us > before.turns_closed_by_us
         span.set_attributes(
@@ -106,9 +106,13 @@ class Telemetry:
                 f"{NAMESPACE}.reconnects": after.reconnects - before.reconnects,
                 f"{NAMESPACE}.silent_s": round(after.silent_s - before.silent_s, 3),
                 f"{NAMESPACE}.replayed_s": round(after.replayed_s - before.replayed_s, 3),
-                "lk.pii.transcript": transcript,
+                "lk.pii.transcript": event.transcript,
             }
         )
+        if event.turn_id:
+            span.set_attribute(f"{NAMESPACE}.turn_id", event.turn_id)
+        if event.languages:
+            span.set_attribute(f"{NAMESPACE}.languages", [each.language for each in event.languages])
         span.end()
         self._turn = None
 
