@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket as sockets
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
@@ -18,16 +20,16 @@ WebHandler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @contextlib.asynccontextmanager
-async def web_peer(handler: WebHandler) -> AsyncIterator[str]:
+async def web_peer(handler: WebHandler, *, encryption: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """Serves every path with the handler; gives the address."""
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handler)
     runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=encryption)
     await site.start()
     try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield f"{'https' if encryption else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
 
@@ -88,3 +90,41 @@ async def counted_session(*, limit: int = 100) -> AsyncIterator[tuple[aiohttp.Cl
     connector = aiohttp.TCPConnector(socket_factory=count, force_close=True, limit=limit)
     async with aiohttp.ClientSession(connector=connector) as session:
         yield session, count
+
+
+class ForwardProxy:
+    """A company's proxy: tunnels what asks for CONNECT to `target`, whatever the host, or answers with `refusal`.
+
+    Attributes:
+        heard: the head of each request that it got, as text.
+    """
+
+    def __init__(self, target: str = "", *, refusal: bytes = b"") -> None:
+        self.heard: list[str] = []
+        self._target = urlsplit(target)
+        self._refusal = refusal
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serves one connection: for `tcp_peer`."""
+        self.heard.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        if self._refusal:
+            writer.write(self._refusal)
+            await writer.drain()
+            await reader.read()
+            return
+        from_server, to_server = await asyncio.open_connection(self._target.hostname, self._target.port)
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        pumps = [asyncio.create_task(_pump(*ends)) for ends in ((reader, to_server), (from_server, writer))]
+        try:
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for pump in pumps:
+                pump.cancel()
+            await asyncio.gather(*pumps, return_exceptions=True)
+            to_server.transport.abort()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while piece := await reader.read(4096):
+        writer.write(piece)
+        await writer.drain()

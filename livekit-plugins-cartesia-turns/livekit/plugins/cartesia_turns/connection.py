@@ -4,32 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Mapping
-from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
-from email.utils import parsedate_to_datetime
-from types import SimpleNamespace
-from typing import TypeGuard
-from urllib.parse import parse_qsl, unquote, urlsplit
+from dataclasses import dataclass, replace
 
 import aiohttp
-from yarl import URL
 
-from .errors import DroppedError, RedirectedError, ServerError, as_api_error, without
+from .errors import DroppedError
+from .handshake import Handshake, redacted, shake_hands
 from .link import Outgoing, Ping
 from .messages import ErrorMessage, ServerMessage
-from .protocol import VERSION_HEADER, ProtocolError, parse, parse_error_body, serialize
+from .protocol import ProtocolError, parse, serialize
 from .replay import Chunk
 from .tasks import finish
 
 CLOSE_TIMEOUT_S = 0.25
 """How long a close waits for the server's answer before the socket is cut."""
-MAX_ERROR_BODY = 16_384
-"""Bytes read of the body of a failed handshake."""
-ERROR_BODY_TIMEOUT_S = 1.0
-"""How long it is waited for: the status alone says enough."""
-REQUEST_ID_HEADER = "X-Request-Id"
+MAX_IDENTIFIERS = 16
+"""So many request and turn ids are remembered as looked at."""
 LOST = (aiohttp.ClientError, OSError, RuntimeError)
 """What aiohttp raises when it sends on a socket that is gone."""
 
@@ -44,15 +35,11 @@ class Pong:
 class Connection:
     """An open websocket."""
 
-    def __init__(
-        self,
-        ws: aiohttp.ClientWebSocketResponse[bool],
-        transport: asyncio.Transport | None,
-        secrets: frozenset[str],
-    ) -> None:
+    def __init__(self, ws: aiohttp.ClientWebSocketResponse[bool], handshake: Handshake) -> None:
         self._ws = ws
-        self._transport = transport
-        self._secrets = secrets
+        self._transport = handshake.transport
+        self._redaction = handshake.redaction
+        self._identifiers: dict[str, str] = {"": ""}
 
     @classmethod
     async def open(
@@ -70,24 +57,19 @@ class Connection:
             ServerError: the server refused.
             APIError: it could not be reached, or did not answer in time.
         """
-        secrets = _secrets(url, headers)
-        answer = _Answer()
-        if _TRACE not in session.trace_configs:
-            session.trace_configs.append(_TRACE)
-        attempt = asyncio.create_task(_connect(session, url, headers, answer))
+        handshake = Handshake.of(url, headers)
+        attempt = asyncio.create_task(shake_hands(session, url, headers, handshake, CLOSE_TIMEOUT_S))
         try:
             await finish(attempt, timeout_s)
         except asyncio.CancelledError:
             if not attempt.cancelled() and not attempt.exception():
-                await cls(attempt.result(), answer.transport, secrets).close()
+                await cls(attempt.result(), handshake).close()
             raise
-        error = asyncio.TimeoutError() if attempt.cancelled() else attempt.exception()
+        error = None if attempt.cancelled() else attempt.exception()
         # Raised where `error` is not being handled: it may hold the request's headers, and would be the context.
-        if _is_refusal(error):
-            raise _refusal(error, bytes(answer.body), secrets)
-        if isinstance(error, Exception):
-            raise as_api_error(error)
-        return cls(attempt.result(), answer.transport, secrets)
+        if error is not None or attempt.cancelled():
+            raise handshake.failure(error)
+        return cls(attempt.result(), handshake)
 
     async def send(self, item: Outgoing) -> None:
         """Sends, waiting while the socket's own buffer is full.
@@ -142,108 +124,18 @@ class Connection:
 
     def _message(self, data: str) -> ServerMessage:
         message = parse(data)
-        return _redacted(message, self._secrets) if isinstance(message, ErrorMessage) else message
+        if isinstance(message, ErrorMessage):
+            return redacted(message, self._redaction)
+        ids = {name: getattr(message, name, "") for name in ("request_id", "turn_id")}
+        clean = {name: self._clean(value) for name, value in ids.items()}
+        if clean == ids:
+            return message
+        return replace(message, **clean)  # type: ignore[arg-type]  # a message without these fields is returned above
 
-
-@dataclass(slots=True)
-class _Answer:
-    """What came back to a handshake, beside what `ws_connect` returns."""
-
-    body: bytearray = field(default_factory=bytearray)
-    """Of a refusal."""
-    transport: asyncio.Transport | None = None
-    """What the answer came over."""
-
-
-async def _connect(
-    session: aiohttp.ClientSession, url: str, headers: Mapping[str, str], answer: _Answer
-) -> aiohttp.ClientWebSocketResponse[bool]:
-    # Set within this task, so that no other request of the user's session is taken for the handshake.
-    _answer.set(answer)
-    return await session.ws_connect(
-        URL(url, encoded=True),
-        headers=headers,
-        # Pongs tell how long a round trip takes and what audio has arrived, so they are not left to aiohttp.
-        autoping=False,
-        autoclose=False,
-        timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT_S),
-    )
-
-
-def _is_refusal(error: BaseException | None) -> TypeGuard[aiohttp.ClientResponseError]:
-    """Whether the server answered with another status than 101."""
-    # Not WSServerHandshakeError alone: a session with raise_for_status raises its base. With a cause it is no refusal:
-    # aiohttp makes up a status for an answer that is no HTTP.
-    return isinstance(error, aiohttp.ClientResponseError) and error.__cause__ is None
-
-
-def _refusal(error: aiohttp.ClientResponseError, body: bytes, secrets: frozenset[str]) -> ServerError:
-    headers: Mapping[str, str] = error.headers or {}
-    message = parse_error_body(body, error.status)
-    if not message.request_id:
-        message = replace(message, request_id=headers.get(REQUEST_ID_HEADER, ""))
-    return ServerError(_redacted(message, secrets), retry_after_s=_seconds(headers.get("Retry-After")))
-
-
-def _redacted(message: ErrorMessage, secrets: frozenset[str]) -> ErrorMessage:
-    return replace(
-        message,
-        title=without(message.title, secrets),
-        message=without(message.message, secrets),
-        error_code=message.error_code and without(message.error_code, secrets),
-        request_id=without(message.request_id, secrets),
-        doc_url=message.doc_url and without(message.doc_url, secrets),
-    )
-
-
-def _secrets(url: str, headers: Mapping[str, str]) -> frozenset[str]:
-    """What no error may quote: the key, the token, the query, its keyterms, and whatever else the user sends."""
-    query = urlsplit(url).query
-    terms = [value for name, value in parse_qsl(query) if name == "keyterm"]
-    values = [value for name, value in headers.items() if name != VERSION_HEADER]
-    return frozenset([query, unquote(query), *terms, *values, *(value.removeprefix("Bearer ") for value in values)])
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """Reads a Retry-After in either form that HTTP has: seconds, or a date (a proxy's: the vendor sends none)."""
-    if retry_after is None or retry_after.isdecimal():
-        return float(retry_after) if retry_after else None
-    try:
-        at = parsedate_to_datetime(retry_after)
-    except (TypeError, ValueError):
-        return None
-    return max(0.0, at.timestamp() - time.time())
-
-
-_answer: ContextVar[_Answer] = ContextVar("answer")
-
-
-async def _keep_answer(_: aiohttp.ClientSession, __: SimpleNamespace, params: aiohttp.TraceRequestEndParams) -> None:
-    """Keeps what `ws_connect` does not give out: the transport, and the body of a refusal, which says the reason."""
-    answer, response = _answer.get(None), params.response
-    if answer is None:
-        return
-    answer.transport = response.connection.transport if response.connection else None
-    if response.status >= 400:
-        await finish(asyncio.create_task(_read(response.content, answer.body)), ERROR_BODY_TIMEOUT_S)
-
-
-async def _read(stream: aiohttp.StreamReader, kept: bytearray) -> None:
-    with contextlib.suppress(aiohttp.ClientError):
-        while len(kept) < MAX_ERROR_BODY and (piece := await stream.readany()):
-            kept += piece
-
-
-async def _refuse_redirect(
-    _: aiohttp.ClientSession, __: SimpleNamespace, params: aiohttp.TraceRequestRedirectParams
-) -> None:
-    """Stops a handshake that is sent elsewhere: the key is for this server alone."""
-    if _answer.get(None) is not None:
-        params.response.close()
-        raise RedirectedError
-
-
-_TRACE = aiohttp.TraceConfig()
-_TRACE.on_request_end.append(_keep_answer)
-_TRACE.on_request_redirect.append(_refuse_redirect)
-_TRACE.freeze()
+    def _clean(self, identifier: str) -> str:
+        """The identifier without a secret in it. All messages of a turn have the same, which is looked at once."""
+        if identifier not in self._identifiers:
+            if len(self._identifiers) >= MAX_IDENTIFIERS:
+                self._identifiers.clear()
+            self._identifiers[identifier] = self._redaction.identifier(identifier)
+        return self._identifiers[identifier]

@@ -1,4 +1,4 @@
-"""Every failure as one of the framework's API errors, and the decision whether it may pass.
+"""Every failure as one of the framework's API errors, with its cause, and the decision whether it may pass.
 
 The framework recreates or closes a stream on an `APIError`; any other exception leaves the session open and deaf.
 """
@@ -6,7 +6,11 @@ The framework recreates or closes a stream on an `APIError`; any other exception
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import errno
+import os
+import socket
+import ssl
+from enum import Enum
 from typing import TypeVar
 
 import aiohttp
@@ -14,9 +18,30 @@ from livekit.agents import APIConnectionError, APIError, APIStatusError, APITime
 
 from .messages import ErrorMessage
 
+NO_ANSWER = "the server did not answer in time"
 ErrorT = TypeVar("ErrorT", bound=BaseException)
 CLEAN_CODES = frozenset({1000, 1001, 1005})
 """Close codes of a server that has nothing to complain of: done, going away (also: idle for too long), none given."""
+NOT_ALLOWED = 1008
+"""The close code of a server that does not take what it was sent. Before `connected`, those are the settings."""
+
+
+class Cause(Enum):
+    """Why there is no connection. The name is for telemetry, the value a static text for logs."""
+
+    DNS = "the host's name could not be resolved"
+    REFUSED = "nobody listens at the address"
+    UNREACHABLE = "there is no way to the address"
+    RESET = "the connection was cut off before the server answered"
+    TLS = "no encrypted connection that can be trusted"
+    PROXY = "the proxy refused, or could not be reached"
+    TIMEOUT = "no answer in time"
+    ANSWER = "the answer was not that of the endpoint"
+    SERVER = "the server reported an error"
+    DROPPED = "the socket was closed or lost"
+    TOKEN = "the function for the access token failed"  # noqa: S105 - a text
+    ADDRESS = "the address or a header can not be used"
+    OTHER = "the connection failed"
 
 
 class ServerError(APIStatusError):
@@ -25,7 +50,7 @@ class ServerError(APIStatusError):
     408, 429 and 5xx may pass; any other status needs a change of the key or of the settings.
     """
 
-    def __init__(self, error: ErrorMessage, *, retry_after_s: float | None = None) -> None:
+    def __init__(self, error: ErrorMessage, *, retry_after_s: float | None = None, in_band: bool = True) -> None:
         parts = [error.title, error.message]
         text = ": ".join(part for part in parts if part) or "the server refused without a reason"
         hint = f" (see {error.doc_url})" if error.doc_url else ""
@@ -40,13 +65,17 @@ class ServerError(APIStatusError):
         self.doc_url = error.doc_url
         self.retry_after_s = retry_after_s
         """What the handshake's Retry-After asked for, in seconds."""
+        self.is_vendors = in_band or bool(error.message and (error.title or error.error_code or error.doc_url))
+        """It came from the server itself: with the fields that its errors have, and not from something in between."""
+        self.in_band = in_band
+        """It came over an open socket, and not as the answer to a handshake."""
 
 
 class DroppedError(APIConnectionError):
     """The socket was closed or lost. `code` is the close code, 1006 where there was no close."""
 
-    def __init__(self, message: str, *, code: int = 1006) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, code: int = 1006, retryable: bool = True) -> None:
+        super().__init__(message, retryable=retryable)
         self.code = code
 
     @property
@@ -55,8 +84,43 @@ class DroppedError(APIConnectionError):
         return self.code in CLEAN_CODES
 
 
+class UnreachableError(APIConnectionError):
+    """No connection could be made. The text says why, and what to do about it.
+
+    Args:
+        cause: why.
+        detail: what the system said of it: a static text.
+        status_code: that of the proxy's or the server's answer, where there was one.
+        retryable: another attempt may fare better, with nothing changed.
+    """
+
+    def __init__(
+        self, cause: Cause, detail: str = "", *, status_code: int | None = None, retryable: bool = True
+    ) -> None:
+        hint = f": {_WHAT_TO_DO[cause]}" if cause in _WHAT_TO_DO else ""
+        super().__init__(f"{cause.value}{f' ({detail})' if detail else ''}{hint}", retryable=retryable)
+        self.cause = cause
+        self.status_code = status_code
+
+
+_WHAT_TO_DO = {
+    Cause.DNS: "check the host in base_url, and the name servers of this machine",
+    Cause.REFUSED: "check the host and port in base_url, and that the server runs",
+    Cause.UNREACHABLE: "check the network of this machine, and its firewall",
+    Cause.RESET: "a firewall or a proxy may stand in between",
+    Cause.TLS: "check base_url and the clock; behind a proxy that reads along, let SSL_CERT_FILE name its certificate",
+    Cause.PROXY: "check the proxy's address, user name and password (HTTPS_PROXY, or the proxy of http_session)",
+    Cause.ANSWER: "check base_url, and what stands between here and the server",
+    Cause.ADDRESS: "check base_url and extra_headers",
+}
+
+
 class RedirectedError(aiohttp.ClientError):
     """The server sent the handshake to another address."""
+
+
+LASTING = (RedirectedError, aiohttp.InvalidURL, ssl.CertificateError, aiohttp.ClientConnectorCertificateError)
+"""What does not pass by itself, so that a call is better not begun."""
 
 
 def may_pass(status_code: int) -> bool:
@@ -64,32 +128,98 @@ def may_pass(status_code: int) -> bool:
     return status_code in (408, 429) or status_code >= 500
 
 
+def cause_of(error: APIError) -> Cause:
+    """Why there is no connection."""
+    if isinstance(error, UnreachableError):
+        return error.cause
+    if isinstance(error, DroppedError):
+        return Cause.DROPPED
+    if isinstance(error, APITimeoutError):
+        return Cause.TIMEOUT
+    return Cause.SERVER if isinstance(error, APIStatusError) else Cause.OTHER
+
+
+def status_of(error: APIError) -> int | None:
+    """The status that the server or the proxy answered with, if one did."""
+    return error.status_code if isinstance(error, APIStatusError | UnreachableError) else None
+
+
+def reason_of(error: APIError) -> str:
+    """A static text for events and spans, with the status where there is one: nothing of the server's own text."""
+    if isinstance(error, DroppedError):
+        return error.message
+    status = status_of(error)
+    return cause_of(error).value + (f" ({status})" if status is not None else "")
+
+
 def as_api_error(error: Exception) -> APIError:
     """Turns any exception into an API error, without the text of the cause: it may hold a header or a query."""
     if isinstance(error, APIError):
         return error
-    name = type(error).__name__
-    if isinstance(error, asyncio.TimeoutError | TimeoutError):
-        return APITimeoutError("the server did not answer in time")
-    if isinstance(error, aiohttp.InvalidURL | RedirectedError):
-        return APIConnectionError("the address is not valid, or redirects to another: check base_url", retryable=False)
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return proxy_refusal(error.status)
+    cause = _cause_of_exception(error)
+    if cause is Cause.TIMEOUT:
+        return APITimeoutError(NO_ANSWER)
+    if cause is None:
+        return APIConnectionError(f"the stream failed unexpectedly ({type(error).__name__})", retryable=False)
+    return UnreachableError(cause, _detail(error), retryable=not isinstance(error, LASTING))
+
+
+def proxy_refusal(status_code: int) -> UnreachableError:
+    """The error for a proxy that answered with this status in place of letting the handshake through."""
+    # A proxy that is overloaded, or can't reach the server for now, may do so later; its other refusals stay.
+    detail, retryable = f"status {status_code} of the proxy", may_pass(status_code)
+    return UnreachableError(Cause.PROXY, detail, status_code=status_code, retryable=retryable)
+
+
+_KINDS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Cause], ...] = (
+    ((asyncio.TimeoutError, TimeoutError), Cause.TIMEOUT),
+    (aiohttp.ClientProxyConnectionError, Cause.PROXY),
+    ((aiohttp.ClientConnectorDNSError, socket.gaierror), Cause.DNS),
+    ((ssl.SSLError, ssl.CertificateError, aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch), Cause.TLS),
+    (RedirectedError, Cause.ANSWER),
+    (aiohttp.InvalidURL, Cause.ADDRESS),
+    (aiohttp.ServerDisconnectedError, Cause.RESET),
+    (aiohttp.ClientResponseError, Cause.ANSWER),
+)
+"""The first one that fits counts."""
+_NUMBERS = {
+    errno.ECONNREFUSED: Cause.REFUSED,
+    errno.ETIMEDOUT: Cause.TIMEOUT,
+    **dict.fromkeys((errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE), Cause.RESET),
+    **dict.fromkeys((errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL), Cause.UNREACHABLE),
+}
+
+
+def _cause_of_exception(error: Exception) -> Cause | None:
+    for kinds, cause in _KINDS:
+        if isinstance(error, kinds):
+            return cause
     if isinstance(error, OSError):
-        detail = f": {error.strerror}" if error.strerror else ""
-        return APIConnectionError(f"the server can't be reached ({name}{detail})")
-    if isinstance(error, aiohttp.ClientError):
-        return APIConnectionError(f"the connection failed ({name})")
-    return APIConnectionError(f"the stream failed unexpectedly ({name})", retryable=False)
+        return _NUMBERS.get(_of_the_system(error).errno or 0, Cause.OTHER)
+    return Cause.OTHER if isinstance(error, aiohttp.ClientError) else None
+
+
+def _of_the_system(error: Exception) -> OSError:
+    """The system's own error, where aiohttp has wrapped it."""
+    inner = getattr(error, "os_error", error)
+    return inner if isinstance(inner, OSError) else OSError()
+
+
+def _detail(error: Exception) -> str:
+    """What the system or OpenSSL has to say; the exception's text may hold anything."""
+    inner = getattr(error, "certificate_error", None) or _of_the_system(error)
+    if isinstance(inner, ssl.SSLError | ssl.CertificateError):
+        return str(getattr(inner, "verify_message", None) or getattr(inner, "reason", None) or type(inner).__name__)
+    if isinstance(inner, socket.gaierror):
+        return str(inner.strerror or "")
+    if isinstance(error, RedirectedError):
+        return "a redirect to another address"
+    return os.strerror(inner.errno) if inner.errno else type(error).__name__
 
 
 def bare(error: ErrorT) -> ErrorT:
     """The error without the frames it came through and what it was raised from: their variables hold the key."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)
-
-
-def without(text: str, secrets: Iterable[str]) -> str:
-    """`text` with each of the secrets blotted out, should a server quote one."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        if secret:
-            text = text.replace(secret, "***")
-    return text

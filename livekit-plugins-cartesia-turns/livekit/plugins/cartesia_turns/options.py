@@ -192,7 +192,7 @@ def endpoint(base_url: str, *, allow_plaintext: bool = False) -> str:
     if parts.query or parts.fragment or parts.username is not None:
         raise ValueError("base_url must not hold a user name, a query or a fragment: settings have their own arguments")
     scheme = schemes[parts.scheme]
-    if scheme == "ws" and not allow_plaintext and not _is_loopback(parts.hostname):
+    if scheme == "ws" and not allow_plaintext and not is_loopback(parts.hostname):
         raise ValueError(
             f"base_url leads to {parts.hostname} without encryption, which would show the key to the network:"
             " use https or wss, or pass allow_plaintext=True"
@@ -218,7 +218,8 @@ def _split(base_url: str) -> SplitResult | None:
 _ADDRESS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether the host, a name or an address, is this machine."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
