@@ -10,6 +10,7 @@ from livekit.agents import APIConnectionError, APIError
 from livekit.plugins.cartesia_turns.dialer import KEY_VARIABLE, Credentials, Dialer
 from livekit.plugins.cartesia_turns.errors import ServerError
 from livekit.plugins.cartesia_turns.options import Options, endpoint
+from livekit.plugins.cartesia_turns.retry import PROBE_EVERY_S
 from livekit.plugins.cartesia_turns.server import Faults, LocalServer
 from livekit.plugins.cartesia_turns.vendor import API_VERSION
 from stage import Stage
@@ -146,7 +147,20 @@ async def test_a_turn_that_is_too_far_off_is_a_refusal_that_says_when_it_comes_a
         with pytest.raises(ServerError):
             await one.open(session, Options(), timeout_s=5.0)
         with pytest.raises(ServerError) as caught:
-            await asyncio.wait_for(other.open(session, Options(), timeout_s=5.0), 1.0)
+            await asyncio.wait_for(other.open(session, Options(), timeout_s=1.0), 1.0)
         assert (caught.value.status_code, caught.value.retryable) == (429, True)
-        assert caught.value.retry_after_s == pytest.approx(3600, abs=5)
+        assert caught.value.retry_after_s == pytest.approx(PROBE_EVERY_S, abs=2)
         assert len(server.handshakes) == 1
+
+
+async def test_a_stream_in_mid_turn_asks_the_server_whatever_it_said_to_another_one_and_ends_the_pause_for_all() -> (
+    None
+):
+    busy = Faults(status=429, status_headers={"Retry-After": "3600"})
+    async with LocalServer(responder=Stage(), faults=[busy]) as server, aiohttp.ClientSession() as session:
+        one, other = dialer(server), dialer(server)
+        with pytest.raises(ServerError):
+            await one.open(session, Options(), timeout_s=1.0)
+        await (await other.open(session, Options(), timeout_s=1.0, urgent=True)).close()
+        await (await one.open(session, Options(), timeout_s=1.0)).close()
+        assert [handshake.status for handshake in server.handshakes] == [429, 101, 101]

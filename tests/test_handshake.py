@@ -324,7 +324,7 @@ async def test_this_machine_is_never_spoken_to_through_a_proxy(how: str, monkeyp
         if how.isupper():
             monkeypatch.setenv(how, proxy_url)
         arguments = {"trust_env": True} if how.isupper() else {"proxy": proxy_url}
-        async with aiohttp.ClientSession(**arguments) as session:  # type: ignore[arg-type]  # one or the other
+        async with aiohttp.ClientSession(**arguments) as session:
             connection = await Connection.open(session, f"{server.replace('http', 'ws')}/x", HEADERS, timeout_s=5.0)
             assert await connection.receive() == TurnStart("")
             await connection.close()

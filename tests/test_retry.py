@@ -17,6 +17,7 @@ from livekit.plugins.cartesia_turns.retry import (
     JITTER,
     LONGEST_DELAY_S,
     LONGEST_PAUSE_S,
+    PROBE_EVERY_S,
     RATE_LIMITED_S,
     SPACING_S,
     STEADY_AFTER_S,
@@ -24,6 +25,7 @@ from livekit.plugins.cartesia_turns.retry import (
     RetryPolicy,
     Verdict,
     judge,
+    may_try_again,
 )
 
 LATER_S = STEADY_AFTER_S + DEAD_AFTER_S
@@ -57,6 +59,36 @@ def test_the_end_of_a_socket_is_judged_by_who_ended_it_and_how_long_it_served(
     *, hang_up: HangUp | None, connected_s: float, is_drop: bool, lasted: bool, at_once: bool
 ) -> None:
     assert judge(hang_up, connected_s, is_drop=is_drop) == Verdict(lasted, at_once)
+
+
+@pytest.mark.parametrize(
+    ("retryable", "in_call", "in_band", "vendors_status", "again"),
+    [
+        (True, False, False, 503, True),
+        (True, True, True, 503, True),
+        # Before a call has begun, what does not pass by itself surfaces at once.
+        (False, False, False, None, False),
+        (False, False, False, 401, False),
+        # In a call, the server alone can end it.
+        (False, True, False, None, True),
+        (False, True, False, 409, True),
+        *[(False, True, False, status, False) for status in (401, 402, 403, 404)],
+        # What it says on an open socket is its own.
+        (False, True, True, 409, False),
+    ],
+)
+def test_a_call_that_was_connected_is_ended_by_nothing_but_the_servers_own_word(
+    *, retryable: bool, in_call: bool, in_band: bool, vendors_status: int | None, again: bool
+) -> None:
+    assert may_try_again(retryable=retryable, in_call=in_call, in_band=in_band, vendors_status=vendors_status) == again
+
+
+def test_a_call_waits_for_no_server_that_wants_to_be_left_alone_for_longer_than_it_can_bear() -> None:
+    policy = RetryPolicy(2, 20)
+    assert policy.delay_after_failure(0.0, jitter=0.0, retry_after_s=3600.0, in_call=True) == PROBE_EVERY_S
+    assert policy.delay_after_failure(5.0, jitter=0.0, retry_after_s=8.0, in_call=True) == 8.0
+    assert policy.delay_after_failure(14.0, jitter=0.0, retry_after_s=math.inf, in_call=True) == PROBE_EVERY_S
+    assert policy.delay_after_failure(19.0, jitter=0.0, retry_after_s=3600.0, in_call=True) is None
 
 
 def delays(policy: RetryPolicy, count: int, *, jitter: float = 0.0, now: float = 0.0) -> list[float | None]:
@@ -187,6 +219,29 @@ def test_no_429_closes_a_key_for_ever(retry_after_s: float) -> None:
     limiter = ConnectLimiter()
     limiter.rate_limited(100.0, retry_after_s)
     assert limiter.reserve(100.0) == LONGEST_PAUSE_S
+
+
+def test_a_stream_in_mid_turn_is_let_through_a_pause_that_others_wait_for() -> None:
+    limiter = ConnectLimiter()
+    limiter.rate_limited(100.0, 3600.0)
+    assert [limiter.reserve(100.0, 10.0, urgent=True) for _ in range(3)] == [0.0, SPACING_S, 2 * SPACING_S]
+    assert limiter.reserve(100.0) == LONGEST_PAUSE_S
+
+
+def test_in_a_pause_that_nobody_can_wait_for_one_attempt_is_let_through_every_few_seconds() -> None:
+    limiter = ConnectLimiter()
+    limiter.rate_limited(100.0, 3600.0)
+    assert [limiter.reserve(100.0, 10.0) for _ in range(2)] == [PROBE_EVERY_S, 2 * PROBE_EVERY_S]
+    assert limiter.reserve(100.0, 10.0) == 3 * PROBE_EVERY_S  # too far off: not taken
+    limiter.rate_limited(105.0, 3600.0)
+    assert limiter.reserve(105.0, 10.0) == 2 * PROBE_EVERY_S
+
+
+def test_a_connection_that_is_made_ends_the_pause_and_not_the_spacing() -> None:
+    limiter = ConnectLimiter()
+    limiter.rate_limited(100.0, 3600.0)
+    limiter.opened(105.0)
+    assert [limiter.reserve(105.0, 10.0) for _ in range(3)] == [SPACING_S, 2 * SPACING_S, 3 * SPACING_S]
 
 
 def test_the_limit_ends_when_the_row_is_empty() -> None:

@@ -248,3 +248,152 @@ async def test_a_server_that_keeps_closing_a_socket_on_which_nobody_speaks_is_fo
         await until(lambda: len(call.named("connected")) == 4)
         assert not call.is_over
         assert (call.stream.stats.idle_closes, call.stream.stats.drops) == (3, 0)
+
+
+# Odd answers in a call.
+
+LOST_ACCEPT = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
+    b"Sec-WebSocket-Accept: bm90IGEgcmlnaHQgb25l\r\n\r\n"
+)
+ODD_ANSWERS = {
+    "a page": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+    "a redirect": b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n",
+    "a wrong accept key": LOST_ACCEPT,
+    "conflict": b"HTTP/1.1 409 Conflict\r\nContent-Length: 0\r\n\r\n",
+    "too early": b"HTTP/1.1 425 Too Early\r\nContent-Length: 0\r\n\r\n",
+    "a gateway's forbidden": b'HTTP/1.1 403 Forbidden\r\nContent-Length: 23\r\n\r\n{"message":"Forbidden"}',
+    "the proxy's password": b"HTTP/1.1 407 X\r\nContent-Length: 0\r\n\r\n",
+    "a date beyond time": b"HTTP/1.1 503 X\r\nRetry-After: Fri, 31 Dec 99999 23:59:59 GMT\r\nContent-Length: 0\r\n\r\n",
+    "a wait of a year": b"HTTP/1.1 429 X\r\nRetry-After: 31536000\r\nContent-Length: 0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("answer", ODD_ANSWERS)
+async def test_an_odd_answer_to_the_next_handshake_does_not_end_a_call(
+    answer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry_module, "PROBE_EVERY_S", 0.2)
+    scripts = [playing(START, UPDATE), playing(START, END)]
+    async with (
+        LocalServer(script=scripts) as server,
+        Proxy(server.url) as proxy,
+        calling(server, via=proxy.url) as call,
+    ):
+        call.push(0.2)
+        await until(lambda: "INTERIM a" in call.log)
+        proxy.welcome, proxy.answers = [Welcome.ANSWER], [ODD_ANSWERS[answer]]
+        proxy.reset()
+        await until(lambda: "END" in call.log)
+        assert call.log == ["START", "INTERIM a", "FINAL a b", "END"]
+        assert not call.errors
+        assert not proxy.answers
+
+
+@pytest.mark.parametrize("answer", ["a page", "a redirect", "a wrong accept key", "conflict", "too early"])
+async def test_an_odd_answer_to_the_first_handshake_surfaces_at_once(answer: str) -> None:
+    async with LocalServer(script=QUIET) as server, Proxy(server.url) as proxy:
+        proxy.welcome, proxy.answers = [Welcome.ANSWER], [ODD_ANSWERS[answer]]
+        async with calling(server, via=proxy.url) as call:
+            await call.over()
+    assert [event.retry_in_s for event in call.named("connection_error")] == [None]
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 404])
+async def test_the_servers_own_refusal_ends_a_call(status: int) -> None:
+    faults = [Faults(drop_at_s=0.2), Faults(status=status)]
+    async with LocalServer(script=playing(START, UPDATE), faults=faults) as server, calling(server) as call:
+        call.push(0.2)
+        await call.over()
+        assert len(server.handshakes) == 2
+    assert isinstance(call.raised, ServerError)
+    assert call.raised.status_code == status
+    assert call.log == ["START", "INTERIM a", "FINAL a", "END"]
+
+
+async def test_a_healthy_call_outlives_the_429_of_another_one_with_its_key() -> None:
+    scripts = [playing(START, UPDATE), playing(START, END), playing(START, END)]
+    async with LocalServer(script=scripts) as server, calling(server) as call:
+        call.push(0.2)
+        await until(lambda: "INTERIM a" in call.log)
+        server.faults = Faults(status=429, status_headers={"Retry-After": "3600"})
+        async with calling(server) as other:
+            await other.over()
+        assert isinstance(other.raised, ServerError)
+        server.faults = Faults()
+        await server.drop_all()
+        await until(lambda: "END" in call.log)
+        assert call.log == ["START", "INTERIM a", "FINAL a b", "END"]
+        # Between turns, too: the connection that was made has ended the pause.
+        await server.drop_all()
+        call.push(0.2)
+        await until(lambda: call.log.count("END") == 2)
+        assert not call.errors
+
+
+# A close in place of `connected`.
+
+
+async def test_a_first_socket_closed_as_not_allowed_before_connected_is_final() -> None:
+    faults = Faults(no_connected=True, drop_at_s=0.0, drop_code=1008)
+    async with LocalServer(script=QUIET, faults=faults) as server, calling(server) as call:
+        call.push(0.2)
+        await call.over()
+        assert len(server.handshakes) == 1
+    assert isinstance(call.raised, DroppedError)
+    assert call.raised.code == 1008
+    assert "settings" in str(call.raised)
+
+
+async def test_an_error_in_place_of_connected_surfaces_with_what_it_says() -> None:
+    error = ErrorMessage("No such model.", "Bad request", 400, "invalid_request", "r-1")
+    script = Script([say(0.0, error)])
+    faults = Faults(no_connected=True, drop_at_s=0.1, drop_code=1008)
+    async with LocalServer(script=script, faults=faults) as server, calling(server) as call:
+        call.push(0.2)
+        await call.over()
+        assert len(server.handshakes) == 1
+    assert isinstance(call.raised, ServerError)
+    assert (call.raised.status_code, call.raised.error_code) == (400, "invalid_request")
+    assert "Bad request: No such model." in call.raised.message
+
+
+# What is told of it.
+
+
+async def test_what_is_told_of_a_failed_attempt_says_which_failure_it_was(caplog: pytest.LogCaptureFixture) -> None:
+    # aiohttp asks once more by itself where the connection is cut off.
+    faults = [Faults(refuse=True), Faults(refuse=True), Faults(status=503)]
+    async with LocalServer(script=playing(START, END), faults=faults) as server, calling(server) as call:
+        call.speak(0.2)
+        await until(lambda: "END" in call.log)
+        assert [event.cause for event in call.named("connection_error")] == ["reset", "server"]
+    logged = [record for record in caplog.records if record.message.startswith("connection failed, trying again")]
+    assert [(vars(record)["cause"], vars(record).get("status_code")) for record in logged] == [
+        ("reset", None),
+        ("server", 503),
+    ]
+    assert "cut off" in logged[0].message
+    assert "the server reported an error" in logged[1].message
+
+
+@pytest.mark.parametrize("lives_s", [0.0, 10.0])
+async def test_one_drop_in_mid_turn_is_one_warning(
+    lives_s: float, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(retry_module, "STEADY_AFTER_S", lives_s)
+    scripts = [playing(START, UPDATE), playing(START, END)]
+    async with LocalServer(script=scripts) as server, calling(server) as call:
+        call.push(0.2)
+        await until(lambda: "INTERIM a" in call.log)
+        await server.drop_all(1011)
+        await until(lambda: "END" in call.log)
+    assert [vars(record)["code"] for record in caplog.records if record.levelname == "WARNING"] == [1011]
+
+
+async def test_the_reason_of_an_end_is_a_static_text_with_the_status_and_nothing_that_the_server_said() -> None:
+    script = playing(START, UPDATE, ErrorMessage("I can not hear: a", "a secret title", 503))
+    async with LocalServer(script=[script, QUIET]) as server, calling(server) as call:
+        call.push(0.2)
+        await until(lambda: call.named("disconnected"))
+    assert call.named("disconnected")[0].reason == "the server reported an error (503)"

@@ -28,6 +28,7 @@ class Welcome(Enum):
     END = "is closed as soon as it has said something"
     GARBAGE = "gets an answer that is none"
     IGNORE = "gets no answer"
+    ANSWER = "gets the answer that the proxy was given for it"
 
 
 class Proxy:
@@ -40,6 +41,8 @@ class Proxy:
         self._links: set[_Link] = set()
         self.welcome: list[Welcome] = []
         """For the next connections; those after them are served."""
+        self.answers: list[bytes] = []
+        """For those that are to get one."""
         self.accepted = 0
         """Connections of clients that there have been."""
         self.bytes_per_s: float | None = None
@@ -127,6 +130,9 @@ class Proxy:
             link.reset()
         elif welcome is Welcome.GARBAGE:
             writer.write(b"\0\1\2 nonsense \r\n\r\n")
+        elif welcome is Welcome.ANSWER:
+            writer.write(self.answers.pop(0))
+            await writer.drain()
         elif welcome is Welcome.IGNORE:
             while first:
                 first = await reader.read(PIECE)

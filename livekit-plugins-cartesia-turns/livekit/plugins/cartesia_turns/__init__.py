@@ -2,7 +2,7 @@
 
 from livekit.agents import Plugin
 
-from .errors import DroppedError, ServerError
+from .errors import Cause, DroppedError, ServerError, UnreachableError
 from .events import (
     ConnectedEvent,
     ConnectionErrorEvent,
@@ -26,6 +26,7 @@ from .voice import interrupt_on_turn_start, turn_handling
 __all__ = [
     "PROFILES",
     "STT",
+    "Cause",
     "ConnectedEvent",
     "ConnectionErrorEvent",
     "DetectedLanguage",
@@ -40,6 +41,7 @@ __all__ = [
     "TurnResumeEvent",
     "TurnStartEvent",
     "TurnUpdateEvent",
+    "UnreachableError",
     "__version__",
     "interrupt_on_turn_start",
     "turn_handling",

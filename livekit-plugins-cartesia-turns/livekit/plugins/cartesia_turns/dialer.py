@@ -120,22 +120,32 @@ class Dialer:
         shared = secret if isinstance(secret, Hashable) else id(secret)
         self._limiter = _limiters.setdefault((endpoint, shared), ConnectLimiter())
 
-    async def open(self, session: aiohttp.ClientSession, options: Options, *, timeout_s: float) -> Connection:
+    async def open(
+        self, session: aiohttp.ClientSession, options: Options, *, timeout_s: float, urgent: bool = False
+    ) -> Connection:
         """Opens a connection, after its turn has come where the key was told to slow down.
+
+        Args:
+            session: what to connect with.
+            options: what the server is asked for.
+            timeout_s: for the whole handshake, and for the wait before it, in seconds.
+            urgent: the user is in mid-turn: no pause is waited for.
 
         Raises:
             ServerError: its turn does not come within `timeout_s` seconds; `retry_after_s` says when it does.
             APIError: as `Connection.open`.
         """
-        wait_s = self._limiter.reserve(time.monotonic(), timeout_s)
+        wait_s = self._limiter.reserve(time.monotonic(), timeout_s, urgent=urgent)
         if wait_s > timeout_s:
-            raise ServerError(PAUSED, retry_after_s=wait_s)
+            raise ServerError(PAUSED, retry_after_s=wait_s, in_band=False)
         await asyncio.sleep(wait_s)
         try:
-            return await self._open(session, options, timeout_s)
+            connection = await self._open(session, options, timeout_s)
         except APIError as error:
             self.note(error)
             raise bare(error) from None
+        self._limiter.opened(time.monotonic())
+        return connection
 
     def note(self, error: APIError) -> None:
         """Slows down all that share the key if the server says that there are too many."""

@@ -84,6 +84,12 @@ class DroppedError(APIConnectionError):
         return self.code in CLEAN_CODES
 
 
+def not_allowed() -> DroppedError:
+    """The error for a socket that the server closed with 1008 in place of saying `connected`, and gave no reason."""
+    text = "the server closed the socket as not allowed before it said `connected`: check the settings and the key"
+    return DroppedError(text, code=NOT_ALLOWED, retryable=False)
+
+
 class UnreachableError(APIConnectionError):
     """No connection could be made. The text says why, and what to do about it.
 
@@ -144,9 +150,14 @@ def status_of(error: APIError) -> int | None:
     return error.status_code if isinstance(error, APIStatusError | UnreachableError) else None
 
 
+def vendors_status(error: APIError) -> int | None:
+    """The status of an answer that was the server's own, and not that of something in between."""
+    return error.status_code if isinstance(error, ServerError) and error.is_vendors else None
+
+
 def reason_of(error: APIError) -> str:
     """A static text for events and spans, with the status where there is one: nothing of the server's own text."""
-    if isinstance(error, DroppedError):
+    if isinstance(error, DroppedError | APITimeoutError):
         return error.message
     status = status_of(error)
     return cause_of(error).value + (f" ({status})" if status is not None else "")

@@ -41,10 +41,15 @@ class DisconnectedEvent:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionErrorEvent:
-    """An attempt to connect failed, or a turn's socket was lost. `retry_in_s` is None where the stream gives up."""
+    """An attempt to connect failed, or a turn's socket was lost. `retry_in_s` is None where the stream gives up.
+
+    `cause` is the name of a `Cause` in small letters: dns, refused, unreachable, reset, tls, proxy, timeout, answer,
+    server, dropped, token, address or other.
+    """
 
     error: APIError
     retry_in_s: float | None
+    cause: str = "other"
 
 
 @dataclass(frozen=True, slots=True)

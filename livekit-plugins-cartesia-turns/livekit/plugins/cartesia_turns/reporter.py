@@ -8,12 +8,12 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from livekit.agents import APIError, stt
+from livekit.agents import APIError, APIStatusError, stt
 
 from .activity import SpeechTimes
 from .client import ClientEvent, Notice, TurnsClient
 from .configs import Rejected, names_of
-from .errors import DroppedError, ServerError, bare
+from .errors import DroppedError, ServerError, bare, cause_of, reason_of, status_of
 from .events import ConnectedEvent, ConnectionErrorEvent, DisconnectedEvent, EventName, OptionsRejectedEvent
 from .flush import Flushed
 from .log import logger
@@ -109,10 +109,21 @@ class Reporter:
 
     def attempt_failed(self, error: APIError, retry_in_s: float | None) -> None:
         """A connection could not be made or did not last."""
-        self._owner.announce("connection_error", ConnectionErrorEvent(bare(error), retry_in_s))
-        if retry_in_s is not None:
-            extra = {"retry_in_s": retry_in_s, "error": type(error).__name__}
-            logger.warning("connection failed, trying again", extra=extra)
+        cause = cause_of(error)
+        self._owner.announce("connection_error", ConnectionErrorEvent(bare(error), retry_in_s, cause.name.lower()))
+        if retry_in_s is None or isinstance(error, DroppedError):
+            # Whoever gives up raises it. A socket that was lost in mid-turn is logged by `dropped`.
+            return
+        request_id = error.request_id if isinstance(error, APIStatusError) else None
+        extra = {
+            "cause": cause.name.lower(),
+            "reason": reason_of(error),
+            "error": type(error).__name__,
+            "retry_in_s": retry_in_s,
+        }
+        numbers = {"status_code": status_of(error), "request_id": request_id}
+        extra |= {name: value for name, value in numbers.items() if value is not None}
+        logger.warning(f"connection failed, trying again: {cause.value}", extra=extra)
 
     def dropped(self, error: DroppedError, *, in_turn: bool, at_once: bool) -> None:
         """A socket was lost; the next one follows, `at_once` or after what `attempt_failed` tells."""
@@ -122,7 +133,8 @@ class Reporter:
             return
         logger.warning("the socket was lost in mid-turn, going on with a new one", extra=extra)
         if at_once:
-            self._owner.announce("connection_error", ConnectionErrorEvent(bare(error), retry_in_s=0.0))
+            cause = cause_of(error).name.lower()
+            self._owner.announce("connection_error", ConnectionErrorEvent(bare(error), 0.0, cause))
 
     def odd_frame(self, kind: str) -> None:
         """Logs each kind of odd frame once a minute at most."""

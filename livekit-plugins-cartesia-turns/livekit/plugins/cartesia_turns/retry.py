@@ -19,8 +19,12 @@ LONGEST_RETRY_AFTER_S = 60.0
 """A server that wants to be left alone for longer than this has refused: nobody waits so long in a call."""
 RATE_LIMITED_S = 1.0
 """How long a key is left alone after a 429 that names no time."""
-LONGEST_PAUSE_S = 3600.0
-"""How long it is left alone at most, whatever time a 429 names."""
+LONGEST_PAUSE_S = 60.0
+"""How long it is left alone at most, whatever time a 429 names: that was said to one stream, and all wait."""
+PROBE_EVERY_S = 5.0
+"""How often a server that wants to be left alone for longer than a call can wait is asked all the same."""
+FINAL_STATUSES = frozenset({401, 402, 403, 404})
+"""In a call, what the server itself says with one of these will not pass: no key, no money, no right, no endpoint."""
 STEADY_AFTER_S = 5.0
 """A socket that served so long, or brought a whole turn, counts as a success: the next failure is a new one."""
 HUNG = (HangUp.NOT_CONNECTED, HangUp.DEAD, HangUp.STALLED)
@@ -51,6 +55,21 @@ def judge(hang_up: HangUp | None, connected_s: float, *, is_drop: bool) -> Verdi
     return Verdict(lasted, hang_up not in HUNG if hang_up else is_drop and lasted)
 
 
+def may_try_again(*, retryable: bool, in_call: bool, in_band: bool, vendors_status: int | None) -> bool:
+    """Whether another attempt makes sense after a failed one.
+
+    A call that was connected has shown that address, key and settings are right. An odd answer to its next handshake is
+    then somebody's in between, or a mistake that passes, unless the server itself says otherwise.
+
+    Args:
+        retryable: what the failure alone says.
+        in_call: a connection of this stream has been served before.
+        in_band: the server reported the failure on an open socket.
+        vendors_status: the status of an answer that was the server's own, by its fields.
+    """
+    return retryable or (in_call and not in_band and vendors_status not in FINAL_STATUSES)
+
+
 class RetryPolicy:
     """Decides after each failed attempt whether and when to try again. All times are monotonic seconds.
 
@@ -72,7 +91,13 @@ class RetryPolicy:
         self._failing_since = None
 
     def delay_after_failure(
-        self, now: float, *, jitter: float, retry_after_s: float | None = None, forgiven: bool = False
+        self,
+        now: float,
+        *,
+        jitter: float,
+        retry_after_s: float | None = None,
+        forgiven: bool = False,
+        in_call: bool = False,
     ) -> float | None:
         """An attempt failed in a way that may pass.
 
@@ -81,6 +106,8 @@ class RetryPolicy:
             jitter: random, from 0 to 1.
             retry_after_s: what the server asked for, in seconds.
             forgiven: no reason to give up, however often it happens; the next attempts are spaced all the same.
+            in_call: a connection has been served before. A server that wants to be left alone for longer than patience
+                lasts is then asked every PROBE_EVERY_S, and is taken for one that has refused only otherwise.
 
         Returns:
             Seconds to wait before the next attempt; None to give up.
@@ -95,7 +122,9 @@ class RetryPolicy:
         self._failures += 1
         if retry_after_s is not None:
             if retry_after_s > self._longest_retry_after_s(now - self._failing_since):
-                return None
+                if not in_call:
+                    return None
+                retry_after_s = PROBE_EVERY_S
             delay_s = max(delay_s, retry_after_s * spread)
         runs_out = now + delay_s > self._failing_since + self._patience_s
         return None if self._failures > self._max_retry and runs_out else delay_s
@@ -114,35 +143,62 @@ class RetryPolicy:
 
 
 class ConnectLimiter:
-    """Spaces attempts under one key once the server has answered 429. All times are monotonic seconds."""
+    """Spaces attempts under one key once the server has answered 429. All times are monotonic seconds.
+
+    While the key is paused, a stream in mid-turn is let through, since the 429 was not for it; and so is one attempt
+    every PROBE_EVERY_S, where the pause is longer than the others can wait. A connection that is made ends the pause.
+    """
 
     def __init__(self) -> None:
         self._next_at: float | None = None
-        self._returning_until = -math.inf
+        self._paused_until = self._probe_at = self._urgent_at = self._returning_until = -math.inf
 
     def rate_limited(self, now: float, retry_after_s: float | None) -> None:
         """An attempt was refused with 429."""
         wait_s = min(RATE_LIMITED_S if retry_after_s is None else retry_after_s, LONGEST_PAUSE_S)
         self._next_at = max(self._next_at or now, now + wait_s)
+        self._paused_until = max(self._paused_until, now + wait_s)
+        self._probe_at = max(self._probe_at, now + PROBE_EVERY_S)
         self._sent_away(now, wait_s)
 
-    def reserve(self, now: float, at_most_s: float = math.inf) -> float:
+    def opened(self, now: float) -> None:
+        """A connection was made: the server takes them again."""
+        if self._next_at is not None:
+            self._next_at = min(self._next_at, now + SPACING_S)
+            self._paused_until = now
+
+    def reserve(self, now: float, at_most_s: float = math.inf, *, urgent: bool = False) -> float:
         """Takes a place in the row, unless that means to wait for longer than `at_most_s` seconds.
+
+        Args:
+            now: the present.
+            at_most_s: the longest wait.
+            urgent: a turn is open and waits for this connection.
 
         Returns:
             Seconds to wait before connecting; 0 where nothing was refused lately.
         """
         if self._next_at is None:
             return 0.0
-        at = max(self._next_at, now)
         if now > max(self._next_at + SPACING_S, self._returning_until):
             self._next_at = None
             return 0.0
+        if urgent:
+            at = max(self._urgent_at, now)
+            self._urgent_at = at + SPACING_S
+            return at - now
+        at, probe_at = max(self._next_at, now), max(self._probe_at, now)
         if at - now <= at_most_s:
             self._next_at = at + SPACING_S
-        else:
-            self._sent_away(now, at - now)
-        return at - now
+            return at - now
+        if probe_at + SPACING_S > self._paused_until:
+            probe_at = math.inf
+        if probe_at - now <= at_most_s:
+            self._probe_at = probe_at + PROBE_EVERY_S
+            return probe_at - now
+        wait_s = min(at, probe_at) - now
+        self._sent_away(now, wait_s)
+        return wait_s
 
     def _sent_away(self, now: float, wait_s: float) -> None:
         """Somebody waits elsewhere, so long and the jitter on it: until then a row that is empty is not over."""

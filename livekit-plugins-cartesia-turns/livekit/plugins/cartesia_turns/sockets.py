@@ -13,13 +13,13 @@ from livekit.agents import APIError, APITimeoutError
 from .client import ClientEvent, TurnsClient
 from .connection import Connection, Pong
 from .dialer import Dialer
-from .errors import DroppedError, ServerError
+from .errors import NOT_ALLOWED, DroppedError, ServerError, not_allowed, reason_of, vendors_status
 from .link import HangUp
 from .messages import Connected, ServerMessage, TurnEnd, Unknown
 from .options import Options
 from .protocol import ProtocolError
 from .reporter import Reporter
-from .retry import RetryPolicy, judge
+from .retry import RetryPolicy, judge, may_try_again
 from .tasks import until_done, wait_for_event
 from .warm import WarmConnection
 
@@ -65,6 +65,8 @@ class Sockets:
         self._to_link = asyncio.Event()
         self._to_finish = asyncio.Event()
         self._attempt_at = time.monotonic()
+        self._in_call = False
+        """A server has said `connected` to this stream."""
 
     def wake(self) -> None:
         """Something has changed in the client."""
@@ -106,7 +108,10 @@ class Sockets:
         self._attempt_at = time.monotonic()
         options, timeout_s = self._client.options, self._timeout_s
         warm = await self._take_warm(options, timeout_s)
-        return warm or WarmConnection(await self._dialer.open(session, options, timeout_s=timeout_s), options)
+        if warm is not None:
+            return warm
+        urgent = self._client.turn.is_open
+        return WarmConnection(await self._dialer.open(session, options, timeout_s=timeout_s, urgent=urgent), options)
 
     async def _use(self, opened: WarmConnection) -> APIError | None:
         """Serves one socket to its end; returns what was wrong, None if the next one may follow at once."""
@@ -159,6 +164,7 @@ class Sockets:
         if isinstance(message, Unknown):
             self._reporter.odd_frame("a message of an unknown type")
         elif isinstance(message, Connected):
+            self._in_call = True
             self._acquired(now - self._attempt_at, reused)
             self._reporter.connected(message.request_id, now - self._attempt_at, reused=reused)
         elif isinstance(message, TurnEnd):
@@ -170,15 +176,14 @@ class Sockets:
     def _link_over(self, failure: APIError | None, lived_s: float) -> APIError | None:
         """Takes note of the end of a socket; returns as `_use`."""
         client = self._client
-        hang_up, in_turn, last_error = client.hang_up, client.turn.is_open, client.last_error
+        hang_up, in_turn = client.hang_up, client.turn.is_open
         connected_s = lived_s if client.is_connected else 0.0
+        clean = isinstance(failure, DroppedError) and failure.is_clean
+        failure = self._reason_for(failure)
+        self._after(client.link_lost(time.monotonic(), clean=clean))
         dropped = failure if isinstance(failure, DroppedError) else None
-        self._after(client.link_lost(time.monotonic(), clean=dropped is not None and dropped.is_clean))
-        if dropped is not None and last_error is not None:
-            # It looked like the answer to a config, and was the reason for the close.
-            dropped, failure = None, ServerError(last_error)
         verdict = judge(hang_up, connected_s, is_drop=dropped is not None)
-        reason = hang_up.value if hang_up else failure.message if failure else ""
+        reason = hang_up.value if hang_up else reason_of(failure) if failure else ""
         self._reporter.disconnected(reason, dropped.code if dropped else None)
         if verdict.lasted:
             self._policy.succeeded()
@@ -194,6 +199,15 @@ class Sockets:
             return None
         return APITimeoutError(hang_up.value) if hang_up else failure
 
+    def _reason_for(self, failure: APIError | None) -> APIError | None:
+        """The failure, or what is known of the reason for it."""
+        if not isinstance(failure, DroppedError):
+            return failure
+        if self._client.last_error is not None:
+            # It looked like the answer to a config, and was the reason for the close.
+            return ServerError(self._client.last_error)
+        return not_allowed() if failure.code == NOT_ALLOWED and not self._client.is_connected else failure
+
     async def _back_off(self, error: APIError) -> None:
         """Waits before the next attempt.
 
@@ -201,7 +215,10 @@ class Sockets:
             APIError: there is no point in another one.
         """
         delay_s = None
-        if error.retryable:
+        in_band = isinstance(error, ServerError) and error.in_band
+        if may_try_again(
+            retryable=error.retryable, in_call=self._in_call, in_band=in_band, vendors_status=vendors_status(error)
+        ):
             delay_s = self._policy.delay_after_failure(
                 time.monotonic(),
                 # A server may close a socket that nobody speaks on as often as it likes: nobody is deaf for that.
@@ -209,6 +226,7 @@ class Sockets:
                 # Spreads the attempts of many streams; nothing secret depends on it.
                 jitter=random.random(),  # noqa: S311
                 retry_after_s=error.retry_after_s if isinstance(error, ServerError) else None,
+                in_call=self._in_call,
             )
         # A socket lost between turns costs nobody anything.
         if delay_s is None or not isinstance(error, DroppedError) or self._client.turn.is_open:
