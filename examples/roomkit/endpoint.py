@@ -16,6 +16,15 @@ from .grants import LivekitAccess, issue, room_name
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 """Host names under which the page may be asked for; a name that resolves here by trickery is not one."""
 MAX_BODY = 4096
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
+}
+"""Sent with whatever is served, beside the Content-Security-Policy."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +46,12 @@ Json: TypeAlias = dict[str, object]
 
 def create_app(settings: Settings) -> web.Application:
     """The web application: `/`, the page's files, and `POST /api/token`."""
-    app = web.Application(client_max_size=MAX_BODY, middlewares=[only_known_hosts])
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[only_known_hosts, only_possible_names])
     app[SETTINGS] = settings
     app.router.add_get("/", index)
     app.router.add_post("/api/token", token)
     app.router.add_static("/assets", settings.page / "assets")
+    app.on_response_prepare.append(add_headers)
     return app
 
 
@@ -58,6 +68,40 @@ async def only_known_hosts(request: web.Request, handler: Handler) -> web.Stream
     if sender != request.host:
         return refusal(403, "another page's requests are not served here")
     return await handler(request)
+
+
+@web.middleware
+async def only_possible_names(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer 404 where no file can have the name that is asked for, as a name that is too long."""
+    try:
+        return await handler(request)
+    except OSError:
+        raise web.HTTPNotFound from None
+
+
+def content_policy(livekit: str) -> str:
+    """What the page may load and whom it may talk to: this server, and LiveKit at `livekit`."""
+    signal = urlsplit(livekit)
+    asked = signal._replace(scheme=signal.scheme.replace("ws", "http"))  # livekit-client asks there why it may not join
+    return "; ".join(
+        [
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "font-src 'self'",
+            "img-src 'self' data:",
+            f"connect-src 'self' {signal.scheme}://{signal.netloc} {asked.scheme}://{asked.netloc}",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        ]
+    )
+
+
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Tell the browser what no answer of this server is to be used for."""
+    response.headers.update(HEADERS)
+    response.headers["Content-Security-Policy"] = content_policy(request.app[SETTINGS].access.url)
 
 
 async def index(request: web.Request) -> web.FileResponse:

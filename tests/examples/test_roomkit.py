@@ -26,6 +26,7 @@ from roomkit.grants import TOKEN_LIFE, LivekitAccess, issue, room_name
 from roomkit.processes import end_process
 from roomkit.worker import Worker
 from support.waiting import until
+from yarl import URL
 
 ACCESS = LivekitAccess("ws://127.0.0.1:7880", "local", "a-secret-of-thirty-two-characters")
 Client = TestClient[Request, Application]
@@ -73,6 +74,27 @@ async def test_the_endpoint_serves_the_page_and_its_files(client: Client) -> Non
     assert "the page" in await (await client.get("/")).text()
     assert "the page" in await (await client.get("/assets/page.js")).text()
     assert (await client.get("/assets/../index.html")).status == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/assets/" + "a" * 300, "/assets/" + "a" * 5000, "/assets/" + "a/" * 2500, "/" + "a" * 5000, "/assets/%00"],
+    ids=["a long name", "a longer one", "many folders", "no folder", "a null"],
+)
+async def test_a_file_that_cannot_be_is_not_found(client: Client, path: str) -> None:
+    assert (await client.get(URL(path, encoded=True))).status == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/"), ("GET", "/assets/page.js"), ("GET", "/nowhere"), ("POST", "/api/token")]
+)
+async def test_every_answer_may_be_used_for_the_page_alone(client: Client, method: str, path: str) -> None:
+    headers = (await client.request(method, path)).headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+    policy = headers["Content-Security-Policy"].split("; ")
+    assert {"default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"} <= set(policy)
+    assert "connect-src 'self' ws://127.0.0.1:7880 http://127.0.0.1:7880" in policy
 
 
 async def test_the_endpoint_grants_the_room_asked_for(client: Client) -> None:
