@@ -24,6 +24,11 @@ from livekit.plugins.cartesia_turns import (
 from livekit.rtc.participant import PublishDataError
 
 TOPIC = "cartesia_turns"
+MOST_BYTES = 15_000
+"""LiveKit promises to deliver reliable packets of up to 15 KiB; over 64 kB it refuses them."""
+CUT = "…"
+MOST_BYTES_OF_A_CHARACTER = 12
+"""What JSON in ASCII takes for an emoji."""
 
 
 class TurnFeed:
@@ -70,11 +75,11 @@ class TurnFeed:
         self._put("turn_end", event.transcript, speech_end_at=event.speech_end_time)
 
     def _put(self, kind: str, transcript: str = "", **times_s: float | None) -> None:
-        packet: dict[str, object] = {"type": kind, "turn": self._turn, "at": _ms(time.time()), "transcript": transcript}
+        packet: dict[str, object] = {"type": kind, "turn": self._turn, "at": _ms(time.time())}
         if self._speaker is not None:
             packet["participant"] = self._speaker.identity
         packet.update({name: _ms(at) for name, at in times_s.items() if at is not None})
-        self._packets.put_nowait(json.dumps(packet))
+        self._packets.put_nowait(fit(packet, transcript))
 
     async def _send(self) -> None:
         while True:
@@ -82,6 +87,18 @@ class TurnFeed:
             # While the room is away there is nobody to tell.
             with contextlib.suppress(PublishDataError):
                 await self._room.local_participant.publish_data(packet, reliable=True, topic=TOPIC)
+
+
+def fit(packet: dict[str, object], transcript: str) -> str:
+    """The packet with its transcript; of one that is too long the newest words, after a mark."""
+    whole = json.dumps({**packet, "transcript": transcript})
+    if len(whole) <= MOST_BYTES:
+        return whole
+    left = MOST_BYTES - len(json.dumps({**packet, "transcript": CUT}))
+    kept = transcript[-left:]
+    while (over := len(json.dumps(kept)) - len('""') - left) > 0:
+        kept = kept[max(1, over // MOST_BYTES_OF_A_CHARACTER) :]
+    return json.dumps({**packet, "transcript": CUT + kept})
 
 
 def _ms(seconds: float) -> int:

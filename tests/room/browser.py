@@ -77,15 +77,15 @@ VOICE = """{
         return mouth.stream.clone();
     };
     navigator.mediaDevices.getUserMedia = wake;
-    window.say = async (url) => {
-        const clip = await context.decodeAudioData(await (await fetch(url)).arrayBuffer());
+    window.say = async (base64) => {
+        const clip = await context.decodeAudioData(Uint8Array.from(atob(base64), (one) => one.charCodeAt(0)).buffer);
         const source = new AudioBufferSourceNode(context, { buffer: clip });
         source.connect(mouth);
         source.start();
         await new Promise((done) => source.addEventListener("ended", done));
     };
 }"""
-"""Gives the page a microphone into which a test speaks when it wants to: `say(url)` returns once the clip is over."""
+"""Gives the page a microphone into which a test speaks when it wants to: `say(base64)` lasts as long as the clip."""
 
 STATES = """{
     window.states = [];

@@ -97,12 +97,12 @@ def gallery() -> Iterator[str]:
 
 
 def spoken(text: str) -> str:
-    """A visitor's voice, from the program that is the agent's too: the address of a WAV file."""
+    """A visitor's voice, from the program that is the agent's too: a WAV file in Base64."""
     espeak = shutil.which("espeak-ng")
     assert espeak is not None
     command = [espeak, "-v", "en-us", "-s", "150", "--stdout", text]
     wav = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
-    return f"data:audio/wav;base64,{b64encode(wav).decode()}"
+    return b64encode(wav).decode()
 
 
 @pytest_asyncio.fixture
@@ -115,6 +115,8 @@ async def page(tmp_path: Path) -> AsyncIterator[Page]:
 async def test_a_browser_joins_sees_its_words_and_hears_the_reply(
     talk: Talk, page: Page, note: Callable[[str, float], None]
 ) -> None:
+    refused: list[str] = []
+    page.on("console", lambda said: refused.append(said.text) if "Content Security Policy" in said.text else None)
     await page.goto(talk.address)
     await page.get_by_role("button", name="Start talking").click()
     await expect(page.get_by_role("status")).to_have_text("Connected", timeout=60_000)
@@ -130,6 +132,7 @@ async def test_a_browser_joins_sees_its_words_and_hears_the_reply(
     said = await lines.first.locator(".text").inner_text()
     assert error_rate(CLIP, said) <= 0.15
     await expect(lines.first.locator(".figures")).to_contain_text("reply heard after")
+    assert refused == [], "the page does nothing that its own policy forbids"
 
 
 async def test_a_browser_shows_a_conversation_in_which_the_agent_is_interrupted(talk: Talk, tmp_path: Path) -> None:
@@ -141,11 +144,11 @@ async def test_a_browser_shows_a_conversation_in_which_the_agent_is_interrupted(
         await expect(page.get_by_role("status")).to_have_text("Connected", timeout=60_000)
         await expect(page.locator("#reply")).to_have_attribute("data-waiting", "", timeout=30_000)  # the agent is ready
         lines = page.get_by_role("log").get_by_role("listitem")
-        await page.evaluate("url => say(url)", greets)
+        await page.evaluate("clip => say(clip)", greets)
         await expect(lines).to_have_count(2, timeout=30_000)
-        await page.evaluate("url => say(url)", asks)
+        await page.evaluate("clip => say(clip)", asks)
         await expect(lines.nth(2)).to_contain_text("reply heard after", timeout=30_000)
-        await page.evaluate("url => say(url)", interrupts)
+        await page.evaluate("clip => say(clip)", interrupts)
         await expect(lines).to_have_count(6, timeout=30_000)
         await expect(page.get_by_text("reply heard after")).to_have_count(3)
         await expect(lines.nth(4)).to_contain_text("agent stopped after")

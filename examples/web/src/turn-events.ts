@@ -24,7 +24,7 @@ export interface TurnEvent {
   readonly participant?: string;
   /** When the worker received the event. */
   readonly at: number;
-  /** The turn's text so far; empty on `turn_start`. */
+  /** The turn's text so far; empty on `turn_start`. Of a very long one the newest words, after "…". */
   readonly transcript: string;
   /** When speech began: on `turn_start`, where the worker knows it; never after `at`. */
   readonly speech_start_at?: number;
