@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import math
 from fractions import Fraction
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 from livekit.agents import NOT_GIVEN, APIConnectOptions, APIError
 from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns.errors import ServerError
-from livekit.plugins.cartesia_turns.messages import TurnEnd, TurnStart
+from livekit.plugins.cartesia_turns.live import CallOptions
+from livekit.plugins.cartesia_turns.messages import TurnEnd, TurnSettings, TurnStart
 from livekit.plugins.cartesia_turns.server import LocalServer, Script, say
 from support.calls import Call
 from support.waiting import until
@@ -90,8 +92,7 @@ async def outcome(arguments: dict[str, Any]) -> tuple[list[str], BaseException |
         owner = cartesia_turns.STT(**{"base_url": server.url, "api_key": server.key, **arguments})
         call = Call(owner, owner.stream(conn_options=APIConnectOptions(max_retry=0, timeout=2.0)))
         call.push(0.2)
-        call.stream.end_input()
-        await until(lambda: call.is_over, within_s=5.0)
+        await until(lambda: call.is_over or "END" in call.log, within_s=5.0)
         await call.stream.aclose()
         return call.log[-2:], call.raised
 
@@ -128,6 +129,26 @@ def test_an_argument_is_refused_by_name_or_the_stream_works(argument: str, value
             assert argument in CREDENTIALS
             assert isinstance(raised, APIError)
             assert SECRET not in str(raised)
+
+
+@pytest.mark.parametrize("argument", ["profile", *TurnSettings.__slots__])
+@given(value=anything)
+@example(value="digits")
+@example(value=["digits"])
+@example(value=1.5)
+def test_a_profile_is_refused_by_name_or_holds_for_calls_to_come(argument: str, value: object) -> None:
+    owner = cartesia_turns.STT(base_url="http://127.0.0.1:9", api_key="k")
+    settings: dict[str, Any] = {argument: value}
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(owner.turn_profile(**settings))
+        except (ValueError, TypeError) as error:
+            said = str(error)
+        else:
+            said = argument
+        assert CallOptions(owner._options).current
+    assert argument in said
+    assert WRITTEN_OUT not in said
 
 
 @pytest.mark.parametrize("argument", CHANGES)

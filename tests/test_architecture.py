@@ -99,7 +99,7 @@ PLUGIN: dict[str, set[str]] = {
     "audio": set(),
     "tasks": set(),
     "handover": set(),
-    "profiles": {"messages"},
+    "profiles": {"checks", "options", "messages"},
     "arguments": {"options", "checks", "messages"},
     "live": {"configs", "options", "messages"},
     "client": {"configs", "feed", "flush", "link", "liveness", "pacing", "stats", *CORE, "messages"},

@@ -167,6 +167,25 @@ def test_its_repr_and_its_settings_hold_no_secret() -> None:
     assert "sk-secret" not in f"{owner!r} {owner._settings!r} {owner._dialer!r}"
 
 
+def test_a_change_and_a_profile_are_warned_about_as_construction_is(caplog: pytest.LogCaptureFixture) -> None:
+    owner = make()
+    owner.update_options(language="de-CH")
+    owner.update_options(language_hints=["de"], turn_end_timeout_ms=100)
+    with owner.turn_profile(eager_end_threshold=0.9):
+        pass
+    options = [getattr(record, "option", "") for record in caplog.records]
+    assert options == ["language", "turn_end_timeout_ms", "language_hints", "turn_eager_end_threshold"]
+
+
+def test_a_profile_that_does_not_fit_is_refused_while_there_is_no_call() -> None:
+    owner = make(turn_start_threshold=0.5)
+    with pytest.raises(ValueError, match="must hold"), owner.turn_profile("yes_no"):
+        pass
+    with owner.turn_profile(eager_end_threshold=0.3), pytest.raises(ValueError, match="must hold"):
+        owner.update_options(turn_end_threshold=0.4)
+    assert owner._options.base.turn.end_threshold is None
+
+
 # What goes into the handshake.
 
 

@@ -87,14 +87,17 @@ class CallOptions:
         """How many keyterms are over the server's limits."""
         return self._keyterms()[1]
 
-    def check(self, base: Options, profile: Profile | None = None) -> None:
+    def check(self, base: Options, profile: Profile | None = None) -> Options:
         """Checks that the profiles in force, and this one on top, fit these options of the user's.
+
+        Returns:
+            These options with the profiles on top.
 
         Raises:
             ValueError: they do not.
         """
         turn = self._turn(base, without=self._leaving)
-        replace(base, turn=merge(turn, profile.settings) if profile else turn)
+        return replace(base, turn=merge(turn, profile.settings) if profile else turn)
 
     def push(self, profile: Profile) -> None:
         """Puts a profile on top, in place of one that is to leave with the next turn.

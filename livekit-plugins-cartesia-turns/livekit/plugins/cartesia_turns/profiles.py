@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from .checks import shown
 from .messages import TurnSettings
+from .options import whole
 
 PROFILES: dict[str, TurnSettings] = {
     "yes_no": TurnSettings(eager_end_threshold=0.55, end_threshold=0.4, end_timeout_ms=1200),
@@ -22,10 +24,11 @@ def profile(name: str | None, settings: dict[str, float]) -> TurnSettings:
     Raises:
         ValueError: there is no such profile or setting.
     """
-    if name is not None and name not in PROFILES:
-        raise ValueError(f"profile={name!r} is not known: it must be one of {', '.join(PROFILES)}")
+    if name is not None and (not isinstance(name, str) or name not in PROFILES):
+        raise ValueError(f"profile={shown(name)} is not known: it must be one of {', '.join(PROFILES)}")
     unknown = set(settings) - set(TurnSettings.__slots__)
     if unknown:
         raise ValueError(f"{min(unknown)} is not a turn setting: they are {', '.join(TurnSettings.__slots__)}")
     base = PROFILES[name] if name else TurnSettings()
-    return TurnSettings(*(settings.get(field, getattr(base, field)) for field in TurnSettings.__slots__))
+    start, eager_end, end, timeout_ms = (settings.get(field, getattr(base, field)) for field in TurnSettings.__slots__)
+    return TurnSettings(start, eager_end, end, whole(timeout_ms))

@@ -223,10 +223,10 @@ class STT(stt.STT[EventName]):
         label = language_tag(given(language)) if utils.is_given(language) else self._language
         turn = merge(base.turn, turn)
         changed = replace(base, turn=turn, keyterms=keyterms, language_hints=hints)
-        self._options.change(changed, self._calls)
-        self._warn_of(changed, self._language)
+        self._options.change(changed, [CallOptions(self._options), *self._calls])
         if utils.is_given(language):
             self._relabel(label)
+        self._warn_of(changed, self._language)
         self.apply(self._calls)
 
     def turn_profile(self, profile: str | None = None, **settings: float) -> contextlib.AbstractContextManager[None]:
@@ -382,8 +382,9 @@ class STT(stt.STT[EventName]):
         """As `turn_profile`, for these calls; None means all, also those that begin meanwhile."""
         profile = Profile(turn_profile_settings(name, settings))
         begun = {call: call.turns for call in (self._calls if calls is None else calls)}
-        for call in begun:
-            call.check(self._options.base, profile)
+        # Also of a call that is yet to begin: `stream()` would be too late for an error.
+        for call in (CallOptions(self._options), *begun):
+            self._warn_of(call.check(self._options.base, profile), self._language)
         for call in begun:
             call.push(profile)
         if calls is None:
