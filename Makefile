@@ -61,8 +61,9 @@ soak: $(READY) ## Hold 100 calls for ten minutes with everything going wrong at 
 
 clean: ## Remove environments and caches
 	rm -rf .venv .venvs .tools .artifacts .mypy_cache .pytest_cache .ruff_cache .hypothesis dist uv.lock
+	rm -rf examples/web/node_modules examples/web/dist
 
 # Made again when a dependency may have changed; quiet and free otherwise.
-$(READY): pyproject.toml $(PLUGIN)/pyproject.toml examples/pyproject.toml .ci/setup .ci/find-python
+$(READY): pyproject.toml $(PLUGIN)/pyproject.toml examples/pyproject.toml .ci/setup .ci/tools.txt .ci/find-python
 	@.ci/setup $(VENV) $(PYTHON)
 	@touch $@

