@@ -83,12 +83,14 @@ class Scenario:
                 self.client.pong(item.payload, self.now)
 
     def speak(self, seconds: float, *, is_silent: bool = False, answers: bool = True) -> None:
-        """Pushes audio in real time. Each frame has a number in its samples."""
+        """Pushes audio in real time. Each frame has a number in its first sample; speech has a gap now and then."""
         for _ in range(round(seconds / FRAME_S)):
             self.number += 1
             self.wait(FRAME_S, answers=answers)
-            value = 0 if is_silent else 100 * self.number
-            self.note([*self.client.push_audio(value.to_bytes(2, "little") * round(RATE * FRAME_S), self.now)])
+            swing = b"\0\0" if is_silent else b"\0\x20\0\xe0" if self.number % 10 else b"\0\2\0\xfe"
+            frame = bytearray((swing * round(RATE * FRAME_S))[: 2 * round(RATE * FRAME_S)])
+            frame[:2] = (0 if is_silent else 100 * self.number).to_bytes(2, "little")
+            self.note([*self.client.push_audio(bytes(frame), self.now)])
             if answers:
                 self.pump()
 

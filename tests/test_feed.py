@@ -11,12 +11,12 @@ from livekit.plugins.cartesia_turns.feed import QUIET_S, USAGE_EVERY_S, Feed, Ma
 from livekit.plugins.cartesia_turns.stats import Stats
 
 RATE = 8000
-VOICE = b"\x00\x30"
-SILENCE = b"\x00\x00"
+VOICE = b"\x00\x30\x00\xd0"
+SILENCE = bytes(4)
 
 
 def pcm(seconds: float, sample: bytes = VOICE) -> bytes:
-    return sample * round(RATE * seconds)
+    return sample * (round(RATE * seconds) // 2)
 
 
 def send(feed: Feed, now: float = 0.0) -> bytes:
@@ -47,6 +47,13 @@ def test_audio_is_marked_as_voice_as_pause_or_as_silence_that_may_go_first() -> 
         (False, False),
         (False, True),
     ]
+
+
+def test_a_piece_is_voice_wherever_in_it_somebody_is_heard() -> None:
+    feed = Feed(RATE, 60.0, 0.0)
+    for parts in ((VOICE, SILENCE), (SILENCE, VOICE), (SILENCE, SILENCE)):
+        feed.push(b"".join(pcm(0.4, sample) for sample in parts), 0.0)
+    assert [chunk.voiced for chunk in feed.buffer._chunks] == [True, True, False]
 
 
 def test_an_overflow_is_told_once_until_the_server_is_heard_of_again() -> None:

@@ -73,7 +73,7 @@ def _happens(client: TurnsClient, step: str | bytes, pings: deque[bytes], now: f
             client.link_opened(client.options, now)
             pings.clear()
         case "audio" | "silence":
-            return client.push_audio((b"\x00\x30" if step == "audio" else b"\0\0") * 1600, now)
+            return client.push_audio((b"\0\x30\0\xd0" if step == "audio" else bytes(4)) * 800, now)
         case "pong":
             client.pong(pings.popleft() if pings else b"0", now)
         case "flush":

@@ -1,6 +1,7 @@
 """A server without a socket: audio whose samples name the word they belong to becomes the turns of the real dialogue.
 
-Each sample of a word holds the word's number, so that a word that is cut, repeated or out of order is seen as such.
+Each sample of a word holds the word's number, one as it is and one negated, so that a word that is cut, repeated or out
+of order is seen as such.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ def silence(frames: int) -> list[bytes]:
 
 def word(number: int, frames: int) -> list[bytes]:
     """Frames of one word."""
-    return [np.full(FRAME_SAMPLES, LOUD + number, "<i2").tobytes()] * frames
+    swing = np.array([LOUD + number, -LOUD - number], "<i2")
+    return [np.tile(swing, FRAME_SAMPLES // 2).tobytes()] * frames
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,8 @@ class SimulatedServer:
         return [*messages]
 
     def _listen(self, frame: npt.NDArray[np.int16]) -> None:
-        for run in np.split(frame, np.flatnonzero(np.diff(frame)) + 1):
+        sizes = np.abs(frame)
+        for run in np.split(sizes, np.flatnonzero(np.diff(sizes)) + 1):
             number = int(run[0])
             if number != self._number:
                 self._finish_word()

@@ -1,67 +1,151 @@
-"""When somebody was heard in the pushed audio, by its energy: the times of speech that the wire does not give."""
+"""When somebody was heard in the pushed audio, by its energy: the times of speech that the wire does not give.
+
+It serves times, not words: whatever the room sounds like, at worst a time is wrong. The audio is measured in slices of
+20 ms, without a constant offset and mains hum, against a floor: the quietest of the slices around. While audio comes,
+the floor is that of the time before. Once a turn is over, it is that of the time since, for the noise that follows the
+speech is known by then.
+"""
 
 from __future__ import annotations
 
+import functools
 import math
+from collections import deque
 
 import numpy as np
+from numpy.typing import NDArray
 
-QUIETEST_DBFS = -55.0
+SLICE_S = 0.02
+"""The audio is measured in slices of this length, whatever the length of the pushed pieces."""
+QUIETEST_DBFS = -72.0
 """Nothing below this counts as voice, however quiet the room."""
-ABOVE_FLOOR_DB = 9.0
-"""How far voice stands above the noise floor."""
-FLOOR_RISE_DB_PER_S = 3.0
-"""How fast the floor follows a noise that stays: speech has gaps long before the floor reaches it."""
+ABOVE_FLOOR_DB = 6.0
+"""How far voice stands above the floor: slices of white noise differ by 3 dB, those of a fan by more."""
+ABOVE_NOISE_DB = 5.0
+"""The same where slices are smoothed: they differ less, and the less speech drowns, the truer is its end."""
+FLOOR_S = 2.0
+"""The floor is the quietest slice of so much audio: speech has gaps more often."""
+TRAILING_DB = 15.0
+"""Speech ends where it is this far below its loud parts: what follows is breath, and drowns in any noise."""
+REMEMBERED_S = 15.0
+"""How long slices are remembered: longer than a server waits with the end of a turn."""
 LONGEST_ONSET_S = 3.0
 """How long before a turn.start its speech may have begun."""
 LONGEST_GAP_S = 0.6
 """A pause within one stretch of speech."""
+SHORTEST_NOISE_S = 0.3
+"""Noise is told from speech by no less audio than this: speech does not stay on one level for so long."""
+LONGEST_WORD_S = 1.0
+"""How long voice goes on at most after the last new text: beyond it, what sounds like voice is none."""
 
-
-def level_dbfs(pcm: bytes) -> float:
-    """The level of signed 16-bit mono PCM in dB below full scale, -inf for digital silence."""
-    samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32)
-    power = float(np.dot(samples, samples)) / samples.size if samples.size else 0.0
-    return 10 * math.log10(power / 32768**2) if power else -math.inf
+_PCM, _FLOAT = np.dtype("<i2"), np.dtype("f8")
+_HUM_HZ = (50, 60, 100, 120)
+_QUIETEST = 32768**2 * 10 ** (QUIETEST_DBFS / 10)
+_ABOVE_FLOOR = 10 ** (ABOVE_FLOOR_DB / 10)
+_ABOVE_NOISE = 10 ** (ABOVE_NOISE_DB / 10)
+_TRAILING = 10 ** (-TRAILING_DB / 10)
+_FLOOR = round(FLOOR_S / SLICE_S)
+_BLOCK = 10
+"""Slices that have one minimum in common, for a floor that costs next to nothing."""
 
 
 class Activity:
-    """Follows the energy of pushed audio with an adaptive noise floor.
+    """Follows the energy of pushed audio.
 
-    Times are those of the caller's clock, in seconds: a frame pushed at `now` covers the time before `now`.
+    Times are those of the caller's clock, in seconds: a piece pushed at `now` covers the time before `now`.
     """
 
     def __init__(self) -> None:
-        self._floor_dbfs = QUIETEST_DBFS
-        self._began_at: float | None = None
-        self._ended_at: float | None = None
+        self._last_sample = b""
+        self._rest = b""
+        self._hum: NDArray[np.float64] | None = None
+        self._slices: deque[tuple[float, float]] = deque(maxlen=round(REMEMBERED_S / SLICE_S))
+        # A room that nobody has heard yet is taken for a quiet one.
+        self._floor = 0.0
+        self._minima = deque([0.0], maxlen=_FLOOR // _BLOCK)
+        self._minimum, self._left = math.inf, _BLOCK
+        self._quiet = math.inf
         self.quiet_s = math.inf
         """Seconds of audio since the last voice."""
+        self.sounded_at = -math.inf
+        """When the last piece ended that was anything but digital silence, in which no sample differs from the last."""
 
     def push(self, pcm: bytes, seconds: float, now: float) -> None:
-        """Notes a frame of audio: signed 16-bit mono PCM of `seconds` seconds."""
-        level = level_dbfs(pcm)
-        is_voice = level > max(self._floor_dbfs + ABOVE_FLOOR_DB, QUIETEST_DBFS)
-        rise = self._floor_dbfs + FLOOR_RISE_DB_PER_S * seconds
-        self._floor_dbfs = max(min(level, rise), QUIETEST_DBFS - 20)
-        if not is_voice:
-            self.quiet_s += seconds
+        """Notes a piece of audio: signed 16-bit mono PCM of `seconds` seconds, always at the same rate."""
+        if not pcm:
             return
-        if self._ended_at is None or now - seconds - self._ended_at > LONGEST_GAP_S:
-            self._began_at = now - seconds
-        self._ended_at = now
-        self.quiet_s = 0.0
+        if pcm[2:] != pcm[:-2] or pcm[:2] != (self._last_sample or pcm[:2]):
+            self.sounded_at = now
+        self._last_sample = pcm[-2:]
+        if self._hum is None:
+            self._hum = _hum(max(1, round(len(pcm) / 2 / seconds * SLICE_S)))
+        if self._rest:
+            pcm = self._rest + pcm
+        size = self._hum.shape[1]
+        count, rest = divmod(len(pcm), 2 * size)
+        self._rest = pcm[-rest:] if rest else b""
+        now -= SLICE_S * rest / (2 * size)
+        samples = np.frombuffer(pcm, _PCM, count * size).astype(_FLOAT)
+        for number in range(1, count):
+            self._measure(self._hum, samples[(number - 1) * size : number * size], now - (count - number) * SLICE_S)
+        if count:
+            self._measure(self._hum, samples[(count - 1) * size :], now)
 
     def voice_began(self, now: float, *, within_s: float) -> float | None:
         """When the last stretch of voice began, if that is at most `within_s` seconds ago."""
-        return self._recent(self._began_at, now, within_s)
+        times, powers = self._remembered()
+        # Digital silence says nothing about a room: a microphone may just have been switched on.
+        before = _least_before(np.where(powers > _QUIETEST / 100, powers, math.inf))
+        floor = np.minimum(before, _least_since(powers))
+        voiced = powers > np.maximum(floor * _ABOVE_NOISE, _QUIETEST)
+        if not voiced.any():
+            voiced = powers > _QUIETEST
+        spoken = times[voiced]
+        if not spoken.size:
+            return None
+        pauses = np.flatnonzero(np.diff(spoken) > LONGEST_GAP_S + SLICE_S)
+        began_at = float(spoken[pauses[-1] + 1 if pauses.size else 0]) - SLICE_S
+        return began_at if now - began_at <= within_s else None
 
     def voice_ended(self, now: float, *, within_s: float) -> float | None:
-        """When voice was last heard, if that is at most `within_s` seconds ago."""
-        return self._recent(self._ended_at, now, within_s)
+        """When voice was last heard, if that is at most `within_s` seconds ago, by all that is known now."""
+        times, powers = self._remembered()
+        voiced = powers > np.maximum(_least_since(powers) * _ABOVE_NOISE, _QUIETEST)
+        voiced &= times >= now - within_s
+        if voiced.any():
+            voiced &= powers > np.quantile(powers[voiced], 0.75) * _TRAILING
+            return float(times[voiced][-1])
+        # Nothing stands above what came since, so that it is voice up to the end, if it is voice.
+        ended_at = float(times[-1]) - self.quiet_s if times.size else -math.inf
+        return ended_at if now - ended_at <= within_s else None
 
-    def _recent(self, at: float | None, now: float, within_s: float) -> float | None:
-        return at if at is not None and now - at <= within_s else None
+    def _measure(self, hum: NDArray[np.float64], samples: NDArray[np.float64], at: float) -> None:
+        """Takes the power of a slice, without what it has of an offset and of hum."""
+        parts = hum.dot(samples)
+        power = float(samples.dot(samples) - parts.dot(parts)) / samples.size
+        self._slices.append((at, power))
+        is_voice = power > _QUIETEST and power > self._floor * _ABOVE_FLOOR
+        self._quiet = 0 if is_voice else self._quiet + 1
+        self.quiet_s = self._quiet * SLICE_S
+        if power < self._minimum:
+            self._minimum = power
+            self._floor = min(self._floor, power)
+        self._left -= 1
+        if not self._left:
+            self._minima.append(self._minimum)
+            self._floor = min(self._minima)
+            self._minimum, self._left = math.inf, _BLOCK
+
+    def _remembered(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """When each slice ended, and its power without clicks."""
+        if not self._slices:
+            return np.zeros(0), np.zeros(0)
+        times, powers = np.array(self._slices).T
+        # Late audio comes in one burst: a slice was spoken no later than what follows it allows.
+        lengths = np.arange(times.size) * SLICE_S
+        times = np.minimum.accumulate((times - lengths)[::-1])[::-1] + lengths
+        padded = np.concatenate([powers[:1], powers, powers[-1:]])
+        return times, np.median([padded[:-2], padded[1:-1], padded[2:]], axis=0)
 
 
 class SpeechTimes:
@@ -86,14 +170,43 @@ class SpeechTimes:
         return self._started_at
 
     def text_grew(self, now: float) -> None:
-        """New words came: they were spoken before `now`."""
+        """New words came: they were spoken before `now`, or nearly so."""
         self._text_at = now
 
     def turn_ended(self, now: float) -> float:
         """The turn ended; returns when its speech ended.
 
-        That is when voice was last heard, but not after the last words came, so that noise does not count as speech.
+        That is when voice was last heard, however late the text came. Only what lasts longer than a word beyond the
+        last new text is taken for noise, and the time of that text for the end.
         """
-        bounds = [self._activity.voice_ended(now, within_s=now - self._started_at), self._text_at]
-        ended_at = min((at for at in bounds if at is not None), default=now)
+        heard_at = self._activity.voice_ended(now, within_s=now - self._started_at)
+        text_at = now if self._text_at is None else self._text_at
+        is_speech = heard_at is not None and heard_at <= text_at + LONGEST_WORD_S
+        ended_at = heard_at if heard_at is not None and is_speech else text_at
         return max(ended_at, self._started_at)
+
+
+@functools.cache
+def _hum(size: int) -> NDArray[np.float64]:
+    """An orthonormal base of all offsets and hums in a slice of `size` samples, a row for each dimension."""
+    angles = 2 * np.pi * SLICE_S / size * np.outer(_HUM_HZ, np.arange(size))
+    shapes = np.concatenate([np.ones((1, size)), np.cos(angles), np.sin(angles)])
+    return np.ascontiguousarray(np.linalg.qr(shapes.T)[0].T)
+
+
+def _least_before(powers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The floor of the time before each slice, inf where there is none."""
+    return _least(np.concatenate([np.full(_FLOOR, math.inf), powers]))[: powers.size]
+
+
+def _least_since(powers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The floor of the time since each slice, for the last of them that of SHORTEST_NOISE_S."""
+    padded = np.concatenate([powers, np.full(_FLOOR, math.inf)])
+    recent: float = powers[-round(SHORTEST_NOISE_S / SLICE_S) :].min(initial=math.inf)
+    return np.minimum(_least(padded)[: powers.size], recent)
+
+
+def _least(powers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The least of each FLOOR_S."""
+    least: NDArray[np.float64] = np.lib.stride_tricks.sliding_window_view(powers, _FLOOR).min(axis=1)
+    return least

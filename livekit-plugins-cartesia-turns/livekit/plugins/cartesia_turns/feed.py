@@ -136,7 +136,7 @@ class Feed:
         seconds = len(pcm) / 2 / self._sample_rate
         self.activity.push(pcm, seconds, now)
         quiet_s = self.activity.quiet_s
-        self.buffer.append(Chunk(pcm, seconds, voiced=quiet_s == 0, droppable=quiet_s > QUIET_S))
+        self.buffer.append(Chunk(pcm, seconds, voiced=quiet_s < seconds, droppable=quiet_s > QUIET_S))
 
 
 class Marks:
