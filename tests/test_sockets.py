@@ -397,3 +397,14 @@ async def test_the_reason_of_an_end_is_a_static_text_with_the_status_and_nothing
         call.push(0.2)
         await until(lambda: call.named("disconnected"))
     assert call.named("disconnected")[0].reason == "the server reported an error (503)"
+
+
+async def test_settings_that_the_server_refuses_after_the_upgrade_surface_although_the_input_has_ended() -> None:
+    async with LocalServer(script=QUIET) as server, calling(server, turn_end_timeout_ms=20) as call:
+        call.push(0.2)
+        call.stream.end_input()
+        await call.over()
+    assert isinstance(call.raised, ServerError)
+    assert (call.raised.status_code, call.raised.retryable) == (400, False)
+    assert "turn_end_timeout_ms=20" in str(call.raised)
+    assert len(call.named("connection_error")) == 1

@@ -189,7 +189,8 @@ class Sockets:
             self._policy.succeeded()
         if hang_up is HangUp.NOT_CONNECTED:
             client.attempt_failed()
-        if client.finished:
+        is_refusal = failure is not None and not failure.retryable and not connected_s
+        if client.finished and not is_refusal:
             return None
         if hang_up is None and dropped:
             self._reporter.dropped(dropped, in_turn=in_turn, at_once=verdict.at_once)
