@@ -6,14 +6,18 @@ from typing import Any
 
 import synthetic
 from livekit.plugins.cartesia_turns.messages import ServerMessage, TurnEnd, TurnUpdate
-from livekit.plugins.cartesia_turns.server import LocalServer
+from livekit.plugins.cartesia_turns.server import LocalServer, Vendor
+
+VENDORS = {"today": Vendor(), "2026-05": Vendor.of("2026-05")}
+vendor = VENDORS["today"]
+"""What a server plays where nothing else is asked for; tests of a contract go through all of VENDORS."""
 
 SENTENCE = synthetic.silence(0.5) + synthetic.words(0, 4) + synthetic.silence(1.0)
 
 
 def server(**options: Any) -> LocalServer:
     """A server that hears synthetic speech and records everything; options replace these."""
-    return LocalServer(**{"recognizer": synthetic.recognizer(), "record": True, **options})
+    return LocalServer(**{"recognizer": synthetic.recognizer(), "record": True, "vendor": vendor, **options})
 
 
 def kinds(messages: list[ServerMessage]) -> list[type[ServerMessage]]:

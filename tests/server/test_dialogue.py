@@ -159,13 +159,20 @@ def test_the_end_of_a_turn_says_which_languages_were_heard() -> None:
     assert end == TurnEnd("r", "", "r.1", hindi)
 
 
-def test_silence_brings_the_eager_end_and_the_end_within_the_second() -> None:
-    subject, likelihood = Dialogue(TurnSettings(), "r"), TurnLikelihood()
+@pytest.mark.parametrize(
+    ("settings", "eager", "end"),
+    [(SETTINGS, (0.3, 0.5), (0.5, 0.9)), (TurnSettings(), (0.15, 0.3), (0.4, 0.6))],
+    ids=["May 2026", "today"],
+)
+def test_silence_brings_the_eager_end_and_the_end_within_the_second(
+    settings: TurnSettings, eager: tuple[float, float], end: tuple[float, float]
+) -> None:
+    subject, likelihood = Dialogue(settings, "r"), TurnLikelihood()
     assert spoken(subject, likelihood) == [START]
     eager_s = silence_until(TurnEagerEnd, subject, likelihood)
     end_s = eager_s + silence_until(TurnEnd, subject, likelihood)
-    assert 0.3 <= eager_s <= 0.5
-    assert 0.5 <= end_s <= 0.9
+    assert eager[0] <= eager_s <= eager[1]
+    assert end[0] <= end_s <= end[1]
 
 
 def test_a_pause_of_four_tenths_of_a_second_does_not_end_the_turn() -> None:

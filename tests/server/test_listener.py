@@ -10,6 +10,8 @@ from livekit.plugins.cartesia_turns.server.pcm import Samples
 from localserver import SENTENCE, finals, kinds, server
 from rawclient import connected, eventually
 
+pytestmark = pytest.mark.usefixtures("each_vendor")
+
 
 async def test_a_sentence_becomes_a_turn_and_the_socket_closes_after_close() -> None:
     async with server() as local, connected(local) as client:
@@ -22,7 +24,7 @@ async def test_a_sentence_becomes_a_turn_and_the_socket_closes_after_close() -> 
 
 async def test_a_short_pause_is_resumed_and_a_long_one_makes_two_turns() -> None:
     said, paused = synthetic.words, synthetic.silence
-    audio = [said(0, 2), paused(0.5), said(2, 2), paused(1), said(4, 2)]
+    audio = [said(0, 2), paused(0.45), said(2, 2), paused(1), said(4, 2)]
     async with server() as local, connected(local) as client:
         await client.send(b"".join(audio))
         messages = await client.close()

@@ -14,10 +14,13 @@ from rawclient import QUERY
 MODULE = "livekit.plugins.cartesia_turns.server"
 
 
-async def test_it_prints_its_address_serves_the_script_and_ends_cleanly_on_ctrl_c(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("vendor", "first"), [([], "connected"), (["--vendor", "2026-05"], "error")])
+async def test_it_prints_its_address_plays_the_vendor_and_ends_cleanly_on_ctrl_c(
+    tmp_path: Path, vendor: list[str], first: str
+) -> None:
     script = tmp_path / "script.jsonl"
     script.write_text('{"at": 0, "send": {"type": "turn.start"}}')
-    command = [sys.executable, "-m", MODULE, "--port", "0", "--key", "secret", "--script", str(script)]
+    command = [sys.executable, "-m", MODULE, "--port", "0", "--key", "secret", "--script", str(script), *vendor]
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
@@ -26,8 +29,13 @@ async def test_it_prints_its_address_serves_the_script_and_ends_cleanly_on_ctrl_
     address = line.split()[2].rstrip(",")
     async with aiohttp.ClientSession() as session:
         url = f"{address}{PATH}"
-        async with session.ws_connect(url, params=QUERY, headers={"X-API-Key": "secret"}) as client:
+        headers = {"X-API-Key": "secret"}
+        async with session.ws_connect(url, params=QUERY, headers=headers) as client:
             frames = [json.loads(await client.receive_str())["type"] for _ in range(2)]
+        # Out of the range that was known in May.
+        query = {**QUERY, "turn_eager_end_threshold": "0.7"}
+        async with session.ws_connect(url, params=query, headers=headers) as client:
+            assert json.loads(await client.receive_str())["type"] == first
     process.send_signal(signal.SIGINT)
     _, errors = await asyncio.wait_for(process.communicate(), 30)
     assert frames == ["connected", "turn.start"]
@@ -51,6 +59,11 @@ def test_a_script_that_is_not_there_or_not_a_script_is_one_clear_line(
     (tmp_path / "bad.jsonl").write_text("nonsense")
     assert main(["--script", str(tmp_path / "bad.jsonl")]) == 2
     assert only_line(capsys) == "error: line 1 of the script is not JSON"
+
+
+def test_a_vendor_of_which_nothing_is_known_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--port", "0", "--vendor", "spring"]) == 2
+    assert only_line(capsys) == "error: vendor='spring' is not a day or month: it must be like 2026-05 or 2026-08-14"
 
 
 def test_a_missing_extra_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,15 +14,17 @@ from livekit.plugins.cartesia_turns.messages import (
     TurnUpdate,
     Unknown,
 )
-from livekit.plugins.cartesia_turns.server import Line, LocalServer, Script, say
+from livekit.plugins.cartesia_turns.server import Line, LocalServer, Script, Vendor, say
 from localserver import SENTENCE, finals, kinds, server
 from rawclient import connected, eventually
+
+pytestmark = pytest.mark.usefixtures("each_vendor")
 
 TURN = [say(0.5, TurnStart("")), say(1.0, TurnUpdate("", " hello")), say(2.0, TurnEnd("", " hello there"))]
 
 
 async def test_each_line_is_sent_at_its_audio_time() -> None:
-    async with LocalServer(script=Script(TURN), record=True) as local, connected(local) as client:
+    async with server(script=Script(TURN), record=True) as local, connected(local) as client:
         await client.send(synthetic.silence(3))
         assert kinds(await client.close()) == [Connected, TurnStart, TurnEnd]
         times = [at_s for at_s, _ in local.connections[0].messages]
@@ -31,7 +33,7 @@ async def test_each_line_is_sent_at_its_audio_time() -> None:
 
 async def test_nothing_is_sent_before_its_time_and_lines_at_zero_need_no_audio() -> None:
     script = Script([Line(0.0, {"type": "hello.future"}), *TURN])
-    async with LocalServer(script=script) as local, connected(local) as client:
+    async with server(script=script) as local, connected(local) as client:
         await client.until(Unknown)
         await client.send(synthetic.silence(1.2))
         request_id = local.connections[0].request_id
@@ -41,7 +43,7 @@ async def test_nothing_is_sent_before_its_time_and_lines_at_zero_need_no_audio()
 
 @pytest.mark.parametrize(("flush", "ends"), [(True, [" hello there"]), (False, [])])
 async def test_close_flushes_the_rest_where_the_script_says_so(flush: bool, ends: list[str]) -> None:
-    async with LocalServer(script=Script(TURN, flush_on_close=flush)) as local, connected(local) as client:
+    async with server(script=Script(TURN, flush_on_close=flush)) as local, connected(local) as client:
         assert finals(await client.close()) == ends
         assert client.socket.close_code == 1000
 
@@ -49,7 +51,7 @@ async def test_close_flushes_the_rest_where_the_script_says_so(flush: bool, ends
 async def test_connections_get_successive_scripts_and_the_last_repeats() -> None:
     scripts = [Script([say(0.0, TurnEnd("", name))]) for name in ("first", "last")]
     heard = []
-    async with LocalServer(script=scripts) as local:
+    async with server(script=scripts) as local:
         for _ in range(3):
             async with connected(local) as client:
                 heard += finals(await client.close())
@@ -58,14 +60,14 @@ async def test_connections_get_successive_scripts_and_the_last_repeats() -> None
 
 async def test_a_request_id_of_the_script_is_kept() -> None:
     script = Script([Line(0.0, {"type": "turn.start", "request_id": "mine"})])
-    async with LocalServer(script=script) as local, connected(local) as client:
+    async with server(script=script) as local, connected(local) as client:
         start = await client.until(TurnStart)
         assert isinstance(start, TurnStart)
         assert start.request_id == "mine"
 
 
 async def test_config_is_checked_though_a_script_ignores_it() -> None:
-    async with LocalServer(script=Script(TURN)) as local, connected(local) as client:
+    async with server(script=Script(TURN)) as local, connected(local) as client:
         await client.command(type="config", turn={"end_threshold": 0.1})
         await client.command(type="config", turn={"end_threshold": 0.6})
         assert kinds(await client.close()) == [Connected, ErrorMessage, TurnStart, TurnEnd]
@@ -74,7 +76,7 @@ async def test_config_is_checked_though_a_script_ignores_it() -> None:
 async def test_each_turn_of_a_script_has_an_id_unless_the_script_says_one() -> None:
     mine = Line(3.0, {"type": "turn.start", "turn_id": "mine"})
     script = Script([*TURN, say(2.1, TurnStart("")), say(2.2, TurnEnd("", "")), mine])
-    async with LocalServer(script=script) as local, connected(local) as client:
+    async with server(script=script) as local, connected(local) as client:
         messages = await client.close()
     first, second = (messages[1:4], messages[4:6])
     ids = [{getattr(message, "turn_id", "") for message in turn} for turn in (first, second)]
@@ -96,7 +98,7 @@ async def test_a_model_that_tells_languages_tells_those_of_the_script_or_the_hin
     query: dict[str, str], said: tuple[DetectedLanguage, ...], heard: Any
 ) -> None:
     script = Script([say(0.0, TurnStart("")), say(0.0, TurnEnd("", "a", languages=said))])
-    async with LocalServer(script=script) as local, connected(local, query) as client:
+    async with server(script=script, vendor=Vendor()) as local, connected(local, query) as client:
         end = (await client.close())[-1]
     assert isinstance(end, TurnEnd)
     assert end.languages == (said if heard is ... else heard)
@@ -104,7 +106,7 @@ async def test_a_model_that_tells_languages_tells_those_of_the_script_or_the_hin
 
 async def test_strings_and_bytes_go_out_as_they_are() -> None:
     script = Script([Line(0, "{nonsense"), Line(0, b"\x00\xff")])
-    async with LocalServer(script=script) as local, connected(local) as client:
+    async with server(script=script) as local, connected(local) as client:
         await client.until(Connected)
         assert await client.socket.receive_str() == "{nonsense"
         assert await client.socket.receive_bytes() == b"\x00\xff"
@@ -116,7 +118,7 @@ async def test_a_recorded_dialogue_plays_again(tmp_path: Path) -> None:
         first = await client.close()
         await eventually(lambda: original.open_streams == 0)
         Script.of(original.connections[0]).save(tmp_path / "dialogue.jsonl")
-    async with LocalServer(script=Script.load(tmp_path / "dialogue.jsonl")) as replayed, connected(replayed) as client:
+    async with server(script=Script.load(tmp_path / "dialogue.jsonl")) as replayed, connected(replayed) as client:
         await client.send(SENTENCE)
         second = await client.close()
     assert [type(message) for message in second] == [type(message) for message in first]

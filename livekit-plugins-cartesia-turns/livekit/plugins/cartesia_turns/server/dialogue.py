@@ -37,11 +37,13 @@ class TurnLikelihood:
     """Smooths the probability of speech (0-1) into the likelihood (0-1) that the user is in a turn.
 
     It rises fast, so that a click starts no turn and a word soon does, and falls slowly, so that a pause within a
-    sentence ends none: at the default thresholds silence means turn.eager_end after 0.30 s and turn.end after 0.70 s.
+    sentence ends none: at the default thresholds of today silence means turn.eager_end after 0.21 s and turn.end after
+    0.51 s, at those of May 2026 after 0.38 s and 0.68 s. The vendor's turns end about half a second after speech (field
+    reports, read 2026-11-25).
     """
 
     RISE_S = 0.08
-    FALL_S = 0.58
+    FALL_S = 0.42
 
     def __init__(self) -> None:
         self.value = 0.0
