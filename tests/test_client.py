@@ -833,3 +833,21 @@ def test_what_was_lost_in_an_outage_is_counted_once_however_many_sockets_follow(
         scenario.client.link_opened(OPTIONS, scenario.now)
         scenario.lose()
     assert scenario.client.stats.lost_s == lost_s
+
+
+def test_a_turn_that_a_second_start_has_ended_is_not_told_again_by_a_replay() -> None:
+    scenario = Scenario()
+    scenario.speak(1.0)
+    scenario.say(START, TurnUpdate("r", "one two"))
+    scenario.speak(1.0)
+    scenario.say(START, TurnUpdate("r", "three"))
+    told = ["start", "update one two", "end one two", "start", "update three"]
+    assert scenario.told == told
+    first = len(scenario.audio)
+    scenario.client.link_lost(scenario.now)
+    scenario.open()
+    scenario.wait(2.0)
+    assert scenario.audio[first:][:1] == [1], "the server has settled none of it"
+    scenario.say(START, TurnUpdate("r", "one two"), TurnUpdate("r", "one two three four"))
+    scenario.say(TurnEnd("r", "one two three four five"))
+    assert scenario.told == [*told, "update three four", "end three four five"]

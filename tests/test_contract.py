@@ -139,16 +139,22 @@ async def test_5_no_preflight_and_no_interim_comes_twice_with_the_same_text() ->
 
 
 async def test_6_an_empty_turn_clears_the_interim_and_has_no_final() -> None:
-    events = await events_of(START, update("uh"), end(""))
+    events = await events_of(START, update(" "), end(""))
     kinds = [event.type for event in events if event.type is not SpeechEventType.RECOGNITION_USAGE]
     assert kinds[-2:] == [SpeechEventType.INTERIM_TRANSCRIPT, SpeechEventType.END_OF_SPEECH]
-    assert texts(events, SpeechEventType.INTERIM_TRANSCRIPT) == ["uh", ""]
+    assert texts(events, SpeechEventType.INTERIM_TRANSCRIPT) == [""]
     assert SpeechEventType.FINAL_TRANSCRIPT not in kinds
+
+
+async def test_6_an_end_without_text_leaves_what_was_shown_as_the_final() -> None:
+    events = await events_of(START, update("well"), end(""))
+    assert texts(events, SpeechEventType.INTERIM_TRANSCRIPT) == ["well"]
+    assert texts(events, SpeechEventType.FINAL_TRANSCRIPT) == ["well"]
 
 
 async def test_6_an_empty_turn_leaves_nothing_for_a_later_turn() -> None:
     async with conversation() as talk:
-        await talk.hears(START, update("uh"), end(""))
+        await talk.hears(START, update(" "), end(""), steps=2)
         await talk.session.aclose()
         assert talk.said == []
 

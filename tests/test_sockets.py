@@ -13,7 +13,7 @@ from livekit.plugins.cartesia_turns import liveness as liveness_module
 from livekit.plugins.cartesia_turns import retry as retry_module
 from livekit.plugins.cartesia_turns.errors import DroppedError
 from livekit.plugins.cartesia_turns.messages import ErrorMessage, ServerMessage, TurnEnd, TurnStart, TurnUpdate
-from livekit.plugins.cartesia_turns.server import Faults, LocalServer, Script, say
+from livekit.plugins.cartesia_turns.server import Faults, Line, LocalServer, Script, say
 from support.calls import calling
 from support.proxy import Proxy, Welcome
 from support.waiting import holds, until
@@ -57,6 +57,26 @@ async def test_an_in_band_error_that_may_pass_is_told_and_survived(status: int) 
     assert not call.errors
     told = call.named("connection_error")
     assert [(event.error.status_code, event.error.retryable) for event in told] == [(status, True)]
+
+
+@pytest.mark.parametrize("fields", [{}, {"message": None, "status_code": "soon"}, {"message": 7, "request_id": []}])
+async def test_an_in_band_error_without_usable_fields_is_one_of_a_failing_server(fields: dict[str, object]) -> None:
+    odd = Script([say(0.1, START), Line(0.1, {"type": "error", **fields})])
+    async with LocalServer(script=[odd, playing(START, UPDATE, END)]) as server, calling(server) as call:
+        call.push(0.2)
+        await until(lambda: "END" in call.log)
+    assert call.log == ["START", "INTERIM a", "FINAL a b", "END"]
+    told = call.named("connection_error")
+    assert [(event.error.status_code, event.error.retryable) for event in told] == [(500, True)]
+
+
+async def test_an_in_band_error_whose_status_is_text_is_read_all_the_same() -> None:
+    odd = Script([Line(0.1, {"type": "error", "status_code": "402"})])
+    async with LocalServer(script=odd) as server, calling(server) as call:
+        call.push(0.2)
+        await call.over()
+    assert isinstance(call.raised, ServerError)
+    assert (call.raised.status_code, call.raised.retryable) == (402, False)
 
 
 async def test_an_error_closes_an_open_turn_before_it_surfaces() -> None:

@@ -85,6 +85,13 @@ def playing(*messages: ServerMessage) -> Script:
             [START, update("a"), START, update("b"), end("b")],
             ["START", "INTERIM a", "FINAL a", "END", "START", "INTERIM b", "FINAL b", "END"],
         ),
+        (
+            [START, update("a"), START, update("a"), update("a b"), end("a b")],
+            ["START", "INTERIM a", "INTERIM a b", "FINAL a b", "END"],
+        ),
+        ([START, update("a"), START, end("")], ["START", "INTERIM a", "FINAL a", "END"]),
+        ([START, update(" "), eager("\n"), TurnResume(""), end(" ")], ["START", "INTERIM ", "END"]),
+        ([START, update("."), eager("?!"), TurnResume(""), end(".")], ["START", "FINAL .", "END"]),
         ([START, end("a"), START, end("b")], ["START", "FINAL a", "END", "START", "FINAL b", "END"]),
         ([START, end("a"), end("b")], ["START", "FINAL a", "END", "START", "FINAL b", "END"]),
     ],

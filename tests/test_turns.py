@@ -343,9 +343,14 @@ def named(turn_id: str, *messages: TurnMessage) -> list[TurnMessage]:
             id="another name is another turn at once",
         ),
         pytest.param(
+            [*named("1", START, update("a")), *named("1", START), *named("1", update("a b"), end("a b"))],
+            ["start", "update a", "update a b", "end a b"],
+            id="the same name with text that goes on is the same turn",
+        ),
+        pytest.param(
             [*named("1", START, update("a")), *named("1", START), *named("1", update("b"), end("b c"))],
-            ["start", "update a", "update b", "end b c"],
-            id="the same name is the same turn",
+            ["start", "update a", "end a", "start", "update b", "end b c"],
+            id="with other text it is not, since text is never revised",
         ),
         pytest.param(
             [*named("1", START, update("a")), START, *named("2", update("a b")), *named("2", end("a b"))],

@@ -8,6 +8,7 @@ from livekit.plugins.cartesia_turns.messages import (
     Connected,
     DetectedLanguage,
     ErrorMessage,
+    ServerMessage,
     TurnEagerEnd,
     TurnEnd,
     TurnStart,
@@ -83,6 +84,22 @@ async def test_each_turn_of_a_script_has_an_id_unless_the_script_says_one() -> N
     assert [len(each) for each in ids] == [1, 1]
     assert len(ids[0] | ids[1] | {""}) == 3
     assert messages[6] == TurnStart(local.connections[0].request_id, "mine")
+
+
+async def test_a_start_in_mid_turn_has_the_id_of_the_turn_that_is_open() -> None:
+    messages: list[ServerMessage] = [
+        TurnUpdate("", "implied"),
+        TurnStart(""),
+        TurnUpdate("", "more"),
+        TurnEnd("", ""),
+        TurnStart(""),
+    ]
+    script = Script([say(0.1, message) for message in messages])
+    async with LocalServer(script=script) as local, connected(local) as client:
+        ids = [getattr(message, "turn_id", "") for message in (await client.close())[1:]]
+    assert len(ids) == len(messages)
+    assert len(set(ids[:4])) == 1
+    assert ids[4] not in ids[:4]
 
 
 @pytest.mark.parametrize(

@@ -205,23 +205,26 @@ class Turn:
         return self._ended(self._shown)
 
     def _start_in_mid_turn(self, start: TurnStart) -> list[TurnEvent]:
-        """The names of the turns say whether it is the same one; where they are not both known, its text will."""
-        if not (start.turn_id and self._turn_id):
-            self._restart = start
-        elif start.turn_id != self._turn_id:
+        """Another name is another turn; without one, text is waited for."""
+        if self._is_another(start):
             return self._split(start)
+        self._restart = start
         return []
 
     def _continues(self, message: TurnUpdate | TurnEagerEnd | TurnEnd, transcript: str) -> Relation:
         """Whether a message that comes after a turn.start in mid-turn is about the turn that was open before it."""
         is_end = isinstance(message, TurnEnd)
-        if message.turn_id and self._turn_id:
-            return Relation.GOES_ON if message.turn_id == self._turn_id else Relation.OTHER
+        if self._is_another(message):
+            return Relation.OTHER
         if not transcript:
             return Relation.GOES_ON if is_end else Relation.BEHIND
         found = relation(transcript, self._told)
         # Text is append-only: what ends with less is another turn.
         return Relation.OTHER if is_end and found is Relation.BEHIND else found
+
+    def _is_another(self, message: TurnMessage) -> bool:
+        """Whether it names a turn other than the present one."""
+        return bool(message.turn_id and self._turn_id) and message.turn_id != self._turn_id
 
     def _split(self, start: TurnStart) -> list[TurnEvent]:
         """The server began another turn without an end of this one, whose audio it has not settled for that reason."""

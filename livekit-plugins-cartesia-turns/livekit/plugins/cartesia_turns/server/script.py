@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..messages import ServerMessage, TurnEnd, TurnSettings, TurnStart
+from ..messages import ServerMessage, TurnEnd, TurnSettings
 from ..protocol import serialize
 from .dialogue import turn_id
 from .handshake import StreamRequest
@@ -106,6 +106,7 @@ class ScriptedResponder:
         self._heard_bytes = 0
         self._sent = 0
         self._turns = 0
+        self._in_turn = False
 
     async def hear(self, pcm: bytes) -> AsyncIterator[Frame]:
         """Yields the lines whose time has come."""
@@ -134,9 +135,10 @@ class ScriptedResponder:
         """What the server itself adds to such a message."""
         fields: dict[str, object] = {"request_id": self._stream.request_id}
         kind = message.get("type")
-        if kind == TurnStart.TYPE:
-            self._turns += 1
         if isinstance(kind, str) and kind.startswith("turn."):
+            # A script's second start in mid-turn leaves open which turn it means, so it gets no name of its own.
+            self._turns += not self._in_turn
+            self._in_turn = kind != TurnEnd.TYPE
             fields["turn_id"] = turn_id(self._stream.request_id, self._turns)
         if kind == TurnEnd.TYPE and self._stream.tells_languages:
             code = next(iter(self._stream.language_hints), "en")
