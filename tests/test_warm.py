@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
 import pytest_asyncio
-from livekit.agents import APITimeoutError
+from livekit.agents import APIError, APITimeoutError, utils
+from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns import warm
 from livekit.plugins.cartesia_turns.connection import Connection
 from livekit.plugins.cartesia_turns.dialer import Credentials, Dialer
-from livekit.plugins.cartesia_turns.messages import TurnSettings
+from livekit.plugins.cartesia_turns.messages import TurnEnd, TurnSettings, TurnStart
 from livekit.plugins.cartesia_turns.options import Options, endpoint
-from livekit.plugins.cartesia_turns.server import Faults, LocalServer
+from livekit.plugins.cartesia_turns.server import Faults, LocalServer, Script, say
 from livekit.plugins.cartesia_turns.vendor import API_VERSION
 from livekit.plugins.cartesia_turns.warm import Prewarmer
 from stage import Stage
+from support.calls import silence, talking
 from support.waiting import until
 
 
@@ -94,3 +101,113 @@ async def test_closing_leaves_nothing_open(warmth: Warmth, when: str) -> None:
         await until(lambda: warmth.server.open_streams)
     await prewarmer.aclose()
     await until(lambda: not warmth.server.open_streams)
+
+
+# Another event loop.
+
+SPOKEN = Script([say(0.1, TurnStart("")), say(0.1, TurnEnd("", "hello"))])
+
+
+async def end(tasks: set[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class Town:
+    """A server that is there in each loop anew, at the same address, and one STT for all of them."""
+
+    def __init__(self) -> None:
+        self.server = self._server(0)
+        self.stt: cartesia_turns.STT | None = None
+        self._left: set[asyncio.Task[Any]] = set()
+
+    def _server(self, port: int) -> LocalServer:
+        return LocalServer(port=port, key="the only key", script=SPOKEN)
+
+    def run(self, work: Callable[[LocalServer, cartesia_turns.STT], Awaitable[None]], *, orderly: bool = True) -> None:
+        """Runs it in a loop that is closed after it: as `asyncio.run` does, or with all that is left over in it."""
+        loop = asyncio.new_event_loop()
+        try:
+            loop.run_until_complete(self._work(work))
+            left = asyncio.all_tasks(loop)
+            if orderly:
+                loop.run_until_complete(end(left))
+            else:
+                self._left |= left
+        finally:
+            loop.close()
+
+    def bury(self) -> None:
+        """Ends what was left over: Python complains of whatever waits for ever, when it lets go of it."""
+        for task in self._left:
+            for _ in range(10):
+                with contextlib.suppress(RuntimeError, APIError):
+                    task.get_coro().close()
+
+    async def _work(self, work: Callable[[LocalServer, cartesia_turns.STT], Awaitable[None]]) -> None:
+        port = urlsplit(self.server.url).port or 0
+        async with self._server(port) as self.server, aiohttp.ClientSession():
+            if self.stt is None:
+                self.stt = cartesia_turns.STT(base_url=self.server.url, api_key=self.server.key)
+            async with utils.http_context.open():
+                await work(self.server, self.stt)
+
+
+async def prewarm(server: LocalServer, owner: cartesia_turns.STT) -> None:
+    owner.prewarm()
+    await until(lambda: server.connections)
+
+
+async def begin_a_call(server: LocalServer, owner: cartesia_turns.STT) -> None:
+    stream = owner.stream()
+    stream.push_frame(silence(0.1))
+    await until(lambda: owner.stats.turns)
+    LEFT_OVER.append(stream)
+
+
+LEFT_OVER: list[cartesia_turns.SpeechStream] = []
+
+
+async def hear(server: LocalServer, owner: cartesia_turns.STT) -> None:
+    """A whole turn, with all that an STT does to its streams meanwhile."""
+    async with talking(owner) as call:
+        owner.update_options(turn_end_timeout_ms=3000)
+        with owner.turn_profile("digits"):
+            call.push(0.3)
+            await until(lambda: "END" in call.log)
+        assert call.log == ["START", "FINAL hello", "END"]
+        assert not call.errors
+    await owner.aclose()
+
+
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("orderly", [True, False])
+@pytest.mark.parametrize("before", [prewarm, begin_a_call])
+def test_what_is_left_of_an_stt_in_a_loop_that_is_closed_harms_nobody_in_the_next_one(
+    before: Callable[[LocalServer, cartesia_turns.STT], Awaitable[None]], *, orderly: bool
+) -> None:
+    town = Town()
+    town.run(before, orderly=orderly)
+    town.run(prewarm)
+    assert len(town.server.connections) == 1
+    town.run(hear)
+    town.bury()
+
+
+async def test_what_is_prewarmed_in_another_thread_is_left_to_it_and_closed_there(warmth: Warmth) -> None:
+    async def make() -> Prewarmer:
+        async with aiohttp.ClientSession() as session:
+            made = Prewarmer(partial(warmth._open, session), Options)
+            ready.set_result(made)
+            await until(made._task.done)
+        return made
+
+    ready: Future[Prewarmer] = Future()
+    elsewhere = asyncio.create_task(asyncio.to_thread(asyncio.run, make()))
+    prewarmer = await asyncio.wrap_future(ready)
+    await until(lambda: warmth.server.open_streams)
+    assert not prewarmer.is_of_this_loop
+    await prewarmer.aclose()
+    await until(lambda: not warmth.server.open_streams)
+    await elsewhere

@@ -73,6 +73,7 @@ class SpeechStream(stt.RecognizeStream):
         )
         self._to_tick = asyncio.Event()
         self._tick_at = math.inf
+        self._loop = asyncio.get_running_loop()
         self._is_over = False
 
     @property
@@ -82,13 +83,18 @@ class SpeechStream(stt.RecognizeStream):
 
     @property
     def is_over(self) -> bool:
-        """Nothing happens on this stream any more."""
+        """Nothing happens on this stream any more: it has ended, or its event loop is closed."""
+        return self._is_over or self._loop.is_closed()
+
+    @property
+    def is_retired(self) -> bool:
+        """The STT has taken over its counters."""
         return self._is_over
 
     @property
     def in_turn(self) -> bool:
         """The user is in a turn."""
-        return self._client.turn.is_open
+        return self._client.turn.is_open and not self.is_over
 
     @property
     def has_had_turn(self) -> bool:
@@ -121,6 +127,8 @@ class SpeechStream(stt.RecognizeStream):
 
     def apply(self, options: Options) -> None:
         """Takes over changed options."""
+        if self.is_over:
+            return
         self._client.update(options)
         self._after([])
 

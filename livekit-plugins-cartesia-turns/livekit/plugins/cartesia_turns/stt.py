@@ -160,7 +160,7 @@ class STT(stt.STT[EventName]):
     @property
     def stats(self) -> Stats:
         """A snapshot over all streams, those that ended included."""
-        return sum((stream.stats for stream in self._streams if not stream.is_over), start=self._past)
+        return sum((stream.stats for stream in self._streams if not stream.is_retired), start=self._past)
 
     def stream(
         self,
@@ -258,10 +258,11 @@ class STT(stt.STT[EventName]):
 
         Called by the framework before a session's first stream. Never fails: the stream meets and reports the error.
         """
-        if self._prewarmer is not None or any(not stream.is_over for stream in self._streams):
+        if any(not stream.is_over for stream in self._streams):
             return
         try:
-            asyncio.get_running_loop()
+            if self._prewarmer is not None and self._prewarmer.is_of_this_loop:
+                return
             session = self._settings.http_session or utils.http_context.http_session()
         except RuntimeError:
             logger.debug("not prewarming: no event loop, or no HTTP session as a job has one")
@@ -273,7 +274,9 @@ class STT(stt.STT[EventName]):
         prewarmer, self._prewarmer = self._prewarmer, None
         if prewarmer is not None:
             await prewarmer.aclose()
-        await asyncio.gather(*(stream.aclose() for stream in list(self._streams)), return_exceptions=True)
+        await asyncio.gather(
+            *(stream.aclose() for stream in self._streams if not stream.is_over), return_exceptions=True
+        )
 
     def emit(self, event: str, *args: object) -> None:
         """Calls the handlers of an event; one that raises harms neither the others nor the stream."""
@@ -410,11 +413,13 @@ class STT(stt.STT[EventName]):
         Raises:
             APITimeoutError: it is still being opened after `timeout_s` seconds.
         """
-        if self._prewarmer is None:
+        prewarmer, self._prewarmer = self._prewarmer, None
+        if prewarmer is None:
             return None
-        warm = await self._prewarmer.take(options, timeout_s=timeout_s)
-        self._prewarmer = None
-        return warm
+        if not prewarmer.is_of_this_loop:
+            await prewarmer.aclose()
+            return None
+        return await prewarmer.take(options, timeout_s=timeout_s)
 
     def announce(self, name: EventName, event: object) -> None:
         """Emits one of the plugin's own events."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -49,9 +50,15 @@ class Prewarmer:
         self._connect = connect
         self._options = options
         self._greeting_timeout_s = greeting_timeout_s
-        self._ready: asyncio.Future[WarmConnection | None] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self._ready: asyncio.Future[WarmConnection | None] = self._loop.create_future()
         self._taken = asyncio.Event()
         self._task = asyncio.create_task(self._hold(), name="cartesia_turns.prewarm")
+
+    @property
+    def is_of_this_loop(self) -> bool:
+        """It was made in the event loop that runs now: nothing of it can be used in another one."""
+        return self._loop is asyncio.get_running_loop()
 
     async def take(self, options: Options, *, timeout_s: float) -> WarmConnection | None:
         """The connection, if it is to be had and serves these options; waits for one under way.
@@ -76,6 +83,11 @@ class Prewarmer:
 
     async def aclose(self) -> None:
         """Ends the task; closes a connection that nobody took."""
+        if not self.is_of_this_loop:
+            # Where its loop still runs, in another thread, that closes the connection. A closed loop took it along.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._task.cancel)
+            return
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
