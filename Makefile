@@ -11,7 +11,7 @@ READY := $(VENV)/.ready
 PLUGIN := livekit-plugins-cartesia-turns
 unexport VIRTUAL_ENV
 
-LOWEST := $(shell sed -n 's/^dependencies = \["livekit-agents>=\(.*\)"\]/\1/p' $(PLUGIN)/pyproject.toml)
+LOWEST := $(shell sed -n 's/^  "\([a-z-]*\)>=\([0-9.]*\)[^"]*",$$/\1==\2/p' $(PLUGIN)/pyproject.toml)
 
 SOCKET_TESTS := $(addprefix tests/,$(addsuffix .py,$(addprefix test_,connection dialer warm sockets stream) \
 	$(addprefix server/test_,app endpoint session faults)))
@@ -37,8 +37,8 @@ test: $(READY) ## Run the tests, two at once and without the slow ones; with ARG
 	@$(BIN)/python -m pytest $(or $(ARGS),-n 2 --dist loadfile -m "not slow and not room")
 	@$(if $(ARGS),,$(BIN)/python -m pytest -m "room and not slow")
 
-test-lowest: ## Run the quick tests with the lowest supported livekit-agents
-	@.ci/setup .venvs/lowest "$(PYTHON)" "livekit-agents==$(LOWEST)"
+test-lowest: ## Run the quick tests with the lowest supported livekit-agents and aiohttp
+	@.ci/setup .venvs/lowest "$(PYTHON)" $(LOWEST)
 	@.venvs/lowest/bin/python -m pytest -m "not slow and not room and not newest" --ignore tests/examples --ignore tests/room $(ARGS)
 
 test-uvloop: $(READY) ## Run the tests whose matter are sockets on uvloop's event loop, as LOOP=uvloop does with any test

@@ -18,6 +18,7 @@ from livekit.plugins.cartesia_turns.errors import (
     UnreachableError,
     as_api_error,
     bare,
+    came_from_outside,
     cause_of,
     may_pass,
     proxy_refusal,
@@ -112,7 +113,7 @@ def test_an_api_error_stays_what_it_is() -> None:
         (OSError(errno.ETIMEDOUT, SECRET), Cause.TIMEOUT),
         (TimeoutError(SECRET), Cause.TIMEOUT),
         (RedirectedError(), Cause.ANSWER),
-        (aiohttp.InvalidURL(SECRET), Cause.ADDRESS),
+        (aiohttp.InvalidURL(SECRET), Cause.ARGUMENT),
         (OSError(SECRET), Cause.OTHER),
         (ServerError(ErrorMessage(SECRET, status_code=503)), Cause.SERVER),
         (DroppedError("gone"), Cause.DROPPED),
@@ -123,6 +124,23 @@ def test_each_failure_has_its_cause_and_a_reason_that_quotes_nobody(error: Excep
     made = as_api_error(error)
     assert cause_of(made) is cause
     assert SECRET not in reason_of(made)
+
+
+@pytest.mark.parametrize(
+    ("error", "outside"),
+    [
+        (ServerError(ErrorMessage("m", status_code=409), in_band=False), True),
+        (ServerError(ErrorMessage("m", status_code=409)), False),
+        (UnreachableError(Cause.ANSWER), True),
+        (UnreachableError(Cause.ARGUMENT), False),
+        (APITimeoutError("no answer"), True),
+        (APIConnectionError("the stream failed unexpectedly"), False),
+    ],
+)
+def test_an_answer_from_outside_is_told_from_what_the_server_says_and_from_what_is_wrong_here(
+    error: APIError, outside: bool
+) -> None:
+    assert came_from_outside(error) == outside
 
 
 def test_the_reason_names_the_status_that_the_server_or_the_proxy_answered_with() -> None:

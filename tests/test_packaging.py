@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 import sys
 import tarfile
 import zipfile
 from email import message_from_bytes
 from email.message import Message
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
@@ -55,10 +58,10 @@ def test_the_wheel_carries_the_licence_text(wheel: zipfile.ZipFile) -> None:
     assert wheel.read(name) == (PROJECT.parent / "LICENSE").read_bytes()
 
 
-def test_the_plugin_depends_on_livekit_agents_alone(metadata: Message) -> None:
+def test_the_plugin_depends_on_livekit_agents_and_what_comes_with_it(metadata: Message) -> None:
     required = [line for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line]
-    assert len(required) == 1
-    assert required[0].startswith("livekit-agents")
+    assert sorted(re.split("[<>=!]", line)[0] for line in required) == ["aiohttp", "livekit-agents"]
+    assert any(line.startswith("aiohttp") for line in requires("livekit-agents") or ())
     assert metadata.get_all("Provides-Extra") == ["server"]
 
 
@@ -66,3 +69,11 @@ def test_the_source_archive_holds_what_the_wheel_is_built_from(built: Path) -> N
     with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
         files = {name.partition("/")[2] for name in archive.getnames()}
     assert files >= {*SOURCES, "LICENSE", "README.md", "pyproject.toml"}
+
+
+def test_the_lowest_versions_that_are_tested_are_those_that_the_plugin_asks_for(metadata: Message) -> None:
+    asked = [line for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line]
+    lowest = {f"{re.split('[<>=!]', line)[0]}=={re.findall('>=([0-9.]+)', line)[0]}" for line in asked}
+    make = [shutil.which("make") or "make", "-n", "test-lowest"]
+    said = subprocess.run(make, cwd=PROJECT.parent, capture_output=True, text=True, check=True)
+    assert lowest <= set(said.stdout.split())

@@ -62,25 +62,29 @@ def test_the_end_of_a_socket_is_judged_by_who_ended_it_and_how_long_it_served(
 
 
 @pytest.mark.parametrize(
-    ("retryable", "in_call", "in_band", "vendors_status", "again"),
+    ("retryable", "in_call", "from_outside", "vendors_status", "again"),
     [
-        (True, False, False, 503, True),
-        (True, True, True, 503, True),
+        (True, False, True, 503, True),
+        (True, True, False, 503, True),
         # Before a call has begun, what does not pass by itself surfaces at once.
-        (False, False, False, None, False),
-        (False, False, False, 401, False),
+        (False, False, True, None, False),
+        (False, False, True, 401, False),
         # In a call, the server alone can end it.
-        (False, True, False, None, True),
-        (False, True, False, 409, True),
-        *[(False, True, False, status, False) for status in (401, 402, 403, 404)],
-        # What it says on an open socket is its own.
-        (False, True, True, 409, False),
+        (False, True, True, None, True),
+        (False, True, True, 409, True),
+        *[(False, True, True, status, False) for status in (401, 402, 403, 404)],
+        # What it says on an open socket is its own, and what went wrong on this side stays.
+        (False, True, False, 409, False),
+        (False, True, False, None, False),
     ],
 )
 def test_a_call_that_was_connected_is_ended_by_nothing_but_the_servers_own_word(
-    *, retryable: bool, in_call: bool, in_band: bool, vendors_status: int | None, again: bool
+    *, retryable: bool, in_call: bool, from_outside: bool, vendors_status: int | None, again: bool
 ) -> None:
-    assert may_try_again(retryable=retryable, in_call=in_call, in_band=in_band, vendors_status=vendors_status) == again
+    assert (
+        may_try_again(retryable=retryable, in_call=in_call, from_outside=from_outside, vendors_status=vendors_status)
+        == again
+    )
 
 
 def test_a_call_waits_for_no_server_that_wants_to_be_left_alone_for_longer_than_it_can_bear() -> None:

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from aiohttp import web
 from livekit import rtc
-from livekit.agents import APIConnectOptions, APIError, stt
+from livekit.agents import APIConnectOptions, APIError, stt, utils
 from livekit.plugins import cartesia_turns
+from livekit.plugins.cartesia_turns import Cause, UnreachableError
 from livekit.plugins.cartesia_turns import connection as connection_module
 from livekit.plugins.cartesia_turns import feed as feed_module
 from livekit.plugins.cartesia_turns.connection import Connection
@@ -27,7 +28,7 @@ from livekit.plugins.cartesia_turns.messages import (
 from livekit.plugins.cartesia_turns.server import Faults, Line, LocalServer, Script, say
 from support.calls import RATE, Call, calling, silence, talking
 from support.exposed import exposed
-from support.peers import counted_session, tcp_peer, web_peer
+from support.peers import ForwardProxy, counted_session, tcp_peer, web_peer
 from support.waiting import holds, until
 
 QUIET = Script([])
@@ -521,6 +522,33 @@ async def failure(call: Call) -> APIError:
     assert not call.raised.retryable
     assert [error.recoverable for error in call.errors] == [False]
     return call.raised
+
+
+async def test_outside_a_job_the_proxy_that_the_environment_names_is_used_and_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
+    proxy = ForwardProxy(refusal=refusal)
+    async with tcp_peer(proxy) as proxy_url:
+        monkeypatch.setenv("HTTPS_PROXY", proxy_url)
+        async with talking(cartesia_turns.STT(base_url="https://cartesia.test", api_key="k-secret")) as call:
+            await call.over()
+    assert isinstance(call.raised, UnreachableError)
+    assert (call.raised.cause, call.raised.status_code) == (Cause.PROXY, 407)
+    assert [event.cause for event in call.named("connection_error")] == ["proxy"]
+    assert [head.split("\r\n")[0] for head in proxy.heard] == ["CONNECT cartesia.test:443 HTTP/1.1"]
+
+
+async def test_in_a_job_the_jobs_own_session_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy = ForwardProxy()
+    async with tcp_peer(proxy) as proxy_url, LocalServer(script=QUIET) as server, utils.http_context.open() as session:
+        monkeypatch.setenv("HTTP_PROXY", proxy_url)
+        async with calling(server) as call:
+            await until(lambda: server.connections)
+            assert not session.closed
+            assert not call.errors
+        assert not session.closed
+    assert not proxy.heard
 
 
 async def test_a_closed_session_is_an_api_error() -> None:

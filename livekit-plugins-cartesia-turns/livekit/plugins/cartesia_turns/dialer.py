@@ -12,11 +12,11 @@ from typing import TypeAlias
 from weakref import WeakValueDictionary
 
 import aiohttp
-from livekit.agents import APIConnectionError, APIError, APITimeoutError
+from livekit.agents import APIError, APITimeoutError
 
 from .checks import check_header, check_headers, check_text, credential
 from .connection import Connection
-from .errors import ServerError, bare
+from .errors import Cause, ServerError, UnreachableError, bare
 from .messages import ErrorMessage
 from .options import Options
 from .protocol import API_KEY_HEADER, VERSION_HEADER
@@ -77,7 +77,7 @@ async def _ask(provider: TokenProvider, timeout_s: float) -> str:
         raise APITimeoutError("access_token could not be had: the function took too long")
     if (error := asking.exception()) is not None:
         # The next attempt may fare better. The error's text may hold the token.
-        raise APIConnectionError(f"access_token could not be had: the function raised {type(error).__name__}")
+        raise UnreachableError(Cause.TOKEN, f"the function raised {type(error).__name__}")
     return _token(asking.result())
 
 
@@ -90,9 +90,9 @@ def _token(returned: str) -> str:
     try:
         token = credential("what the function returned", returned)
     except ValueError as error:
-        raise APIConnectionError(f"access_token could not be had: {error}") from None
+        raise UnreachableError(Cause.TOKEN, str(error)) from None
     if token is None:
-        raise APIConnectionError("access_token could not be had: the function returned nothing")
+        raise UnreachableError(Cause.TOKEN, "the function returned nothing")
     return token
 
 

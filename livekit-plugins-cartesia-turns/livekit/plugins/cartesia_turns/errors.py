@@ -39,8 +39,8 @@ class Cause(Enum):
     ANSWER = "the answer was not that of the endpoint"
     SERVER = "the server reported an error"
     DROPPED = "the socket was closed or lost"
-    TOKEN = "the function for the access token failed"  # noqa: S105 - a text
-    ADDRESS = "the address or a header can not be used"
+    TOKEN = "access_token could not be had"  # noqa: S105 - a text
+    ARGUMENT = "the address, a header or the session can't be used"
     OTHER = "the connection failed"
 
 
@@ -103,21 +103,21 @@ class UnreachableError(APIConnectionError):
     def __init__(
         self, cause: Cause, detail: str = "", *, status_code: int | None = None, retryable: bool = True
     ) -> None:
-        hint = f": {_WHAT_TO_DO[cause]}" if cause in _WHAT_TO_DO else ""
-        super().__init__(f"{cause.value}{f' ({detail})' if detail else ''}{hint}", retryable=retryable)
+        said = f"{cause.value}: {detail}" if detail else cause.value
+        super().__init__(". ".join(filter(None, [said, _WHAT_TO_DO.get(cause)])), retryable=retryable)
         self.cause = cause
         self.status_code = status_code
 
 
 _WHAT_TO_DO = {
-    Cause.DNS: "check the host in base_url, and the name servers of this machine",
-    Cause.REFUSED: "check the host and port in base_url, and that the server runs",
-    Cause.UNREACHABLE: "check the network of this machine, and its firewall",
-    Cause.RESET: "a firewall or a proxy may stand in between",
-    Cause.TLS: "check base_url and the clock; behind a proxy that reads along, let SSL_CERT_FILE name its certificate",
-    Cause.PROXY: "check the proxy's address, user name and password (HTTPS_PROXY, or the proxy of http_session)",
-    Cause.ANSWER: "check base_url, and what stands between here and the server",
-    Cause.ADDRESS: "check base_url and extra_headers",
+    Cause.DNS: "Check the host in base_url, and the name servers of this machine",
+    Cause.REFUSED: "Check the host and port in base_url, and that the server runs",
+    Cause.UNREACHABLE: "Check the network of this machine, and its firewall",
+    Cause.RESET: "A firewall or a proxy may stand in between",
+    Cause.TLS: "Check base_url and the clock; behind a proxy that reads along, let SSL_CERT_FILE name its certificate",
+    Cause.PROXY: "Check the proxy's address, user name and password (HTTPS_PROXY, or the proxy of http_session)",
+    Cause.ANSWER: "Check base_url, and what stands between here and the server",
+    Cause.ARGUMENT: "Check base_url, extra_headers and http_session",
 }
 
 
@@ -148,6 +148,13 @@ def cause_of(error: APIError) -> Cause:
 def status_of(error: APIError) -> int | None:
     """The status that the server or the proxy answered with, if one did."""
     return error.status_code if isinstance(error, APIStatusError | UnreachableError) else None
+
+
+def came_from_outside(error: APIError) -> bool:
+    """Whether it is an answer to a handshake, or the lack of one: not an error on an open socket, nor one made here."""
+    if isinstance(error, ServerError):
+        return not error.in_band
+    return cause_of(error) not in (Cause.ARGUMENT, Cause.OTHER)
 
 
 def vendors_status(error: APIError) -> int | None:
@@ -190,7 +197,7 @@ _KINDS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Cause], ...] 
     ((aiohttp.ClientConnectorDNSError, socket.gaierror), Cause.DNS),
     ((ssl.SSLError, ssl.CertificateError, aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch), Cause.TLS),
     (RedirectedError, Cause.ANSWER),
-    (aiohttp.InvalidURL, Cause.ADDRESS),
+    (aiohttp.InvalidURL, Cause.ARGUMENT),
     (aiohttp.ServerDisconnectedError, Cause.RESET),
     (aiohttp.ClientResponseError, Cause.ANSWER),
 )

@@ -44,7 +44,7 @@ class ConnectionErrorEvent:
     """An attempt to connect failed, or a turn's socket was lost. `retry_in_s` is None where the stream gives up.
 
     `cause` is the name of a `Cause` in small letters: dns, refused, unreachable, reset, tls, proxy, timeout, answer,
-    server, dropped, token, address or other.
+    server, dropped, token, argument or other.
     """
 
     error: APIError

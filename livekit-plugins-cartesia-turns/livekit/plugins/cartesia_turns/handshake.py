@@ -63,7 +63,7 @@ class Handshake:
             return UnreachableError(Cause.PROXY, "its name could not be resolved")
         if isinstance(error, RuntimeError):
             # What aiohttp says to the user of a session that can't be used any more.
-            return UnreachableError(Cause.OTHER, "http_session is closed, or of another event loop", retryable=False)
+            return UnreachableError(Cause.ARGUMENT, "http_session is closed, or of another event loop", retryable=False)
         return as_api_error(error) if isinstance(error, Exception) else UnreachableError(Cause.OTHER)
 
     def _refusal(self, error: aiohttp.ClientResponseError) -> APIError:

@@ -55,7 +55,7 @@ def judge(hang_up: HangUp | None, connected_s: float, *, is_drop: bool) -> Verdi
     return Verdict(lasted, hang_up not in HUNG if hang_up else is_drop and lasted)
 
 
-def may_try_again(*, retryable: bool, in_call: bool, in_band: bool, vendors_status: int | None) -> bool:
+def may_try_again(*, retryable: bool, in_call: bool, from_outside: bool, vendors_status: int | None) -> bool:
     """Whether another attempt makes sense after a failed one.
 
     A call that was connected has shown that address, key and settings are right. An odd answer to its next handshake is
@@ -64,10 +64,10 @@ def may_try_again(*, retryable: bool, in_call: bool, in_band: bool, vendors_stat
     Args:
         retryable: what the failure alone says.
         in_call: a connection of this stream has been served before.
-        in_band: the server reported the failure on an open socket.
+        from_outside: it is an answer to a handshake, or the lack of one.
         vendors_status: the status of an answer that was the server's own, by its fields.
     """
-    return retryable or (in_call and not in_band and vendors_status not in FINAL_STATUSES)
+    return retryable or (in_call and from_outside and vendors_status not in FINAL_STATUSES)
 
 
 class RetryPolicy:

@@ -13,7 +13,7 @@ from livekit.agents import APIError, APITimeoutError
 from .client import ClientEvent, TurnsClient
 from .connection import Connection, Pong
 from .dialer import Dialer
-from .errors import NOT_ALLOWED, DroppedError, ServerError, not_allowed, reason_of, vendors_status
+from .errors import NOT_ALLOWED, DroppedError, ServerError, came_from_outside, not_allowed, reason_of, vendors_status
 from .link import HangUp
 from .messages import Connected, ServerMessage, TurnEnd, Unknown
 from .options import Options
@@ -216,10 +216,8 @@ class Sockets:
             APIError: there is no point in another one.
         """
         delay_s = None
-        in_band = isinstance(error, ServerError) and error.in_band
-        if may_try_again(
-            retryable=error.retryable, in_call=self._in_call, in_band=in_band, vendors_status=vendors_status(error)
-        ):
+        outside, status = came_from_outside(error), vendors_status(error)
+        if may_try_again(retryable=error.retryable, in_call=self._in_call, from_outside=outside, vendors_status=status):
             delay_s = self._policy.delay_after_failure(
                 time.monotonic(),
                 # A server may close a socket that nobody speaks on as often as it likes: nobody is deaf for that.

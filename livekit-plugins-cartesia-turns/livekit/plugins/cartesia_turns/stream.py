@@ -251,5 +251,16 @@ class SpeechStream(stt.RecognizeStream):
         if given is not None:
             yield given
             return
-        async with utils.http_context.open() as session:
+        try:
+            session = utils.http_context.http_session()
+        except RuntimeError:
+            session = None
+        if session is not None:
             yield session
+            return
+        # What a job gets from its worker, a script has to find by itself: the proxy that the environment names.
+        async with (
+            utils.http_context.open() as session,
+            aiohttp.ClientSession(connector=session.connector, connector_owner=False, trust_env=True) as ours,
+        ):
+            yield ours
