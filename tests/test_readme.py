@@ -12,15 +12,17 @@ from livekit.plugins.cartesia_turns.options import SAMPLE_RATES
 from livekit.plugins.cartesia_turns.settings import CHUNKS_MS
 from livekit.plugins.cartesia_turns.vendor import (
     API_VERSION,
+    IDLE_CLOSE_S,
     KEYTERMS,
     LANGUAGE_HINTS,
     MODEL,
+    PLAN_STREAMS,
     READ,
     TURN_DEFAULTS,
     TURN_RANGES,
 )
 from support.diagram import turn_diagram
-from support.tables import models_table, presets_table, turn_settings_table
+from support.tables import models_table, plans, presets_table, turn_settings_table
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -68,6 +70,12 @@ def test_the_table_tells_the_limits_on_lists_and_pieces() -> None:
 @pytest.mark.parametrize("drawn", [turn_settings_table, presets_table, models_table])
 def test_a_table_of_the_vendors_numbers_is_drawn_from_them(drawn: Callable[[], str]) -> None:
     assert f"\n\n{drawn()}\n\n" in README, "run `python -m support.tables` in tests/"
+
+
+def test_the_limits_of_the_plans_and_the_idle_close_are_told_as_they_are_known() -> None:
+    bullet = README.split("- **Sockets.**")[1].split("\n- **")[0]
+    assert f"{plans()} (as of {PLAN_STREAMS.since})" in " ".join(bullet.split())
+    assert f"no audio for {IDLE_CLOSE_S.value / 60:.0f} minutes" in bullet
 
 
 def test_the_readme_says_when_the_vendors_numbers_were_last_read() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import astuple
 
 from livekit.plugins.cartesia_turns.messages import TurnSettings
-from livekit.plugins.cartesia_turns.vendor import MODELS, PRESETS, TURN_DEFAULTS, TURN_RANGES, Model
+from livekit.plugins.cartesia_turns.vendor import MODELS, PLAN_STREAMS, PRESETS, TURN_DEFAULTS, TURN_RANGES, Model
 
 
 def table(*rows: tuple[str, ...]) -> str:
@@ -39,6 +39,11 @@ def presets_table() -> str:
 def models_table() -> str:
     """The models, their languages, and what else differs."""
     return table(("model", "languages", "`language_hints`"), *(_model(model) for model in MODELS.values()))
+
+
+def plans() -> str:
+    """How many sockets each plan has."""
+    return ", ".join(f"{streams} with {plan}" for plan, streams in PLAN_STREAMS.value.items())
 
 
 def _model(model: Model) -> tuple[str, str, str]:
