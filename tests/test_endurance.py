@@ -7,11 +7,12 @@ import itertools
 import time
 
 import pytest
+from livekit import rtc
 from livekit.agents import APIConnectOptions, APIError, stt
 from livekit.plugins import cartesia_turns
-from livekit.plugins.cartesia_turns import ServerError
+from livekit.plugins.cartesia_turns import AudioLostError, ServerError
 from livekit.plugins.cartesia_turns.server import Faults, LocalServer, Script
-from support.calls import calling, talking
+from support.calls import RATE, calling, talking
 from support.numbered import FRAME_S, Ears, numbered
 from support.peers import counted_session
 from support.proxy import Proxy
@@ -275,6 +276,37 @@ async def watch(gaps: list[float]) -> None:
         before = time.monotonic()
         await asyncio.sleep(0)
         gaps.append(time.monotonic() - before)
+
+
+@pytest.mark.parametrize("in_one_frame", [False, True], ids=["frame by frame", "in one frame"])
+async def test_more_than_the_buffer_holds_is_all_heard_where_the_input_ends_with_it(in_one_frame: bool) -> None:
+    async with LocalServer(responder=Ears()) as server, calling(server, max_buffer=2.0) as call:
+        frames = [numbered(number, voiced=number % 50 < 20) for number in range(500)]
+        if in_one_frame:
+            pcm = b"".join(bytes(frame.data) for frame in frames)
+            frames = [rtc.AudioFrame(pcm, RATE, 1, len(pcm) // 2)]
+        for frame in frames:
+            call.stream.push_frame(frame)
+        call.stream.end_input()
+        await call.over(within_s=10)
+        assert (call.raised, call.stream.stats.lost_s) == (None, 0)
+    words = " ".join(call.finals).split()
+    assert words == [str(number) for number in range(500) if number % 50 < 20]
+
+
+async def test_a_stream_that_lost_audio_ends_with_an_error_that_says_how_much() -> None:
+    async with LocalServer(responder=Ears()) as server, calling(server, max_buffer=2.0) as call:
+        tape = Tape(call.stream)
+        words = tape.speak(10.0)
+        await until(lambda: call.stream.stats.lost_s > 0)
+        call.stream.end_input()
+        await call.over(within_s=10)
+        lost_s = call.stream.stats.lost_s
+    assert call.finals[-1].split()[-1] == words.split()[-1], "what could be heard was told"
+    assert isinstance(call.raised, AudioLostError)
+    assert call.raised.lost_s == lost_s > 7
+    assert f"{lost_s:.1f} s of audio were dropped" in str(call.raised)
+    assert [error.recoverable for error in call.errors] == [False]
 
 
 async def test_more_than_the_buffer_holds_pushed_at_once_keeps_the_newest() -> None:

@@ -14,6 +14,11 @@ from pathlib import Path
 
 import pytest
 import transcribe
+from livekit.plugins import cartesia_turns
+from livekit.plugins.cartesia_turns.server import LocalServer, Script
+from transcription.audio import SAMPLE_RATE, Player, Recording, silence
+from transcription.call import Call
+from transcription.views import JsonLines
 from wer import CLIPS, SPOKEN, word_error_rate
 
 SCRIPT = Path(transcribe.__file__)
@@ -87,6 +92,16 @@ def test_the_timeline_is_a_picture(timed: tuple[list[dict[str, object]], Path]) 
     _, picture = timed
     assert picture.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     assert picture.stat().st_size > 10_000
+
+
+async def test_a_recording_longer_than_the_plugin_keeps_is_streamed_whole() -> None:
+    player = Player(Recording("long", silence(20.0)), None)
+    async with LocalServer(script=Script([]), record=True) as server:
+        ears = cartesia_turns.STT(api_key=server.key, base_url=server.url, max_buffer=2.0)
+        stream = ears.stream()
+        await transcribe.transcribe(stream, player, Call(player.clock), JsonLines())
+        assert stream.stats.lost_s == 0
+        assert server.connections[0].audio_bytes == 2 * 20 * SAMPLE_RATE
 
 
 @pytest.fixture

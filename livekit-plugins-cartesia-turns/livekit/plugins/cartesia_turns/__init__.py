@@ -2,7 +2,7 @@
 
 from livekit.agents import Plugin
 
-from .errors import Cause, DroppedError, ServerError, UnreachableError
+from .errors import AudioLostError, Cause, DroppedError, ServerError, UnreachableError
 from .events import (
     ConnectedEvent,
     ConnectionErrorEvent,
@@ -26,6 +26,7 @@ from .voice import interrupt_on_turn_start, turn_handling
 __all__ = [
     "PROFILES",
     "STT",
+    "AudioLostError",
     "Cause",
     "ConnectedEvent",
     "ConnectionErrorEvent",

@@ -71,6 +71,22 @@ class ServerError(APIStatusError):
         """It came over an open socket, and not as the answer to a handshake."""
 
 
+class AudioLostError(APIError):
+    """The input has ended, and some of its audio was dropped on the way. `lost_s` is how much, in seconds.
+
+    All that could be heard was told before. Audio that is pushed as it is spoken is dropped only in an outage that
+    outlasts `max_buffer`.
+    """
+
+    def __init__(self, lost_s: float) -> None:
+        super().__init__(
+            f"{lost_s:.1f} s of audio were dropped, since more waited than max_buffer allows: push a recording with "
+            "end_input() right behind it, or only while stream.stats.backlog_s is low; or raise max_buffer",
+            retryable=False,
+        )
+        self.lost_s = lost_s
+
+
 class DroppedError(APIConnectionError):
     """The socket was closed or lost. `code` is the close code, 1006 where there was no close."""
 

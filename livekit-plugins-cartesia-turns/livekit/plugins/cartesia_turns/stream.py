@@ -17,7 +17,7 @@ from .audio import PcmConverter
 from .client import ClientEvent, TurnsClient
 from .configs import Rejected
 from .dialer import Dialer
-from .errors import as_api_error, bare
+from .errors import AudioLostError, as_api_error, bare
 from .handover import Handover, handover_of
 from .live import CallOptions
 from .mapping import ENGLISH
@@ -33,6 +33,13 @@ from .voice import may_be_in_session, remember_session, session_around
 
 if TYPE_CHECKING:
     from .stt import STT
+
+LEAST_LOST_S = 0.001
+"""Less is a rounding error."""
+LONGEST_PIECE_S = 0.5
+"""A longer frame is taken in pieces: `max_buffer` may be as short as a second or two."""
+LOOK_EVERY_S = 0.02
+"""How often a recording that waits looks whether there is room for more of it."""
 
 
 class SpeechStream(stt.RecognizeStream):
@@ -71,6 +78,7 @@ class SpeechStream(stt.RecognizeStream):
             acquired=self._report_connection_acquired,
             after=self._after,
         )
+        self._piece_bytes = 2 * round(options.sample_rate * LONGEST_PIECE_S)
         self._to_tick = asyncio.Event()
         self._tick_at = math.inf
         self._loop = asyncio.get_running_loop()
@@ -107,6 +115,10 @@ class SpeechStream(stt.RecognizeStream):
 
     def push_frame(self, frame: rtc.AudioFrame) -> None:
         """Pushes audio to be recognized: signed 16-bit PCM of any rate and number of channels, which may change.
+
+        It never blocks. Audio that waits to be sent is kept up to `max_buffer` seconds, while more may come; where
+        `end_input()` follows at once, all of it is sent, however long. Where some was dropped, the stream ends with an
+        `AudioLostError`.
 
         Raises:
             RuntimeError: the stream is closed or its input has ended.
@@ -166,6 +178,8 @@ class SpeechStream(stt.RecognizeStream):
             at_the_end.push(self._close_turn_of_failure)
             async with self._http_session() as session:
                 await until_done(self._sockets.serve(session), self._take_input(), self._keep_time())
+            if (lost_s := self._client.stats.lost_s) >= LEAST_LOST_S:
+                raise AudioLostError(lost_s)
 
     def _close_turn_of_failure(self, _: object, error: BaseException | None, __: object) -> None:
         if isinstance(error, Exception):
@@ -188,9 +202,9 @@ class SpeechStream(stt.RecognizeStream):
             except utils.aio.ChanClosed:
                 break
             if isinstance(item, rtc.AudioFrame):
-                self._push(self._converter.push(item))
+                await self._push(self._converter.push(item))
             else:
-                self._push(self._converter.flush())
+                await self._push(self._converter.flush())
             if isinstance(item, self._FlushSentinel):
                 self._flush()
         self._client.end_input()
@@ -226,10 +240,17 @@ class SpeechStream(stt.RecognizeStream):
         elif isinstance(event, TurnEvent) and event.kind is Kind.END and self._call.turn_ended():
             self._owner.apply([self._call])
 
-    def _push(self, pieces: list[bytes]) -> None:
-        now = time.monotonic()
+    async def _push(self, pieces: list[bytes]) -> None:
         for pcm in pieces:
-            self._after(self._client.push_audio(pcm, now))
+            for start in range(0, len(pcm), self._piece_bytes):
+                await self._wait_for_room()
+                part = pcm[start : start + self._piece_bytes]
+                self._after(self._client.push_audio(part, time.monotonic()))
+
+    async def _wait_for_room(self) -> None:
+        """Lets what has been pushed wait once the input has ended: more would push out what waits to be sent."""
+        while self._input_ch.closed and self._client.stats.backlog_s > self._settings.max_buffer / 2:  # noqa: ASYNC110  # no event
+            await asyncio.sleep(LOOK_EVERY_S)
 
     def _flush(self) -> None:
         # `end_input` flushes too, and its close brings the final.
