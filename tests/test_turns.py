@@ -28,7 +28,7 @@ from livekit.plugins.cartesia_turns.turns import (
     Turn,
     TurnEvent,
 )
-from livekit.plugins.cartesia_turns.words import word_count
+from livekit.plugins.cartesia_turns.words import has_words, word_count
 
 MESSAGES = get_args(TurnMessage)
 START, RESUME = TurnStart("r"), TurnResume("r")
@@ -462,9 +462,10 @@ def test_a_turn_that_is_split_has_the_name_it_was_told_with() -> None:
     ]
 
 
-words = st.lists(st.sampled_from("abcdef"), max_size=4).map(" ".join)
+words = st.lists(st.sampled_from([*"abcdef", ".", "\n", "\u4eca\u65e5"]), max_size=4).map(" ".join)
 steps = st.one_of(
     st.just(START),
+    st.sampled_from(["1", "2"]).map(lambda turn_id: TurnStart("r", turn_id)),
     st.just(RESUME),
     words.map(update),
     words.map(eager),
@@ -497,6 +498,23 @@ def test_no_text_is_told_twice_in_a_row(life: list[Step]) -> None:
                 assert text != speculated
                 speculated = text
             shown = text if kind in ("update", "eager_end") else shown
+
+
+@given(st.lists(steps, max_size=30), st.integers(0, 2))
+def test_whatever_interrupts_or_speculates_has_words_in_it(life: list[Step], early_preflight: int) -> None:
+    turn = Turn(early_preflight)
+    for step in life:
+        for told in play(turn, step):
+            kind, _, text = told.partition(" ")
+            assert has_words(text) or kind in ("start", "end"), told
+            assert kind != "start" or is_a_beginning(step), told
+
+
+def is_a_beginning(step: Step) -> bool:
+    """A message that may open a turn: its start, any text with words, and an end with punctuation alone."""
+    if isinstance(step, str | TurnResume):
+        return False
+    return isinstance(step, TurnStart | TurnEnd) or has_words(step.transcript)
 
 
 class CallOverSockets(RuleBasedStateMachine):

@@ -43,6 +43,31 @@ async def test_a_turn_goes_on_over_a_lost_socket() -> None:
         assert talk.user_states.count("speaking") == 1
 
 
+async def test_a_turn_that_the_server_starts_twice_is_answered_once() -> None:
+    async with conversation() as talk:
+        await user_speaks(talk)
+        await talk.hears(START, update("well"), update("well I"), end("well I think so"), steps=2)
+        await talk.answered()
+        await talk.silent()
+        assert talk.said == talk.model.heard == ["well I think so"]
+
+
+async def test_a_turn_that_the_server_never_ends_is_told_when_the_next_has_words() -> None:
+    async with conversation() as talk:
+        await user_speaks(talk)
+        await talk.hears(START, update("stop"), end("stop it"), steps=4)
+        await talk.answered()
+        assert talk.said == ["well stop it"], "the framework takes it for one turn, since the user went on at once"
+        assert [event.transcript for event in talk.transcripts if event.is_final] == ["well", "stop it"]
+
+
+async def test_a_text_that_can_not_be_encoded_is_mended_before_the_model_sees_it() -> None:
+    async with conversation() as talk:
+        await talk.turn("a \ud83d b")
+        await talk.answered()
+        assert talk.model.heard == ["a \ufffd b"]
+
+
 async def test_a_socket_lost_for_good_ends_the_turn_with_the_words_so_far() -> None:
     async with conversation() as talk:
         await user_speaks(talk)
