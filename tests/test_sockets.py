@@ -382,8 +382,7 @@ async def test_an_error_in_place_of_connected_surfaces_with_what_it_says() -> No
 
 
 async def test_what_is_told_of_a_failed_attempt_says_which_failure_it_was(caplog: pytest.LogCaptureFixture) -> None:
-    # aiohttp asks once more by itself where the connection is cut off.
-    faults = [Faults(refuse=True), Faults(refuse=True), Faults(status=503)]
+    faults = [Faults(refuse=True), Faults(status=503)]
     async with LocalServer(script=playing(START, END), faults=faults) as server, calling(server) as call:
         call.speak(0.2)
         await until(lambda: "END" in call.log)

@@ -48,6 +48,19 @@ async def test_a_refused_connection_is_reset_in_place_of_an_answer() -> None:
         assert [handshake.status for handshake in local.handshakes] == [0]
 
 
+async def test_one_refusal_is_noticed_by_a_client_whose_library_asks_once_more() -> None:
+    async with server(faults=[Faults(refuse=True), Faults(status=503)]) as local:
+        with pytest.raises(aiohttp.ClientOSError):
+            async with connected(local):
+                pass
+        with pytest.raises(aiohttp.WSServerHandshakeError):
+            async with connected(local):
+                pass
+        async with connected(local) as client:
+            await client.until(Connected)
+        assert [handshake.status for handshake in local.handshakes] == [0, 503, 101]
+
+
 async def test_a_status_is_answered_with_its_headers() -> None:
     async with server(faults=[Faults(status=503, status_headers={"Retry-After": "7"})]) as local:
         with pytest.raises(aiohttp.WSServerHandshakeError) as caught:

@@ -8,6 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from livekit.plugins.cartesia_turns.protocol import PATH
+from livekit.plugins.cartesia_turns.server import Script
 from livekit.plugins.cartesia_turns.server.__main__ import main
 from rawclient import QUERY
 
@@ -58,7 +59,17 @@ def test_a_script_that_is_not_there_or_not_a_script_is_one_clear_line(
     assert "none.jsonl: No such file or directory" in only_line(capsys)
     (tmp_path / "bad.jsonl").write_text("nonsense")
     assert main(["--script", str(tmp_path / "bad.jsonl")]) == 2
-    assert only_line(capsys) == "error: line 1 of the script is not JSON"
+    assert only_line(capsys) == f"error: {tmp_path / 'bad.jsonl'}, line 1: not JSON"
+
+
+def test_the_help_shows_lines_of_a_script_that_can_be_played(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines() if line.strip().startswith('{"at"')]
+    (tmp_path / "script.jsonl").write_text("\n".join(lines))
+    assert [line.at_s for line in Script.load(tmp_path / "script.jsonl").lines] == [0.4, 0.9, 1.8]
 
 
 def test_a_vendor_of_which_nothing_is_known_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -> None:

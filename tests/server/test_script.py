@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ async def test_each_line_is_sent_at_its_audio_time() -> None:
 
 
 async def test_nothing_is_sent_before_its_time_and_lines_at_zero_need_no_audio() -> None:
-    script = Script([Line(0.0, {"type": "hello.future"}), *TURN])
+    script = Script([Line(0.0, '{"type": "hello.future"}'), *TURN])
     async with server(script=script) as local, connected(local) as client:
         await client.until(Unknown)
         await client.send(synthetic.silence(1.2))
@@ -153,18 +154,47 @@ def test_lines_are_played_in_order_of_time(tmp_path: Path) -> None:
     ("row", "said"),
     [
         ("nonsense", "not JSON"),
+        ("[" * 100_000, "not JSON"),
         ("[]", "must be"),
         ('{"at": 1}', "must be"),
         ('{"at": "1", "send": "x"}', '"at"'),
         ('{"at": true, "send": "x"}', '"at"'),
         ('{"send": "x"}', '"at"'),
+        ('{"at": NaN, "send": "x"}', "not a time"),
+        ('{"at": -1, "send": "x"}', "not a time"),
+        ('{"at": 1e999, "send": "x"}', "not a time"),
+        ('{"at": 1' + "0" * 400 + ', "send": "x"}', "too large"),
+        ('{"at": 1, "send": {"type": "turn.strat"}}', "'turn.strat' is not the type of a message"),
+        ('{"at": 1, "send": {}}', "None is not the type of a message"),
+        ('{"at": 1, "send": {"type": ["turn.start"]}}', "not the type of a message"),
     ],
 )
-def test_a_bad_line_is_named_by_its_number(tmp_path: Path, row: str, said: str) -> None:
+def test_a_bad_line_is_named_by_its_file_and_number(tmp_path: Path, row: str, said: str) -> None:
     path = tmp_path / "script.jsonl"
-    path.write_text('{"at": 0, "send": "x"}\n' + row, encoding="utf-8")
-    with pytest.raises(ValueError, match=f"line 2 .*{said}"):
+    path.write_text('{"at": 0, "send": "x"}\n\n' + row, encoding="utf-8")
+    with pytest.raises(ValueError, match=f"^{re.escape(str(path))}, line 3: .*{re.escape(said)}"):
         Script.load(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n \n"])
+def test_a_file_without_a_line_is_no_script(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "script.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"^{re.escape(str(path))}: the script is empty$"):
+        Script.load(path)
+
+
+def test_a_file_that_is_no_text_is_named_as_any_other(tmp_path: Path) -> None:
+    path = tmp_path / "script.jsonl"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ValueError, match="line 1: not JSON"):
+        Script.load(path)
+
+
+@pytest.mark.parametrize("line", [Line(0.0, {"type": "turn.strat"}), Line(0.0, {}), Line(float("nan"), "x")])
+def test_a_script_made_in_python_is_checked_too(line: Line) -> None:
+    with pytest.raises(ValueError, match="is not"):
+        Script([line])
 
 
 def test_a_script_that_sends_bytes_cannot_be_saved(tmp_path: Path) -> None:

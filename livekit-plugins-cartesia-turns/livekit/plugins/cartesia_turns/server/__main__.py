@@ -14,6 +14,12 @@ from .recognizer import RecognizerMissingError
 from .script import Script
 
 USAGE_ERROR = 2
+EPILOG = """\
+The lines of a script, each a message and when it goes out, in seconds of the audio that has come:
+  {"at": 0.4, "send": {"type": "turn.start"}}
+  {"at": 0.9, "send": {"type": "turn.update", "transcript": "What time"}}
+  {"at": 1.8, "send": {"type": "turn.end", "transcript": "What time is it?"}}
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,6 +47,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m livekit.plugins.cartesia_turns.server",
         description="Cartesia's turn-based speech-to-text endpoint on this machine.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8765, help="0 takes a free one (default: %(default)s)")

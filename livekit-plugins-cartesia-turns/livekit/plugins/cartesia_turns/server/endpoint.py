@@ -54,10 +54,13 @@ class Endpoint:
         self._idle_timeout_s = idle_timeout_s
         self._record = record
         self._attempts = 0
+        self._refused_nonce: str | None = None
         self._stopped = asyncio.Event()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answers one request: with a websocket until that is closed, or with an error."""
+        if self._is_repeated(request):
+            return _hang_up(request.transport)
         faults = faults_of(self.faults, self._attempts)
         self._attempts += 1
         request_id = str(uuid4())
@@ -90,7 +93,9 @@ class Endpoint:
     async def _accept(self, request: web.Request, request_id: str, faults: Faults) -> web.StreamResponse:
         transport = request.transport
         if faults.refuse or transport is None:
-            return self._hang_up(transport)
+            self._note(0)
+            self._refused_nonce = request.headers.get("Sec-WebSocket-Key")
+            return _hang_up(transport)
         if faults.status is not None:
             error = ErrorMessage("A fault set from Python.", "Server fault", faults.status, None, request_id)
             raise RefusedError(error, faults.status_headers)
@@ -192,14 +197,19 @@ class Endpoint:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._stopped.wait(), delay_s)
 
-    def _hang_up(self, transport: asyncio.Transport | None) -> web.Response:
-        self._note(0)
-        if transport is not None:
-            reset(transport)
-        return web.Response()
+    def _is_repeated(self, request: web.Request) -> bool:
+        """Whether it is a refused request once more: aiohttp repeats by itself what was reset, and nobody sees it."""
+        nonce = request.headers.get("Sec-WebSocket-Key")
+        return nonce is not None and nonce == self._refused_nonce
 
     def _note(self, status: int) -> None:
         self.handshakes.append(Handshake(asyncio.get_running_loop().time(), status))
+
+
+def _hang_up(transport: asyncio.Transport | None) -> web.Response:
+    if transport is not None:
+        reset(transport)
+    return web.Response()
 
 
 def _can_upgrade(socket: web.WebSocketResponse, request: web.Request) -> bool:

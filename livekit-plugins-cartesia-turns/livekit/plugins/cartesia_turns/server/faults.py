@@ -11,8 +11,19 @@ from typing import TypeAlias
 class Faults:
     """Faults of one connection. Times are seconds of the connection's audio; 0.0 is before any audio.
 
+    Give them to a server when it is made, or set `server.faults` at any time for the connections to come:
+
+        LocalServer(faults=Faults(status=503))                    # every handshake fails
+        LocalServer(faults=[Faults(refuse=True), Faults()])       # the first one fails, later ones don't
+        server.faults = Faults(drop_at_s=2.0, drop_code=1011)     # close after two seconds of audio
+        server.faults = lambda index: Faults(stall_at_s=1.0 if index % 2 else None)
+
+    Several of them may be set together. `server.handshakes` and `server.connections` say what came of it;
+    `server.drop_all()` and `server.pause_accepting()` strike at a moment of the clock.
+
     Attributes:
-        refuse: reset the TCP connection in place of an answer to the handshake.
+        refuse: reset the TCP connection in place of an answer to the handshake. A request that a client's library
+            repeats by itself, as aiohttp does, is refused too and counts once.
         status: answer the handshake with this HTTP status, e.g. 503.
         status_headers: headers of that answer, e.g. {"Retry-After": "2"}.
         handshake_delay_s: wait so long, in seconds of the clock, before the handshake is answered.

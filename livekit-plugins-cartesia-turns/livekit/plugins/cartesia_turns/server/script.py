@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..messages import ServerMessage, TurnEnd, TurnSettings
+from ..messages import (
+    Connected,
+    ErrorMessage,
+    ServerMessage,
+    TurnEagerEnd,
+    TurnEnd,
+    TurnResume,
+    TurnSettings,
+    TurnStart,
+    TurnUpdate,
+)
 from ..protocol import serialize
 from .dialogue import turn_id
 from .handshake import StreamRequest
 from .record import ConnectionRecord, Frame
+
+TYPES = sorted(
+    message.TYPE for message in (Connected, ErrorMessage, TurnStart, TurnUpdate, TurnEagerEnd, TurnResume, TurnEnd)
+)
+"""The types of the protocol's messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +55,13 @@ class Script:
     Args:
         lines: the lines, in any order; those of one time keep theirs.
         flush_on_close: send what is left when the client sends `close`.
+
+    Raises:
+        ValueError: a line's time is none, or its message is of a type that the protocol does not have.
     """
 
     def __init__(self, lines: Iterable[Line], *, flush_on_close: bool = True) -> None:
-        self.lines = tuple(sorted(lines, key=lambda line: line.at_s))
+        self.lines = tuple(sorted(map(_checked, lines), key=lambda line: line.at_s))
         self.flush_on_close = flush_on_close
 
     @classmethod
@@ -53,10 +72,13 @@ class Script:
 
         Raises:
             OSError: the file can't be read.
-            ValueError: a line is not one of a script; the text gives its number.
+            ValueError: it has no line, or one that is not of a script; the text names the file and the line.
         """
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-        return cls([_line(number, text) for number, text in enumerate(lines, 1) if text.strip()])
+        with Path(path).open(encoding="utf-8", errors="replace") as file:
+            rows = [(number, text) for number, text in enumerate(file, 1) if text.strip()]
+        if not rows:
+            raise ValueError(f"{path}: the script is empty")
+        return cls([_line(f"{path}, line {number}", text) for number, text in rows])
 
     @classmethod
     def of(cls, record: ConnectionRecord) -> Script:
@@ -66,7 +88,7 @@ class Script:
         return cls(
             Line(at_s, {name: value for name, value in message.items() if name not in {"request_id", "turn_id"}})
             for at_s, message in messages
-            if message["type"] != "connected"
+            if message["type"] != Connected.TYPE
         )
 
     def save(self, path: str | Path) -> None:
@@ -146,14 +168,28 @@ class ScriptedResponder:
         return fields
 
 
-def _line(number: int, text: str) -> Line:
+def _line(where: str, text: str) -> Line:
     try:
         row = json.loads(text)
-    except ValueError:
-        raise ValueError(f"line {number} of the script is not JSON") from None
+    except (ValueError, RecursionError):
+        raise ValueError(f"{where}: not JSON") from None
     if not isinstance(row, dict) or not isinstance(row.get("send"), (dict, str)):
-        raise ValueError(f'line {number} of the script must be {{"at": seconds, "send": message or string}}')
+        raise ValueError(f'{where}: it must be {{"at": seconds, "send": message or string}}')
     at_s = row.get("at")
     if isinstance(at_s, bool) or not isinstance(at_s, (int, float)):
-        raise ValueError(f'line {number} of the script needs "at": seconds of audio')
-    return Line(float(at_s), row["send"])
+        raise ValueError(f'{where}: it needs "at": seconds of audio')
+    try:
+        return _checked(Line(float(at_s), row["send"]))
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{where}: {error}") from None
+
+
+def _checked(line: Line) -> Line:
+    if not 0 <= line.at_s < math.inf:
+        raise ValueError(f"{line.at_s} is not a time: it must be seconds of audio from 0 on")
+    if isinstance(line.send, (str, bytes)) or line.send.get("type") in TYPES:
+        return line
+    raise ValueError(
+        f"{line.send.get('type')!r} is not the type of a message: it must be one of {', '.join(TYPES)}."
+        " What is given as a string is sent as it is."
+    )
