@@ -7,7 +7,8 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from livekit.plugins.cartesia_turns.feed import QUIET_S, USAGE_EVERY_S, Feed, Marks
+from livekit.plugins.cartesia_turns.feed import LONGEST_CHUNK_S, LONGEST_SLICE_S, QUIET_S, USAGE_EVERY_S, Feed, Marks
+from livekit.plugins.cartesia_turns.settling import Receipts
 from livekit.plugins.cartesia_turns.stats import Stats
 
 RATE = 8000
@@ -28,31 +29,54 @@ def send(feed: Feed, now: float = 0.0) -> bytes:
 
 
 @given(st.lists(st.integers(0, 3 * RATE), max_size=8))
-def test_audio_of_any_length_is_sent_as_it_is_in_pieces_of_a_second_at_most(lengths: list[int]) -> None:
+def test_audio_of_any_length_is_sent_as_it_is_in_short_pieces(lengths: list[int]) -> None:
     feed, pushed = Feed(RATE, 60.0, 0.0), b""
     for number, length in enumerate(lengths, 1):
         piece = number.to_bytes(2, "little") * length
         pushed += piece
         feed.push(piece, 0.0)
-    assert max((chunk.seconds for chunk in feed.buffer._chunks), default=0) <= 1.0
+    assert max((chunk.seconds for chunk in feed.buffer._chunks), default=0) <= LONGEST_CHUNK_S
     assert send(feed) == pushed
 
 
 def test_audio_is_marked_as_voice_as_pause_or_as_silence_that_may_go_first() -> None:
     feed = Feed(RATE, 60.0, 0.0)
-    for seconds, sample in ((0.5, VOICE), (QUIET_S, SILENCE), (0.5, SILENCE)):
-        feed.push(pcm(seconds, sample), 0.0)
-    assert [(chunk.voiced, chunk.droppable) for chunk in feed.buffer._chunks] == [
-        (True, False),
-        (False, False),
-        (False, True),
-    ]
+    feed.push(pcm(0.2, VOICE), 0.0)
+    feed.push(pcm(QUIET_S - 0.2, SILENCE), 0.0)
+    feed.push(pcm(0.4, SILENCE), 0.0)
+    marks = [(chunk.voiced, chunk.droppable) for chunk in feed.buffer._chunks]
+    assert marks[:5] == [(True, False), *[(False, False)] * 4]
+    assert marks[-1] == (False, True)
+
+
+def test_a_piece_is_booked_as_speech_and_pause_in_slices_however_long_it_is() -> None:
+    whole, parts = Feed(RATE, 60.0, 0.0), Feed(RATE, 60.0, 0.0)
+    audio = pcm(0.45) + pcm(0.55, SILENCE) + pcm(0.3)
+    whole.push(audio, 1.3)
+    for at in range(0, len(audio), 2 * RATE // 50):
+        parts.push(audio[at : at + 2 * RATE // 50], (at + 2 * RATE // 50) / 2 / RATE)
+    assert [run.voiced for run in whole.buffer.runs] == [run.voiced for run in parts.buffer.runs]
+    for run, finer in zip(whole.buffer.runs, parts.buffer.runs, strict=True):
+        assert abs(run.start - finer.start) <= round(LONGEST_SLICE_S * RATE)
+
+
+def test_silence_that_waits_makes_room_for_audio_that_was_only_late_but_for_that_of_a_flush() -> None:
+    feed = Feed(RATE, 60.0, 0.0)
+    feed.push_silence(0.5, for_good=True)
+    feed.push_silence(0.3)
+    feed.push(pcm(0.2), 0.0)
+    assert [chunk.injected for chunk in feed.buffer._chunks] == [True, False]
+    send(feed)
+    feed.push_silence(0.3)
+    send(feed)
+    feed.push(pcm(0.2), 0.0)
+    assert feed.buffer.held_s == pytest.approx(1.2)
 
 
 def test_a_piece_is_voice_wherever_in_it_somebody_is_heard() -> None:
     feed = Feed(RATE, 60.0, 0.0)
     for parts in ((VOICE, SILENCE), (SILENCE, VOICE), (SILENCE, SILENCE)):
-        feed.push(b"".join(pcm(0.4, sample) for sample in parts), 0.0)
+        feed.push(b"".join(pcm(0.1, sample) for sample in parts), 0.0)
     assert [chunk.voiced for chunk in feed.buffer._chunks] == [True, True, False]
 
 
@@ -94,10 +118,10 @@ def test_usage_is_due_five_seconds_after_the_last_report_if_anything_was_sent() 
     assert feed.take_usage(108.0) == 0.0
 
 
-@given(st.lists(st.tuples(st.floats(0, 10), st.integers(0, 20))), st.floats(0, 12))
-def test_marks_tell_how_many_words_were_known_before_a_position(notes: list[tuple[float, int]], at: float) -> None:
+@given(st.lists(st.tuples(st.integers(0, 10), st.integers(0, 20))), st.integers(0, 12))
+def test_marks_tell_how_many_words_were_known_before_a_position(notes: list[tuple[int, int]], at: int) -> None:
     marks = Marks()
-    known: list[tuple[float, int]] = []
+    known: list[tuple[int, int]] = []
     for position, count in sorted(notes):
         marks.note(position, count)
         known.append((position, max(count, known[-1][1] if known else 0)))
@@ -106,14 +130,14 @@ def test_marks_tell_how_many_words_were_known_before_a_position(notes: list[tupl
 
 def test_marks_keep_the_first_position_of_a_word_and_forget_with_the_turn() -> None:
     marks = Marks()
-    marks.note(10.0, 3)
-    marks.note(20.0, 5)
-    marks.note(5.0, 2)
-    assert marks.words_before(10.0) == 3
-    marks.note(12.0, 3)
-    assert marks.words_before(19.0) == 3
+    marks.note(10, 3)
+    marks.note(20, 5)
+    marks.note(5, 2)
+    assert marks.words_before(10) == 3
+    marks.note(12, 3)
+    assert marks.words_before(19) == 3
     marks.clear()
-    assert marks.words_before(99.0) == 0
+    assert marks.words_before(99) == 0
 
 
 def test_words_are_gone_with_the_audio_that_they_were_known_from_until_the_turn_is_settled() -> None:
@@ -122,10 +146,10 @@ def test_words_are_gone_with_the_audio_that_they_were_known_from_until_the_turn_
     send(feed)
     feed.words_known(2)
     assert feed.words_gone() == 0
-    feed.push(pcm(3.5), 0.0)
-    assert feed.buffer.begins_s >= 1.0
+    feed.push(pcm(4.5), 0.0)
+    assert feed.buffer.begins >= RATE
     assert feed.words_gone() == 2
-    feed.settle(0.0, 0.0, finished=False)
+    feed.settle(Receipts(), 0.0)
     assert feed.words_gone() == 0
 
 

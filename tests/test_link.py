@@ -24,6 +24,7 @@ from livekit.plugins.cartesia_turns.pacing import BURST_S, CATCH_UP_SPEED, SERVE
 from livekit.plugins.cartesia_turns.replay import Chunk, ReplayBuffer
 
 OPTIONS = Options()
+RATE = OPTIONS.sample_rate
 
 
 def link() -> Link:
@@ -31,9 +32,9 @@ def link() -> Link:
 
 
 def buffer(count: int = 0) -> ReplayBuffer:
-    filled = ReplayBuffer(60)
+    filled = ReplayBuffer(60, RATE)
     for _ in range(count):
-        filled.append(Chunk(b"", 0.1))
+        filled.append(Chunk(bytes(2 * RATE // 10), 0.1))
     return filled
 
 
@@ -62,8 +63,8 @@ def test_audio_goes_out_before_the_server_said_connected() -> None:
 
 def test_a_close_follows_the_last_audio_and_nothing_but_pings_follows_it() -> None:
     subject, audio = link(), buffer(2)
-    assert kinds(send_all(subject, audio, 0.0, ending=True)) == [Ping, Chunk, Chunk, Close]
-    audio.append(Chunk(b"", 0.1))
+    assert kinds(send_all(subject, audio, 0.0, ending=True)) == [Ping, Chunk, Chunk, Close, Ping]
+    audio.append(Chunk(bytes(2 * RATE // 10), 0.1))
     assert kinds(send_all(subject, audio, 3.0, ending=True)) == [Ping]
 
 
@@ -83,7 +84,7 @@ def test_a_backlog_waits_for_a_peer_that_has_not_yet_received_what_it_was_sent()
 def test_live_audio_does_not_wait_for_an_answer() -> None:
     subject, audio = link(), buffer()
     for step in range(80):
-        audio.append(Chunk(b"", 0.1))
+        audio.append(Chunk(bytes(2 * RATE // 10), 0.1))
         assert Chunk in kinds(send_all(subject, audio, step / 10))
 
 
@@ -162,11 +163,11 @@ def test_the_server_is_in_a_turn_from_its_first_sign_to_its_end(messages: list[S
 
 
 def test_real_time_audio_is_never_held_back() -> None:
-    subject, audio, now = link(), ReplayBuffer(60), 0.0
+    subject, audio, now = link(), ReplayBuffer(60, RATE), 0.0
     pattern = ([True] * 20 + [False] * 30) * 10
     for voiced in pattern:
         now += 0.02
-        audio.append(Chunk(b"", 0.02, voiced=voiced))
+        audio.append(Chunk(bytes(2 * RATE // 50), 0.02, voiced=voiced))
         send_all(subject, audio, now)
         assert not audio.has_backlog
 
@@ -190,9 +191,9 @@ def test_a_backlog_is_sent_faster_than_real_time_but_not_at_once() -> None:
 
 
 def test_a_pause_that_may_end_a_turn_is_waited_out_until_the_server_had_time_to_say_so() -> None:
-    audio = ReplayBuffer(60)
+    audio = ReplayBuffer(60, RATE)
     for voiced in [True] * 5 + [False] * 10 + [True] * 5:
-        audio.append(Chunk(b"", 0.1, voiced=voiced))
+        audio.append(Chunk(bytes(2 * RATE // 10), 0.1, voiced=voiced))
     _, times = catch_up(link(), audio)
     assert times[15] - times[14] == pytest.approx(SERVER_LAG_S)
     assert times[14] - times[4] < SERVER_LAG_S

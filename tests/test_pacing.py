@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from livekit.plugins.cartesia_turns.pacing import (
     BURST_S,
     CATCH_UP_SPEED,
-    PING_EVERY_AUDIO_S,
     SERVER_LAG_S,
     SLOWEST_CATCH_UP,
     WINDOW_S,
     Pacer,
 )
 from livekit.plugins.cartesia_turns.replay import Chunk
+from livekit.plugins.cartesia_turns.settling import PROBE_S
 
 VOICE, SILENCE = Chunk(b"", 0.1), Chunk(b"", 0.1, voiced=False)
 
@@ -42,26 +42,30 @@ def test_so_much_is_on_its_way_at_most() -> None:
     assert pacer.ready_at(VOICE) < math.inf
 
 
-def test_a_ping_follows_every_two_seconds_of_audio() -> None:
+@pytest.mark.parametrize(("in_turn", "waiting_s"), [(True, 0.0), (False, 9.0)])
+def test_in_a_turn_and_in_a_backlog_a_ping_follows_every_fifth_of_a_second_of_audio(
+    in_turn: bool, waiting_s: float
+) -> None:
     pacer, pings = Pacer(0.0), 0
     for now in range(60):
-        if pacer.wants_ping(VOICE):
+        if pacer.wants_ping(VOICE, in_turn=in_turn):
             pings += 1
             pacer.ping_sent(now)
-            assert not pacer.wants_ping(VOICE)
-        pacer.spend(VOICE, now, waiting_s=9.0)
-    assert pings == pytest.approx(6.0 / PING_EVERY_AUDIO_S, abs=1)
+            assert not pacer.wants_ping(VOICE, in_turn=in_turn)
+        pacer.spend(VOICE, now, waiting_s=waiting_s)
+    assert pings == pytest.approx(6.0 / PROBE_S, abs=1)
 
 
 def test_voice_behind_a_pause_waits_for_the_answer_to_a_ping_sent_behind_the_pause() -> None:
     pacer = Pacer(0.0)
+    spend(pacer, [VOICE] * 10 + [SILENCE] * 4)
     pacer.ping_sent(0.0)
-    sent = spend(pacer, [VOICE] * 10 + [SILENCE] * 5)
+    sent = spend(pacer, [SILENCE])
     pacer.arrived(0.0, sent)
-    assert not pacer.wants_ping(SILENCE)
-    assert pacer.wants_ping(VOICE)
+    assert not pacer.wants_ping(SILENCE, in_turn=False)
+    assert pacer.wants_ping(VOICE, in_turn=False)
     pacer.ping_sent(sent)
-    assert not pacer.wants_ping(VOICE)
+    assert not pacer.wants_ping(VOICE, in_turn=False)
     assert pacer.ready_at(SILENCE) < sent + 0.1
     assert pacer.ready_at(VOICE) == pytest.approx(1.5 / SLOWEST_CATCH_UP)
     pacer.arrived(sent, sent + 0.2)
@@ -91,7 +95,7 @@ def test_waiting_for_answers_leaves_a_backlog_faster_than_real_time(
     answers: list[float] = []
     for seconds, voiced in chunks:
         chunk = Chunk(b"", seconds, voiced=voiced)
-        if pacer.wants_ping(chunk):
+        if pacer.wants_ping(chunk, in_turn=False):
             pacer.ping_sent(now)
             answers.append(now)
         while (ready_at := max(now, pacer.ready_at(chunk))) > now:
@@ -109,10 +113,10 @@ def test_a_backlog_is_one_to_its_last_frame_and_live_audio_is_none_as_soon_as_a_
     pacer = Pacer(0.0)
     spend(pacer, [VOICE] * 10 + [SILENCE] * 4)
     pacer.spend(SILENCE, 1.0, waiting_s)
-    assert pacer.wants_ping(VOICE)
+    assert pacer.wants_ping(VOICE, in_turn=False)
     pacer.spend(SILENCE, 1.0, 0.0)
-    assert not pacer.wants_ping(VOICE)
+    assert not pacer.wants_ping(VOICE, in_turn=False)
     pacer.spend(SILENCE, 1.1, waiting_s)
-    assert not pacer.wants_ping(VOICE)
+    assert not pacer.wants_ping(VOICE, in_turn=False)
     pacer.spend(SILENCE, 1.2, 0.6)
-    assert pacer.wants_ping(VOICE)
+    assert pacer.wants_ping(VOICE, in_turn=False)

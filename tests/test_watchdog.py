@@ -14,7 +14,7 @@ from livekit.plugins.cartesia_turns.watchdog import (
     PACE_S,
     RESCUE_LINKED_S,
     RESCUE_S,
-    STALLED_AFTER_S,
+    DeafRule,
     RescueRule,
     StallRule,
     Watchdog,
@@ -111,13 +111,48 @@ def test_it_gives_up_a_second_after_the_server_should_have_ended_the_turn() -> N
 def test_a_server_has_stalled_when_neither_time_nor_audio_is_an_excuse() -> None:
     rule = StallRule()
     rule.heard(100.0)
-    assert rule.stalled_at(5.6) == math.inf
-    rule.audio_sent(5.6 + STALLED_AFTER_S - 0.1)
-    assert rule.stalled_at(5.6) == math.inf
+    assert rule.stalled_at(8.6) == math.inf
+    rule.audio_sent(8.5)
+    assert rule.stalled_at(8.6) == math.inf
     rule.audio_sent(0.1)
-    assert rule.stalled_at(5.6) == pytest.approx(100 + 5.6 + STALLED_AFTER_S)
+    assert rule.stalled_at(8.6) == pytest.approx(108.6)
     rule.heard(101.0)
-    assert rule.stalled_at(5.6) == math.inf
+    assert rule.stalled_at(8.6) == math.inf
+
+
+def send_quiet(rule: DeafRule, seconds: float, now: float, *, voiced: bool = False) -> None:
+    for _ in range(round(seconds / 0.1)):
+        rule.audio_sent(0.1, now, voiced=voiced, limit_s=8.6)
+
+
+def test_a_server_that_lets_a_long_pause_pass_without_ending_its_turn_is_deaf() -> None:
+    rule = DeafRule()
+    rule.turn_left(not_before=100.0)
+    send_quiet(rule, 8.0, 110.0)
+    assert rule.deadline == math.inf
+    send_quiet(rule, 1.0, 111.0)
+    assert rule.deadline == 111.0
+
+
+def test_a_noise_that_never_pauses_proves_nothing_of_the_server() -> None:
+    rule = DeafRule()
+    rule.turn_left(not_before=100.0)
+    for _ in range(30):
+        send_quiet(rule, 8.0, 110.0)
+        send_quiet(rule, 0.1, 110.0, voiced=True)
+    assert rule.deadline == math.inf
+
+
+def test_a_deaf_server_is_not_replaced_before_its_time_and_an_event_proves_that_it_hears() -> None:
+    rule = DeafRule()
+    send_quiet(rule, 20.0, 90.0)
+    assert rule.deadline == math.inf
+    rule.turn_left(not_before=130.0)
+    send_quiet(rule, 20.0, 110.0)
+    assert rule.deadline == 130.0
+    rule.heard()
+    send_quiet(rule, 20.0, 140.0)
+    assert rule.deadline == math.inf
 
 
 def test_a_turn_waits_ten_seconds_for_its_replay_and_a_late_socket_has_some_of_them_at_least() -> None:

@@ -24,7 +24,7 @@ from .waiting import until
 
 KEYTERM = "Quetzalcoatl"
 HEADERS = {"X-Tenant": "tenant-of-the-call"}
-ODD_FRAMES: list[str | bytes] = ["{", "[]", '{"type": "turn.dance"}', '{"type": "turn.end"}', b"\0\1"]
+ODD_FRAMES: list[str | bytes] = ["{", "[]", '{"type": "turn.dance"}', '{"type": 5}', b"\0\1"]
 PATIENCE_S = 25.0
 HELD_S = 5.0
 BYTES_PER_S = 32_000

@@ -1,12 +1,14 @@
 """A server without a socket: audio whose samples name the word they belong to becomes the turns of the real dialogue.
 
-Each sample of a word holds the word's number, one as it is and one negated, so that a word that is cut, repeated or out
-of order is seen as such.
+The lowest bits of each sample of a word hold the word's number, so that a word that is cut, repeated or out of order is
+seen as such, whatever noise the other bits carry.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -16,19 +18,46 @@ from livekit.plugins.cartesia_turns.server.dialogue import Dialogue, TurnLikelih
 RATE = 8000
 FRAME_S = 0.02
 FRAME_SAMPLES = round(RATE * FRAME_S)
-LOUD = 6000
-"""Added to a word's number: far above any noise floor."""
+CODES = 64
+"""A sample is a multiple of this, the sound, and a code: 0 where nobody speaks, else the number of the word and 1."""
+LOUD = 94 * CODES
+"""The level of a word, about -15 dBFS."""
+_VOICE = np.where(np.arange(FRAME_SAMPLES) // 8 % 2, -LOUD, LOUD)
+"""A square wave of 500 Hz."""
 
 
-def silence(frames: int) -> list[bytes]:
-    """Frames in which nobody speaks."""
-    return [bytes(2 * FRAME_SAMPLES)] * frames
+@dataclass(frozen=True)
+class Noise:
+    """What is heard beside the words.
 
+    Args:
+        dbfs: level of white noise, in dB below full scale; -inf for none.
+        behind_s: for how long it is heard behind each word; with inf it is everywhere, under the words too.
+        dc: a constant offset, in parts of full scale.
+        hum_dbfs: level of mains hum of 50 Hz.
+        seed: of the noise.
+    """
 
-def word(number: int, frames: int) -> list[bytes]:
-    """Frames of one word."""
-    swing = np.array([LOUD + number, -LOUD - number], "<i2")
-    return [np.tile(swing, FRAME_SAMPLES // 2).tobytes()] * frames
+    dbfs: float = -math.inf
+    behind_s: float = math.inf
+    dc: float = 0.0
+    hum_dbfs: float = -math.inf
+    seed: int = 0
+
+    def frames(self, words: Sequence[bool]) -> npt.NDArray[np.int16]:
+        """A row of samples, all multiples of CODES, for each frame; `words` says in which of them somebody speaks."""
+        shape = (len(words), FRAME_SAMPLES)
+        white = np.random.default_rng(self.seed).normal(0, 32768 * 10 ** (self.dbfs / 20), shape)
+        if self.behind_s != math.inf:
+            white *= self._behind(words)[:, None]
+        time_s = np.arange(white.size).reshape(shape) / RATE
+        hum = 32768 * math.sqrt(2) * 10 ** (self.hum_dbfs / 20) * np.sin(2 * np.pi * 50 * time_s)
+        sound: npt.NDArray[np.int16] = (np.round((white + hum + self.dc * 32768) / CODES) * CODES).astype(np.int16)
+        return sound
+
+    def _behind(self, words: Sequence[bool]) -> npt.NDArray[np.bool_]:
+        behind = round(self.behind_s / FRAME_S)
+        return np.array([not word and any(words[max(0, at - behind) : at]) for at, word in enumerate(words)])
 
 
 @dataclass(frozen=True)
@@ -39,13 +68,20 @@ class Speech:
     lengths: tuple[int, ...]
     tail: int = 60
     """Silence at the end."""
+    noise: Noise = field(default_factory=Noise)
 
     @property
     def frames(self) -> list[bytes]:
         """The audio."""
         pairs = enumerate(zip(self.pauses, self.lengths, strict=True))
-        spoken = [frame for n, (pause, length) in pairs for frame in (*silence(pause), *word(n, length))]
-        return [*spoken, *silence(self.tail)]
+        codes = [code for n, (pause, length) in pairs for code in (*[0] * pause, *[n + 1] * length)]
+        codes += [0] * self.tail
+        words = [code > 0 for code in codes]
+        sound = self.noise.frames(words)
+        return [
+            (row + code + _VOICE * is_word).astype("<i2").tobytes()
+            for row, code, is_word in zip(sound, codes, words, strict=True)
+        ]
 
     @property
     def seconds(self) -> float:
@@ -109,7 +145,7 @@ class SimulatedServer:
     def _step(self, frame: npt.NDArray[np.int16]) -> list[ServerMessage]:
         self._frames += 1
         self._listen(frame)
-        likelihood = self._likelihood.step(float(np.mean(frame != 0)), FRAME_S)
+        likelihood = self._likelihood.step(float(np.mean(frame & (CODES - 1) != 0)), FRAME_S)
         whole = self._dialogue.needs_whole_text(likelihood, FRAME_S)
         words = self._words(0 if whole else self._delay_frames)
         is_news = len(words) > self._said
@@ -123,22 +159,22 @@ class SimulatedServer:
         return [*messages]
 
     def _listen(self, frame: npt.NDArray[np.int16]) -> None:
-        sizes = np.abs(frame)
-        for run in np.split(sizes, np.flatnonzero(np.diff(sizes)) + 1):
+        codes = frame & (CODES - 1)
+        for run in np.split(codes, np.flatnonzero(np.diff(codes)) + 1):
             number = int(run[0])
             if number != self._number:
                 self._finish_word()
                 self._number = number
             if number:
                 self._samples += run.size
-                if self._samples >= self._lengths[number - LOUD]:
+                if self._samples >= self._lengths[number - 1]:
                     self._finish_word()
 
     def _finish_word(self) -> None:
         """Notes the word that is over; one that was not heard whole is a fragment, one that is too long a stutter."""
         if self._number and self._samples:
-            whole = self._samples == self._lengths[self._number - LOUD]
-            self._heard.append((self._frames, f"{'w' if whole else '~'}{self._number - LOUD}"))
+            whole = self._samples == self._lengths[self._number - 1]
+            self._heard.append((self._frames, f"{'w' if whole else '~'}{self._number - 1}"))
         self._samples = 0
 
     def _words(self, delay_frames: int) -> list[str]:

@@ -14,20 +14,20 @@ from typing import TypeAlias
 from .activity import Activity
 from .configs import Rejected, without
 from .feed import Feed
-from .flush import FLUSH_S, FLUSH_SILENCE_S, Flushed, FlushRule
+from .flush import FLUSH_SILENCE_S, Flushed, FlushRule
 from .link import HangUp, Link, Outgoing
 from .messages import Connected, ErrorMessage, ServerMessage, TurnEnd, TurnMessage, Unknown
 from .options import Options
 from .pacing import SERVER_LAG_S
-from .replay import Chunk
+from .replay import UNHEARD_S, Chunk
 from .stats import Stats
 from .turns import Kind, State, Turn, TurnEvent
-from .watchdog import RescueRule, StallRule, Watchdog
+from .watchdog import STALLED_AFTER_S, DeafRule, RescueRule, StallRule, Watchdog
 
 MOST_LOST_ENDS = 2
 """How often a socket is replaced that is lost after the end of the input, while no turn is open."""
-PRE_ROLL_S = 1.0
-"""Kept while no turn is open, since turn.start comes after the onset of speech."""
+REPLACED_EVERY_S = 30.0
+"""A socket whose server has stalled is replaced no more often than that."""
 
 
 class Notice(Enum):
@@ -35,6 +35,7 @@ class Notice(Enum):
 
     FEEDING = "audio stopped in mid-turn: sending silence until it comes back or the turn ends"
     OVERDUE = "silence did not end the turn: closing it with the text so far"
+    NO_WORDS = "the server is in a turn and has no words for it: closing the turn and listening on"
     STALLED = "the server sends no events in mid-turn: closing the turn with the text so far"
     NOT_RESUMED = "the replayed audio did not bring the turn back: closing it with the text so far"
     NOT_RECONNECTED = "there is no connection in time: closing the turn with the text so far"
@@ -73,11 +74,14 @@ class TurnsClient:
         self._buffer = self._feed.buffer
         self._watchdog = Watchdog(limits.watchdog_min_timeout_s)
         self._stall = StallRule()
+        self._deaf = DeafRule()
         self._stats = Stats()
         self._rescue = RescueRule()
         self._flush = FlushRule()
-        self._settled_at = now
-        self._closed_to_s = -math.inf
+        self._flushed_to = self._closed_to = 0
+        self._replaced_at = -math.inf
+        self._doubt = (0, "")
+        """Up to where the audio held may belong to the turn told last, and its text."""
         self._ending = self._drained = self._owes_voice = False
         self._ends_in_doubt = 0
         self.request_id = ""
@@ -154,14 +158,14 @@ class TurnsClient:
 
     def flush(self, now: float) -> list[ClientEvent]:
         """The user is done for now: what was said is to be final at once, within FLUSH_S at most."""
-        unsettled_s = min(FLUSH_S, now - self._settled_at)
         is_waiting = self._turn.is_open or self._flush.is_waiting
-        if not is_waiting and self.activity.voice_ended(now, within_s=unsettled_s) is None:
+        if not is_waiting and self._buffer.sound_end <= max(self._flushed_to, self._buffer.begins):
             return [Flushed()]
-        self._settled_at = now
+        self._flushed_to = self._buffer.ends
         if not self._flush.is_waiting:
             # Sent ahead of its time: the watchdog has nothing to add until then.
-            self._watchdog.silence_sent(self._feed.push_silence(FLUSH_SILENCE_S), now + FLUSH_SILENCE_S)
+            silence_s = self._feed.push_silence(FLUSH_SILENCE_S, for_good=True)
+            self._watchdog.silence_sent(silence_s, now + FLUSH_SILENCE_S)
         self._flush.begin(now)
         return []
 
@@ -177,29 +181,34 @@ class TurnsClient:
         self._link = Link(options, self._limits.connect_timeout_s, now)
         self._owes_voice = False
         self._stall.heard(now)
+        self._deaf.heard()
         self._rescue.linked(now)
         # While there was no socket, more of the turn's audio may have gone.
         self._turn.lost(self._feed.words_gone())
         self._count(connections=1)
         self._rotate_if_stale()
 
-    def link_lost(self, now: float, *, clean: bool = False) -> list[ClientEvent]:
+    def link_lost(self, now: float, *, clean: bool = False, leaving: bool = False) -> list[ClientEvent]:
         """The socket is gone.
 
         Args:
             now: the present.
             clean: the server closed it in the ordinary way.
+            leaving: it said that it goes away, which is no answer to a request to finish.
         """
         link, self._link = self._link, None
-        if link and link.close_sent and self._drains(link, clean=clean):
+        if link and link.close_sent and self._drains(link, clean=clean and not leaving):
             self._drained = True
             return self.close_turn()
         self._count_loss(link, clean=clean)
         if self._turn.is_open and self._turn.state is not State.RESUMING:
             self._rescue.lost(now)
         self._turn.lost(self._feed.words_gone())
+        doubt_to, told = self._doubt
+        self._turn.expect_echo(told if self._buffer.begins < doubt_to else "")
         overflowed = self._feed.rewind()
-        self._owes_voice = self._buffer.has_voice
+        # With no more audio to come, nothing but digital silence is sure to hold no word.
+        self._owes_voice = self._buffer.has_sound if self._ending else self._buffer.has_voice
         return [Notice.AUDIO_LOST] if overflowed else []
 
     def attempt_failed(self) -> None:
@@ -213,7 +222,11 @@ class TurnsClient:
         if isinstance(message, ErrorMessage):
             self._link.failed(message, now)
             return []
+        was_in_turn = self._link.in_turn
         self._link.heard(message, now)
+        if self._link.in_turn and not was_in_turn:
+            self._feed.turn_started(self._link.receipts, now)
+            self._stall.heard(now)
         self._feed.flows()
         self.request_id = message.request_id or self.request_id
         return [] if isinstance(message, Connected) else self._receive_turn(message, now)
@@ -222,12 +235,13 @@ class TurnsClient:
         """The answer to a ping: while no turn is open, what was sent before that ping need not be kept for long."""
         if self._link is None:
             return
-        confirmed_at = self._link.pong(payload, now)
+        ping_at = self._link.pong(payload, now)
         self._stats = replace(self._stats, rtt_s=self._link.liveness.rtt_s)
         is_between_turns = self._link.is_connected and not (self._turn.is_open or self._link.in_turn)
-        if confirmed_at is None or not is_between_turns or self._link.hang_up:
+        received = self._link.receipts.received
+        if ping_at is None or received is None or not is_between_turns or self._link.hang_up:
             return
-        self._buffer.forget_idle(PRE_ROLL_S, confirmed_at - SERVER_LAG_S)
+        self._feed.forget_idle(received, ping_at - SERVER_LAG_S - UNHEARD_S)
         self._forget_closed()
 
     @property
@@ -258,6 +272,7 @@ class TurnsClient:
             self._rescue.deadline if self._turn.state is State.RESUMING else math.inf,
             self._flush.deadline,
             self._stalled_at(),
+            self._deaf.deadline,
             self._silence_at(),
         ]
         return min(times)
@@ -268,8 +283,10 @@ class TurnsClient:
         if rejected is not None:
             return self._keep_what_is_in_force(rejected)
         if now >= self._stalled_at():
-            self._count(stalls=1)
-            return [Notice.STALLED, *self._give_up_turn()]
+            return self._leave_stalled(now)
+        if now >= self._deaf.deadline:
+            self._replace(now)
+            return [Notice.STALLED]
         if self._turn.state is State.RESUMING and now >= self._rescue.deadline:
             return self._give_up_replay(now)
         if now >= self._flush.deadline:
@@ -290,7 +307,7 @@ class TurnsClient:
         if not events:
             return []
         self._count(turns_closed_by_us=1)
-        self._closed_to_s = self._feed.words_end_s
+        self._closed_to = self._feed.words_end
         return self._turn_ended(events)
 
     # Inside.
@@ -298,12 +315,14 @@ class TurnsClient:
     def _drains(self, link: Link, *, clean: bool) -> bool:
         """Whether nothing more comes after the end of a socket that was asked to finish."""
         in_turn = self._turn.is_open
-        if link.hang_up is HangUp.DRAINED or (clean and not in_turn):
+        all_told = link.has_finished or not self._buffer.has_sound
+        if link.hang_up is HangUp.DRAINED or (clean and not in_turn and all_told):
             return True
         if in_turn and not clean:
             return False
-        # A clean close in mid-turn may be somebody else's (a server that restarts), and a socket lost while no turn is
-        # open the server's way to close: what is left is tried again, though not for ever.
+        # A clean close in mid-turn, or with nothing told of what was heard, may be somebody else's (a server that
+        # restarts), and a socket lost while no turn is open the server's way to close: what is left is tried again,
+        # though not for ever.
         self._ends_in_doubt += 1
         return self._ends_in_doubt > (1 if clean else MOST_LOST_ENDS)
 
@@ -321,30 +340,33 @@ class TurnsClient:
             self._count(**{"idle_closes" if is_idle_close else "drops": 1})
 
     def _receive_turn(self, message: TurnMessage, now: float) -> list[ClientEvent]:
-        self._stall.heard(now)
+        self._deaf.heard()
         events = self._turn.receive(message)
+        if self._turn.text:
+            # Without words a turn is not kept open by messages that have none either.
+            self._stall.heard(now)
         if started := sum(event.kind is Kind.START for event in events):
             self._count(turns=started)
             self._watchdog.turn_opened(now)
         if isinstance(message, TurnEnd):
-            self._settle(now)
+            self._settle(
+                now, next((event.transcript for event in events if event.kind is Kind.END), message.transcript)
+            )
             return list(events) if self._turn.is_open else self._turn_ended(events)
         self._feed.words_known(self._turn.length)
         return list(events)
 
-    def _settle(self, now: float) -> None:
-        """The server ended a turn: its words and its audio are done with."""
+    def _settle(self, now: float, told: str) -> None:
+        """The server ended a turn, which was told with this text: its words and its audio are done with."""
         if self._link is None:
             return
-        liveness = self._link.liveness
-        self._settled_at = now - (liveness.rtt_s or 0.0) - SERVER_LAG_S
-        heard_by = now - liveness.shortest_rtt_s
-        self._feed.settle(self._settled_at, heard_by, finished=self._link.close_sent)
+        doubt_to = self._feed.settle(self._link.receipts, now, finishing=self._link.close_sent)
+        self._doubt = (doubt_to or 0, told)
         self._forget_closed()
 
     def _forget_closed(self) -> None:
         """Once the audio is gone of a turn that was closed by us, no replay can bring its words again."""
-        if self._buffer.begins_s >= self._closed_to_s:
+        if self._buffer.begins >= self._closed_to:
             self._turn.forget(self._turn.length)
 
     def _turn_ended(self, events: list[TurnEvent]) -> list[ClientEvent]:
@@ -354,6 +376,7 @@ class TurnsClient:
     def _audio_sent(self, chunk: Chunk, now: float) -> None:
         self._feed.sent(chunk, now)
         self._stall.audio_sent(chunk.seconds)
+        self._deaf.audio_sent(chunk.seconds, now, voiced=chunk.voiced, limit_s=self._stall_limit_s)
         if not chunk.injected:
             self._watchdog.audio_sent(chunk.seconds, now)
 
@@ -379,9 +402,13 @@ class TurnsClient:
     def _stalled_at(self) -> float:
         if not self._server_turn_is_open():
             return math.inf
-        at = self._stall.stalled_at(self._end_timeout_s())
+        at = self._stall.stalled_at(self._stall_limit_s)
         # A peer that does not answer pings either is dead rather than stalled, and its turn can go on elsewhere.
         return at if self._answers(at) else math.inf
+
+    @property
+    def _stall_limit_s(self) -> float:
+        return self._end_timeout_s() + STALLED_AFTER_S
 
     def _silence_at(self) -> float:
         is_due = self._server_turn_is_open() and not self._buffer.has_backlog and not self._ending
@@ -390,7 +417,7 @@ class TurnsClient:
     def _feed_silence(self, now: float) -> list[ClientEvent]:
         if self._answers(now) and self._watchdog.gives_up(self._end_timeout_s()):
             self._count(overdue=1)
-            return [Notice.OVERDUE, *self._give_up_turn()]
+            return [Notice.OVERDUE, *self._give_up_turn(now)]
         if self._watchdog.postpone(now):
             return []
         first = not self._watchdog.silence_s
@@ -407,12 +434,31 @@ class TurnsClient:
         events = self.close_turn()
         if self._link.is_connected and self._answers(now) and not self._buffer.has_backlog:
             # The server has had all of it and made nothing of it: what it tells next is new.
-            self._buffer.forget_idle(PRE_ROLL_S, now - SERVER_LAG_S)
+            self._feed.forget_idle(self._buffer.sent_to, now - SERVER_LAG_S - UNHEARD_S)
             self._turn.forget(self._turn.length)
         return [Notice.NOT_RESUMED, *events]
 
-    def _give_up_turn(self) -> list[ClientEvent]:
+    def _leave_stalled(self, now: float) -> list[ClientEvent]:
+        """Closes a turn in which the server says nothing more; where it never had words, that may be right."""
+        if self._turn.text:
+            self._count(stalls=1)
+            return [Notice.STALLED, *self._give_up_turn(now)]
+        if self._link:
+            self._link.in_turn = False
+            self._deaf.turn_left(max(now, self._replaced_at + REPLACED_EVERY_S))
+        return [Notice.NO_WORDS, *self.close_turn()]
+
+    def _give_up_turn(self, now: float) -> list[ClientEvent]:
         """Closes a turn that the server does not end, and leaves the rest of it behind with the socket."""
+        if now >= self._replaced_at + REPLACED_EVERY_S:
+            self._replace(now)
+        elif self._link:
+            self._link.in_turn = False
+            self._deaf.turn_left(self._replaced_at + REPLACED_EVERY_S)
+        return self.close_turn()
+
+    def _replace(self, now: float) -> None:
+        self._replaced_at = now
+        self._deaf.heard()
         if self._link:
             self._link.hang_up = HangUp.STALLED
-        return self.close_turn()

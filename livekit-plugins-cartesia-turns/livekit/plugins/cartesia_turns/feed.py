@@ -11,13 +11,20 @@ from dataclasses import replace
 
 from .activity import Activity
 from .replay import Chunk, ReplayBuffer
+from .settling import Receipts, Settling
 from .stats import Stats
 
-LONGEST_CHUNK_S = 1.0
+LONGEST_CHUNK_S = 0.2
 """Audio pushed in longer pieces is cut: sent, kept and dropped piece by piece."""
+SLICE_S, LONGEST_SLICE_S = 0.04, 0.05
+"""A piece is booked as speech or pause in slices of this length; one that is hardly longer is a slice of its own."""
 QUIET_S = 1.0
 """Silence beyond this is dropped first when too much audio waits."""
 USAGE_EVERY_S = 5.0
+PRE_ROLL_S = 1.0
+"""Kept while no turn is open, since turn.start comes after the onset of speech."""
+SERVER_LAG_S = 0.3
+"""How long the server may take over audio that it has received."""
 
 
 class Feed:
@@ -31,20 +38,24 @@ class Feed:
 
     def __init__(self, sample_rate: int, limit_s: float, now: float) -> None:
         self._sample_rate = sample_rate
-        self._sent_s = self._silent_s = self._replayed_s = 0.0
-        self._unreported_s = 0.0
+        self._longest_chunk = round(LONGEST_CHUNK_S * sample_rate)
+        self._slice, self._longest_slice = round(SLICE_S * sample_rate), round(LONGEST_SLICE_S * sample_rate)
+        self._sent = self._silent = self._replayed = self._unreported = 0
         self._usage_at = now + USAGE_EVERY_S
         self._overflow_told = False
         self._marks = Marks()
-        self.buffer = ReplayBuffer(limit_s)
+        self._keep_silence_to = 0
+        self.buffer = ReplayBuffer(limit_s, sample_rate)
         """What is kept, and what waits."""
+        self.settling = Settling(sample_rate)
+        """Which of it the end of a turn settles."""
         self.activity = Activity()
         """When somebody was heard in the user's audio."""
 
     @property
     def usage_at(self) -> float:
         """When usage is to be reported, inf where there is none."""
-        return self._usage_at if self._unreported_s else math.inf
+        return self._usage_at if self._unreported else math.inf
 
     def push(self, pcm: bytes, now: float) -> bool:
         """Takes the user's audio, of any length.
@@ -53,7 +64,9 @@ class Feed:
             Whether an overflow has begun: audio was lost, for the first time since `flows`.
         """
         lost_s = self.buffer.lost_s
-        size = 2 * round(LONGEST_CHUNK_S * self._sample_rate)
+        # The user's audio was late and not gone: what stands in for it stays out, as far as it has not been sent.
+        self.buffer.drop_waiting_silence(self._keep_silence_to)
+        size = 2 * self._longest_chunk
         for start in range(0, len(pcm), size):
             self._append(pcm[start : start + size], now)
         return self._is_first_loss(lost_s)
@@ -68,11 +81,21 @@ class Feed:
         self.buffer.rewind()
         return self._is_first_loss(lost_s)
 
-    def push_silence(self, seconds: float) -> float:
-        """Puts whole samples of silence behind the audio; returns how many seconds that made."""
+    def push_silence(self, seconds: float, *, for_good: bool = False) -> float:
+        """Puts whole samples of silence behind the audio.
+
+        Args:
+            seconds: how much.
+            for_good: it is sent even if the user's audio comes before it could go out.
+
+        Returns:
+            How many seconds that made.
+        """
         samples = round(seconds * self._sample_rate)
         seconds = samples / self._sample_rate
         self.buffer.append(Chunk(bytes(2 * samples), seconds, voiced=False, droppable=True, injected=True))
+        if for_good:
+            self._keep_silence_to = self.buffer.ends
         return seconds
 
     def flows(self) -> None:
@@ -82,48 +105,75 @@ class Feed:
     def sent(self, chunk: Chunk, now: float) -> None:
         """A chunk of the buffer is with the socket."""
         again = self.buffer.advance(chunk, now)
-        self._unreported_s += chunk.seconds
-        self._sent_s += chunk.seconds
-        self._silent_s += chunk.seconds * chunk.injected
-        self._replayed_s += chunk.seconds * again
+        self._unreported += chunk.samples
+        self._sent += chunk.samples
+        self._silent += chunk.samples * chunk.injected
+        self._replayed += chunk.samples * again
 
     def words_known(self, words: int) -> None:
         """The open turn has so many words by now, all from audio that was sent."""
         if words:
-            self._marks.note(self.buffer.sent_to_s, words)
+            self._marks.note(self.buffer.sent_to, words)
         else:
             self._marks.clear()
 
     def words_gone(self) -> int:
         """How many words of the open turn a replay can't bring back, since their audio is held no more."""
-        return self._marks.words_before(self.buffer.begins_s)
+        return self._marks.words_before(self.buffer.begins)
 
     @property
-    def words_end_s(self) -> float:
-        """Up to where audio had been sent when the last word became known, in seconds since the first audio."""
-        return self._marks.end_s
+    def words_end(self) -> int:
+        """Up to where audio had been sent when the last word became known, in samples since the first audio."""
+        return self._marks.end
 
-    def settle(self, before: float, heard_by: float, *, finished: bool) -> None:
-        """The server ended a turn: its words and its audio are done with. See `ReplayBuffer.settle`."""
+    def turn_started(self, receipts: Receipts, now: float) -> None:
+        """The server said that a turn has started."""
+        self.settling.turn_started(receipts.heard(now, self.buffer.sent_by), self.buffer.runs)
+
+    def settle(self, receipts: Receipts, now: float, *, finishing: bool = False) -> int | None:
+        """The server ended a turn: its words and its audio are done with.
+
+        Args:
+            receipts: what the server has received.
+            now: the present.
+            finishing: the server was asked to finish, so that with the last audio no other turn may have begun.
+
+        Returns:
+            Up to where the audio that is kept may be the turn's; None where it is not.
+        """
         self._marks.clear()
-        self.buffer.settle(before, heard_by, finished=finished)
+        heard = receipts.heard(now, self.buffer.sent_by)
+        settled = self.settling.turn_ended(heard, self.buffer.runs)
+        is_last = finishing and heard >= self.buffer.sent_to and not settled.in_doubt
+        self.buffer.settle(heard if is_last else settled.position)
+        return heard if settled.in_doubt else None
+
+    def forget_idle(self, received: int, unheard_since: float) -> None:
+        """Forgets audio in which no turn began.
+
+        Args:
+            received: up to where the server has the audio.
+            unheard_since: voice that was sent since this time may still start a turn, monotonic seconds.
+        """
+        before = received - round(SERVER_LAG_S * self._sample_rate)
+        self.buffer.forget_idle(PRE_ROLL_S, before, self.buffer.sent_by(unheard_since))
 
     def take_usage(self, now: float) -> float:
         """Seconds of audio sent since the last call."""
-        seconds, self._unreported_s = self._unreported_s, 0.0
+        samples, self._unreported = self._unreported, 0
         self._usage_at = now + USAGE_EVERY_S
-        return seconds
+        return samples / self._sample_rate
 
     def count(self, stats: Stats) -> Stats:
         """`stats` with what is known of the audio."""
         return replace(
             stats,
-            sent_s=self._sent_s,
-            silent_s=self._silent_s,
-            replayed_s=self._replayed_s,
+            sent_s=self._sent / self._sample_rate,
+            silent_s=self._silent / self._sample_rate,
+            replayed_s=self._replayed / self._sample_rate,
             lost_s=self.buffer.lost_s,
-            backlog_s=abs(round(self.buffer.backlog_s, 3)),
-            held_s=abs(round(self.buffer.held_s, 3)),
+            backlog_s=self.buffer.backlog_s,
+            held_s=self.buffer.held_s,
         )
 
     def _is_first_loss(self, before_s: float) -> bool:
@@ -133,32 +183,40 @@ class Feed:
         return True
 
     def _append(self, pcm: bytes, now: float) -> None:
-        seconds = len(pcm) / 2 / self._sample_rate
-        self.activity.push(pcm, seconds, now)
-        quiet_s = self.activity.quiet_s
-        self.buffer.append(Chunk(pcm, seconds, voiced=quiet_s < seconds, droppable=quiet_s > QUIET_S))
+        slices = []
+        size = 2 * (self._slice if len(pcm) > 2 * self._longest_slice else self._longest_slice)
+        for start in range(0, len(pcm), size):
+            part = pcm[start : start + size]
+            samples = len(part) // 2
+            seconds = samples / self._sample_rate
+            behind_s = (len(pcm) - start - len(part)) / 2 / self._sample_rate
+            self.activity.push(part, seconds, now - behind_s)
+            slices.append((samples, self.activity.quiet_s < seconds))
+        voiced = any(is_voiced for _, is_voiced in slices)
+        chunk = Chunk(pcm, len(pcm) / 2 / self._sample_rate, voiced, droppable=self.activity.quiet_s > QUIET_S)
+        self.buffer.append(chunk, slices)
 
 
 class Marks:
     """How many words of a turn were known at which point of the audio: which of them a replay can't bring back."""
 
     def __init__(self) -> None:
-        self._marks: deque[tuple[float, int]] = deque()
+        self._marks: deque[tuple[int, int]] = deque()
         self._gone = 0
 
     @property
-    def end_s(self) -> float:
-        """Where the last word became known, in seconds since the first audio; -inf where no mark is left."""
-        return self._marks[-1][0] if self._marks else -math.inf
+    def end(self) -> int:
+        """Where the last word became known, in samples since the first audio; 0 where no mark is left."""
+        return self._marks[-1][0] if self._marks else 0
 
-    def note(self, position_s: float, words: int) -> None:
-        """So many words are known now that audio was sent up to this position, in seconds since the first audio."""
+    def note(self, position: int, words: int) -> None:
+        """So many words are known now that audio was sent up to this position, in samples since the first audio."""
         if words > (self._marks[-1][1] if self._marks else self._gone):
-            self._marks.append((position_s, words))
+            self._marks.append((position, words))
 
-    def words_before(self, position_s: float) -> int:
+    def words_before(self, position: int) -> int:
         """How many words were known when no audio behind this position had been sent."""
-        while self._marks and self._marks[0][0] <= position_s:
+        while self._marks and self._marks[0][0] <= position:
             self._gone = self._marks.popleft()[1]
         return self._gone
 

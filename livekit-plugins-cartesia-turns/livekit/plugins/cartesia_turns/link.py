@@ -26,6 +26,7 @@ from .messages import (
 from .options import Options
 from .pacing import Pacer
 from .replay import Chunk, ReplayBuffer
+from .settling import Receipts
 
 DRAIN_S = 5.0
 """How long the server may be silent after it was asked to finish and to close the socket."""
@@ -74,9 +75,14 @@ class Link:
         """The server is in a turn, by its own messages."""
         self.failure: ErrorMessage | None = None
         """The error by which the socket is over."""
+        self.receipts = Receipts()
+        """What the server has received."""
+        self.has_finished = False
+        """A turn ended after the server was asked to finish."""
         self._pacer = Pacer(now)
         self._connected_by = now + connect_timeout_s
         self._drain_by = self._drain_end = math.inf
+        self._asks_if_finished = False
 
     @property
     def is_connected(self) -> bool:
@@ -114,6 +120,7 @@ class Link:
             self.in_turn = self.in_turn or bool(message.transcript.strip())
         elif isinstance(message, TurnEnd):
             self.in_turn = False
+            self.has_finished = self.close_sent
 
     def failed(self, error: ErrorMessage, now: float) -> None:
         """An error came in: the answer to a config, it may be, or else what the socket is over by."""
@@ -132,6 +139,7 @@ class Link:
         sent_at = self.liveness.pong(payload, now)
         if sent_at is not None:
             self._pacer.arrived(sent_at, now)
+            self.receipts.answered(sent_at, now)
         return sent_at
 
     def send_at(self, buffer: ReplayBuffer) -> float:
@@ -170,15 +178,19 @@ class Link:
         if isinstance(item, Chunk):
             self._pacer.spend(item, now, waiting_s=buffer.backlog_s)
         elif isinstance(item, Ping):
+            self._asks_if_finished = False
             self.liveness.ping_sent(now)
             self._pacer.ping_sent(now)
+            self.receipts.asked(buffer.sent_to, now)
         elif isinstance(item, Config):
             self.configs.sent(item, now)
         else:
-            self.close_sent = True
+            self.close_sent = self._asks_if_finished = True
             # Until it says `connected`, nothing says that it heard.
             self._drain_by = now + DRAIN_S if self.is_connected else math.inf
             self._drain_end = now + LONGEST_DRAIN_S
 
     def _ping_at(self, chunk: Chunk | None) -> float:
-        return -math.inf if chunk and self._pacer.wants_ping(chunk) else self.liveness.ping_at
+        # The answer to a ping behind the close tells that the server has all audio.
+        is_wanted = self._asks_if_finished or (chunk and self._pacer.wants_ping(chunk, in_turn=self.in_turn))
+        return -math.inf if is_wanted else self.liveness.ping_at

@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from collections import deque
 
-from .replay import PAUSE_S, Chunk
+from .replay import Chunk
+from .settling import PAUSE_S, PROBE_S
 
 CATCH_UP_SPEED = 8.0
 """How many times faster than real time a backlog is sent at most, so that the server keeps up with what it is sent."""
@@ -18,8 +19,6 @@ BURST_S = 0.5
 """Audio that may go out at once. More of it that waits is a backlog, until nothing waits any more."""
 WINDOW_S = 8.0
 """Of a backlog no more than this is on its way at once: pings and their answers would wait behind it."""
-PING_EVERY_AUDIO_S = 2.0
-"""In a backlog a ping follows so much audio: its answer tells that the audio has arrived."""
 SERVER_LAG_S = 0.3
 """How long the server may take over audio that it has received."""
 
@@ -67,12 +66,13 @@ class Pacer:
             self._arrived_s = self._pings.popleft()[1]
         self._arrived_at = now
 
-    def wants_ping(self, chunk: Chunk) -> bool:
-        """Whether a ping is to go out before this audio, to tell how much of a backlog has arrived."""
+    def wants_ping(self, chunk: Chunk, *, in_turn: bool) -> bool:
+        """Whether a ping is to go out before this audio: in a turn, and in a backlog, its answer tells what arrived."""
         unasked_s = self._sent_s - self._pinged_s
-        if not self._catches_up:
+        if not (self._catches_up or in_turn):
             return False
-        return unasked_s >= PING_EVERY_AUDIO_S or (unasked_s > 0 and self._ends_pause(chunk))
+        # A little less: sums of seconds keep a rounding error.
+        return unasked_s > PROBE_S - 0.001 or (unasked_s > 0 and self._catches_up and self._ends_pause(chunk))
 
     def ready_at(self, chunk: Chunk) -> float:
         """When this audio may go out; inf while that depends on the answer to a ping."""

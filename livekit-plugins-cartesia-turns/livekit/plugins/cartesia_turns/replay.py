@@ -1,22 +1,18 @@
 """Audio that may have to be sent again, and audio that waits to be sent: one queue with a cursor.
 
 Left of the cursor is what this socket was given and no turn.end has settled yet; right of it the backlog. A new socket
-starts over at the left end. The wire has no acknowledgement of audio, so what may be forgotten is inferred: see
-`settle` and `forget_idle`.
+starts over at the left end. Which audio a turn.end settles is said by `settling`. Positions are samples since the first
+audio of the call.
 """
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
-PAUSE_S = 0.4
-"""The shortest pause that is taken for the end of a turn."""
-TAIL_S = 0.2
-"""Of the pause in which a turn ended so much is kept: the next turn may begin right behind it."""
-LATE_S = 2.0
-"""How much later than expected a turn.end may come, where that can be told."""
+from .settling import Run
+
 UNHEARD_S = 5.0
 """Voice sent so long ago may still start a turn, at a server that is far behind."""
 ROOM_AFTER_OVERFLOW = 0.9
@@ -34,11 +30,16 @@ class Chunk:
     droppable: bool = False
     """Deep in a silence: the first to go when there is too much."""
     injected: bool = False
-    """Silence of the watchdog's, not the user's audio."""
-    position_s: float = 0.0
-    """Where it begins, in seconds since the first audio; set by the buffer."""
+    """Silence that stands in for the user's audio."""
+    start: int = 0
+    """Where it begins; set by the buffer."""
     sent_at: float | None = None
     """When it was last given to a socket, monotonic seconds."""
+
+    @property
+    def samples(self) -> int:
+        """How many samples it has."""
+        return len(self.pcm) // 2
 
 
 class ReplayBuffer:
@@ -46,34 +47,37 @@ class ReplayBuffer:
 
     Args:
         limit_s: how much audio it holds at most, in seconds.
+        sample_rate: of the audio, in Hz; it is signed 16-bit little-endian mono.
     """
 
-    def __init__(self, limit_s: float) -> None:
-        self._limit_s = limit_s
+    def __init__(self, limit_s: float, sample_rate: int) -> None:
+        self._rate = sample_rate
+        self._limit = round(limit_s * sample_rate)
         self._chunks: deque[Chunk] = deque()
+        self._runs: deque[Run] = deque()
         self._cursor = 0
-        self._held_s = 0.0
-        self._backlog_s = 0.0
-        self._unreplayable_s = 0.0
-        self._end_s = 0.0
-        self.lost_s = 0.0
-        """The user's audio over the limit: dropped unsent, or needed by a new socket and gone."""
+        self._held = self._backlog = self._lost = self._unreplayable = 0
+        self._end = self._sound_end = self._voice_end = 0
 
     @property
     def held_s(self) -> float:
         """Seconds of audio in memory."""
-        return self._held_s
+        return self._held / self._rate
 
     @property
     def backlog_s(self) -> float:
         """Seconds of audio that this socket has not been given."""
-        # The sum keeps a rounding error, and whoever waits for audio to send would take that for audio.
-        return self._backlog_s if self._cursor < len(self._chunks) else 0.0
+        return self._backlog / self._rate
+
+    @property
+    def lost_s(self) -> float:
+        """Seconds of the user's audio over the limit: dropped unsent, or needed by a new socket and gone."""
+        return self._lost / self._rate
 
     @property
     def has_backlog(self) -> bool:
         """There is audio that this socket has not been given."""
-        return self._cursor < len(self._chunks)
+        return self._backlog > 0
 
     @property
     def has_unsent(self) -> bool:
@@ -83,26 +87,54 @@ class ReplayBuffer:
     @property
     def has_voice(self) -> bool:
         """Somebody may speak in the audio held."""
-        return any(chunk.voiced for chunk in self._chunks)
+        return self._voice_end > self.begins
 
     @property
-    def begins_s(self) -> float:
-        """Where the queue begins, in seconds since the first audio: nothing before it is held."""
-        return self._position_s(0)
+    def has_sound(self) -> bool:
+        """The audio held is not digital silence alone."""
+        return self._sound_end > self.begins
 
     @property
-    def sent_to_s(self) -> float:
-        """Where the cursor is, in seconds since the first audio."""
-        return self._position_s(self._cursor)
+    def sound_end(self) -> int:
+        """Where the last sound ends, however soft: what follows is digital silence."""
+        return self._sound_end
 
-    def append(self, chunk: Chunk) -> None:
-        """Adds audio at the end; over the limit, something older goes."""
-        chunk.position_s = self._end_s
-        self._end_s += chunk.seconds
+    @property
+    def begins(self) -> int:
+        """Where the queue begins: nothing before it is held."""
+        return self._position(0)
+
+    @property
+    def sent_to(self) -> int:
+        """Where the cursor is."""
+        return self._position(self._cursor)
+
+    @property
+    def ends(self) -> int:
+        """Where the next audio will be appended."""
+        return self._end
+
+    @property
+    def runs(self) -> Iterator[Run]:
+        """The audio held, as stretches with and without voice; the first may begin before it."""
+        return iter(self._runs)
+
+    def append(self, chunk: Chunk, slices: Sequence[tuple[int, bool]] = ()) -> None:
+        """Adds audio at the end; over the limit, something older goes.
+
+        Args:
+            chunk: the audio.
+            slices: its parts, each with its samples and whether somebody may speak in it, where they differ.
+        """
+        chunk.start = self._end
+        for samples, voiced in slices or ((chunk.samples, chunk.voiced),):
+            self._book(samples, voiced=voiced)
+        if chunk.pcm.strip(b"\0"):
+            self._sound_end = self._end
         self._chunks.append(chunk)
-        self._held_s += chunk.seconds
-        self._backlog_s += chunk.seconds
-        if self._held_s > self._limit_s:
+        self._held += chunk.samples
+        self._backlog += chunk.samples
+        if self._held > self._limit:
             self._make_room()
 
     def peek(self) -> Chunk | None:
@@ -119,143 +151,113 @@ class ReplayBuffer:
         chunk.sent_at = now
         if self.peek() is chunk:
             self._cursor += 1
-            self._backlog_s -= chunk.seconds
+            self._backlog -= chunk.samples
         elif not chunk.injected:
             # It was dropped while it was on its way: sent, but not for a replay.
-            self.lost_s -= chunk.seconds
-            self._unreplayable_s += chunk.seconds
+            self._lost -= chunk.samples
+            self._unreplayable += chunk.samples
         return again
 
     def rewind(self) -> None:
         """All audio held is to be sent again, on a new socket."""
-        self.lost_s += self._unreplayable_s
-        self._unreplayable_s = 0.0
+        self._lost += self._unreplayable
+        self._unreplayable = 0
         self._cursor = 0
-        self._backlog_s = self._held_s
+        self._backlog = self._held
 
-    def settle(self, before: float, heard_by: float, *, finished: bool = False) -> None:
-        """Forgets the audio of a turn that the server has ended.
-
-        What was sent up to the time `before` is the turn's, and of what was sent since and may have been heard, all
-        before the last pause: turns end in pauses.
-
-        Args:
-            before: monotonic seconds.
-            heard_by: what was sent later had not reached the server when it ended the turn; monotonic seconds.
-            finished: the server was asked to finish: with the last audio, a turn ends without a pause.
-        """
-        self._unreplayable_s = 0.0
-        for _ in range(self._end_of_last_turn() if finished else self._end_of_turn(before, heard_by)):
-            self._forget_first()
-
-    def forget_idle(self, keep_s: float, before: float) -> None:
-        """Forgets audio in which no turn began, all but the last `keep_s` seconds of what was sent before `before`.
-
-        Where somebody is heard in what was sent in the UNHEARD_S seconds before that, a turn may be about to start, at
-        a server that is behind: all is kept from `keep_s` seconds before that voice on. Voice before it was none.
-        """
-        unheard = self._sent_by(before - UNHEARD_S)
-        for index in range(unheard):
-            self._chunks[index].voiced = False
-        end = first = self._first_of_last(keep_s, self._cursor, before)
-        for index in range(unheard, end):
-            if self._chunks[index].voiced:
-                first = self._first_of_last(keep_s, index, before)
-                break
-        for _ in range(first):
-            self._forget_first()
-
-    def _first_of_last(self, seconds: float, end: int, before: float) -> int:
-        """Where the last `seconds` seconds begin of what lies left of `end` and was sent before `before`."""
-        first, sum_s = end, 0.0
-        while first and sum_s < seconds:
-            first -= 1
-            if (self._chunks[first].sent_at or 0.0) <= before:
-                sum_s += self._chunks[first].seconds
-        return first
-
-    def _end_of_turn(self, before: float, heard_by: float) -> int:
-        first, end = self._sent_by(before), self._sent_by(heard_by)
-        late = self._pause_before_speech(before - LATE_S)
-        if late is not None and late < first:
-            # Nothing that was sent since is a pause, so the turn ended there, or before.
-            first, end = 0, late
-        else:
-            end = max(end, self._first_pause())
-        while end > first and not self._ends_pause(end):
-            end -= 1
-        kept_s = 0.0
-        while end > first and kept_s + self._chunks[end - 1].seconds <= TAIL_S:
-            end -= 1
-            kept_s += self._chunks[end].seconds
-        return end
-
-    def _pause_before_speech(self, since: float) -> int | None:
-        """Where the pause before the speech that is being sent ends, if it was sent after `since`."""
-        tail = range(self._first_of_last(TAIL_S, self._cursor, math.inf), self._cursor)
-        if not any(self._chunks[index].voiced for index in tail):
-            return None
-        return next(filter(self._ends_pause, range(self._cursor, self._sent_by(since), -1)), None)
-
-    def _first_pause(self) -> int:
-        """Where the first pause after speech ends: a turn that has ended is no shorter than that."""
-        return next(filter(self._ends_pause, range(self._first_voice() + 1, self._cursor + 1)), 0)
-
-    def _first_voice(self) -> int:
-        return next((index for index, chunk in enumerate(self._chunks) if chunk.voiced), self._cursor)
-
-    def _end_of_last_turn(self) -> int:
-        voice = self._first_voice()
-        return next(filter(self._ends_pause, range(self._cursor, voice, -1)), self._cursor)
-
-    def _ends_pause(self, end: int) -> bool:
-        """Whether the chunks before this index make a pause in which a turn may end."""
-        pause_s = 0.0
-        while end and not self._chunks[end - 1].voiced and pause_s < PAUSE_S:
-            end -= 1
-            pause_s += self._chunks[end].seconds
-        return pause_s >= PAUSE_S
-
-    def _sent_by(self, when: float) -> int:
-        """How many of the first chunks this socket was given up to the time `when`."""
+    def sent_by(self, when: float) -> int:
+        """Up to where this socket had been given the audio at the time `when`, monotonic seconds."""
         count = self._cursor
         while count and (self._chunks[count - 1].sent_at or 0.0) > when:
             count -= 1
-        return count
+        return self._position(count)
+
+    def settle(self, position: int) -> None:
+        """The audio before this position, all of it sent, is done with: a turn has ended there."""
+        self._unreplayable = 0
+        self._forget_to(position)
+
+    def forget_idle(self, keep_s: float, before: int, unheard_from: int) -> None:
+        """Forgets audio in which no turn began, all but the last `keep_s` seconds before `before`.
+
+        Where somebody is heard between `unheard_from` and `before`, a turn may be about to start, at a server that is
+        behind: all is kept from `keep_s` seconds before that voice on. Voice before it was none.
+        """
+        if self._voice_end <= unheard_from:
+            self._voice_end = 0
+        voices = (run.start for run in self._runs if run.voiced and run.end > unheard_from and run.start < before)
+        first = max(next(voices, before), unheard_from)
+        self._forget_to(min(first, before) - round(keep_s * self._rate))
+
+    def drop_waiting_silence(self, since: int) -> None:
+        """Takes back silence that stands in for the user's audio and begins at `since` or later, if it waits still."""
+        while self.has_backlog and self._chunks[-1].injected and self._chunks[-1].start >= since:
+            chunk = self._chunks.pop()
+            self._held -= chunk.samples
+            self._backlog -= chunk.samples
+
+    # Inside.
+
+    def _book(self, samples: int, *, voiced: bool) -> None:
+        start, self._end = self._end, self._end + samples
+        if voiced:
+            self._voice_end = self._end
+        if self._runs and self._runs[-1].voiced == voiced:
+            start = self._runs.pop().start
+        self._runs.append(Run(start, self._end, voiced))
+
+    def _forget_to(self, position: int) -> None:
+        """Forgets what was sent and lies before this position; a chunk is cut where need be."""
+        while self._cursor and self._chunks[0].start + self._chunks[0].samples <= position:
+            self._forget_first()
+        if self._cursor and self._chunks[0].start < position:
+            self._cut_first(position - self._chunks[0].start)
+        while self._runs and self._runs[0].end <= self.begins:
+            self._runs.popleft()
+
+    def _cut_first(self, samples: int) -> None:
+        chunk = self._chunks[0]
+        self._chunks[0] = replace(
+            chunk,
+            pcm=chunk.pcm[2 * samples :],
+            seconds=chunk.seconds - samples / self._rate,
+            start=chunk.start + samples,
+        )
+        self._held -= samples
 
     def _forget_first(self) -> None:
         chunk = self._chunks.popleft()
-        self._held_s -= chunk.seconds
+        self._held -= chunk.samples
         if self._cursor:
             self._cursor -= 1
         else:
-            self._backlog_s -= chunk.seconds
+            self._backlog -= chunk.samples
             self._count_lost(chunk)
 
-    def _position_s(self, index: int) -> float:
-        return self._chunks[index].position_s if index < len(self._chunks) else self._end_s
+    def _position(self, index: int) -> int:
+        return self._chunks[index].start if index < len(self._chunks) else self._end
 
     def _count_lost(self, chunk: Chunk) -> None:
         if not chunk.injected:
-            self.lost_s += chunk.seconds
+            self._lost += chunk.samples
 
     def _make_room(self) -> None:
         """Drops what was sent already, oldest first; then silence that waits; then whatever is oldest."""
-        goal_s = self._limit_s * ROOM_AFTER_OVERFLOW
-        while self._cursor and self._held_s > goal_s:
-            self._unreplayable_s += self._chunks[0].seconds * (not self._chunks[0].injected)
+        goal = round(self._limit * ROOM_AFTER_OVERFLOW)
+        while self._cursor and self._held > goal:
+            self._unreplayable += self._chunks[0].samples * (not self._chunks[0].injected)
             self._forget_first()
-        if self._held_s > goal_s:
-            self._drop_silence(goal_s)
-        while self._held_s > goal_s:
+        if self._held > goal:
+            self._drop_silence(goal)
+        while self._held > goal:
             self._forget_first()
 
-    def _drop_silence(self, goal_s: float) -> None:
+    def _drop_silence(self, goal: int) -> None:
         kept: deque[Chunk] = deque()
         for chunk in self._chunks:
-            if chunk.droppable and self._held_s > goal_s:
-                self._held_s -= chunk.seconds
-                self._backlog_s -= chunk.seconds
+            if chunk.droppable and self._held > goal:
+                self._held -= chunk.samples
+                self._backlog -= chunk.samples
                 self._count_lost(chunk)
             else:
                 kept.append(chunk)

@@ -13,7 +13,16 @@ from livekit.agents import APIError, APITimeoutError
 from .client import ClientEvent, TurnsClient
 from .connection import Connection, Pong
 from .dialer import Dialer
-from .errors import NOT_ALLOWED, DroppedError, ServerError, came_from_outside, not_allowed, reason_of, vendors_status
+from .errors import (
+    CLEAN_CODES,
+    NOT_ALLOWED,
+    DroppedError,
+    ServerError,
+    came_from_outside,
+    not_allowed,
+    reason_of,
+    vendors_status,
+)
 from .link import HangUp
 from .messages import Connected, ServerMessage, TurnEnd, Unknown
 from .options import Options
@@ -23,6 +32,8 @@ from .retry import RetryPolicy, judge, may_try_again
 from .tasks import until_done, wait_for_event
 from .warm import WarmConnection
 
+GOING_AWAY = 1001
+"""The close code of a server that restarts, or has had no audio for too long."""
 STREAM_CLOSED = "the stream was closed"
 
 
@@ -178,9 +189,9 @@ class Sockets:
         client = self._client
         hang_up, in_turn = client.hang_up, client.turn.is_open
         connected_s = lived_s if client.is_connected else 0.0
-        clean = isinstance(failure, DroppedError) and failure.is_clean
+        code = failure.code if isinstance(failure, DroppedError) else None
         failure = self._reason_for(failure)
-        self._after(client.link_lost(time.monotonic(), clean=clean))
+        self._after(client.link_lost(time.monotonic(), clean=code in CLEAN_CODES, leaving=code == GOING_AWAY))
         dropped = failure if isinstance(failure, DroppedError) else None
         verdict = judge(hang_up, connected_s, is_drop=dropped is not None)
         reason = hang_up.value if hang_up else reason_of(failure) if failure else ""

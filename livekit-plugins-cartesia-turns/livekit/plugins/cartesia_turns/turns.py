@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from .echo import Echo
 from .messages import DetectedLanguage, TurnEagerEnd, TurnEnd, TurnMessage, TurnResume, TurnStart, TurnUpdate
 from .words import KnownText, Relation, has_words, is_same, relation
 
@@ -112,6 +113,7 @@ class Turn:
         self._shown = ""
         self._speculated = ""
         self._known = KnownText()
+        self._echo: Echo | None = None
         self._resumed = False
         self._told = ""
         """The server's own text of the turn it is in, on this socket."""
@@ -150,7 +152,8 @@ class Turn:
         if isinstance(message, TurnStart | TurnResume):
             self._turn_id = message.turn_id or self._turn_id
             return self._take(message, "")
-        transcript = "" if message.transcript.isspace() else message.transcript
+        transcript = self._echo.rest(message.transcript) if self._echo else message.transcript
+        transcript = "" if transcript.isspace() else transcript
         if self._restart is not None:
             match self._continues(message, transcript):
                 case Relation.BEHIND:
@@ -186,6 +189,10 @@ class Turn:
         else:
             self._state = State.RESUMING
             self._resumed = True
+
+    def expect_echo(self, told: str) -> None:
+        """The replay may begin with the end of a turn that was told with this text; empty where that is ruled out."""
+        self._echo = Echo(told) if told else None
 
     def forget(self, gone: int) -> None:
         """The audio of the first `gone` characters is done with: if `close` delivered no others, what comes is new."""
@@ -236,7 +243,7 @@ class Turn:
 
     def _server_ended(self) -> None:
         self._told = self._turn_id = ""
-        self._restart = None
+        self._restart = self._echo = None
 
     def _take(self, message: TurnMessage, transcript: str) -> list[TurnEvent]:
         """Plays a message by the table, but for those that mean nothing where they come."""
@@ -266,8 +273,8 @@ class Turn:
             return bool(text) and (has_words(text) or not goes_on)
         if not isinstance(message, TurnStart):
             return has_words(text)
-        if self._known.delivered_before:
-            # The replay of a turn that was closed from its text: only text that goes beyond it is news.
+        if self._known.delivered_before or self._echo:
+            # The replay of a turn that was told, or of its end: only text that goes beyond it is news.
             return False
         self._known.begin()
         return True

@@ -104,13 +104,50 @@ class StallRule:
         """Audio of any kind went out."""
         self._audio_s += seconds
 
-    def stalled_at(self, end_timeout_s: float) -> float:
+    def stalled_at(self, limit_s: float) -> float:
         """When the server can be called stalled, inf as long as it was not given audio enough.
 
         Both count, audio and time: what is caught up faster than real time is no reason to expect an answer sooner.
+
+        Args:
+            limit_s: the turn's end timeout and STALLED_AFTER_S.
         """
-        limit_s = end_timeout_s + STALLED_AFTER_S
         return self._heard_at + limit_s if self._audio_s >= limit_s else math.inf
+
+
+class DeafRule:
+    """Tells a server that is deaf from one that hears a long noise, once a turn was closed for want of its events.
+
+    A server that hears ends its turn when silence has lasted for the turn's end timeout, so after a much longer pause
+    without an event it does not hear. A noise that never pauses proves nothing.
+    """
+
+    def __init__(self) -> None:
+        self._quiet_s = self._not_before = math.inf
+        self.deadline = math.inf
+        """When the server is to be replaced."""
+
+    def turn_left(self, not_before: float) -> None:
+        """A turn was closed that the server has not ended; it is not to be replaced before this time."""
+        self._quiet_s, self._not_before = 0.0, not_before
+
+    def heard(self) -> None:
+        """An event came."""
+        self._quiet_s = self._not_before = self.deadline = math.inf
+
+    def audio_sent(self, seconds: float, now: float, *, voiced: bool, limit_s: float) -> None:
+        """Audio of any kind went out.
+
+        Args:
+            seconds: its length.
+            now: the present.
+            voiced: somebody may speak in it.
+            limit_s: the turn's end timeout and STALLED_AFTER_S.
+        """
+        if self._not_before == math.inf:
+            return
+        self._quiet_s = 0.0 if voiced else self._quiet_s + seconds
+        self.deadline = max(now, self._not_before) if self._quiet_s >= limit_s else math.inf
 
 
 class RescueRule:

@@ -1,0 +1,69 @@
+"""Whether words that a replay brings are the end of the turn before, heard a second time.
+
+Where a late server leaves it in doubt which audio a turn.end settles, the end of that turn may be sent again after a
+drop (see `settling`). It is little audio, cut in the middle of a word, and a recognizer hears it differently the second
+time. So the beginning of the new text is compared with the end of the text just told, letter by letter and loosely.
+"""
+
+from __future__ import annotations
+
+import re
+
+ALIKE = 0.75
+"""From which part of letters in common on two texts are the same words."""
+MOST_LETTERS = 40
+"""How much of the end of a turn may be heard again: what a second and a half holds of fast speech."""
+_WORD = re.compile(r"\S+\s*")
+
+
+class Echo:
+    """The end of a turn that may be heard again.
+
+    Args:
+        told: the text of the turn, as it was told.
+    """
+
+    def __init__(self, told: str) -> None:
+        self._told = _letters(told)[-MOST_LETTERS:]
+
+    def rest(self, text: str) -> str:
+        """`text`, the whole so far of what a replay brings, without what of its beginning is an echo.
+
+        Text that may be an echo and not all of it yet is left out until there is more of it.
+        """
+        if not self._told:
+            return text
+        if self._is_within(_letters(text)):
+            return ""
+        end, best = 0, ALIKE
+        for word in _WORD.finditer(text):
+            letters = _letters(text[: word.end()])
+            if len(letters) > MOST_LETTERS:
+                break
+            alike = self._like_end(letters) if letters else 0.0
+            if alike >= best:
+                end, best = word.end(), alike
+        return text[end:]
+
+    def _like_end(self, letters: str) -> float:
+        """How much these are like the last letters of what was told, from 0 to 1."""
+        slack = len(letters) // 5
+        lengths = range(max(1, len(letters) - slack), len(letters) + slack + 1)
+        return max(_likeness(letters, self._told[-length:]) for length in lengths)
+
+    def _is_within(self, letters: str) -> bool:
+        """Whether these are letters from the midst of what was told."""
+        starts = range(max(1, len(self._told) - len(letters) + 1))
+        return any(_likeness(letters, self._told[start : start + len(letters)]) >= ALIKE for start in starts)
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text)).casefold()
+
+
+def _likeness(text: str, other: str) -> float:
+    # Wanted after a drop in doubt alone, so that importing the plugin does not pay for it.
+    from difflib import SequenceMatcher  # noqa: PLC0415
+
+    matcher = SequenceMatcher(None, text, other, autojunk=False)
+    return matcher.ratio() if matcher.quick_ratio() >= ALIKE else 0.0

@@ -1,0 +1,163 @@
+"""Which audio the end of a turn settles: the one place for that question, with all its numbers.
+
+The wire acknowledges no audio. What is known for certain is an order: TCP delivers in order, both ways, so a `turn.end`
+that comes behind the answer to a ping was said by a server that had received all audio sent before that ping, and one
+that comes before the answer to the next ping by a server that had not read that ping yet. `Receipts` keeps these marks.
+
+What was received by then is settled, but for a tail, whatever it sounds like. Only a server that is behind with its
+work makes that a matter of doubt: the next turn may have begun in audio that it has received and not listened to yet.
+All positions are samples since the first audio of the call.
+
+    speech of the turn      pause       speech of the next turn
+    ======================..............==========
+    |     | LATE          | PAUSE       |       |  | turn.end comes in
+    onset started         |             |       heard
+                          |             |  TAIL |     kept: what was sent since, and the tail
+                          |       TAIL| |             kept where the server is late: the next turn, whole
+
+Each number trades one mistake for the other, and what is kept in doubt is compared with the words just told
+(`words.echo`), so that neither costs a turn:
+
+- TAIL_S: longer, and the end of the last word may be heard again after a drop; shorter, and the onset of a next turn
+  that begins as `turn.end` is said is cut.
+- PROBE_S: how much audio lies between two pings in a turn, which is how far `heard` can be wrong; more often costs 6
+  bytes and an answer each.
+- PAUSE_S: longer, and a short pause before the next turn is missed (words lost, if the server is late and the socket
+  drops); shorter, and a pause between two words of the turn is taken for its end (words kept in doubt for nothing).
+- LATE_S: how far behind a server may be. Longer, and more of the turn itself may be kept in doubt; shorter, and the
+  beginning of the next turn is lost at a server that is further behind.
+- USUAL_END_S: how long after speech a turn ends at first; the shortest that was seen in the call replaces it. An end
+  that comes no later than usual, by JITTER_S, leaves no doubt: what has begun behind a pause by then is in the tail.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+TAIL_S = 0.2
+"""Of the audio that the server had received when it ended a turn so much is kept all the same."""
+PROBE_S = 0.2
+"""In a turn, and in a backlog, a ping follows so much audio."""
+PAUSE_S = 0.4
+"""The shortest pause in which a turn may have ended."""
+LATE_S = 1.0
+"""How far a server may be behind with its work, in seconds of audio: nothing older is ever in doubt."""
+USUAL_END_S = 0.5
+"""How long after the end of speech a turn ends, as far as the vendor says: "around half a second"."""
+JITTER_S = 0.1
+"""How much later than usual is not late."""
+UNANSWERED_S = 0.3
+"""Where no ping of a socket has been answered yet: how old audio must be to count as received."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A stretch of audio in which somebody may speak, or nobody does; positions in samples."""
+
+    start: int
+    end: int
+    voiced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a turn.end settles: the audio before `position`. What was received behind it is kept in doubt, or not."""
+
+    position: int
+    in_doubt: bool = False
+
+
+class Receipts:
+    """What the server had received by now, told by the order of pongs and events on one socket."""
+
+    def __init__(self) -> None:
+        self._asked: deque[tuple[float, int]] = deque()
+        self._answered: tuple[float, int, float] | None = None
+
+    def asked(self, position: int, now: float) -> None:
+        """A ping is with the socket, and all audio before this position was sent before it."""
+        self._asked.append((now, position))
+
+    @property
+    def received(self) -> int | None:
+        """Up to where the server is known to have received the audio, None where nothing is known."""
+        return self._answered[1] if self._answered else None
+
+    def answered(self, ping_at: float, now: float) -> None:
+        """The ping that was sent at `ping_at` was answered."""
+        while self._asked and self._asked[0][0] <= ping_at:
+            sent_at, position = self._asked.popleft()
+            self._answered = (sent_at, position, now)
+
+    def heard(self, now: float, sent_by: Callable[[float], int]) -> int:
+        """Up to where the server had received the audio when it said what has just come in.
+
+        Args:
+            now: the present, monotonic seconds.
+            sent_by: tells up to where audio had been sent at a time.
+        """
+        if self._answered is None:
+            return sent_by(now - UNANSWERED_S)
+        ping_at, received, answered_at = self._answered
+        # What it says now took as long to come here as its answer to the ping, so it has gone on listening since.
+        position = max(received, sent_by(ping_at + now - answered_at))
+        return min(position, self._asked[0][1]) if self._asked else position
+
+
+class Settling:
+    """Decides, turn by turn, which audio is settled.
+
+    Args:
+        sample_rate: of the audio, in Hz.
+    """
+
+    def __init__(self, sample_rate: int) -> None:
+        self._tail = round(TAIL_S * sample_rate)
+        self._pause = round(PAUSE_S * sample_rate)
+        self._late = self._turn_late = round(LATE_S * sample_rate)
+        self._usual = round(USUAL_END_S * sample_rate)
+        self._jitter = round(JITTER_S * sample_rate)
+        self._onset = self._settled = 0
+
+    def turn_started(self, heard: int, runs: Iterable[Run]) -> None:
+        """The server said that a turn has started, when it had received the audio up to `heard`."""
+        # What was settled with an earlier turn is not the beginning of this one.
+        earliest = max(heard - self._late - self._usual, self._settled)
+        onsets = [run.start for run in runs if run.voiced and earliest <= run.start < heard]
+        self._onset = onsets[0] if onsets else heard
+        # It can't be further behind than the time that it took to notice the turn.
+        self._turn_late = min(self._late, heard - onsets[0]) if onsets else self._late
+
+    def turn_ended(self, heard: int, runs: Iterable[Run]) -> Settled:
+        """The server ended a turn, when it had received the audio up to `heard`.
+
+        Args:
+            heard: see `Receipts`.
+            runs: the audio that is held, in order.
+        """
+        settled = self._judge(heard, runs)
+        self._settled = settled.position
+        return settled
+
+    def _judge(self, heard: int, runs: Iterable[Run]) -> Settled:
+        pauses: list[Run] = []
+        for run in runs:
+            if run.start >= heard:
+                break
+            if run.end >= heard and not run.voiced:
+                self._ended_in_pause(heard - run.start)
+            elif run.start > self._onset and not run.voiced and run.end - run.start >= self._pause:
+                pauses.append(run)
+        limit = heard - self._tail
+        for pause in pauses:
+            is_late = heard - pause.start > self._usual + self._jitter
+            if is_late and pause.end > limit - self._turn_late:
+                return Settled(min(limit, max(pause.end - self._tail, limit - self._turn_late)), in_doubt=True)
+        return Settled(limit)
+
+    def _ended_in_pause(self, samples: int) -> None:
+        """A turn ended so much after its speech, for all that can be heard: that is usual, or sooner."""
+        if samples >= self._tail:
+            self._usual = min(self._usual, samples)
