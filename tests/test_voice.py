@@ -12,12 +12,12 @@ from livekit.agents.voice import audio_recognition
 from livekit.agents.voice.agent_activity import AgentActivity
 from livekit.plugins.cartesia_turns import STT
 from livekit.plugins.cartesia_turns.voice import (
+    fault_of_session,
     interrupt_on_turn_start,
     may_be_in_session,
     remember_session,
     session_around,
     turn_handling,
-    turns_are_ignored,
 )
 
 
@@ -79,7 +79,7 @@ def test_what_it_returns_is_the_callers_own() -> None:
 def test_outside_a_session_nothing_is_told_of_it() -> None:
     assert session_around() is None
     assert may_be_in_session() is not hasattr(audio_recognition, "_STTPipelineContextVar")
-    assert not turns_are_ignored()
+    assert fault_of_session() is None
 
 
 @pytest.mark.newest

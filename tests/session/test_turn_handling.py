@@ -6,9 +6,17 @@ import logging
 
 import pytest
 from conversation import START, conversation, end, eventually, update
+from livekit.agents import NOT_GIVEN
 from livekit.plugins.cartesia_turns import turn_handling
 
-DEAF = "the session ignores the turns that the server detects: pass turn_handling=cartesia_turns.turn_handling()"
+DEAF = (
+    "the session ignores the turns that the server detects: pass it vad=None and "
+    "turn_handling=cartesia_turns.turn_handling()"
+)
+TWO_EARS = (
+    "a VAD runs beside the turns that the server detects, and interrupts the agent by rules of its own: pass the "
+    "session vad=None"
+)
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -54,4 +62,16 @@ async def test_a_session_that_knows_what_it_does_is_told_nothing(
     async with conversation(turn_handling=handling) as talk:
         with caplog.at_level(logging.WARNING):
             await talk.turn("one")
-        assert DEAF not in warnings(caplog)
+        assert warnings(caplog) == []
+
+
+@pytest.mark.newest
+async def test_a_session_with_a_vad_beside_the_turns_is_told_once_what_to_pass(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # The framework's own VAD is what a session has that says nothing of one.
+    async with conversation(vad=NOT_GIVEN) as talk:
+        with caplog.at_level(logging.WARNING):
+            await talk.turn("one")
+            await talk.turn("two")
+        assert warnings(caplog) == [TWO_EARS]

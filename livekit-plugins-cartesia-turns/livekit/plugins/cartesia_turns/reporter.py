@@ -20,13 +20,10 @@ from .log import logger
 from .mapping import ENGLISH, end_of_speech, public_event, speech_events, transcript_event
 from .telemetry import Telemetry
 from .turns import Kind, TurnEvent
-from .voice import turns_are_ignored
+from .voice import fault_of_session
 
 ODD_FRAMES_EVERY_S = 60.0
 """How often an odd frame of one kind is logged."""
-
-
-IGNORED = "the session ignores the turns that the server detects: pass turn_handling=cartesia_turns.turn_handling()"
 
 
 class Owner(Protocol):
@@ -157,8 +154,8 @@ class Reporter:
     def _turn(self, event: TurnEvent) -> None:
         request_id = self._client.request_id
         at = self._time_of(event)
-        if event.kind is Kind.START and turns_are_ignored():
-            self._owner.warn_once(IGNORED)
+        if event.kind is Kind.START and (fault := fault_of_session()) is not None:
+            self._owner.warn_once(fault)
         told = at if self._with_times else None
         for speech_event in speech_events(event, request_id, told, self.language):
             self._send(speech_event)

@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 
     from .stt import STT
 
+IGNORED = (
+    "the session ignores the turns that the server detects: pass it vad=None and "
+    "turn_handling=cartesia_turns.turn_handling()"
+)
+VAD_BESIDE = (
+    "a VAD runs beside the turns that the server detects, and interrupts the agent by rules of its own: pass the "
+    "session vad=None"
+)
 _PIPELINE = "_STTPipelineContextVar"
 _NO_PIPELINE: ContextVar[object] = ContextVar("no_pipeline")
 _ACTIVITY = "_AgentActivityContextVar"
@@ -179,13 +187,13 @@ def keyterms_of(session: AgentSession[Any]) -> tuple[str, ...]:
     return tuple(session.keyterms)
 
 
-def turns_are_ignored() -> bool:
-    """Whether the AgentSession around the present task is known to ignore the turns of its STT.
-
-    So it is in any mode of turn detection but "stt" and "manual", the defaults among them.
-    """
-    mode = getattr(_activity_around(), "_turn_detection", "stt")
-    return mode not in ("stt", "manual")
+def fault_of_session() -> str | None:
+    """What is known to be wrong with how the AgentSession around the present task is set up: a static text."""
+    activity = _activity_around()
+    mode = getattr(activity, "_turn_detection", "stt")
+    if mode not in ("stt", "manual"):
+        return IGNORED
+    return VAD_BESIDE if mode == "stt" and getattr(activity, "vad", None) is not None else None
 
 
 def may_be_in_session() -> bool:
