@@ -116,7 +116,10 @@ class CountingPattern:
     [
         ("a b", "a b", Relation.GOES_ON),
         ("a b c", "a b", Relation.GOES_ON),
-        ("hello", "hel", Relation.GOES_ON),
+        ("a. b", "a", Relation.GOES_ON),
+        ("say hello", "say hel", Relation.GOES_ON),
+        ("It is", "I", Relation.OTHER),
+        ("\u4eca\u65e5", "\u4eca", Relation.GOES_ON),
         ("A, b c", "a b.", Relation.GOES_ON),
         ("a", "a b", Relation.BEHIND),
         ("A.", "a b", Relation.BEHIND),

@@ -48,8 +48,11 @@ def is_same(text: str, other: str) -> bool:
 
 
 def relation(text: str, told: str) -> Relation:
-    """Whether `text` begins with all of `told`, is the beginning of it, or neither; loosely, word by word."""
-    if text.startswith(told):
+    """Whether `text` begins with all of `told`, is the beginning of it, or neither; loosely, word by word.
+
+    The last of several words may have been told in part. A single one ("I") is rather another word ("It").
+    """
+    if text.startswith(told) and (word_end(text, len(told)) == len(told) or len(told.split(maxsplit=1)) > 1):
         return Relation.GOES_ON
     if told.startswith(text):
         return Relation.BEHIND
