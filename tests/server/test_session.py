@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 import struct
 import tracemalloc
 from collections.abc import AsyncIterator
+from typing import Any, NoReturn
 from urllib.parse import urlencode
 
 import pytest
 import synthetic
+from aiohttp import WSMsgType
 from livekit.plugins.cartesia_turns.messages import (
     Connected,
     DetectedLanguage,
@@ -20,6 +23,8 @@ from livekit.plugins.cartesia_turns.messages import (
 )
 from livekit.plugins.cartesia_turns.protocol import PATH
 from livekit.plugins.cartesia_turns.server import Line, LocalServer, Recognizer, Script, StreamRequest
+from livekit.plugins.cartesia_turns.server.inbox import MAX_FRAME_BYTES
+from livekit.plugins.cartesia_turns.server.pcm import Samples
 from livekit.plugins.cartesia_turns.server.record import Frame
 from localserver import SENTENCE, finals, kinds, server
 from rawclient import BOUND_S, QUERY, connected, eventually
@@ -104,8 +109,16 @@ async def test_a_model_that_tells_languages_says_english_where_the_recognizer_he
 
 async def test_a_quiet_socket_is_closed_as_idle_and_pings_do_not_keep_it() -> None:
     async with server(idle_timeout_s=0.2) as local, connected(local, heartbeat_s=0.05) as client:
+        await client.until(Connected)
+        close = await asyncio.wait_for(client.socket.receive(), BOUND_S)
+        assert (close.type, close.data, close.extra) == (WSMsgType.CLOSE, 1001, "Idle timeout")
+
+
+async def test_a_message_that_is_too_long_is_answered_with_1009() -> None:
+    async with server() as local, connected(local) as client:
+        await client.send(bytes(MAX_FRAME_BYTES), MAX_FRAME_BYTES)
         assert kinds(await client.rest()) == [Connected]
-        assert client.socket.close_code == 1001
+        assert client.socket.close_code == 1009
 
 
 def test_a_quiet_socket_is_closed_after_the_vendors_time_where_none_is_given() -> None:
@@ -181,6 +194,23 @@ async def test_a_responder_that_fails_is_an_error_in_band_and_a_close_with_1011(
         await eventually(lambda: local.open_streams == 0)
         assert local.connections[0].close_code == 1011
     assert [record.getMessage() for record in caplog.records] == ["the responder of a stream failed"]
+
+
+@pytest.mark.parametrize("in_thread", [True, False])
+@pytest.mark.parametrize("part", ["detector", "transcriber"])
+async def test_a_recognizer_that_fails_is_an_error_in_band_too(part: str, in_thread: bool) -> None:
+    def fail(_: Samples) -> NoReturn:
+        raise MemoryError("the model died")
+
+    parts: dict[str, Any] = {"detector": lambda: synthetic.detect, "transcriber": synthetic.transcribe}
+    parts[part] = fail if part == "transcriber" else lambda: fail
+    async with server(recognizer=Recognizer(**parts, in_thread=in_thread)) as local, connected(local) as client:
+        with contextlib.suppress(ConnectionError):
+            await client.send(SENTENCE)
+        last = (await client.rest())[-1]
+        assert isinstance(last, ErrorMessage)
+        assert last.status_code == 500
+        assert client.socket.close_code == 1011
 
 
 async def test_a_responder_that_fails_to_close_is_logged_and_costs_the_client_nothing(

@@ -11,7 +11,11 @@ from .record import Frame
 
 
 class Responder(Protocol):
-    """Answers the audio of one connection: the real recognizer, a script, or your own."""
+    """Answers the audio of one connection: the real recognizer, a script, or your own.
+
+    The server checks settings before it passes them on. An exception that leaves a responder is logged; the client gets
+    an `error` with status 500, and its socket is closed with 1011.
+    """
 
     def hear(self, pcm: bytes) -> AsyncIterator[Frame]:
         """Takes the next audio, in the connection's encoding and rate; yields what to send, in order.
