@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from email.utils import formatdate
+from typing import Any
 
 import aiohttp
 import pytest
 import trustme
 from aiohttp import web
+from aiohttp.abc import AbstractResolver, ResolveResult
 from hypothesis import given
 from hypothesis import strategies as st
 from livekit.agents import APIError, APITimeoutError
@@ -63,6 +66,21 @@ async def talk(request: web.Request) -> web.StreamResponse:
     return ws
 
 
+class NoNames(AbstractResolver):
+    """Knows no host: what a machine without name servers is like, without asking any."""
+
+    async def resolve(self, host: str, port: int = 0, family: int = socket.AF_INET) -> list[ResolveResult]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    async def close(self) -> None:
+        """Holds nothing."""
+
+
+def nameless(**arguments: Any) -> aiohttp.ClientSession:
+    """A session on a machine that knows no names."""
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=NoNames()), **arguments)
+
+
 def answering(answer: bytes) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
     async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -76,7 +94,8 @@ def answering(answer: bytes) -> Callable[[asyncio.StreamReader, asyncio.StreamWr
 
 
 async def test_a_name_that_is_none_is_a_matter_of_dns() -> None:
-    error = await failure_at("http://no-such-host.invalid")
+    async with nameless() as session:
+        error = await failure(session, "http://cartesia.test")
     assert (cause_of(error), error.retryable) == (Cause.DNS, True)
     assert "base_url" in str(error)
 
@@ -247,12 +266,12 @@ def encryption(authority: trustme.CA) -> ssl.SSLContext:
 
 
 @asynccontextmanager
-async def trusting(authority: trustme.CA, **arguments: object) -> AsyncIterator[aiohttp.ClientSession]:
+async def trusting(authority: trustme.CA, **arguments: Any) -> AsyncIterator[aiohttp.ClientSession]:
     """A session that trusts the authority."""
     context = ssl.create_default_context()
     authority.configure_trust(context)
     connector = aiohttp.TCPConnector(ssl=context)
-    async with aiohttp.ClientSession(connector=connector, **arguments) as session:  # type: ignore[arg-type]  # any
+    async with aiohttp.ClientSession(connector=connector, **arguments) as session:
         yield session
 
 
@@ -271,14 +290,12 @@ async def test_a_session_that_trusts_the_environment_goes_through_its_proxy(
     assert KEY not in "".join(proxy.heard)
 
 
-async def test_a_host_that_the_environment_exempts_is_connected_directly(
-    authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_host_that_the_environment_exempts_is_connected_directly(monkeypatch: pytest.MonkeyPatch) -> None:
     proxy = ForwardProxy()
-    async with tcp_peer(proxy) as proxy_url, trusting(authority, trust_env=True) as session:
+    async with tcp_peer(proxy) as proxy_url, nameless(trust_env=True) as session:
         monkeypatch.setenv("HTTPS_PROXY", proxy_url)
-        monkeypatch.setenv("NO_PROXY", "no-such-host.invalid")
-        error = await failure(session, "https://no-such-host.invalid")
+        monkeypatch.setenv("NO_PROXY", "cartesia.test")
+        error = await failure(session, "https://cartesia.test")
     assert cause_of(error) is Cause.DNS
     assert not proxy.heard
 
@@ -313,7 +330,7 @@ async def test_a_proxy_that_is_not_there_is_a_matter_of_the_proxy() -> None:
 
 
 async def test_a_proxy_whose_name_is_none_is_a_matter_of_the_proxy() -> None:
-    async with aiohttp.ClientSession(proxy="http://no-such-proxy.invalid:3128") as session:
+    async with nameless(proxy="http://proxy.test:3128") as session:
         assert cause_of(await failure(session, "https://cartesia.test")) is Cause.PROXY
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
+from collections.abc import Callable
+from urllib.parse import quote
 
 import pytest
 from livekit.agents import APIConnectOptions, APIStatusError, APITimeoutError
@@ -12,7 +14,14 @@ from livekit.plugins.cartesia_turns import ServerError
 from livekit.plugins.cartesia_turns import liveness as liveness_module
 from livekit.plugins.cartesia_turns import retry as retry_module
 from livekit.plugins.cartesia_turns.errors import DroppedError
-from livekit.plugins.cartesia_turns.messages import ErrorMessage, ServerMessage, TurnEnd, TurnStart, TurnUpdate
+from livekit.plugins.cartesia_turns.messages import (
+    Connected,
+    ErrorMessage,
+    ServerMessage,
+    TurnEnd,
+    TurnStart,
+    TurnUpdate,
+)
 from livekit.plugins.cartesia_turns.server import Faults, Line, LocalServer, Script, say
 from support.calls import calling
 from support.proxy import Proxy, Welcome
@@ -351,6 +360,23 @@ async def test_a_healthy_call_outlives_the_429_of_another_one_with_its_key() -> 
         assert not call.errors
 
 
+async def test_between_turns_too_a_call_asks_the_server_whatever_it_said_to_another_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(retry_module, "PROBE_EVERY_S", 0.3)
+    async with LocalServer(script=playing(START, END)) as server, calling(server) as call:
+        call.push(0.2)
+        await until(lambda: "END" in call.log)
+        server.faults = Faults(status=429, status_headers={"Retry-After": "3600"})
+        async with calling(server) as other:
+            await other.over()
+        server.faults = Faults()
+        await server.drop_all()
+        call.push(0.2)
+        await until(lambda: call.log.count("END") == 2)
+        assert not call.errors
+
+
 # A close in place of `connected`.
 
 
@@ -427,3 +453,22 @@ async def test_settings_that_the_server_refuses_after_the_upgrade_surface_althou
     assert (call.raised.status_code, call.raised.retryable) == (400, False)
     assert "turn_end_timeout_ms=20" in str(call.raised)
     assert len(call.named("connection_error")) == 1
+
+
+@pytest.mark.parametrize("spell", [str, str.upper, lambda key: quote(key, safe="")])
+async def test_a_key_that_comes_back_as_an_id_is_told_to_nobody(
+    spell: Callable[[str], str], caplog: pytest.LogCaptureFixture
+) -> None:
+    key = "sk-the/very secret key"
+    echo = spell(key)
+    script = Script([say(0.0, Connected(echo)), say(0.1, TurnStart(echo, echo)), say(0.1, TurnUpdate(echo, "a", echo))])
+    server = LocalServer(script=[script, playing(END)], key=key, faults=[Faults(no_connected=True), Faults()])
+    async with server, calling(server) as call:
+        call.push(0.2)
+        await until(lambda: "INTERIM a" in call.log)
+        await server.drop_all(1011)
+        await until(lambda: "END" in call.log)
+    told = [call.named("connected")[0].request_id, call.events[0].request_id, call.named("turn_start")[0].request_id]
+    assert told == ["***"] * 3
+    shown = f"{call.events} {call.public} {[vars(record) for record in caplog.records]}"
+    assert echo not in shown

@@ -39,7 +39,7 @@ class Connection:
         self._ws = ws
         self._transport = handshake.transport
         self._redaction = handshake.redaction
-        self._identifiers: dict[str, str] = {"": ""}
+        self._identifiers: dict[str, str] = {}
 
     @classmethod
     async def open(
@@ -126,11 +126,11 @@ class Connection:
         message = parse(data)
         if isinstance(message, ErrorMessage):
             return redacted(message, self._redaction)
-        ids = {name: getattr(message, name, "") for name in ("request_id", "turn_id")}
+        ids = {name: value for name in ("request_id", "turn_id") if (value := getattr(message, name, ""))}
         clean = {name: self._clean(value) for name, value in ids.items()}
         if clean == ids:
             return message
-        return replace(message, **clean)  # type: ignore[arg-type]  # a message without these fields is returned above
+        return replace(message, **clean)  # type: ignore[arg-type]  # these are fields that the message has
 
     def _clean(self, identifier: str) -> str:
         """The identifier without a secret in it. All messages of a turn have the same, which is looked at once."""
