@@ -82,6 +82,12 @@ def test_the_readme_says_when_the_vendors_numbers_were_last_read() -> None:
     assert f"last\nread on {READ}." in README
 
 
+def test_the_packages_own_readme_tells_the_default_that_is_known() -> None:
+    text = (ROOT / "livekit-plugins-cartesia-turns/README.md").read_text()
+    assert f"the server's default, {TURN_DEFAULTS[0].value.end_threshold} since August 2026" in text
+    assert TURN_DEFAULTS[0].since.startswith("2026-08")
+
+
 def test_every_make_target_the_documents_name_exists() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = set(re.findall(r"^    (?:\w+=\S+ )?make ([a-z]+)", README, re.MULTILINE))

@@ -326,6 +326,15 @@ async def test_every_transcript_is_labelled_with_the_language_that_is_expected(
     assert {data.language for event in call.events for data in event.alternatives} == {label}
 
 
+async def test_what_the_server_heard_labels_a_turn_before_what_was_expected() -> None:
+    arguments: dict[str, Any] = {"model": "ink-preview", "language": "en", "language_hints": ["pt-BR"]}
+    async with LocalServer(script=DIALOGUE) as server, calling(server, **arguments) as call:
+        call.push(0.6)
+        await until(lambda: call.finals)
+        final = next(event for event in call.events if event.type is agents_stt.SpeechEventType.FINAL_TRANSCRIPT)
+    assert [data.language for data in final.alternatives] == ["pt"]
+
+
 async def test_a_language_that_changes_labels_what_comes_after_it() -> None:
     async with LocalServer(script=DIALOGUE) as server, calling(server) as call:
         call.push(0.25)
