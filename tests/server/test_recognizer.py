@@ -1,3 +1,4 @@
+import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,12 @@ import speech
 import synthetic
 from livekit.plugins.cartesia_turns.messages import TurnEnd, TurnStart
 from livekit.plugins.cartesia_turns.server import LocalServer, Recognizer, RecognizerMissingError
-from livekit.plugins.cartesia_turns.server.recognizer import Decoder, MoonshineTranscriber, packaged_recognizer
+from livekit.plugins.cartesia_turns.server.recognizer import (
+    Decoder,
+    MoonshineTranscriber,
+    SileroDetector,
+    packaged_recognizer,
+)
 from localserver import finals, kinds
 from numpy.typing import NDArray
 from rawclient import connected
@@ -50,8 +56,8 @@ def test_silence_and_noise_are_no_speech(recognizer: Recognizer) -> None:
 
 
 def test_connections_do_not_share_the_detectors_memory(recognizer: Recognizer) -> None:
-    samples = np.frombuffer(speech.pcm("sense-0930.wav"), "<i2").astype(np.float32) / 32768
-    windows = samples[: len(samples) // 512 * 512].reshape(-1, 512)[:60]
+    said = samples(speech.pcm("sense-0930.wav"))
+    windows = said[: len(said) // 512 * 512].reshape(-1, 512)[:60]
     alone, other, again = recognizer.detector(), recognizer.detector(), recognizer.detector()
     expected = [alone(window) for window in windows]
     interleaved = [(other(window[::-1].copy()), again(window))[1] for window in windows]
@@ -110,12 +116,55 @@ def test_the_decoder_takes_as_many_jobs_at_once_as_it_is_allowed() -> None:
 
 
 def test_two_threads_at_once_hear_what_one_does(recognizer: Recognizer) -> None:
-    clips = [
-        np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768) for pcm in map(speech.pcm, speech.clips())
-    ]
+    clips = [samples(speech.pcm(name)) for name in speech.clips()]
     alone = [recognizer.transcriber(clip) for clip in clips]
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(recognizer.transcriber, clips * 2)) == alone * 2
+
+
+def test_servers_that_start_at_the_same_moment_load_the_recognizer_once_in_a_new_process() -> None:
+    script = """
+import asyncio
+import threading
+from livekit.plugins.cartesia_turns.server import LocalServer
+from livekit.plugins.cartesia_turns.server.recognizer import packaged_recognizer
+
+async def start(count):
+    servers = [LocalServer() for _ in range(count)]
+    await asyncio.gather(*(server.start() for server in servers))
+    started.extend(servers)
+    transcribers.add(packaged_recognizer().transcriber)
+    for server in servers:
+        await server.aclose()
+
+started, transcribers = [], set()
+threads = [threading.Thread(target=asyncio.run, args=(start(3),)) for _ in range(2)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+assert len(started) == 6, "a start failed"
+assert len(transcribers) == 1, "each loaded its own"
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+def test_the_shared_transcriber_is_let_go_with_its_last_user() -> None:
+    # A process of its own: others here hold it.
+    script = """
+import gc, weakref
+from livekit.plugins.cartesia_turns.server.recognizer import packaged_recognizer
+first = packaged_recognizer()
+held = weakref.ref(first.transcriber)
+del first
+gc.collect()
+assert held() is None
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+def samples(pcm: bytes) -> NDArray[np.float32]:
+    return np.asarray(np.frombuffer(pcm, "<i2") / 32768, np.float32)
 
 
 def encoded(audio: bytes, encoding: str, rate: int) -> bytes:

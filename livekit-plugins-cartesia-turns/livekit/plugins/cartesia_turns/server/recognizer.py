@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -125,7 +127,7 @@ class MoonshineTranscriber:
         # More threads for a decode cost twice the processor time: they wait for each other in loops.
         os.environ.setdefault("MOONSHINE_ORT_SINGLE_THREAD", "1")
         # Without the threshold it looks for pauses itself and returns a line for each stretch.
-        self._load = partial(
+        self._make = partial(
             moonshine.Transcriber, os.fspath(model), moonshine.ModelArch.TINY, options={"vad_threshold": "0.0"}
         )
         self._idle = SimpleQueue[Any]()
@@ -144,15 +146,33 @@ class MoonshineTranscriber:
             self._idle.put(model)
         return " ".join(line.text.strip() for line in lines).strip()
 
+    def _load(self) -> Any:
+        with _LOADING:
+            return self._make()
+
+
+_LOADING = threading.RLock()
+"""Held while a model is loaded: the first load of moonshine-voice 0.0.73 also loads its library, and a second load at
+that moment finds the library half loaded."""
+
+_LOADED = weakref.WeakSet[MoonshineTranscriber]()
+"""The transcriber that packaged recognizers share while one of them is in use."""
+
 
 def packaged_recognizer() -> Recognizer:
-    """Loads the real recognizer: Silero VAD and Moonshine tiny English. Takes a second or two.
+    """Loads the real recognizer: Silero VAD and Moonshine tiny English. Takes a second or two, once.
+
+    Any thread may call. The models are shared by all who use them at the same time.
 
     Raises:
         RecognizerMissingError: the `server` extra is not installed.
     """
-    SileroDetector()
-    return Recognizer(SileroDetector, MoonshineTranscriber(), threads=min(2, os.cpu_count() or 1))
+    with _LOADING:
+        SileroDetector()
+        _package("moonshine_voice")
+        transcriber = next(iter(_LOADED), None) or MoonshineTranscriber()
+        _LOADED.add(transcriber)
+    return Recognizer(SileroDetector, transcriber, threads=min(2, os.cpu_count() or 1))
 
 
 def _package(name: str) -> ModuleType:
