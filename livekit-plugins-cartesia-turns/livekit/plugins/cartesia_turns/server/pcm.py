@@ -18,6 +18,8 @@ RATE = 16000
 WINDOW = 512
 """Samples in a window: what Silero takes at 16 kHz."""
 WINDOW_S = WINDOW / RATE
+SPEECH = 0.5
+"""The probability of speech from which a window counts as speech."""
 
 
 def _from_mulaw(data: NDArray[np.uint8]) -> NDArray[np.int16]:
@@ -90,7 +92,7 @@ class PcmReader:
     def _windows(self, samples: NDArray[np.int16]) -> Iterator[Samples]:
         samples = np.concatenate([self._samples, samples])
         whole = len(samples) - len(samples) % WINDOW
-        self._samples = samples[whole:]
+        self._samples = samples[whole:].copy()  # a part of the array would keep all of it
         for window in samples[:whole].reshape(-1, WINDOW):
             yield window.astype(np.float32) / np.float32(32768)
 

