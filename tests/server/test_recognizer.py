@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -146,6 +147,24 @@ def test_two_threads_at_once_hear_what_one_does(recognizer: Recognizer) -> None:
     alone = [recognizer.transcriber(clip) for clip in clips]
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(recognizer.transcriber, clips * 2)) == alone * 2
+
+
+def test_a_cancelled_job_holds_no_audio_while_the_transcriber_is_stuck() -> None:
+    go = threading.Event()
+
+    def transcribe(audio: object) -> str:
+        assert go.wait(20)
+        return ""
+
+    decoder = Decoder(Recognizer(lambda: synthetic.detect, transcribe))
+    decoder.submit(np.zeros(1, np.float32))
+    audio = np.zeros(1, np.float32)
+    held = weakref.ref(audio)
+    assert decoder.submit(audio).cancel()
+    del audio
+    assert held() is None
+    go.set()
+    decoder.close()
 
 
 def test_servers_that_start_at_the_same_moment_load_the_recognizer_once_in_a_new_process() -> None:

@@ -81,8 +81,11 @@ class Decoder:
     def submit(self, audio: Samples) -> Future[str]:
         """Transcribes this audio; the future may be cancelled as long as the job has not begun."""
         if self._pool is not None:
-            job = self._pool.submit(self._transcriber, audio)
-            self._jobs.append(job)
+            waiting = [audio]
+            job = self._pool.submit(self._transcribe, waiting)
+            # The pool keeps a cancelled job until its turn comes: without this, its audio too.
+            job.add_done_callback(lambda _: waiting.clear())
+            self._jobs = [earlier for earlier in self._jobs if not earlier.done()] + [job]
             return job
         done: Future[str] = Future()
         done.set_result(self._transcriber(audio))
@@ -92,6 +95,9 @@ class Decoder:
         """Drops what is queued; a job that runs ends by itself."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _transcribe(self, waiting: list[Samples]) -> str:
+        return self._transcriber(waiting.pop())
 
 
 class SileroDetector:
