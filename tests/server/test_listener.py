@@ -1,12 +1,25 @@
 import asyncio
 import json
+import threading
+from collections.abc import AsyncIterator
 from itertools import pairwise
 
 import pytest
 import synthetic
-from livekit.plugins.cartesia_turns.messages import Connected, TurnEagerEnd, TurnEnd, TurnResume, TurnStart
+from livekit.plugins.cartesia_turns.messages import (
+    Connected,
+    TurnEagerEnd,
+    TurnEnd,
+    TurnResume,
+    TurnSettings,
+    TurnStart,
+)
 from livekit.plugins.cartesia_turns.server import Recognizer
+from livekit.plugins.cartesia_turns.server.handshake import StreamRequest
+from livekit.plugins.cartesia_turns.server.listener import Listener
 from livekit.plugins.cartesia_turns.server.pcm import Samples
+from livekit.plugins.cartesia_turns.server.recognizer import Decoder, Transcriber
+from livekit.plugins.cartesia_turns.server.record import Frame
 from localserver import SENTENCE, finals, kinds, server
 from rawclient import connected, eventually
 
@@ -74,3 +87,53 @@ async def test_config_changes_turn_detection_in_order_with_the_audio() -> None:
         await client.command(type="config", turn={"eager_end_threshold": 0.6, "end_threshold": 0.5})
         await client.send(synthetic.silence(0.45) + synthetic.words(3, 3) + synthetic.silence(0.45))
         assert finals(await client.close()) == [synthetic.text(0, 3), synthetic.text(3, 3)]
+
+
+@pytest.mark.parametrize("in_thread", [True, False])
+async def test_a_decode_that_raises_comes_out_of_the_listener(in_thread: bool) -> None:
+    def transcribe(audio: Samples) -> str:
+        raise RuntimeError("the model is broken")
+
+    listener = listening(transcribe, in_thread=in_thread)
+    with pytest.raises(RuntimeError, match="the model is broken"):
+        await all_of(listener.hear(SENTENCE))
+
+
+async def test_a_decode_that_raises_comes_out_where_the_stream_ends_too() -> None:
+    def transcribe(audio: Samples) -> str:
+        raise RuntimeError("the model is broken")
+
+    listener = listening(transcribe)
+    # Too short for a look: the first decode is the one at the end.
+    assert await all_of(listener.hear(synthetic.words(0, 1)))
+    with pytest.raises(RuntimeError, match="the model is broken"):
+        await all_of(listener.finish())
+
+
+async def test_a_stuck_decoder_makes_the_connection_wait_instead_of_keeping_audio() -> None:
+    go, heard_s = threading.Event(), 0.0
+
+    def transcribe(audio: Samples) -> str:
+        assert go.wait(20)
+        return synthetic.transcribe(audio)
+
+    listener = listening(transcribe, in_thread=True)
+    waits = False
+    while heard_s < 60 and not waits:
+        hearing = asyncio.ensure_future(all_of(listener.hear(synthetic.word(1, 0.1))))
+        waits = not (await asyncio.wait([hearing], timeout=0.5))[0]
+        heard_s += 0.1
+    assert waits
+    assert heard_s <= 11
+    go.set()
+    await hearing
+
+
+def listening(transcribe: Transcriber, *, in_thread: bool = False) -> Listener:
+    recognizer = Recognizer(lambda: synthetic.detect, transcribe, in_thread=in_thread)
+    stream = StreamRequest("id", "pcm_s16le", synthetic.RATE, TurnSettings())
+    return Listener(stream, recognizer, Decoder(recognizer))
+
+
+async def all_of(frames: AsyncIterator[Frame]) -> list[Frame]:
+    return [frame async for frame in frames]

@@ -21,6 +21,7 @@ from livekit.plugins.cartesia_turns.server.recognizer import (
 from localserver import finals, kinds
 from numpy.typing import NDArray
 from rawclient import connected
+from support.hearing import hear, steady, uneven, worsened
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +43,20 @@ async def test_five_clips_become_five_turns_with_the_right_words(
     assert kinds(messages).count(TurnStart) == kinds(messages).count(TurnEnd) == 5
     # A telephone's 8 kHz leaves the model less to hear.
     assert speech.word_error_rate(list(speech.clips().values()), heard) <= (0.1 if rate != "8000" else 0.25)
+
+
+@pytest.mark.slow  # the recognizer at length: a call for each phase
+@pytest.mark.parametrize(("lead_s", "offset"), [(0.0, 0.0), (0.107, 0.0), (0.331, 0.03)])
+async def test_the_sentences_streamed_are_those_that_the_recognizer_hears_in_the_whole_clips(
+    recognizer: Recognizer, lead_s: float, offset: float
+) -> None:
+    whole = [recognizer.transcriber(samples(speech.pcm(name))) for name in speech.clips()]
+    audio = worsened(speech.silence(lead_s) + speech.call(), offset=offset)
+    steadily = await hear(recognizer, audio, steady(0.03))
+    now_and_then = await hear(recognizer, audio, uneven(1))
+    assert speech.word_error_rate(whole, steadily.finals()) <= 0.015
+    assert speech.word_error_rate(whole, now_and_then.finals()) <= 0.015
+    assert max(steadily.update_gaps_s()) <= 0.8
 
 
 async def test_speech_cut_off_by_close_is_transcribed(recognizer: Recognizer) -> None:

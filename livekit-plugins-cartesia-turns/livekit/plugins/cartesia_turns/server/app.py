@@ -178,4 +178,4 @@ class LocalServer:
 
 
 def _listen(recognizer: Recognizer, decoder: Decoder, stream: StreamRequest) -> Listener:
-    return Listener(stream, recognizer.detector(), decoder)
+    return Listener(stream, recognizer, decoder)

@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 
 from ..messages import DetectedLanguage, TurnEnd, TurnMessage, TurnSettings
 from ..protocol import serialize
 from .dialogue import Dialogue, TurnLikelihood, TurnState
 from .handshake import StreamRequest
 from .pcm import WINDOW_S, PcmReader, Samples
-from .recognizer import Decoder, SpeechDetector
+from .recognizer import Decoder, Recognizer
 from .record import Frame
 from .segment import Segment
 from .transcript import TurnTranscript
@@ -45,14 +46,15 @@ class Listener:
     The stream's keyterms are checked at the handshake and have no effect: the model can't be biased.
     """
 
-    def __init__(self, stream: StreamRequest, detector: SpeechDetector, decoder: Decoder) -> None:
+    def __init__(self, stream: StreamRequest, recognizer: Recognizer, decoder: Decoder) -> None:
         self._pcm = PcmReader(stream.encoding, stream.sample_rate)
-        self._detector = detector
+        self._detector = recognizer.detector()
+        self._new_transcript = partial(TurnTranscript, recognizer.agreed_s, recognizer.context_s)
         self._decoder = decoder
         self._likelihood = TurnLikelihood()
         self._dialogue = Dialogue(stream.turn, stream.request_id, ENGLISH if stream.tells_languages else ())
         self._segment = Segment()
-        self._transcript = TurnTranscript()
+        self._transcript = self._new_transcript()
         self._look: _Look | None = None
         self._unseen_s = 0.0
 
@@ -94,7 +96,7 @@ class Listener:
         if self._dialogue.state is not TurnState.SPEAKING:
             self._segment.keep_pre_roll()
         if any(isinstance(message, TurnEnd) for message in messages):
-            self._transcript = TurnTranscript()
+            self._transcript = self._new_transcript()
         return messages
 
     async def _text(self, likelihood: float) -> str | None:
@@ -114,7 +116,7 @@ class Listener:
         if self._unseen_s < UPDATE_S and not paused:
             return
         under_way = self._look is not None and not self._look.taken
-        if under_way or self._has_heard_all() or not self._segment.is_spoken():
+        if under_way or self._has_heard_all(at_pause=paused) or not self._segment.is_spoken():
             return
         # What was said before a pause is needed whether or not the turn ends there; other looks can be left out.
         if not paused and not self._decoder.is_free:
@@ -128,17 +130,19 @@ class Listener:
             return None
         look.taken = True
         if not look.at_pause or look.windows < Segment.LONG:
-            return self._transcript.agree(look.text.result())
+            return self._transcript.agree(look.text.result(), look.windows * WINDOW_S)
         self._segment.take(look.windows)
         self._look = None
         return self._transcript.cut(look.text.result())
 
-    def _has_heard_all(self) -> bool:
-        return self._look is not None and not self._segment.speaks_after(self._look.windows)
+    def _has_heard_all(self, *, at_pause: bool) -> bool:
+        """Whether the look holds all that was said; at a pause, with the pause: a last word cut short is misheard."""
+        look = self._look
+        return look is not None and look.at_pause >= at_pause and not self._segment.speaks_after(look.windows)
 
     async def _settle(self) -> str:
         """Transcribes the segment for good; returns the turn's text."""
-        if self._look is None or not self._has_heard_all():
+        if self._look is None or not self._has_heard_all(at_pause=True):
             return self._transcript.settle(await self._take())
         text = await asyncio.wrap_future(self._look.text)
         self._look = None

@@ -1,8 +1,10 @@
 """The text of a turn, made append-only from hypotheses that are not.
 
-A recognizer that looks again at a growing stretch of audio changes its mind about the newest words. A word is given out
-when two successive hypotheses agree on it ("local agreement": Liu et al., 2020, https://arxiv.org/abs/2005.11185), and
-never taken back. Pure: text in, text out.
+A recognizer that looks again at a growing stretch of audio changes its mind about the newest words, and about all of
+them while the stretch is short. A word is given out when two or more successive hypotheses agree on it ("local
+agreement": Liu et al., 2020, https://arxiv.org/abs/2005.11185), the first of them old enough and the last one of enough
+audio, and it is never taken back. Both are counted in audio, so a busy machine that looks seldom follows the same rule.
+What is held back goes out when the segment ends, at the latest with the turn. Pure: text in, text out.
 """
 
 from __future__ import annotations
@@ -12,32 +14,46 @@ from itertools import accumulate, takewhile
 
 
 class TurnTranscript:
-    """The text of one turn, segment after segment: `agree` while a segment grows, then `settle` or `cut`."""
+    """The text of one turn, segment after segment: `agree` while a segment grows, then `settle` or `cut`.
 
-    def __init__(self) -> None:
+    Args:
+        agreed_s: over how many seconds of audio hypotheses must have agreed on a word.
+        context_s: how many seconds of audio a hypothesis must be of.
+    """
+
+    def __init__(self, agreed_s: float = 0.0, context_s: float = 0.0) -> None:
         self.text = ""
         """All that was given out; it only grows."""
+        self._agreed_s = agreed_s
+        self._context_s = context_s
         self._given: list[str] = []
-        self._previous: list[str] = []
+        self._young: list[str] = []
+        self._since_s: list[float] = []
 
-    def agree(self, hypothesis: str) -> str:
+    def agree(self, hypothesis: str, heard_s: float) -> str:
         """Takes a new hypothesis of the growing segment; returns the turn's text.
 
         The newest word is held back: the audio may end within it, or within the punctuation behind it.
+
+        Args:
+            hypothesis: what the segment's audio so far is heard as.
+            heard_s: how much audio of the segment that is, in seconds.
         """
-        words = hypothesis.split()
-        before = remainder(self._given, self._previous)
-        now = remainder(self._given, words[:-1])
-        pairs = zip(now, before, strict=False)
-        agreed = [word for word, _ in takewhile(lambda pair: _plain(pair[0]) == _plain(pair[1]), pairs)]
-        self._previous = words
+        words = remainder(self._given, hypothesis.split())
+        pairs = zip(words, self._young, strict=False)
+        same = sum(1 for _ in takewhile(lambda pair: _plain(pair[0]) == _plain(pair[1]), pairs))
+        since_s = self._since_s[:same] + [heard_s] * (len(words) - same)
+        oldest_s = heard_s - self._agreed_s
+        old = sum(1 for _ in takewhile(lambda at_s: at_s <= oldest_s, since_s[: min(same, len(words) - 1)]))
+        agreed = words[:old] if heard_s >= self._context_s else []
+        self._young, self._since_s = words[len(agreed) :], since_s[len(agreed) :]
         self._given += agreed
         return self._append(agreed)
 
     def settle(self, hypothesis: str) -> str:
         """Takes the last hypothesis of the segment and begins the next segment; returns the turn's text."""
         rest = remainder(self._given, hypothesis.split())
-        self._given, self._previous = [], []
+        self._given, self._young, self._since_s = [], [], []
         return self._append(rest)
 
     def cut(self, hypothesis: str) -> str:
