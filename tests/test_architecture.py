@@ -109,7 +109,7 @@ PLUGIN: dict[str, set[str]] = {
     "configs": {"options", "messages", "vendor"},
     "pacing": {"replay", "settling"},
     "turns": {"messages", "words", "echo"},
-    "echo": set(),
+    "echo": {"words"},
     "words": set(),
     "replay": {"settling"},
     "settling": set(),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from livekit.plugins.cartesia_turns.echo import Echo
+from livekit.plugins.cartesia_turns import echo as echo_module
+from livekit.plugins.cartesia_turns.echo import MOST_TEXT, Echo
 
 TOLD = "He was not an ill-disposed young man."
 
@@ -41,10 +42,31 @@ def test_text_that_grows_is_given_from_the_first_word_on_that_is_no_echo() -> No
 
 
 @pytest.mark.parametrize(
-    ("told", "heard", "rest"), [("今日はいい天気", "天気", ""), ("今日はいい天気", "明日は雨", "明日は雨")]
+    ("told", "heard", "rest"),
+    [
+        ("今日はいい天気", "天気", ""),
+        ("今日はいい天気", "明日は雨", "明日は雨"),
+        ("今日はいい天気です。", "天気です。明日は雨でしょう。", "明日は雨でしょう。"),
+    ],
 )
 def test_scripts_without_spaces_have_echoes_too(told: str, heard: str, rest: str) -> None:
     assert Echo(told).rest(heard) == rest
+
+
+def test_of_a_long_text_the_beginning_alone_is_looked_at_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[int] = []
+    plain = echo_module._letters
+
+    def counting(text: str) -> str:
+        looked_at.append(len(text))
+        return plain(text)
+
+    monkeypatch.setattr(echo_module, "_letters", counting)
+    echo = Echo(TOLD)
+    news = "Unless to be rather cold hearted and rather selfish is to be ill disposed " * 1000
+    assert all(echo.rest(f"young man. {news[:length]}") == news[:length] for length in range(200, len(news), 500))
+    assert max(looked_at) <= MOST_TEXT
+    assert len(looked_at) < 20
 
 
 @given(st.text(), st.text())

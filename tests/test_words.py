@@ -19,6 +19,7 @@ from livekit.plugins.cartesia_turns.words import (
     relation,
     word_count,
     word_end,
+    word_ends,
 )
 
 texts = st.text(alphabet="ab.,- \n\u4eca\u65e5\u3002\u0e01\u0e34", max_size=20)
@@ -150,6 +151,11 @@ def test_how_a_text_relates_to_what_was_told_is_seen_word_by_word(text: str, tol
 )
 def test_a_word_that_lies_across_a_position_ends_with_its_punctuation(text: str, position: int, end: int) -> None:
     assert word_end(text, position) == end
+
+
+def test_words_end_behind_their_white_space_and_letters_of_a_script_without_spaces_each() -> None:
+    assert list(word_ends("ab  c. ")) == [4, 7]
+    assert list(word_ends("\u4eca\u65e5\u3002OK")) == [1, 3, 5]
 
 
 def test_white_space_at_the_ends_makes_no_difference() -> None:

@@ -7,13 +7,14 @@ time. So the beginning of the new text is compared with the end of the text just
 
 from __future__ import annotations
 
-import re
+from .words import word_ends
 
 ALIKE = 0.75
 """From which part of letters in common on two texts are the same words."""
 MOST_LETTERS = 40
 """How much of the end of a turn may be heard again: what a second and a half holds of fast speech."""
-_WORD = re.compile(r"\S+\s*")
+MOST_TEXT = 10 * MOST_LETTERS
+"""As many characters as are looked at for those letters."""
 
 
 class Echo:
@@ -24,7 +25,9 @@ class Echo:
     """
 
     def __init__(self, told: str) -> None:
-        self._told = _letters(told)[-MOST_LETTERS:]
+        # Letters take up less than this, with what stands between them.
+        self._told = _letters(told[-MOST_TEXT:])[-MOST_LETTERS:]
+        self._echo: str | None = None
 
     def rest(self, text: str) -> str:
         """`text`, the whole so far of what a replay brings, without what of its beginning is an echo.
@@ -33,17 +36,28 @@ class Echo:
         """
         if not self._told:
             return text
-        if self._is_within(_letters(text)):
+        if self._echo is not None and text.startswith(self._echo):
+            return text[len(self._echo) :]
+        head = text[:MOST_TEXT]
+        letters = _letters(head)
+        if self._is_within(letters):
             return ""
+        end = self._end_of_echo(head)
+        if len(letters) > 2 * MOST_LETTERS or len(head) < len(text):
+            # No text that follows can be an echo, so the whole is not looked at again as it grows.
+            self._echo = text[:end]
+        return text[end:]
+
+    def _end_of_echo(self, text: str) -> int:
         end, best = 0, ALIKE
-        for word in _WORD.finditer(text):
-            letters = _letters(text[: word.end()])
+        for position in word_ends(text):
+            letters = _letters(text[:position])
             if len(letters) > MOST_LETTERS:
                 break
             alike = self._like_end(letters) if letters else 0.0
             if alike >= best:
-                end, best = word.end(), alike
-        return text[end:]
+                end, best = position, alike
+        return end
 
     def _like_end(self, letters: str) -> float:
         """How much these are like the last letters of what was told, from 0 to 1."""

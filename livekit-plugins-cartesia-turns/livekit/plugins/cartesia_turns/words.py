@@ -83,6 +83,14 @@ def word_count(text: str) -> int:
     return sum(has_words(match[0]) for match in _WORD.finditer(text))
 
 
+def word_ends(text: str) -> Iterator[int]:
+    """Where each word ends, with the white space behind it."""
+    starts = (match.start() for match in _WORD.finditer(text))
+    next(starts, None)
+    yield from starts
+    yield len(text)
+
+
 def word_end(text: str, position: int) -> int:
     """Where the word ends that lies across this position of the text, with its punctuation; else the position."""
     if not 0 < position < len(text):
