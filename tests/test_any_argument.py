@@ -164,3 +164,9 @@ def test_a_change_is_refused_by_name_or_made(argument: str, value: object) -> No
         said = argument
     assert argument in said
     assert WRITTEN_OUT not in said
+
+
+@given(value=anything)
+def test_no_language_of_a_stream_is_an_error_since_that_would_leave_a_session_deaf(value: Any) -> None:
+    owner = cartesia_turns.STT(base_url="http://127.0.0.1:9", api_key="k")
+    assert owner._language_of(value) is None or isinstance(value, str)

@@ -100,7 +100,7 @@ PLUGIN: dict[str, set[str]] = {
     "tasks": set(),
     "handover": set(),
     "profiles": {"checks", "options", "messages"},
-    "arguments": {"options", "checks", "messages"},
+    "arguments": {"vendor", "options", "checks", "messages"},
     "live": {"configs", "options", "messages"},
     "client": {"configs", "feed", "flush", "link", "liveness", "pacing", "stats", *CORE, "messages"},
     "flush": {"turns"},

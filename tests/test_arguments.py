@@ -55,6 +55,7 @@ def test_what_is_no_language_tag_is_refused(language: Any) -> None:
         ("pt", ("pt",)),
         (["pt-BR", "pt_PT", "english", "en"], ("pt", "en")),
         (("cmn-Hans-CN", "yue-HK"), ("zh", "yue")),
+        (["nb-NO", "nn", "fil"], ("no", "tl")),
         (["xx"], ("xx",)),
     ],
 )

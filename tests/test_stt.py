@@ -99,6 +99,7 @@ def test_no_key_and_no_token_is_an_error_that_says_where_one_may_come_from(monke
         {"turn_eager_end_threshold": 0.7},
         {"model": "ink-preview", "language": "pt-BR", "language_hints": ["pt-BR", "en"]},
         {"language": "ja"},
+        {"model": "ink-preview", "language": "nb-NO"},
         {"language": "en_GB"},
     ],
 )

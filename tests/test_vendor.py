@@ -69,6 +69,12 @@ def test_the_languages_of_a_model_are_different_base_codes(name: str, count: int
     assert all(LanguageCode(code) == LanguageCode(code).language for code in codes)
 
 
+def test_a_language_that_is_listed_under_another_code_is_in_the_table_by_that_one() -> None:
+    codes = vendor.MODELS["ink-preview"].languages[0].value
+    assert set(vendor.LISTED_AS.values()) <= set(codes)
+    assert not set(vendor.LISTED_AS) & set(codes)
+
+
 def test_what_is_used_by_default_is_known() -> None:
     assert vendor.MODELS[vendor.MODEL].name == vendor.MODEL
     assert vendor.API_VERSION in vendor.API_VERSIONS.value

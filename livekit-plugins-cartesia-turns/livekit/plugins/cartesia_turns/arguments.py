@@ -13,6 +13,7 @@ from livekit.agents.types import NotGivenOr
 from .checks import check_text, check_texts, shown
 from .messages import TurnSettings
 from .options import whole
+from .vendor import LISTED_AS
 
 T = TypeVar("T")
 
@@ -81,7 +82,12 @@ def base_codes(hints: Sequence[str] | None) -> tuple[str, ...]:
         return ()
     hints = (hints,) if isinstance(hints, str) else hints
     check_texts("language_hints", "code", hints)
-    return tuple(dict.fromkeys(_tag("language_hints", hint).language for hint in hints))
+    return tuple(dict.fromkeys(base_code(_tag("language_hints", hint)) for hint in hints))
+
+
+def base_code(tag: LanguageCode) -> str:
+    """The code of a language as the vendor's table has it, without region and script: `nb-NO` is `no`."""
+    return LISTED_AS.get(tag.language, tag.language)
 
 
 def language_tag(language: str | None) -> LanguageCode | None:

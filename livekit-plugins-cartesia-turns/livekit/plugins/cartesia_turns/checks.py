@@ -42,7 +42,7 @@ def check_number(name: str, value: object) -> None:
         ValueError: it is not.
     """
     if not is_number(value):
-        raise ValueError(f"{name}={shown(value)} is not a finite number")
+        raise ValueError(f"{name}={shown(value)} is not a finite number, given as an int or a float")
 
 
 def check_positive(name: str, value: object) -> None:

@@ -14,7 +14,16 @@ import aiohttp
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions, LanguageCode, stt, utils
 from livekit.agents.types import NOT_GIVEN, NotGivenOr
 
-from .arguments import base_codes, capabilities, check_one_credential, given, language_tag, terms, turn_settings
+from .arguments import (
+    base_code,
+    base_codes,
+    capabilities,
+    check_one_credential,
+    given,
+    language_tag,
+    terms,
+    turn_settings,
+)
 from .checks import check_flag, shown
 from .connection import Connection
 from .dialer import Credentials, Dialer, TokenProvider
@@ -336,7 +345,7 @@ class STT(stt.STT[EventName]):
 
     def _warn_of(self, options: Options, language: LanguageCode | None) -> None:
         """Tells what the server is not known to take, once for each option and kind."""
-        for doubt in doubts(options, language and language.language):
+        for doubt in doubts(options, language and base_code(language)):
             self._warn(doubt.text, **doubt.details)
 
     def _language_of(self, language: NotGivenOr[str]) -> LanguageCode | None:

@@ -173,6 +173,9 @@ MODELS: Mapping[str, Model] = MappingProxyType(
 )
 """The models of the turn endpoint. There may be others. Trials in September 2026 still found `ink-2` English only."""
 
+LISTED_AS: Mapping[str, str] = MappingProxyType({"nb": "no", "nn": "no", "fil": "tl"})
+"""Codes of languages that are in the vendor's table under another code: Bokmål and Nynorsk, and Filipino."""
+
 MODEL = "ink-2"
 """The model that is used where none is given."""
 
