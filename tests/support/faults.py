@@ -91,6 +91,8 @@ class Fault:
     """What it meets at the proxy."""
     while_connecting: Strike | None = None
     """What is done meanwhile."""
+    skips_silence: bool = False
+    """Long silence need not arrive."""
 
     def promises(self, state: State) -> Promise:
         """What comes of it in this state."""
@@ -138,6 +140,11 @@ async def outage(rig: Rig) -> None:
 async def throttle(rig: Rig) -> None:
     rig.proxy.bytes_per_s = 20_000
     asyncio.get_running_loop().call_later(2, setattr, rig.proxy, "bytes_per_s", None)
+
+
+async def strict(rig: Rig, *, pace: float) -> None:
+    rig.server.faults = Faults(max_pace=pace, pace_burst_s=0.5)
+    rig.proxy.reset()
 
 
 async def garbage(rig: Rig) -> None:
@@ -188,6 +195,16 @@ FAULTS = [
         while_connecting=outage,
     ),
     Fault("slow connection", "sends as fast as it can", throttle, while_connecting=throttle),
+    *(
+        Fault(
+            f"reset, then a server that takes {pace} x real time",
+            "sends what waits slower after each refusal, down to real time without long silence",
+            partial(strict, pace=pace),
+            while_connecting=partial(strict, pace=pace),
+            skips_silence=True,
+        )
+        for pace in (1.5, 1.05)
+    ),
     Fault(
         "garbage",
         "ignores it, logs it once a minute and kind; as the answer to a handshake: tries again",

@@ -18,12 +18,14 @@ from .flush import FLUSH_SILENCE_S, Flushed, FlushRule
 from .link import HangUp, Link, Outgoing
 from .messages import Connected, ErrorMessage, ServerMessage, TurnEnd, TurnMessage, Unknown
 from .options import Options
-from .pacing import SERVER_LAG_S
+from .pacing import CATCH_UP_SPEED, SERVER_LAG_S, Pace
 from .replay import UNHEARD_S, Chunk
 from .stats import Stats
 from .turns import Kind, State, Turn, TurnEvent
 from .watchdog import STALLED_AFTER_S, DeafRule, RescueRule, StallRule, Watchdog
 
+REFUSALS = frozenset({401, 402, 403})
+"""Statuses that tell of the key, whatever was sent."""
 MOST_LOST_ENDS = 2
 """How often a socket is replaced that is lost after the end of the input, while no turn is open."""
 REPLACED_EVERY_S = 30.0
@@ -39,6 +41,7 @@ class Notice(Enum):
     STALLED = "the server sends no events in mid-turn: closing the turn with the text so far"
     NOT_RESUMED = "the replayed audio did not bring the turn back: closing it with the text so far"
     NOT_RECONNECTED = "there is no connection in time: closing the turn with the text so far"
+    SLOWER = "the server did not take a backlog at this speed: sending it slower from now on"
     AUDIO_LOST = "more audio waits than the buffer holds: dropping silence first, then the oldest"
 
 
@@ -52,6 +55,8 @@ class Limits:
     watchdog_min_timeout_s: float = 0.5
     buffer_s: float = 60.0
     connect_timeout_s: float = 10.0
+    catch_up_speed: float = CATCH_UP_SPEED
+    """How many times faster than real time a backlog is sent at most."""
     early_preflight: int = 0
     """Speculative texts in a turn, when a whole sentence may be one; 0 leaves them to turn.eager_end."""
 
@@ -63,11 +68,13 @@ class TurnsClient:
         options: what sockets are opened with.
         limits: bounds.
         now: the present.
+        pace: how fast the server takes a backlog, as is known from other streams.
     """
 
-    def __init__(self, options: Options, limits: Limits, now: float) -> None:
+    def __init__(self, options: Options, limits: Limits, now: float, pace: Pace | None = None) -> None:
         self._options = options
         self._limits = limits
+        self._pace = pace or Pace()
         self._link: Link | None = None
         self._turn = Turn(limits.early_preflight)
         self._feed = Feed(options.sample_rate, limits.buffer_s, now)
@@ -84,6 +91,8 @@ class TurnsClient:
         """Up to where the audio held may belong to the turn told last, and its text."""
         self._ending = self._drained = self._owes_voice = False
         self._ends_in_doubt = 0
+        self.goes_slower = False
+        """The last socket ended while it was sent a backlog, and the next one is sent it slower."""
         self.request_id = ""
         """The vendor's name for the present socket, or the last."""
 
@@ -178,7 +187,9 @@ class TurnsClient:
 
     def link_opened(self, options: Options, now: float) -> None:
         """A socket is open that was asked for with these options, which may have changed since."""
-        self._link = Link(options, self._limits.connect_timeout_s, now)
+        speed = self._pace.speed(self._limits.catch_up_speed, now)
+        self._link = Link(options, self._limits.connect_timeout_s, now, speed=speed)
+        self.goes_slower = False
         self._owes_voice = False
         self._stall.heard(now)
         self._deaf.heard()
@@ -188,19 +199,23 @@ class TurnsClient:
         self._count(connections=1)
         self._rotate_if_stale()
 
-    def link_lost(self, now: float, *, clean: bool = False, leaving: bool = False) -> list[ClientEvent]:
+    def link_lost(
+        self, now: float, *, clean: bool = False, leaving: bool = False, abrupt: bool = False
+    ) -> list[ClientEvent]:
         """The socket is gone.
 
         Args:
             now: the present.
             clean: the server closed it in the ordinary way.
             leaving: it said that it goes away, which is no answer to a request to finish.
+            abrupt: it was lost without a word from the server.
         """
         link, self._link = self._link, None
         if link and link.close_sent and self._drains(link, clean=clean and not leaving):
             self._drained = True
             return self.close_turn()
         self._count_loss(link, clean=clean)
+        slower = self._go_slower(link, now, abrupt=abrupt) if link else []
         if self._turn.is_open and self._turn.state is not State.RESUMING:
             self._rescue.lost(now)
         self._turn.lost(self._feed.words_gone())
@@ -209,7 +224,7 @@ class TurnsClient:
         overflowed = self._feed.rewind()
         # With no more audio to come, nothing but digital silence is sure to hold no word.
         self._owes_voice = self._buffer.has_sound if self._ending else self._buffer.has_voice
-        return [Notice.AUDIO_LOST] if overflowed else []
+        return [*slower, Notice.AUDIO_LOST] if overflowed else slower
 
     def attempt_failed(self) -> None:
         """A socket could not be opened."""
@@ -331,6 +346,15 @@ class TurnsClient:
 
     def _count(self, **changes: float) -> None:
         self._stats = replace(self._stats, **{name: getattr(self._stats, name) + by for name, by in changes.items()})
+
+    def _go_slower(self, link: Link, now: float, *, abrupt: bool) -> list[ClientEvent]:
+        """Takes note of it if the server may have ended a socket since audio came too fast."""
+        error = link.last_error
+        is_other = error is not None and error.status_code in REFUSALS
+        if link.hang_up or is_other or not (link.is_connected and link.pacer.is_blamed(now)):
+            return []
+        self.goes_slower = self._pace.was_too_fast(link.pacer.speed, now, for_certain=not abrupt)
+        return [Notice.SLOWER] if self.goes_slower else []
 
     def _count_loss(self, link: Link | None, *, clean: bool) -> None:
         if link and link.hang_up is HangUp.DEAD:

@@ -19,6 +19,7 @@ from .connection import Connection
 from .errors import Cause, ServerError, UnreachableError, bare
 from .messages import ErrorMessage
 from .options import Options
+from .pacing import Pace
 from .protocol import API_KEY_HEADER, VERSION_HEADER
 from .retry import ConnectLimiter
 from .tasks import finish
@@ -30,6 +31,10 @@ PAUSED = ErrorMessage("the server has asked for a longer pause under this key", 
 
 _limiters: WeakValueDictionary[tuple[str, object], ConnectLimiter] = WeakValueDictionary()
 """One for each endpoint and key in use: the streams of a process that share a key share its limits."""
+
+
+_paces: dict[str, Pace] = {}
+"""One for each endpoint: what a server takes is kept for all streams of this process, also for those to come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +121,8 @@ class Dialer:
         self._endpoint = endpoint
         self._credentials = credentials
         self._headers = {**headers, VERSION_HEADER: api_version}
+        self.pace = _paces.setdefault(endpoint, Pace())
+        """How fast the endpoint takes a backlog."""
         secret = credentials.api_key or credentials.access_token
         shared = secret if isinstance(secret, Hashable) else id(secret)
         self._limiter = _limiters.setdefault((endpoint, shared), ConnectLimiter())

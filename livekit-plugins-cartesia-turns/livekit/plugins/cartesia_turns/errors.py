@@ -20,6 +20,8 @@ from .messages import ErrorMessage
 
 NO_ANSWER = "the server did not answer in time"
 ErrorT = TypeVar("ErrorT", bound=BaseException)
+LOST_CODE = 1006
+"""Stands for the close code of a socket that was lost without a close."""
 CLEAN_CODES = frozenset({1000, 1001, 1005})
 """Close codes of a server that has nothing to complain of: done, going away (also: idle for too long), none given."""
 NOT_ALLOWED = 1008
@@ -90,7 +92,7 @@ class AudioLostError(APIError):
 class DroppedError(APIConnectionError):
     """The socket was closed or lost. `code` is the close code, 1006 where there was no close."""
 
-    def __init__(self, message: str, *, code: int = 1006, retryable: bool = True) -> None:
+    def __init__(self, message: str, *, code: int = LOST_CODE, retryable: bool = True) -> None:
         super().__init__(message, retryable=retryable)
         self.code = code
 

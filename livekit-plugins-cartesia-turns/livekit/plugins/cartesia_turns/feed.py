@@ -18,6 +18,8 @@ LONGEST_CHUNK_S = 0.2
 """Audio pushed in longer pieces is cut: sent, kept and dropped piece by piece."""
 SLICE_S, LONGEST_SLICE_S = 0.04, 0.05
 """A piece is booked as speech or pause in slices of this length; one that is hardly longer is a slice of its own."""
+SILENCE_S = 0.1
+"""The longest piece of silence that is sent in place of audio."""
 QUIET_S = 1.0
 """Silence beyond this is dropped first when too much audio waits."""
 USAGE_EVERY_S = 5.0
@@ -91,12 +93,15 @@ class Feed:
         Returns:
             How many seconds that made.
         """
-        samples = round(seconds * self._sample_rate)
-        seconds = samples / self._sample_rate
-        self.buffer.append(Chunk(bytes(2 * samples), seconds, voiced=False, droppable=True, injected=True))
+        samples, size = round(seconds * self._sample_rate), round(SILENCE_S * self._sample_rate)
+        for start in range(0, samples, size):
+            count = min(size, samples - start)
+            # In pieces, so that it goes out at the pace of a backlog.
+            piece_s = count / self._sample_rate
+            self.buffer.append(Chunk(bytes(2 * count), piece_s, voiced=False, droppable=True, injected=True))
         if for_good:
             self._keep_silence_to = self.buffer.ends
-        return seconds
+        return samples / self._sample_rate
 
     def flows(self) -> None:
         """The server is there: an overflow after this is a new one."""

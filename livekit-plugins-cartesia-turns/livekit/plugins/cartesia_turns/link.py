@@ -24,7 +24,7 @@ from .messages import (
     TurnUpdate,
 )
 from .options import Options
-from .pacing import Pacer
+from .pacing import CATCH_UP_SPEED, Pacer
 from .replay import Chunk, ReplayBuffer
 from .settling import Receipts
 
@@ -61,9 +61,12 @@ class Link:
         options: what it was opened with.
         connect_timeout_s: how long the server may take to say `connected`, in seconds.
         now: the present.
+        speed: how many times faster than real time a backlog may go out.
     """
 
-    def __init__(self, options: Options, connect_timeout_s: float, now: float) -> None:
+    def __init__(
+        self, options: Options, connect_timeout_s: float, now: float, *, speed: float = CATCH_UP_SPEED
+    ) -> None:
         self.configs = Configs(options)
         """The options, as they change with each config."""
         self.liveness = Liveness(now)
@@ -79,7 +82,8 @@ class Link:
         """What the server has received."""
         self.has_finished = False
         """A turn ended after the server was asked to finish."""
-        self._pacer = Pacer(now)
+        self.pacer = Pacer(now, speed)
+        """How fast audio goes out."""
         self._connected_by = now + connect_timeout_s
         self._drain_by = self._drain_end = math.inf
         self._asks_if_finished = False
@@ -138,7 +142,7 @@ class Link:
         """The answer to a ping came in; returns as `Liveness.pong`."""
         sent_at = self.liveness.pong(payload, now)
         if sent_at is not None:
-            self._pacer.arrived(sent_at, now)
+            self.pacer.arrived(sent_at, now)
             self.receipts.answered(sent_at, now)
         return sent_at
 
@@ -149,7 +153,7 @@ class Link:
         if self.close_sent:
             return self._ping_at(None)
         chunk = buffer.peek()
-        return min(self._ping_at(chunk), self.configs.send_at, self._pacer.ready_at(chunk) if chunk else math.inf)
+        return min(self._ping_at(chunk), self.configs.send_at, self.pacer.ready_at(chunk) if chunk else math.inf)
 
     def outgoing(self, buffer: ReplayBuffer, wanted: Options, now: float, *, ending: bool) -> Outgoing | None:
         """What to send next: a ping that is due, changed turn settings, audio, and the close when no more audio comes.
@@ -169,18 +173,22 @@ class Link:
             return None
         if (change := self.configs.change_to(wanted, now, rtt_s=self.liveness.rtt_s or 0.0)) is not None:
             return change
+        # In a turn nothing is left out: what sounds like silence may be a word to the server.
+        while chunk and not self.in_turn and self.pacer.leaves_out(chunk, buffer.backlog_s - chunk.seconds):
+            buffer.advance(chunk, now)
+            chunk = buffer.peek()
         if chunk is not None:
-            return chunk if now >= self._pacer.ready_at(chunk) else None
+            return chunk if now >= self.pacer.ready_at(chunk) else None
         return Close() if ending else None
 
     def sent(self, item: Outgoing, buffer: ReplayBuffer, now: float) -> None:
         """What `outgoing` returned is with the socket, and no longer waits in the buffer."""
         if isinstance(item, Chunk):
-            self._pacer.spend(item, now, waiting_s=buffer.backlog_s)
+            self.pacer.spend(item, now, waiting_s=buffer.backlog_s)
         elif isinstance(item, Ping):
             self._asks_if_finished = False
             self.liveness.ping_sent(now)
-            self._pacer.ping_sent(now)
+            self.pacer.ping_sent(now)
             self.receipts.asked(buffer.sent_to, now)
         elif isinstance(item, Config):
             self.configs.sent(item, now)
@@ -192,5 +200,5 @@ class Link:
 
     def _ping_at(self, chunk: Chunk | None) -> float:
         # The answer to a ping behind the close tells that the server has all audio.
-        is_wanted = self._asks_if_finished or (chunk and self._pacer.wants_ping(chunk, in_turn=self.in_turn))
+        is_wanted = self._asks_if_finished or (chunk and self.pacer.wants_ping(chunk, in_turn=self.in_turn))
         return -math.inf if is_wanted else self.liveness.ping_at

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from .checks import check_flag, check_positive, check_whole, is_number, shown
+from .checks import check_flag, check_number, check_positive, check_whole, is_number, shown
 from .client import Limits
+from .pacing import CATCH_UP_SPEED
 
 CHUNKS_MS = (10, 1000)
 """How long pieces of audio may be: no frame of a call is shorter, and a second delays every word by a second."""
@@ -34,6 +35,7 @@ class StreamSettings:
     audio_chunk_duration_ms: int | None = None
     speech_end_time: bool = True
     early_preflight: int = 0
+    catch_up_speed: float = CATCH_UP_SPEED
     http_session: aiohttp.ClientSession | None = None
 
     def __post_init__(self) -> None:
@@ -47,12 +49,17 @@ class StreamSettings:
             check_whole("audio_chunk_duration_ms", self.audio_chunk_duration_ms, *CHUNKS_MS, "milliseconds")
         check_flag("speech_end_time", self.speech_end_time)
         check_whole("early_preflight", self.early_preflight, 0, MOST_REPLIES, "replies")
+        check_number("catch_up_speed", self.catch_up_speed)
+        if self.catch_up_speed < 1:
+            raise ValueError(f"catch_up_speed={shown(self.catch_up_speed)} is out of range: it must be 1 or more")
         if not isinstance(self.http_session, aiohttp.ClientSession | None):
             raise ValueError(f"http_session={shown(self.http_session)} is not an aiohttp.ClientSession")
 
     def limits(self, connect_timeout_s: float) -> Limits:
         """What bounds the client."""
-        return Limits(self.watchdog_min_timeout, self.max_buffer, connect_timeout_s, self.early_preflight)
+        return Limits(
+            self.watchdog_min_timeout, self.max_buffer, connect_timeout_s, self.catch_up_speed, self.early_preflight
+        )
 
     def patience_s(self, max_retry: int) -> float:
         """How long an outage may last before it surfaces."""

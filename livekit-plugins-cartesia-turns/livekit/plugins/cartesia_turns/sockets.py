@@ -15,6 +15,7 @@ from .connection import Connection, Pong
 from .dialer import Dialer
 from .errors import (
     CLEAN_CODES,
+    LOST_CODE,
     NOT_ALLOWED,
     DroppedError,
     ServerError,
@@ -191,7 +192,8 @@ class Sockets:
         connected_s = lived_s if client.is_connected else 0.0
         code = failure.code if isinstance(failure, DroppedError) else None
         failure = self._reason_for(failure)
-        self._after(client.link_lost(time.monotonic(), clean=code in CLEAN_CODES, leaving=code == GOING_AWAY))
+        ending = {"clean": code in CLEAN_CODES, "leaving": code == GOING_AWAY, "abrupt": code == LOST_CODE}
+        self._after(client.link_lost(time.monotonic(), **ending))
         dropped = failure if isinstance(failure, DroppedError) else None
         verdict = judge(hang_up, connected_s, is_drop=dropped is not None)
         reason = hang_up.value if hang_up else reason_of(failure) if failure else ""
@@ -207,6 +209,11 @@ class Sockets:
             self._reporter.dropped(dropped, in_turn=in_turn, at_once=verdict.at_once)
         elif hang_up is None and failure:
             self._dialer.note(failure)
+        if failure and client.goes_slower:
+            # Whatever the error says: each speed is tried once, and the last one is real time.
+            if not dropped:
+                self._reporter.attempt_failed(failure, 0.0)
+            return None
         if verdict.at_once:
             return None
         return APITimeoutError(hang_up.value) if hang_up else failure

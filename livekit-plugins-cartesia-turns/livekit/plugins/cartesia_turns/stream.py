@@ -64,7 +64,7 @@ class SpeechStream(stt.RecognizeStream):
         self._call = call
         self._settings = settings
         limits = settings.limits(conn_options.timeout)
-        self._client = TurnsClient(options, limits, time.monotonic())
+        self._client = TurnsClient(options, limits, time.monotonic(), dialer.pace)
         self._reporter = Reporter(stt, self._client, self._event_ch.send_nowait, speech_times=settings.speech_end_time)
         self.relabel(language)
         self._converter = PcmConverter(options.sample_rate, settings.audio_chunk_duration_ms)

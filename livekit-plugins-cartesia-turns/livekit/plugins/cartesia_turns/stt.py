@@ -33,6 +33,7 @@ from .handlers import call as call_handlers
 from .live import CallOptions, Profile, UserOptions
 from .log import logger
 from .options import Options, endpoint, merge
+from .pacing import CATCH_UP_SPEED
 from .profiles import profile as turn_profile_settings
 from .settings import StreamSettings
 from .stats import Stats
@@ -93,6 +94,9 @@ class STT(stt.STT[EventName]):
             the server.
         early_preflight: speculative replies that a turn may cost at most, when whole sentences start them before
             turn.eager_end. 0, the default, leaves them to turn.eager_end.
+        catch_up_speed: how many times faster than real time audio that waits (after an outage, a replay) is sent, 1 or
+            more. A server that ends the socket meanwhile is sent the rest slower, down to real time with long silence
+            left out; the process keeps to that for ten minutes.
         extra_headers: sent with the handshake.
         api_version: the Cartesia-Version header, see `vendor.API_VERSIONS`.
         http_session: used for all connections and left open; by default the job's.
@@ -124,6 +128,7 @@ class STT(stt.STT[EventName]):
         speech_end_time: bool = True,
         manual_flush: bool = True,
         early_preflight: int = 0,
+        catch_up_speed: float = CATCH_UP_SPEED,
         extra_headers: Mapping[str, str] | None = None,
         api_version: str = API_VERSION,
         http_session: aiohttp.ClientSession | None = None,
@@ -145,6 +150,7 @@ class STT(stt.STT[EventName]):
             audio_chunk_duration_ms=given(audio_chunk_duration_ms),
             speech_end_time=speech_end_time,
             early_preflight=early_preflight,
+            catch_up_speed=catch_up_speed,
             http_session=http_session,
         )
         self._streams: weakref.WeakSet[SpeechStream] = weakref.WeakSet()
