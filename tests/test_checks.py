@@ -103,6 +103,7 @@ def test_headers_of_any_name_and_text_are_taken(headers: dict[str, str]) -> None
         {"X-Mine": b"secret"},
         {"X-Mine": "secret\r\nX-Other: 1"},
         {"X-Mine": "secret\0"},
+        {"X-Mine": "\ufeffsecret"},
         {"X-Mine": "secret\ud800"},
         {"X Mine": "secret"},
         {"X-Mine\n": "secret"},

@@ -95,6 +95,10 @@ def test_a_call_waits_for_no_server_that_wants_to_be_left_alone_for_longer_than_
     assert policy.delay_after_failure(19.0, jitter=0.0, retry_after_s=3600.0, in_call=True) is None
 
 
+def test_a_call_whose_failures_are_to_surface_soon_does_not_wait_for_such_a_server() -> None:
+    assert RetryPolicy(1, 0).delay_after_failure(0.0, jitter=0.0, retry_after_s=30.0, in_call=True) is None
+
+
 def delays(policy: RetryPolicy, count: int, *, jitter: float = 0.0, now: float = 0.0) -> list[float | None]:
     """The delays after so many failed attempts that take no time."""
     given_out: list[float | None] = []

@@ -155,7 +155,8 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OF_THE_HANDSHAKE = re.compile(
     r"connection|upgrade|sec-websocket-.*|content-length|transfer-encoding|trailer|expect|te", re.IGNORECASE
 )
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ufeff]")
+"""What no header holds: control characters but the tab, and the mark that a file may begin with."""
 
 
 def can_be_sent(text: str) -> bool:

@@ -121,8 +121,10 @@ class RetryPolicy:
             self._failing_since = now
         self._failures += 1
         if retry_after_s is not None:
-            if retry_after_s > self._longest_retry_after_s(now - self._failing_since):
-                if not in_call:
+            failing_s = now - self._failing_since
+            if retry_after_s > self._longest_retry_after_s(failing_s):
+                # Whoever has no patience left, or never had any, has another STT at hand.
+                if not in_call or self._patience_s - failing_s < PROBE_EVERY_S:
                     return None
                 retry_after_s = PROBE_EVERY_S
             delay_s = max(delay_s, retry_after_s * spread)
