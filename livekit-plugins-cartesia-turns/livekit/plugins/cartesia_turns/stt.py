@@ -99,7 +99,9 @@ class STT(stt.STT[EventName]):
             left out; the process keeps to that for ten minutes.
         extra_headers: sent with the handshake.
         api_version: the Cartesia-Version header, see `vendor.API_VERSIONS`.
-        http_session: used for all connections and left open; by default the job's.
+        http_session: used for all connections and left open; by default the job's, which goes through the worker's
+            `http_proxy`, and outside a job one that goes through the environment's HTTPS_PROXY, as your own does with
+            `trust_env=True`. This machine is always connected directly.
 
     Raises:
         ValueError: an argument can't be right, or there is neither a key nor a token. The text names the argument.
