@@ -8,7 +8,7 @@ import synthetic
 from livekit.plugins.cartesia_turns.messages import ServerMessage, TurnEnd, TurnUpdate
 from livekit.plugins.cartesia_turns.server import LocalServer, Vendor
 
-VENDORS = {"today": Vendor(), "2026-05": Vendor.of("2026-05")}
+VENDORS = {when: Vendor.of(when) for when in ("today", "2026-05")}
 vendor = VENDORS["today"]
 """What a server plays where nothing else is asked for; tests of a contract go through all of VENDORS."""
 

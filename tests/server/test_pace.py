@@ -29,6 +29,12 @@ def test_a_burst_is_taken_at_once_up_to_its_length_and_again_when_time_has_passe
     assert limit.exceeded_by(0.1, 1.0)
 
 
+def test_frames_that_add_up_to_the_burst_are_taken() -> None:
+    limit = PaceLimit(1.0, 1.0)
+    assert not any(limit.exceeded_by(0.02, 0.0) for _ in range(50))
+    assert limit.exceeded_by(0.02, 0.0)
+
+
 def test_silence_on_the_line_saves_nothing_up() -> None:
     limit = PaceLimit(1.0, 1.0)
     assert not limit.exceeded_by(0.5, 0.0)

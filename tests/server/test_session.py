@@ -114,11 +114,16 @@ async def test_a_quiet_socket_is_closed_as_idle_and_pings_do_not_keep_it() -> No
         assert (close.type, close.data, close.extra) == (WSMsgType.CLOSE, 1001, "Idle timeout")
 
 
-async def test_a_message_that_is_too_long_is_answered_with_1009() -> None:
-    async with server() as local, connected(local) as client:
-        await client.send(bytes(MAX_FRAME_BYTES), MAX_FRAME_BYTES)
-        assert kinds(await client.rest()) == [Connected]
-        assert client.socket.close_code == 1009
+async def test_a_message_that_is_too_long_is_answered_with_1009_before_it_has_come() -> None:
+    async with server(key="secret") as local:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(local.url.rpartition(":")[2]))
+        writer.write(upgrade("secret"))
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(masked(bytes(MAX_FRAME_BYTES))[:14])
+        answer = await asyncio.wait_for(reader.read(), BOUND_S)
+        writer.close()
+    close = answer[answer.index(b"\x88") :]
+    assert int.from_bytes(close[2:4], "big") == 1009
 
 
 def test_a_quiet_socket_is_closed_after_the_vendors_time_where_none_is_given() -> None:

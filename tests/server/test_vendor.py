@@ -13,7 +13,7 @@ def test_the_default_is_what_is_known_today() -> None:
     assert TODAY.turn_defaults == TURN_DEFAULTS[0].value == TurnSettings(0.8, 0.6, 0.3, 5600)
     assert TODAY.idle_close_s == IDLE_CLOSE_S.value == 180.0
     assert set(TODAY.models) == {"ink-2", "ink-preview"}
-    assert Vendor.of(TODAY.when) == TODAY
+    assert Vendor.of(TODAY.when) == Vendor.of("today") == TODAY
 
 
 def test_the_vendor_of_may_has_the_numbers_and_models_of_may() -> None:

@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             port=options.port,
             key=options.key,
             script=[Script.load(path) for path in options.script] or None,
-            vendor=options.vendor or TODAY,
+            vendor=options.vendor,
             max_streams=options.max_streams,
             idle_timeout_s=options.idle_timeout,
         )
@@ -63,7 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--vendor",
         metavar="WHEN",
-        help="go by the vendor's numbers of this day or month, such as 2026-05 (default: today's)",
+        default="today",
+        help="go by the vendor's numbers of this day or month, such as 2026-05 (default: %(default)s)",
     )
     parser.add_argument(
         "--script",

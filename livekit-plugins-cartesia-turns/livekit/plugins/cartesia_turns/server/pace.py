@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+ROUNDING_S = 1e-6
+"""Far less than a sample: sums of floats are not exact."""
+
 
 class PaceLimit:
     """Notices audio that comes faster than it is taken.
@@ -25,4 +28,4 @@ class PaceLimit:
         since_s = 0.0 if self._last_s is None else now_s - self._last_s
         self._last_s = now_s
         self._ahead_s = max(0.0, self._ahead_s - self._pace * since_s) + audio_s
-        return self._ahead_s > self._burst_s
+        return self._ahead_s > self._burst_s + ROUNDING_S

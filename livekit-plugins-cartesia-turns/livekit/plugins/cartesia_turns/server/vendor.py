@@ -57,13 +57,15 @@ class Vendor:
 
     @classmethod
     def of(cls, when: str) -> Vendor:
-        """The vendor as it was known on a day or in a month, such as "2026-05".
+        """The vendor as it was known on a day or in a month, such as "2026-05", or as it is known "today".
 
         Raises:
             ValueError: not a day or month in ISO 8601, or one of which nothing is known.
         """
+        if when == "today":
+            return cls()
         if not _DAY_OR_MONTH.fullmatch(when):
-            raise ValueError(f"vendor={when!r} is not a day or month: it must be like 2026-05 or 2026-08-14")
+            raise ValueError(f"vendor={when!r} is not a day or month: it must be like 2026-05 or 2026-08-14, or today")
         if when < (oldest := TURN_DEFAULTS[-1].since):
             raise ValueError(f"vendor={when!r} is too early: the oldest known numbers are those of {oldest}")
         return cls(
