@@ -128,45 +128,45 @@ def test_usage_is_due_five_seconds_after_the_last_report_if_anything_was_sent() 
 
 
 @given(st.lists(st.tuples(st.integers(0, 10), st.integers(0, 20))), st.integers(0, 12))
-def test_marks_tell_how_many_words_were_known_before_a_position(notes: list[tuple[int, int]], at: int) -> None:
+def test_marks_tell_how_much_was_known_before_a_position(notes: list[tuple[int, int]], at: int) -> None:
     marks = Marks()
     known: list[tuple[int, int]] = []
     for position, count in sorted(notes):
         marks.note(position, count)
         known.append((position, max(count, known[-1][1] if known else 0)))
-    assert marks.words_before(at) == max((count for position, count in known if position <= at), default=0)
+    assert marks.length_before(at) == max((count for position, count in known if position <= at), default=0)
 
 
-def test_marks_keep_the_first_position_of_a_word_and_forget_with_the_turn() -> None:
+def test_marks_keep_the_first_position_of_a_length_and_forget_with_the_turn() -> None:
     marks = Marks()
     marks.note(10, 3)
     marks.note(20, 5)
     marks.note(5, 2)
-    assert marks.words_before(10) == 3
+    assert marks.length_before(10) == 3
     marks.note(12, 3)
-    assert marks.words_before(19) == 3
+    assert marks.length_before(19) == 3
     marks.clear()
-    assert marks.words_before(99) == 0
+    assert marks.length_before(99) == 0
 
 
-def test_words_are_gone_with_the_audio_that_they_were_known_from_until_the_turn_is_settled() -> None:
+def test_text_is_gone_with_the_audio_that_it_was_known_from_until_the_turn_is_settled() -> None:
     feed = Feed(RATE, 4.0, 0.0)
     feed.push(pcm(1.0), 0.0)
     send(feed)
-    feed.words_known(2)
-    assert feed.words_gone() == 0
+    feed.text_known(2)
+    assert feed.text_gone() == 0
     feed.push(pcm(4.5), 0.0)
     assert feed.buffer.begins >= RATE
-    assert feed.words_gone() == 2
+    assert feed.text_gone() == 2
     feed.settle(Receipts(), 0.0)
-    assert feed.words_gone() == 0
+    assert feed.text_gone() == 0
 
 
 def test_a_turn_that_has_no_words_yet_can_lose_none() -> None:
     feed = Feed(RATE, 4.0, 0.0)
     feed.push(pcm(1.0), 0.0)
     send(feed)
-    feed.words_known(2)
-    feed.words_known(0)
+    feed.text_known(2)
+    feed.text_known(0)
     feed.push(pcm(3.5), 0.0)
-    assert feed.words_gone() == 0
+    assert feed.text_gone() == 0

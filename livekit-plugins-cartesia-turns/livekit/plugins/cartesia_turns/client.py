@@ -195,7 +195,7 @@ class TurnsClient:
         self._deaf.heard()
         self._rescue.linked(now)
         # While there was no socket, more of the turn's audio may have gone.
-        self._turn.lost(self._feed.words_gone())
+        self._turn.lost(self._feed.text_gone())
         self._count(connections=1)
         self._rotate_if_stale()
 
@@ -218,7 +218,7 @@ class TurnsClient:
         slower = self._go_slower(link, now, abrupt=abrupt) if link else []
         if self._turn.is_open and self._turn.state is not State.RESUMING:
             self._rescue.lost(now)
-        self._turn.lost(self._feed.words_gone())
+        self._turn.lost(self._feed.text_gone())
         doubt_to, told = self._doubt
         self._turn.expect_echo(told if self._buffer.begins < doubt_to else "")
         overflowed = self._feed.rewind()
@@ -322,7 +322,7 @@ class TurnsClient:
         if not events:
             return []
         self._count(turns_closed_by_us=1)
-        self._closed_to = self._feed.words_end
+        self._closed_to = self._feed.text_end
         return self._turn_ended(events)
 
     # Inside.
@@ -377,7 +377,7 @@ class TurnsClient:
                 now, next((event.transcript for event in events if event.kind is Kind.END), message.transcript)
             )
             return list(events) if self._turn.is_open else self._turn_ended(events)
-        self._feed.words_known(self._turn.length)
+        self._feed.text_known(self._turn.length)
         return list(events)
 
     def _settle(self, now: float, told: str) -> None:

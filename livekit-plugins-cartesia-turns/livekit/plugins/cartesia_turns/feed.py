@@ -115,20 +115,20 @@ class Feed:
         self._silent += chunk.samples * chunk.injected
         self._replayed += chunk.samples * again
 
-    def words_known(self, words: int) -> None:
-        """The open turn has so many words by now, all from audio that was sent."""
-        if words:
-            self._marks.note(self.buffer.sent_to, words)
+    def text_known(self, length: int) -> None:
+        """The open turn has a text of so many characters by now, all from audio that was sent."""
+        if length:
+            self._marks.note(self.buffer.sent_to, length)
         else:
             self._marks.clear()
 
-    def words_gone(self) -> int:
-        """How many words of the open turn a replay can't bring back, since their audio is held no more."""
-        return self._marks.words_before(self.buffer.begins)
+    def text_gone(self) -> int:
+        """How many characters of the open turn a replay can't bring back, since their audio is held no more."""
+        return self._marks.length_before(self.buffer.begins)
 
     @property
-    def words_end(self) -> int:
-        """Up to where audio had been sent when the last word became known, in samples since the first audio."""
+    def text_end(self) -> int:
+        """Up to where audio had been sent when the last text became known, in samples since the first audio."""
         return self._marks.end
 
     def turn_started(self, receipts: Receipts, now: float) -> None:
@@ -203,7 +203,7 @@ class Feed:
 
 
 class Marks:
-    """How many words of a turn were known at which point of the audio: which of them a replay can't bring back."""
+    """How many characters of a turn were known at which point of the audio: which of them no replay brings back."""
 
     def __init__(self) -> None:
         self._marks: deque[tuple[int, int]] = deque()
@@ -211,16 +211,16 @@ class Marks:
 
     @property
     def end(self) -> int:
-        """Where the last word became known, in samples since the first audio; 0 where no mark is left."""
+        """Where the last text became known, in samples since the first audio; 0 where no mark is left."""
         return self._marks[-1][0] if self._marks else 0
 
-    def note(self, position: int, words: int) -> None:
-        """So many words are known now that audio was sent up to this position, in samples since the first audio."""
-        if words > (self._marks[-1][1] if self._marks else self._gone):
-            self._marks.append((position, words))
+    def note(self, position: int, length: int) -> None:
+        """So many characters are known with the audio up to this position, in samples since the first, sent."""
+        if length > (self._marks[-1][1] if self._marks else self._gone):
+            self._marks.append((position, length))
 
-    def words_before(self, position: int) -> int:
-        """How many words were known when no audio behind this position had been sent."""
+    def length_before(self, position: int) -> int:
+        """How many characters were known when no audio behind this position had been sent."""
         while self._marks and self._marks[0][0] <= position:
             self._gone = self._marks.popleft()[1]
         return self._gone
