@@ -24,14 +24,14 @@ from pathlib import Path
 from livekit.agents import APIConnectOptions, stt
 from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns.server import LocalServer, StreamRequest
-from support.faults import ODD_FRAMES
-from support.numbered import Ear, Microphone
+from support.faults import NOISY, ODD_FRAMES
+from support.numbered import NO_NOISE, Ear, Microphone
 from support.peers import SocketCount, counted_session
 from support.proxy import Proxy
 from support.waiting import holds, until
 
-FRAMES_AT_ONCE = 5
-"""Frames of 20 ms that are pushed together."""
+PIECES_S = (0.16, 0.05, 0.1, 0.16, 0.1, 0.02, 0.16, 0.1, 0.05, 0.01)
+"""The pieces in which the calls push their audio, in turn: the shortest are the most work."""
 FAULTS_PER_STREAM_S = 0.05
 """Faults in a second and stream."""
 SETTLE_S = 30.0
@@ -120,9 +120,9 @@ class Tally:
 
 
 class Caller:
-    """One call: speaks turns and checks off the words that come back."""
+    """One call: speaks turns and checks off the words that come back. Every second call is in a noisy room."""
 
-    def __init__(self, owner: cartesia_turns.STT, tally: Tally, chance: random.Random) -> None:
+    def __init__(self, owner: cartesia_turns.STT, tally: Tally, chance: random.Random, number: int) -> None:
         self._tally = tally
         self._chance = chance
         self._pending: set[int] = set()
@@ -130,7 +130,9 @@ class Caller:
         self._in_turn = False
         self._heard_s = 0.0
         self.stream = owner.stream(conn_options=APIConnectOptions(timeout=2.0))
-        self._mic = Microphone(self.stream.push_frame, at_once=FRAMES_AT_ONCE, on_word=self._spoken)
+        room = NOISY[number // 2 % len(NOISY)] if number % 2 else NO_NOISE
+        piece_s = PIECES_S[number // 4 % len(PIECES_S)]
+        self._mic = Microphone(self.stream.push_frame, piece_s=piece_s, room=room, on_word=self._spoken)
 
     async def run(self, seconds: float) -> None:
         """Talks for so long, waits for what is under way, and ends."""
@@ -262,7 +264,7 @@ async def soak(streams: int, seconds: float, *, seed: int = 0) -> Tally:
             cartesia_turns.STT(base_url=proxy.url, api_key=server.key, http_session=session, turn_end_timeout_ms=1000)
             for _ in range(streams)
         ]
-        callers = [Caller(owner, tally, random.Random(seed + nth)) for nth, owner in enumerate(owners)]  # noqa: S311
+        callers = [Caller(owner, tally, random.Random(seed + nth), nth) for nth, owner in enumerate(owners)]  # noqa: S311
         calls = asyncio.gather(*(caller.run(seconds) for caller in callers))
         await asyncio.sleep(seconds)
         await _end(mischief, *sampling)

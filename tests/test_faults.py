@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import pytest
 from livekit.agents import APIConnectOptions, APIError
 from livekit.plugins.cartesia_turns.server import Faults, LocalServer, Script
+from support import faults
 from support.calls import calling
 from support.exposed import exposed
 from support.faults import CELLS, FAULTS, HEADERS, KEYTERM, Fault, Outcome, Promise, State, run_all, table
@@ -34,12 +35,20 @@ class Matrix:
     """What came of the cells, and all that was logged meanwhile."""
 
     def __init__(self) -> None:
-        self.outcomes: dict[tuple[str, State], Outcome] = {}
+        self.results: dict[tuple[str, State], Outcome | BaseException] = {}
         self.records: list[logging.LogRecord] = []
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """Of the cells that came to their end."""
+        return [result for result in self.results.values() if isinstance(result, Outcome)]
 
     def __getitem__(self, cell: Cell) -> Outcome:
         fault, state = cell
-        return self.outcomes[fault.name, state]
+        result = self.results[fault.name, state]
+        if isinstance(result, BaseException):
+            raise AssertionError(f"the call did not come to its end: {title(cell)}") from result
+        return result
 
 
 class Recorder(logging.Handler):
@@ -74,7 +83,7 @@ def matrix(request: pytest.FixtureRequest) -> Matrix:
     for name in levels:
         logging.getLogger(name).setLevel(logging.DEBUG)
     try:
-        found.outcomes = asyncio.run(run_all(cells))
+        found.results = asyncio.run(run_all(cells))
     finally:
         root.removeHandler(recorder)
         root.setLevel(level)
@@ -173,7 +182,7 @@ def split_events(turn: str) -> list[str]:
 
 def test_no_secret_is_in_any_log_record_or_error_of_any_cell(matrix: Matrix) -> None:
     assert len(matrix.records) > 20
-    announced = [text for outcome in matrix.outcomes.values() for text in outcome.exposed]
+    announced = [text for outcome in matrix.outcomes for text in outcome.exposed]
     assert len(announced) > 20
     told = [*map(public_part, matrix.records), *map(repr, surfaced(matrix)), *announced]
     assert not [text for text in told for secret in SECRETS if secret in text]
@@ -211,7 +220,7 @@ async def test_no_secret_is_among_the_variables_of_an_error_that_surfaces(
 
 
 def test_transcripts_are_in_private_fields_alone(matrix: Matrix) -> None:
-    texts = {" ".join(map(str, turn[:3])) for outcome in matrix.outcomes.values() for turn in outcome.finals}
+    texts = {" ".join(map(str, turn[:3])) for outcome in matrix.outcomes for turn in outcome.finals}
     assert texts
     assert not [text for record in matrix.records for text in texts if text in public_part(record)]
 
@@ -228,11 +237,35 @@ def public_part(record: logging.LogRecord) -> str:
 
 
 def surfaced(matrix: Matrix) -> list[object]:
-    return [error for outcome in matrix.outcomes.values() for error in outcome.surfaced]
+    return [error for outcome in matrix.outcomes for error in outcome.surfaced]
 
 
 def test_the_readme_shows_the_matrix() -> None:
     assert table() in README.read_text(), f"the README's table of faults must be:\n\n{table()}"
+
+
+async def test_a_cell_that_fails_takes_no_other_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run(fault: Fault, state: State) -> str:
+        assert state is not State.EAGER
+        return fault.name
+
+    monkeypatch.setattr(faults, "run", run)
+    cells = [(FAULTS[0], state) for state in State]
+    matrix = Matrix()
+    matrix.results = await run_all(cells)
+    assert [isinstance(result, AssertionError) for result in matrix.results.values()] == [
+        state is State.EAGER for state in State
+    ]
+    with pytest.raises(AssertionError, match=FAULTS[0].name.replace(" ", "-")):
+        matrix[FAULTS[0], State.EAGER]
+
+
+def test_half_of_the_cells_are_in_noise_of_every_kind_and_in_pieces_of_every_length() -> None:
+    surroundings = [faults.surroundings(*cell) for cell in CELLS]
+    noisy = [room for room, _ in surroundings if room in faults.NOISY]
+    assert len(noisy) >= len(CELLS) // 2
+    assert set(noisy) == set(faults.NOISY)
+    assert {piece_s for _, piece_s in surroundings} == set(faults.PIECES_S)
 
 
 def test_the_matrix_is_complete() -> None:

@@ -38,6 +38,8 @@ class Room:
     """A constant, as a part of full scale."""
     gain_db: float = 0.0
     """The words are made louder by so much, or quieter; what does not fit is clipped."""
+    gate_s: float | None = None
+    """The microphone lets the room be heard with the words and for so many seconds behind them alone."""
 
     def noise(self, samples: int, rate: int, seed: int = 0) -> NDArray[np.float64]:
         """So many samples of the room without words, a part of which may be taken from anywhere."""
@@ -74,3 +76,10 @@ ROOMS = (
     Room("clipped in noise", white_dbfs=-35, offset=0.12, gain_db=18),
 )
 """Every kind of noise, and some together."""
+
+GATED = (
+    Room("gate, noise at -42 dBFS", white_dbfs=-42, gate_s=1.0),
+    Room("gate, noise at -35 dBFS", white_dbfs=-35, gate_s=0.6),
+    Room("gate, offset, hum and noise", white_dbfs=-42, hum_hz=50, offset=0.03, gate_s=2.0),
+)
+"""Noise that comes with the words and stays behind them for a while."""

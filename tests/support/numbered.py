@@ -1,11 +1,14 @@
 """Audio that carries its identity: each frame holds its number, and a server that reads the numbers.
 
-A word of a transcript is the number of a voiced frame, so a transcript tells exactly which frames were heard.
+A word of a transcript is the number of a voiced frame, so a transcript tells exactly which frames were heard. The
+number is in the lowest bits of all samples; above them is what a microphone hears: a voice, and the noise of a room.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -16,14 +19,26 @@ from livekit.plugins.cartesia_turns.protocol import serialize
 from livekit.plugins.cartesia_turns.server import Dialogue, StreamRequest, TurnState
 from numpy.typing import NDArray
 
+from .noise import Room, clipped
+
 RATE = 16000
 FRAME_S = 0.02
 SAMPLES = 320
-LOUD, QUIET = 8000, 5
-"""Levels of a voiced frame, and of one that is silence: far below what counts as voice, and no sample is zero."""
-BITS = 24
-_PLACES = 1 << np.arange(BITS)
-_FILLER = np.where(np.arange(SAMPLES) % 2, -1, 1).astype(np.int16)
+LOUD = 8000
+"""The level of a voice at its loudest; by themselves the lowest bits are far below any voice."""
+NO_NOISE = Room("no noise")
+_LOW_BITS = 4
+_DIGITS = 10
+"""So many samples, three bits in each, say all there is to say of a frame; 32 times in it, and which time it is."""
+_PLACES = 8 ** np.arange(_DIGITS)
+_VOICED = 1 << 24
+"""Added to the number of a voiced frame."""
+_TIMES = np.arange(SAMPLES // _DIGITS) << 25
+_ENVELOPE = np.array([1.0, 1.0, 0.8, 0.6, 0.8, 1.0, 1.0, 0.6, 0.3, 0.1])
+"""A voice is never on one level for long."""
+_LOOP = 50
+"""Frames after which the noise of a room is the same again: a second, in which any hum comes full circle."""
+
 
 START_AFTER = 3
 """Voiced frames before the server says turn.start."""
@@ -32,18 +47,32 @@ EAGER_S, END_S = 0.2, 0.5
 """Silence before turn.eager_end and turn.end, in seconds."""
 
 
-def numbered(number: int, *, voiced: bool) -> rtc.AudioFrame:
+def numbered(number: int, *, voiced: bool, room: Room = NO_NOISE) -> rtc.AudioFrame:
     """Frame `number`."""
-    return joined([(number, voiced)])
+    pcm = joined([(number, voiced)], room).tobytes()
+    return rtc.AudioFrame(pcm, RATE, 1, SAMPLES)
 
 
-def joined(frames: Sequence[tuple[int, bool]]) -> rtc.AudioFrame:
-    """These frames in one; each is its number and whether it is voiced."""
+def joined(frames: Sequence[tuple[int, bool]], room: Room = NO_NOISE) -> NDArray[np.int16]:
+    """The samples of these frames in a room; each is its number and whether it is voiced. No sample is zero."""
+    noise, voice = _sounds(room)
     numbers = np.array([number for number, _ in frames])
-    levels = np.array([LOUD if voiced else QUIET for _, voiced in frames], np.int16)
-    signs = np.tile(_FILLER, (len(frames), 1))
-    signs[:, :BITS] = np.where(numbers[:, None] & _PLACES, 1, -1)
-    return rtc.AudioFrame((signs * levels[:, None]).tobytes(), RATE, 1, SAMPLES * len(frames))
+    voiced = np.array([is_voiced for _, is_voiced in frames])
+    heard = noise[numbers % _LOOP] + voice[numbers % len(_ENVELOPE)] * voiced[:, None]
+    marks = (numbers + _VOICED * voiced)[:, None] + _TIMES
+    digits = marks[..., None] // _PLACES % 8
+    # The last bit is one in every sample.
+    low = (2 * digits + 1).reshape(len(frames), SAMPLES)
+    samples: NDArray[np.int16] = clipped(heard) & -(1 << _LOW_BITS) | low.astype(np.int16)
+    return samples.ravel()
+
+
+@functools.cache
+def _sounds(room: Room) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The noise of a room and a voice in it, one frame in each row."""
+    noise = room.noise(_LOOP * SAMPLES, RATE).reshape(_LOOP, SAMPLES)
+    waves = np.random.default_rng(1).uniform(-LOUD, LOUD, (len(_ENVELOPE), SAMPLES))
+    return noise, waves * _ENVELOPE[:, None] * 10 ** (room.gain_db / 20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +85,25 @@ class Frame:
 
 
 class FrameReader:
-    """Cuts a stream of PCM into frames, wherever the silence between them ends."""
+    """Cuts a stream of PCM into frames, wherever the silence between them ends.
+
+    A stream may begin within a frame, which is left out: a replay begins with a piece, and pieces end anywhere.
+    """
 
     def __init__(self) -> None:
         self._rest: NDArray[np.int16] = np.zeros(0, np.int16)
+        self._began = False
 
     def read(self, pcm: bytes) -> list[Frame]:
         """The frames that are whole now."""
         samples = np.concatenate([self._rest, np.frombuffer(pcm, np.int16)])
         frames: list[Frame] = []
         at = 0
+        if not self._began:
+            begin = _first_frame(samples)
+            self._began = begin is not None
+            at = len(samples) if begin is None else begin
+            self._rest = samples
         while at < len(samples):
             if samples[at] == 0:
                 zeros = int(np.argmax(np.append(samples[at:], 1) != 0))
@@ -77,8 +115,19 @@ class FrameReader:
                 break
             frames += _decoded(samples[at : at + count * SAMPLES].reshape(count, SAMPLES))
             at += count * SAMPLES
-        self._rest = samples[at:]
+        if self._began:
+            self._rest = samples[at:]
         return frames
+
+
+def _first_frame(samples: NDArray[np.int16]) -> int | None:
+    """Where the first whole frame or silence of a stream begins, None where that is not known yet."""
+    for at in range(min(SAMPLES, len(samples))):
+        frame = samples[at : at + SAMPLES]
+        if frame[0] == 0 or (len(frame) == SAMPLES and _is_whole(frame[None]).all()):
+            return at
+    assert len(samples) < 2 * SAMPLES, "a frame was torn"
+    return None
 
 
 def _whole_frames(samples: NDArray[np.int16]) -> int:
@@ -88,12 +137,23 @@ def _whole_frames(samples: NDArray[np.int16]) -> int:
 
 
 def _decoded(rows: NDArray[np.int16]) -> list[Frame]:
-    levels = np.abs(rows[:, 0])
-    assert np.isin(levels, (LOUD, QUIET)).all(), "a frame was torn"
-    assert (np.abs(rows) == levels[:, None]).all(), "a frame was torn"
-    numbers = ((rows[:, :BITS] > 0) * _PLACES).sum(axis=1)
-    pairs = zip(numbers.tolist(), levels.tolist(), strict=True)
-    return [Frame(number, voiced=level == LOUD, seconds=FRAME_S) for number, level in pairs]
+    assert _is_whole(rows).all(), "a frame was torn"
+    marks = _marks(rows)[:, 0]
+    pairs = zip((marks % _VOICED).tolist(), (marks & _VOICED).tolist(), strict=True)
+    return [Frame(number, voiced=bool(is_voiced), seconds=FRAME_S) for number, is_voiced in pairs]
+
+
+def _is_whole(rows: NDArray[np.int16]) -> NDArray[np.bool_]:
+    marks = _marks(rows)
+    whole: NDArray[np.bool_] = (marks == marks[:, :1] + _TIMES).all(axis=1) & (rows % 2 == 1).all(axis=1)
+    return whole
+
+
+def _marks(rows: NDArray[np.int16]) -> NDArray[np.int64]:
+    """What is said all over each of these frames."""
+    low = (rows & (1 << _LOW_BITS) - 1).reshape(len(rows), -1, _DIGITS)
+    marks: NDArray[np.int64] = (low.astype(np.int64) // 2 * _PLACES).sum(axis=2)
+    return marks
 
 
 @dataclass(eq=False)
@@ -205,19 +265,29 @@ class Ears:
 
 
 class Microphone:
-    """Pushes numbered frames in real time, so many at once: what is asked for, and silence otherwise."""
+    """Pushes numbered frames in real time, in pieces: what is asked for, and silence otherwise.
+
+    Args:
+        push: takes the pieces.
+        piece_s: how long a piece is, in seconds; frames are cut where it ends.
+        room: where it stands.
+        on_word: told of each voiced frame.
+    """
 
     def __init__(
         self,
         push: Callable[[rtc.AudioFrame], None],
         *,
-        at_once: int = 1,
+        piece_s: float = FRAME_S,
+        room: Room = NO_NOISE,
         on_word: Callable[[int], None] | None = None,
     ) -> None:
         self._push = push
         self._on_word = on_word or self._keep
-        self._at_once = at_once
-        self._number = 0
+        self._piece_s = piece_s
+        self._room = room
+        self._rest: NDArray[np.int16] = np.zeros(0, np.int16)
+        self._number, self._open_to = 0, -1
         self._due: list[tuple[bool, int]] = []
         self._done = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -257,10 +327,28 @@ class Microphone:
         loop = asyncio.get_running_loop()
         at = loop.time()
         while True:
-            if frames := [frame for _ in range(self._at_once) if (frame := self._next()) is not None]:
-                self._push(joined(frames))
-            at += FRAME_S * self._at_once
+            piece = self._piece()
+            if piece.size:
+                self._push(rtc.AudioFrame(piece.tobytes(), RATE, 1, piece.size))
+            at += self._piece_s
             await asyncio.sleep(max(0.0, at - loop.time()))
+
+    def _piece(self) -> NDArray[np.int16]:
+        """The next piece: less than a whole one where the microphone holds."""
+        size = round(self._piece_s * RATE)
+        count = -(-(size - self._rest.size) // SAMPLES)
+        frames = [frame for _ in range(count) if (frame := self._next()) is not None]
+        parts = [joined([*those], room) for room, those in itertools.groupby(frames, self._heard_in)]
+        self._rest = np.concatenate([self._rest, *parts])
+        piece, self._rest = self._rest[:size], self._rest[size:]
+        return piece
+
+    def _heard_in(self, frame: tuple[int, bool]) -> Room:
+        """What of the room is heard in this frame: behind a gate, nothing long after the words."""
+        number, voiced = frame
+        if voiced and self._room.gate_s is not None:
+            self._open_to = number + round(self._room.gate_s / FRAME_S)
+        return self._room if self._room.gate_s is None or number <= self._open_to else NO_NOISE
 
     def _next(self) -> tuple[int, bool] | None:
         if not self._due:
