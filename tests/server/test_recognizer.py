@@ -80,7 +80,7 @@ class TiringModel:
 
     def process_samples(self, window: NDArray[np.float32]) -> float:
         self.windows += 1
-        return float(window[0]) * 0.98**self.windows
+        return float(window[0]) * 0.995**self.windows
 
     def reset(self) -> None:
         self.windows = 0

