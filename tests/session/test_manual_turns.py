@@ -146,7 +146,9 @@ async def test_a_turn_that_stays_empty_is_acknowledged_too() -> None:
 
 async def test_a_session_closes_at_once_between_turns() -> None:
     async with conversation() as talk:
-        await talk.turn("hello")
+        await talk.hears(START, update("hello"))
+        await talk.microphone.speak(0.5, QUIET)  # a server ends a turn in a pause
+        await talk.hears(end("hello"), pcm=QUIET)
         await talk.answered()
         await talk.silent()
         await talk.microphone.speak(0.7, QUIET)

@@ -197,10 +197,10 @@ async def test_reconnects_and_the_watchdog_are_counted(counters: InMemoryMetricR
 
 
 async def test_lost_audio_is_counted_in_seconds_as_it_is_lost(counters: InMemoryMetricReader) -> None:
-    async with conversation(stt_options={"max_buffer": 0.5}) as talk:
+    async with conversation(stt_options={"max_buffer": 1.0}) as talk:
         await talk.server.pause_accepting()
         await talk.server.drop_all()
-        for _ in range(75):
+        for _ in range(100):
             talk.microphone.push()
         await eventually(lambda: talk.stt.stats.lost_s >= 0.9)
         await talk.server.resume_accepting()
