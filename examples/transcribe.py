@@ -31,8 +31,8 @@ from transcription.views import JsonLines, PlainLines, Source, View
 
 BACKLOG_S = 1.0
 """Audio that may wait in the plugin with --fast."""
-SPEEDS = (0.1, 8.0)
-"""The plugin catches up on audio that waits at eight times real time."""
+SPEEDS = (0.1, 2.0)
+"""Audio that comes faster than that waits in the plugin, so that nothing happens when it seems to."""
 PICTURES = (".png", ".svg", ".pdf")
 
 
@@ -154,7 +154,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         raise UserError("--mic takes neither a file nor a speed")
     if options.timeline:
         if options.fast:
-            raise UserError("--timeline shows when things happened, which --fast can't tell: use --speed 4, say")
+            raise UserError("--timeline shows when things happened, which --fast can't tell: use --speed 2, say")
         check_picture(options.timeline)
     if options.cartesia and not os.environ.get("CARTESIA_API_KEY"):
         raise UserError("--cartesia needs a key: set CARTESIA_API_KEY")

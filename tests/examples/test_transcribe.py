@@ -184,6 +184,7 @@ def empty_wav(path: Path) -> str:
         (["--cartesia"], "--cartesia needs a key: set CARTESIA_API_KEY"),
         (["--speed", "0"], "--speed must be from"),
         (["--speed", "nan"], "--speed must be from"),
+        (["--speed", "2.5"], "--speed must be from 0.1 to 2.0"),
         (["--mic", "--speed", "2"], "--mic takes neither a file nor a speed"),
         (["--fast", "--timeline", "{dir}/a.png"], "--timeline shows when things happened"),
         (["--timeline", "{dir}/a.mp3"], "the name must end in one of .png"),
