@@ -221,3 +221,32 @@ async def test_keyterms_that_are_rejected_leave_those_in_force() -> None:
         await until(lambda: call.named("disconnected"))
         call.push(0.1)
         assert (await lines(peer, 2)).keyterms == ["Ink"]
+
+
+@pytest.mark.parametrize("refusal", [[NO, 1008], [400]])
+async def test_keyterms_that_a_new_socket_is_refused_for_cost_the_call_nothing(refusal: list[Any]) -> None:
+    def refuse(query: dict[str, str]) -> list[Any]:
+        return refusal if "keyterm" in query else []
+
+    async with vendor(refuse=refuse) as peer, call_on(peer) as call:
+        rejections: list[cartesia_turns.OptionsRejectedEvent] = []
+        call.stt.on("options_rejected", rejections.append)
+        call.stt.update_options(keyterm=["bad"])
+        call.push(0.1)
+        await until(lambda: rejections)
+        call.push(0.1)
+        await turn(call, await lines(peer, 2), "still there")
+        assert [rejected.keyterms for rejected in rejections] == [("bad",)]
+        assert not call.errors
+        async with talking(call.stt) as other:
+            other.push(0.1)
+            await lines(peer, 3)
+
+
+@pytest.mark.parametrize("refusal", [[NO, 1008], [400]])
+async def test_options_that_the_first_socket_is_refused_for_are_an_error(refusal: list[Any]) -> None:
+    async with vendor(refuse=lambda _: refusal) as peer:
+        async with talking(cartesia_turns.STT(base_url=peer.url, api_key="key", keyterm=["bad"])) as call:
+            call.push(0.1)
+            await call.over()
+        assert isinstance(call.raised, ServerError)

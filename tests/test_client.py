@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from livekit.plugins.cartesia_turns.client import MOST_LOST_ENDS, Limits, Notice, TurnsClient
@@ -844,6 +845,35 @@ def test_an_error_that_answers_no_config_or_comes_before_connected_ends_the_sock
     assert not early.client.is_connected
 
 
+def test_options_that_a_new_socket_is_refused_for_give_way_to_those_of_the_last_one() -> None:
+    scenario = Scenario()
+    scenario.client.update(replace(OPTIONS, keyterms=("bad",)))
+    scenario.lose()
+    scenario.client.link_opened(scenario.client.options, scenario.now)
+    scenario.say(ErrorMessage("No.", status_code=400))
+    scenario.lose()
+    assert scenario.client.tries_again
+    assert scenario.client.options == OPTIONS
+    assert [rejected.change for rejected in scenario.rejections] == [Config(keyterms=("bad",))]
+    scenario.client.link_opened(scenario.client.options, scenario.now)
+    scenario.say(ErrorMessage("No.", status_code=400))
+    scenario.lose()
+    assert not scenario.client.tries_again
+
+
+@pytest.mark.parametrize("status", [401, 404, 429, 500])
+def test_a_first_socket_and_one_refused_for_something_else_have_nothing_to_do_without(status: int) -> None:
+    first, later = Scenario(linked=False), Scenario()
+    later.client.update(replace(OPTIONS, keyterms=("good",)))
+    later.lose()
+    for scenario, said in ((first, 400), (later, status)):
+        scenario.client.link_opened(scenario.client.options, scenario.now)
+        scenario.say(ErrorMessage("No.", status_code=said))
+        scenario.lose()
+        assert not scenario.client.tries_again
+        assert scenario.rejections == []
+
+
 def test_a_default_that_only_the_server_knows_is_not_taken_for_short() -> None:
     scenario = Scenario(Options(sample_rate=RATE))
     scenario.speak(1.0)
@@ -892,7 +922,7 @@ def test_a_socket_that_is_given_up_or_refused_is_not_blamed_on_the_speed(hung_up
     else:
         scenario.say(ErrorMessage("Who are you?", status_code=401))
     scenario.lose()
-    assert not scenario.client.goes_slower
+    assert not scenario.client.tries_again
 
 
 def test_at_real_time_long_silence_is_left_out_so_that_a_backlog_is_gone_in_the_end() -> None:

@@ -52,7 +52,7 @@ class Vendor:
 
     Args:
         answer: what a config is answered with, one after the other; a server that takes it answers nothing.
-        refuse: what a query is answered with in place of `connected`; None lets it in.
+        refuse: what a query is answered with in place of `connected`, if not let in: a code under 1000 is a status.
     """
 
     def __init__(
@@ -65,14 +65,17 @@ class Vendor:
         self._answer = answer
         self._refuse = refuse
 
-    async def handle(self, request: web.Request) -> web.WebSocketResponse:
+    async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serves one socket to its end."""
+        query = list(request.query.items())
+        refusal = self._refuse(dict(query))
+        if refusal and isinstance(refusal[0], int) and refusal[0] < 1000:
+            return web.json_response({"message": "No.", "title": "Bad request"}, status=refusal[0])
         ws = web.WebSocketResponse()
         transport = request.transport
         assert isinstance(transport, asyncio.Transport)
         await ws.prepare(request)
-        query = list(request.query.items())
-        if refusal := self._refuse(dict(query)):
+        if refusal:
             await _tell(ws, refusal)
             return ws
         given = {name: float(value) for name in DEFAULTS if (value := request.query.get(f"turn_{name}"))}

@@ -12,11 +12,11 @@ from enum import Enum
 from typing import TypeAlias
 
 from .activity import Activity
-from .configs import Rejected, without
+from .configs import Rejected, refused, settings_of, without
 from .feed import Feed
 from .flush import FLUSH_SILENCE_S, Flushed, FlushRule
 from .link import HangUp, Link, Outgoing
-from .messages import Connected, ErrorMessage, ServerMessage, TurnEnd, TurnMessage, Unknown
+from .messages import Config, Connected, ErrorMessage, ServerMessage, TurnEnd, TurnMessage, Unknown
 from .options import Options
 from .pacing import CATCH_UP_SPEED, SERVER_LAG_S, Pace
 from .replay import UNHEARD_S, Chunk
@@ -91,8 +91,9 @@ class TurnsClient:
         """Up to where the audio held may belong to the turn told last, and its text."""
         self._ending = self._drained = self._owes_voice = False
         self._ends_in_doubt = 0
-        self.goes_slower = False
-        """The last socket ended while it was sent a backlog, and the next one is sent it slower."""
+        self._taken: Config | None = None
+        self.tries_again = False
+        """The last socket ended for something that the next one does without: the speed of a backlog, or options."""
         self.request_id = ""
         """The vendor's name for the present socket, or the last."""
 
@@ -189,7 +190,7 @@ class TurnsClient:
         """A socket is open that was asked for with these options, which may have changed since."""
         speed = self._pace.speed(self._limits.catch_up_speed, now)
         self._link = Link(options, self._limits.connect_timeout_s, now, speed=speed)
-        self.goes_slower = False
+        self.tries_again = False
         self._owes_voice = False
         self._stall.heard(now)
         self._deaf.heard()
@@ -215,7 +216,7 @@ class TurnsClient:
             self._drained = True
             return self.close_turn()
         self._count_loss(link, clean=clean)
-        slower = self._go_slower(link, now, abrupt=abrupt) if link else []
+        events = self._find_reason(link, now, abrupt=abrupt) if link else []
         if self._turn.is_open and self._turn.state is not State.RESUMING:
             self._rescue.lost(now)
         self._turn.lost(self._feed.text_gone())
@@ -224,11 +225,12 @@ class TurnsClient:
         overflowed = self._feed.rewind()
         # With no more audio to come, nothing but digital silence is sure to hold no word.
         self._owes_voice = self._buffer.has_sound if self._ending else self._buffer.has_voice
-        return [*slower, Notice.AUDIO_LOST] if overflowed else slower
+        return [*events, Notice.AUDIO_LOST] if overflowed else events
 
-    def attempt_failed(self) -> None:
-        """A socket could not be opened."""
+    def attempt_failed(self, error: ErrorMessage | None = None) -> list[ClientEvent]:
+        """A socket could not be opened; `error` is what the server said, if it said anything."""
         self._count(failed_attempts=1)
+        return self._do_without(refused(settings_of(self._options), self._taken, error))
 
     def receive(self, message: ServerMessage, now: float) -> list[ClientEvent]:
         """A message from the server."""
@@ -347,14 +349,25 @@ class TurnsClient:
     def _count(self, **changes: float) -> None:
         self._stats = replace(self._stats, **{name: getattr(self._stats, name) + by for name, by in changes.items()})
 
+    def _find_reason(self, link: Link, now: float, *, abrupt: bool) -> list[ClientEvent]:
+        """Takes note of what the next socket has to do without."""
+        if not link.is_connected:
+            return self._do_without(refused(link.configs.in_force, self._taken, link.last_error))
+        self._taken = link.configs.in_force
+        return self._go_slower(link, now, abrupt=abrupt)
+
+    def _do_without(self, rejected: Rejected | None) -> list[ClientEvent]:
+        self.tries_again = rejected is not None
+        return self._keep_what_is_in_force(rejected) if rejected else []
+
     def _go_slower(self, link: Link, now: float, *, abrupt: bool) -> list[ClientEvent]:
         """Takes note of it if the server may have ended a socket since audio came too fast."""
         error = link.last_error
         is_other = error is not None and error.status_code in REFUSALS
-        if link.hang_up or is_other or not (link.is_connected and link.pacer.is_blamed(now)):
+        if link.hang_up or is_other or not link.pacer.is_blamed(now):
             return []
-        self.goes_slower = self._pace.was_too_fast(link.pacer.speed, now, for_certain=not abrupt)
-        return [Notice.SLOWER] if self.goes_slower else []
+        self.tries_again = self._pace.was_too_fast(link.pacer.speed, now, for_certain=not abrupt)
+        return [Notice.SLOWER] if self.tries_again else []
 
     def _count_loss(self, link: Link | None, *, clean: bool) -> None:
         if link and link.hang_up is HangUp.DEAD:

@@ -33,6 +33,8 @@ ABOUT_THE_SOCKET = frozenset({401, 402, 403, 429})
 LONGEST_END_TIMEOUT_MS = TURN_RANGES[0].value["end_timeout_ms"].high
 LISTS = ("keyterms", "language_hints")
 """The options beside `turn` that a config may change, for a model that lets it."""
+NOT_FOR_OPTIONS = ABOUT_THE_SOCKET | {404, 408}
+"""Statuses under 500 that say nothing against the options that a socket was asked for with."""
 KEPT = 4
 """How many configs are remembered: with SPACING_S between them, no error is about an earlier one."""
 
@@ -200,6 +202,23 @@ def undone(settings: Config, rejected: Rejected) -> Config:
         rejected.change,
         rejected.before,
     )
+
+
+def refused(asked: Config, taken: Config | None, error: ErrorMessage | None) -> Rejected | None:
+    """The change that a socket was refused for, as far as can be told.
+
+    Args:
+        asked: the settings that it was asked for with.
+        taken: those that an earlier socket of the stream had, if there was one.
+        error: what the server said.
+
+    Returns:
+        What differs, if the error may be about that: the next socket can do without.
+    """
+    if taken is None or error is None or error.status_code in NOT_FOR_OPTIONS or not 400 <= error.status_code < 500:
+        return None
+    change = difference(taken, asked)
+    return None if change == Config() else Rejected(change, taken, error)
 
 
 def without(options: Options, rejected: Rejected) -> Options:

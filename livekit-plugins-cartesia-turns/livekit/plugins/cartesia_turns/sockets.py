@@ -25,7 +25,7 @@ from .errors import (
     vendors_status,
 )
 from .link import HangUp
-from .messages import Connected, ServerMessage, TurnEnd, Unknown
+from .messages import Connected, ErrorMessage, ServerMessage, TurnEnd, Unknown
 from .options import Options
 from .protocol import ProtocolError
 from .reporter import Reporter
@@ -108,8 +108,11 @@ class Sockets:
             try:
                 opened = await self._connect(session)
             except APIError as error:
-                self._client.attempt_failed()
-                await self._back_off(error)
+                self._after(self._client.attempt_failed(_said(error)))
+                if self._client.tries_again:
+                    self._reporter.attempt_failed(error, 0.0)
+                else:
+                    await self._back_off(error)
                 continue
             failure = await self._use(opened)
             if failure is not None:
@@ -209,8 +212,8 @@ class Sockets:
             self._reporter.dropped(dropped, in_turn=in_turn, at_once=verdict.at_once)
         elif hang_up is None and failure:
             self._dialer.note(failure)
-        if failure and client.goes_slower:
-            # Whatever the error says: each speed is tried once, and the last one is real time.
+        if failure and client.tries_again:
+            # Whatever the error says, the next one is asked for with less, and there is an end to that.
             if not dropped:
                 self._reporter.attempt_failed(failure, 0.0)
             return None
@@ -251,3 +254,10 @@ class Sockets:
         if delay_s is None:
             raise error
         await asyncio.sleep(delay_s)
+
+
+def _said(error: APIError) -> ErrorMessage | None:
+    """What the server said as it refused a socket."""
+    if not isinstance(error, ServerError):
+        return None
+    return ErrorMessage(error.message, status_code=error.status_code, error_code=error.error_code)
