@@ -36,7 +36,7 @@ def speech_events(
     """The framework's events for one step of a turn, in order, each made as it is taken: they carry that time.
 
     A turn that the server ends with punctuation alone has that as its final. What the framework makes of it (measured
-    with livekit-agents 1.8.9, without a VAD): it stops the agent for good, and asks the model with it. With
+    with livekit-agents 1.8.0 and 1.8.9, without a VAD): it stops the agent for good, and asks the model with it. With
     `interruption={"min_words": 1}` it does neither while the agent speaks; while the agent is silent it asks the model.
 
     Args:
