@@ -85,6 +85,18 @@ async def test_headers_that_no_good_client_sends_are_refused_and_no_server_error
         assert [handshake.status for handshake in local.handshakes] == [status]
 
 
+async def test_a_request_that_is_no_http_is_answered_with_400_and_what_it_holds_is_not_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with server() as local:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(local.url.rpartition(":")[2]))
+        writer.write(f"GET {PATH}?access_token=secret".encode() + b"\xff HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        answer = await asyncio.wait_for(reader.readline(), BOUND_S)
+        writer.close()
+    assert answer.split()[1] == b"400"
+    assert not caplog.records
+
+
 @pytest.mark.parametrize("origin", ["http://localhost:3000", "http://127.0.0.1"])
 async def test_a_page_of_this_machine_is_let_in(origin: str) -> None:
     headers = {"X-API-Key": "secret", "Origin": origin}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import socket as sockets
 from collections.abc import Sequence
@@ -10,7 +11,9 @@ from functools import partial
 from types import TracebackType
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
+from ..log import logger
 from ..protocol import PATH
 from .endpoint import Endpoint
 from .faults import FaultPlan, Faults
@@ -25,6 +28,17 @@ from .vendor import Vendor
 
 NO_FAULTS = Faults()
 TODAY = Vendor()
+
+
+class _OddRequests(logging.Filter):
+    """Keeps requests that are no HTTP out of the log: they are answered with 400, and may hold a key."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+http_logger = logger.getChild("server")
+http_logger.addFilter(_OddRequests())
 
 
 class LocalServer:
@@ -124,7 +138,7 @@ class LocalServer:
         self._endpoint.respond = self._responder or await self._listeners()
         app = web.Application()
         app.router.add_get(PATH, self._endpoint.handle)
-        self._runner = web.AppRunner(app, shutdown_timeout=CLOSE_WAIT_S, access_log=None)
+        self._runner = web.AppRunner(app, shutdown_timeout=CLOSE_WAIT_S, access_log=None, logger=http_logger)
         await self._runner.setup()
         await self.resume_accepting()
 
