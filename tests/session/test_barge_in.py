@@ -15,11 +15,13 @@ from conversation import (
     conversation,
     end,
     eventually,
+    stt_for,
     update,
 )
 from livekit import rtc
-from livekit.agents import TurnHandlingOptions
-from livekit.plugins.cartesia_turns import interrupt_on_turn_start, turn_handling
+from livekit.agents import TurnHandlingOptions, stt
+from livekit.plugins.cartesia_turns import STT, interrupt_on_turn_start, turn_handling
+from livekit.plugins.cartesia_turns.server import LocalServer
 
 QUICK = turn_handling(interruption={"false_interruption_timeout": 0.2})
 CANNOT_PAUSE = "the agent's speech can't be paused here: a turn without words ends it for good"
@@ -161,6 +163,18 @@ async def test_a_user_silences_the_agent_of_their_own_session_alone(pausable: bo
         assert (talk.session.agent_state, talk.speaker.paused_at, talk.speaker.stopped_at) == ("speaking", [], [])
         await talk.hears(START)
         await eventually(lambda: talk.speaker.paused_at or talk.speaker.stopped_at)
+
+
+async def test_behind_an_adapter_the_helper_heeds_the_turns_too() -> None:
+    def behind_adapter(first: STT, server: LocalServer) -> stt.FallbackAdapter:
+        return stt.FallbackAdapter([first, stt_for(server)])
+
+    async with conversation(reply_s=30.0, wrap=behind_adapter) as talk:
+        await eventually(lambda: "connected" in talk.plugin_events)
+        interrupt_on_turn_start(talk.session, talk.stt)
+        await agent_speaks(talk)
+        await talk.hears(START)
+        assert talk.session.agent_state == "listening"
 
 
 @pytest.mark.newest
