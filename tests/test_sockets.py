@@ -422,6 +422,20 @@ async def test_what_is_told_of_a_failed_attempt_says_which_failure_it_was(caplog
     assert "the server reported an error" in logged[1].message
 
 
+async def test_a_socket_that_is_lost_before_connected_is_told_as_a_failed_attempt_though_nobody_speaks(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    faults = [Faults(no_connected=True, drop_at_s=0.0, drop_code=1011), Faults()]
+    async with LocalServer(script=QUIET, faults=faults) as server, calling(server) as call:
+        call.push(0.2)
+        await until(lambda: call.named("connection_error"))
+        call.push(0.2)
+        await until(lambda: call.named("connected"))
+        assert [event.cause for event in call.named("connection_error")] == ["dropped"]
+    logged = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert [vars(record)["cause"] for record in logged] == ["dropped"]
+
+
 @pytest.mark.parametrize("lives_s", [0.0, 10.0])
 async def test_one_drop_in_mid_turn_is_one_warning(
     lives_s: float, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

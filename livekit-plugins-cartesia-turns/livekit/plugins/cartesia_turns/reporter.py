@@ -108,7 +108,7 @@ class Reporter:
         """A connection could not be made or did not last."""
         cause = cause_of(error)
         self._owner.announce("connection_error", ConnectionErrorEvent(bare(error), retry_in_s, cause.name.lower()))
-        if retry_in_s is None or isinstance(error, DroppedError):
+        if retry_in_s is None or (isinstance(error, DroppedError) and self._client.turn.is_open):
             # Whoever gives up raises it. A socket that was lost in mid-turn is logged by `dropped`.
             return
         request_id = error.request_id if isinstance(error, APIStatusError) else None

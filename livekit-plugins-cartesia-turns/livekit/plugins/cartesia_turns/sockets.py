@@ -79,6 +79,8 @@ class Sockets:
         self._attempt_at = time.monotonic()
         self._in_call = False
         """A server has said `connected` to this stream."""
+        self._served = False
+        """The one of the last socket did."""
 
     def wake(self) -> None:
         """Something has changed in the client."""
@@ -192,7 +194,8 @@ class Sockets:
         """Takes note of the end of a socket; returns as `_use`."""
         client = self._client
         hang_up, in_turn = client.hang_up, client.turn.is_open
-        connected_s = lived_s if client.is_connected else 0.0
+        self._served = client.is_connected
+        connected_s = lived_s if self._served else 0.0
         code = failure.code if isinstance(failure, DroppedError) else None
         failure = self._reason_for(failure)
         ending = {"clean": code in CLEAN_CODES, "leaving": code == GOING_AWAY, "abrupt": code == LOST_CODE}
@@ -248,8 +251,9 @@ class Sockets:
                 retry_after_s=error.retry_after_s if isinstance(error, ServerError) else None,
                 in_call=self._in_call,
             )
-        # A socket lost between turns costs nobody anything.
-        if delay_s is None or not isinstance(error, DroppedError) or self._client.turn.is_open:
+        # A socket that served and is lost between turns costs nobody anything.
+        is_harmless = isinstance(error, DroppedError) and self._served and not self._client.turn.is_open
+        if delay_s is None or not is_harmless:
             self._reporter.attempt_failed(error, delay_s)
         if delay_s is None:
             raise error
