@@ -239,10 +239,16 @@ def test_a_stream_in_mid_turn_is_let_through_a_pause_that_others_wait_for() -> N
 def test_in_a_pause_that_nobody_can_wait_for_one_attempt_is_let_through_every_few_seconds() -> None:
     limiter = ConnectLimiter()
     limiter.rate_limited(100.0, 3600.0)
-    assert [limiter.reserve(100.0, 10.0) for _ in range(2)] == [PROBE_EVERY_S, 2 * PROBE_EVERY_S]
+    assert [limiter.reserve(100.0, 10.0) for _ in range(3)] == [0.0, PROBE_EVERY_S, 2 * PROBE_EVERY_S]
     assert limiter.reserve(100.0, 10.0) == 3 * PROBE_EVERY_S  # too far off: not taken
     limiter.rate_limited(105.0, 3600.0)
     assert limiter.reserve(105.0, 10.0) == 2 * PROBE_EVERY_S
+
+
+def test_a_pause_that_a_call_can_wait_for_is_kept_by_all_that_are_not_in_mid_turn() -> None:
+    limiter = ConnectLimiter()
+    limiter.rate_limited(100.0, 30.0)
+    assert [limiter.reserve(100.0, 10.0) for _ in range(3)] == [30.0] * 3
 
 
 def test_a_connection_that_is_made_ends_the_pause_and_not_the_spacing() -> None:

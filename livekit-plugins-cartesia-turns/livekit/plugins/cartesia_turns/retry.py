@@ -22,7 +22,7 @@ RATE_LIMITED_S = 1.0
 LONGEST_PAUSE_S = 60.0
 """How long it is left alone at most, whatever time a 429 names: that was said to one stream, and all wait."""
 PROBE_EVERY_S = 5.0
-"""How often a server that wants to be left alone for longer than a call can wait is asked all the same."""
+"""How often a server is asked all the same that wants to be left alone for longer than any call can wait."""
 FINAL_STATUSES = frozenset({401, 402, 403, 404})
 """In a call, what the server itself says with one of these will not pass: no key, no money, no right, no endpoint."""
 STEADY_AFTER_S = 5.0
@@ -147,27 +147,30 @@ class RetryPolicy:
 class ConnectLimiter:
     """Spaces attempts under one key once the server has answered 429. All times are monotonic seconds.
 
-    While the key is paused, a stream in mid-turn is let through, since the 429 was not for it; and so is one attempt
-    every PROBE_EVERY_S, where the pause is longer than the others can wait. A connection that is made ends the pause.
+    While the key is paused, a stream in mid-turn is let through, since the 429 was not for it. Where the server asked
+    for more than LONGEST_PAUSE_S, one attempt every PROBE_EVERY_S is, too. A connection that is made ends the pause.
     """
 
     def __init__(self) -> None:
         self._next_at: float | None = None
-        self._paused_until = self._probe_at = self._urgent_at = self._returning_until = -math.inf
+        self._paused_until = self._urgent_at = self._returning_until = -math.inf
+        self._probe_at = math.inf
 
     def rate_limited(self, now: float, retry_after_s: float | None) -> None:
         """An attempt was refused with 429."""
-        wait_s = min(RATE_LIMITED_S if retry_after_s is None else retry_after_s, LONGEST_PAUSE_S)
+        asked_s = RATE_LIMITED_S if retry_after_s is None else retry_after_s
+        wait_s = min(asked_s, LONGEST_PAUSE_S)
         self._next_at = max(self._next_at or now, now + wait_s)
         self._paused_until = max(self._paused_until, now + wait_s)
-        self._probe_at = max(self._probe_at, now + PROBE_EVERY_S)
+        if asked_s > LONGEST_PAUSE_S and self._probe_at == math.inf:
+            self._probe_at = now
         self._sent_away(now, wait_s)
 
     def opened(self, now: float) -> None:
         """A connection was made: the server takes them again."""
         if self._next_at is not None:
             self._next_at = min(self._next_at, now + SPACING_S)
-            self._paused_until = now
+        self._probe_at = math.inf
 
     def reserve(self, now: float, at_most_s: float = math.inf, *, urgent: bool = False) -> float:
         """Takes a place in the row, unless that means to wait for longer than `at_most_s` seconds.
@@ -183,7 +186,7 @@ class ConnectLimiter:
         if self._next_at is None:
             return 0.0
         if now > max(self._next_at + SPACING_S, self._returning_until):
-            self._next_at = None
+            self._next_at, self._probe_at = None, math.inf
             return 0.0
         if urgent:
             at = max(self._urgent_at, now)
