@@ -6,10 +6,10 @@ import math
 from dataclasses import replace
 
 import pytest
-from livekit.plugins.cartesia_turns.client import MOST_LOST_ENDS, Limits, Notice, TurnsClient
+from livekit.plugins.cartesia_turns.client import MOST_LOST_ENDS, REPLACED_EVERY_S, Limits, Notice, TurnsClient
 from livekit.plugins.cartesia_turns.configs import CLOSE_FOLLOWS_S, LONGEST_END_TIMEOUT_MS, Rejected
 from livekit.plugins.cartesia_turns.feed import PRE_ROLL_S, SILENCE_S, USAGE_EVERY_S
-from livekit.plugins.cartesia_turns.flush import FLUSH_SILENCE_S
+from livekit.plugins.cartesia_turns.flush import FLUSH_S, FLUSH_SILENCE_S, Flushed
 from livekit.plugins.cartesia_turns.link import DRAIN_S, LONGEST_DRAIN_S, HangUp, Outgoing, Ping
 from livekit.plugins.cartesia_turns.liveness import DEAD_AFTER_S
 from livekit.plugins.cartesia_turns.messages import (
@@ -104,7 +104,7 @@ class Scenario:
             self.wait(FRAME_S, answers=answers)
             swing = b"\0\0" if is_silent else b"\0\x20\0\xe0" if self.number % 10 else b"\0\2\0\xfe"
             frame = bytearray((swing * round(RATE * FRAME_S))[: 2 * round(RATE * FRAME_S)])
-            frame[:2] = (0 if is_silent else 100 * self.number).to_bytes(2, "little")
+            frame[:2] = (0 if is_silent else 100 * (self.number % 300)).to_bytes(2, "little")
             self.note([*self.client.push_audio(bytes(frame), self.now)])
             if answers:
                 self.pump()
@@ -127,8 +127,8 @@ class Scenario:
             raise AssertionError("the client asks for ever")
         self.now = until
 
-    def lose(self, *, clean: bool = False) -> None:
-        self.note([*self.client.link_lost(self.now, clean=clean)])
+    def lose(self, *, clean: bool = False, leaving: bool = False) -> None:
+        self.note([*self.client.link_lost(self.now, clean=clean, leaving=leaving)])
         self.sent.clear()
 
 
@@ -249,6 +249,21 @@ def test_audio_that_comes_back_ends_the_silence_and_the_log_says_so_once_a_gap()
     assert scenario.notices == [Notice.FEEDING]
 
 
+def test_audio_that_was_only_late_stands_behind_no_more_silence_than_was_sent_by_then() -> None:
+    scenario = in_turn()
+    scenario.sent.clear()
+    scenario.wait(1.2)
+    silent_s = scenario.client.stats.silent_s
+    for _ in range(12):
+        scenario.number += 1
+        scenario.client.push_audio(b"\0\x20\0\xe0" * (RATE // 20), scenario.now)
+    scenario.wait(3.0, answers=True)
+    assert 0.5 <= silent_s <= 1.2
+    first = next(number for number, frame in enumerate(scenario.audio) if frame)
+    between_s = sum(item.seconds for item in scenario.sent[:first] if isinstance(item, Chunk) and item.injected)
+    assert between_s <= silent_s
+
+
 def test_a_process_that_was_held_up_puts_no_silence_into_speech() -> None:
     scenario = in_turn()
     scenario.now += 0.8
@@ -356,6 +371,48 @@ def test_a_clean_close_in_mid_turn_is_taken_for_a_drop_once_although_the_input_h
     scenario.say(START, TurnUpdate("r", "a b c"))
     scenario.lose(clean=True)
     assert scenario.told == ["update a b c", "end a b c"]
+    assert scenario.client.finished
+
+
+@pytest.mark.parametrize("leaving", [False, True])
+def test_a_clean_close_that_tells_nothing_of_what_was_heard_is_tried_again(leaving: bool) -> None:
+    scenario = Scenario()
+    scenario.speak(0.5)
+    scenario.client.end_input()
+    scenario.pump()
+    scenario.lose(clean=True, leaving=leaving)
+    assert scenario.client.wants_link
+    scenario.open()
+    assert scenario.audio == [1, 2, 3, 4, 5]
+    scenario.say(START, TurnEnd("r", "yes"))
+    scenario.lose(clean=True)
+    assert scenario.told == ["start", "end yes"]
+    assert scenario.client.finished
+
+
+def test_a_server_that_goes_away_in_the_midst_of_the_last_turns_has_not_told_them_all() -> None:
+    scenario = Scenario()
+    scenario.speak(1.0)
+    scenario.speak(0.8, is_silent=True)
+    scenario.speak(0.5)
+    scenario.client.end_input()
+    scenario.pongs = False
+    scenario.pump()
+    scenario.say(START, TurnEnd("r", "a b"))
+    scenario.lose(clean=True, leaving=True)
+    assert scenario.client.wants_link
+    scenario.pongs = True
+    scenario.open()
+    scenario.wait(2.0)
+    assert {19, 20, 21, 22, 23} <= set(scenario.audio)
+
+
+def test_a_clean_close_after_digital_silence_alone_is_the_end() -> None:
+    scenario = Scenario()
+    scenario.speak(0.5, is_silent=True)
+    scenario.client.end_input()
+    scenario.pump()
+    scenario.lose(clean=True)
     assert scenario.client.finished
 
 
@@ -625,6 +682,34 @@ def test_a_message_without_text_does_not_bring_a_turn_back_that_never_comes() ->
     assert scenario.notices == [Notice.NOT_RESUMED]
 
 
+def flushed(scenario: Scenario) -> bool:
+    """Flushes; whether that is answered at once."""
+    return scenario.client.flush(scenario.now) == [Flushed()]
+
+
+def test_a_flush_waits_for_the_server_unless_there_was_nothing_but_digital_silence_since_the_last_turn() -> None:
+    scenario = Scenario()
+    assert flushed(scenario)
+    scenario.speak(0.5, is_silent=True)
+    assert flushed(scenario)
+    hum = (1).to_bytes(2, "little") + (-1).to_bytes(2, "little", signed=True)
+    scenario.client.push_audio(hum * (RATE // 10), scenario.now)
+    scenario.pump()
+    assert not flushed(scenario)
+    scenario.say(START, TurnEnd("r", "yes"))
+    assert scenario.told == ["start", "end yes"]
+
+
+def test_a_second_flush_without_new_audio_is_answered_at_once_and_each_one_has_its_bound() -> None:
+    scenario = Scenario()
+    scenario.speak(0.5)
+    assert not flushed(scenario)
+    before = scenario.now
+    scenario.wait(FLUSH_S + 0.1)
+    assert scenario.client.deadline > before + FLUSH_S
+    assert flushed(scenario)
+
+
 def test_flushes_before_the_first_one_is_answered_send_no_more_silence() -> None:
     scenario = in_turn("a b")
     scenario.sent.clear()
@@ -738,6 +823,76 @@ def test_a_server_that_stalls_in_mid_turn_is_left_with_the_text_so_far() -> None
     scenario.lose()
     assert scenario.client.stats.stalls == 1
     assert scenario.client.wants_link
+
+
+# A turn without words.
+
+
+def hear_noise(scenario: Scenario, seconds: float) -> None:
+    """A noise without a pause, to which the server says nothing."""
+    scenario.speak(seconds)
+
+
+def test_a_long_noise_is_closed_once_and_costs_neither_a_socket_nor_audio_twice() -> None:
+    scenario = Scenario()
+    scenario.speak(1.0)
+    scenario.say(START)
+    hear_noise(scenario, 145.0)
+    assert scenario.told == ["start", "end"]
+    assert scenario.notices == [Notice.NO_WORDS]
+    assert scenario.client.hang_up is None
+    assert scenario.client.stats.sent_s == pytest.approx(146.0)
+    scenario.lose()
+    scenario.open()
+    scenario.wait(5.0)
+    assert scenario.client.stats.sent_s <= 1.1 * 146.0
+    assert scenario.client.stats.stalls == 0
+
+
+def test_empty_updates_do_not_keep_a_turn_without_words_open() -> None:
+    scenario = Scenario()
+    scenario.speak(1.0)
+    scenario.say(START)
+    for _ in range(30):
+        hear_noise(scenario, 1.0)
+        scenario.say(TurnUpdate("r", ""))
+    assert scenario.told == ["start", "end"]
+
+
+def test_the_next_words_of_a_turn_that_was_closed_for_want_of_words_are_a_turn() -> None:
+    scenario = Scenario()
+    scenario.speak(1.0)
+    scenario.say(START)
+    hear_noise(scenario, 20.0)
+    scenario.told.clear()
+    scenario.say(TurnUpdate("r", "a"), TurnUpdate("r", "a b"), TurnEnd("r", "a b c"))
+    assert scenario.told == ["start", "update a", "update a b", "end a b c"]
+    scenario.say(START, TurnEnd("r", "d"))
+    assert scenario.told[4:] == ["start", "end d"]
+
+
+def test_a_server_that_lets_a_long_silence_pass_in_such_a_turn_is_deaf_and_is_replaced() -> None:
+    scenario = Scenario()
+    scenario.speak(1.0)
+    scenario.say(START)
+    hear_noise(scenario, 10.0)
+    scenario.speak(TIMEOUT_S + STALLED_AFTER_S + 0.2, is_silent=True)
+    assert scenario.client.hang_up is HangUp.STALLED
+    assert scenario.client.stats.stalls == 1
+
+
+def test_a_server_that_goes_on_stalling_is_replaced_twice_a_minute_at_most() -> None:
+    scenario = Scenario()
+    sockets = 1
+    for _ in range(120):
+        scenario.speak(1.0)
+        if not scenario.client.turn.is_open:
+            scenario.say(START, TurnUpdate("r", f"a {sockets} {scenario.number}"))
+        if scenario.client.hang_up:
+            scenario.lose()
+            scenario.open()
+            sockets += 1
+    assert 2 <= sockets <= 1 + 120 / REPLACED_EVERY_S
 
 
 def test_a_server_that_is_silent_between_turns_has_not_stalled() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import random
 from dataclasses import replace
 
 import pytest
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from livekit.plugins.cartesia_turns.client import Limits, Notice
 from livekit.plugins.cartesia_turns.turns import Kind
 from support.lossy_link import Break, Call, Fault, Network, Outcome
-from support.simulated_server import FRAME_S, Speech
+from support.simulated_server import FRAME_S, Noise, Speech
 
 CALLS = int(os.environ.get("LOSSY_CALLS", "40"))
 """How many calls each test plays."""
@@ -34,7 +35,25 @@ def speeches(draw: st.DrawFn, most_words: int = 12) -> Speech:
     """Several turns of some words."""
     lengths = draw(st.lists(st.integers(10, 22), min_size=1, max_size=most_words))
     pauses = [draw(st.one_of(WITHIN_TURN, WITHIN_TURN, BETWEEN_TURNS)) for _ in lengths]
-    return Speech(tuple(pauses), tuple(lengths))
+    return Speech(tuple(pauses), tuple(lengths), noise=draw(noises))
+
+
+noises = st.one_of(
+    st.just(Noise()),
+    st.builds(
+        Noise,
+        dbfs=st.sampled_from([-50.0, -42.0, -35.0]),
+        behind_s=st.sampled_from([0.3, 0.6, 1.0, 2.0, math.inf]),
+        seed=st.integers(0, 9),
+    ),
+    st.builds(
+        Noise,
+        dbfs=st.sampled_from([-50.0, -42.0]),
+        dc=st.sampled_from([0.03, 0.12]),
+        hum_dbfs=st.sampled_from([-math.inf, -30.0]),
+    ),
+)
+"""What is heard beside the words: in one call of three nothing but digital silence."""
 
 
 def faults(kinds: list[Break], outages: list[float], most: int = 4) -> st.SearchStrategy[list[Fault]]:
@@ -92,7 +111,7 @@ def test_every_word_is_in_exactly_one_final_wherever_the_link_breaks(
 
 
 @settings(max_examples=CALLS // 2)
-@given(speeches(), networks, all_faults, delays, seeds)
+@given(speeches(most_words=8), networks, all_faults, delays, seeds)
 def test_every_word_is_final_once_after_stalls_dead_peers_and_long_outages_too(
     said: Speech, network: Network, breaks: list[Fault], delay_frames: int, seed: int
 ) -> None:
@@ -196,3 +215,29 @@ def test_silence_dropped_in_an_outage_does_not_make_words_come_twice() -> None:
     outcome = Call(said, faults=[Fault(2.0, outage_s=20.0)], limits=Limits(buffer_s=4.0)).run()
     assert outcome.text == "w0 w1 w2"
     assert outcome.stats.lost_s > 10
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_drop_after_a_hundred_seconds_of_speech_costs_no_word_that_was_told(seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311  # only the lengths depend on it
+    lengths = tuple(chance.randint(10, 20) for _ in range(230))
+    noise = Noise(-42.0) if seed % 2 else Noise()
+    said = Speech(tuple(chance.randint(2, 10) for _ in lengths), lengths, tail=300, noise=noise)
+    drop = Fault(said.seconds - 10.0, outage_s=chance.choice([0.0, 0.5, 3.0]))
+    outcome = Call(said, network=Network(server_s=0.1), faults=[drop], delay_frames=20).run()
+    assert said.seconds > 100
+    assert outcome.stats.lost_s > 30
+    assert outcome.finals == [said.text]
+
+
+@pytest.mark.parametrize("dbfs", [-50.0, -42.0, -35.0])
+@pytest.mark.parametrize("behind_s", [0.3, 0.6, 1.0, 2.0, math.inf])
+@pytest.mark.parametrize("words", [1, 3])
+def test_a_short_turn_with_noise_behind_it_is_told_once_wherever_the_socket_drops(
+    dbfs: float, behind_s: float, words: int
+) -> None:
+    said = Speech((40,) + (4,) * (words - 1), (20,) * words, tail=150, noise=Noise(dbfs, behind_s))
+    for drop in range(20, 40):
+        outcome = Call(said, faults=[Fault(drop * 0.1)]).run()
+        assert outcome.finals == [said.text]
+        assert [event.kind for _, event in outcome.events].count(Kind.START) == 1

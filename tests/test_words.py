@@ -17,6 +17,7 @@ from livekit.plugins.cartesia_turns.words import (
     is_same,
     join,
     relation,
+    seam,
     word_count,
     word_end,
     word_ends,
@@ -239,3 +240,38 @@ def test_text_is_news_again_once_the_audio_of_all_that_was_delivered_is_gone() -
     known.forget_first(3)
     assert known.news("a b c") == "a b c"
     assert not known.delivered_before
+
+
+SHOWN = "one two three four five six seven eight nine ten"
+
+
+@pytest.mark.parametrize(
+    ("heard", "whole"),
+    [
+        ("four five six seven", "one two three four five six seven"),
+        ("ee four five six, seven", "one two three four five six, seven"),
+        (
+            "Three, four Five six seven eight nine ten eleven",
+            "one two Three, four Five six seven eight nine ten eleven",
+        ),
+        ("four five", "one two four five"),
+        ("something else altogether", "one two something else altogether"),
+    ],
+)
+def test_a_replay_without_its_beginning_goes_on_where_its_words_stand_in_what_was_shown(heard: str, whole: str) -> None:
+    known = KnownText()
+    known.lose_socket(len("one two"), SHOWN)
+    assert known.news(heard) == whole
+
+
+def test_a_replay_in_a_script_without_spaces_goes_on_where_its_letters_stand_too() -> None:
+    shown = "今日はとても天気がいいので散歩に行きましょうか"
+    known = KnownText()
+    known.lose_socket(len("今日はとて"), shown)
+    assert known.news("天気がいいので散歩に行きましょうか、ね") == shown + "、ね"
+
+
+@given(st.text(), st.integers(0, 50), st.text())
+def test_a_seam_is_a_place_in_both_texts(told: str, expected: int, heard: str) -> None:
+    found = seam(told, expected, heard)
+    assert found is None or (expected <= found[0] < len(told) and 0 <= found[1] < len(heard))

@@ -18,9 +18,9 @@ from livekit.plugins.cartesia_turns.server.dialogue import Dialogue, TurnLikelih
 RATE = 8000
 FRAME_S = 0.02
 FRAME_SAMPLES = round(RATE * FRAME_S)
-CODES = 64
+CODES = 256
 """A sample is a multiple of this, the sound, and a code: 0 where nobody speaks, else the number of the word and 1."""
-LOUD = 94 * CODES
+LOUD = 24 * CODES
 """The level of a word, about -15 dBFS."""
 _VOICE = np.where(np.arange(FRAME_SAMPLES) // 8 % 2, -LOUD, LOUD)
 """A square wave of 500 Hz."""

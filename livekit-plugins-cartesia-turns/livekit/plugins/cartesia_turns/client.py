@@ -131,7 +131,7 @@ class TurnsClient:
 
     @property
     def is_idle(self) -> bool:
-        """Nobody is heard whose words are not final."""
+        """No turn is open and no speech waits for one."""
         return not self._turn.is_open and not self._buffer.has_voice
 
     @property
@@ -242,7 +242,7 @@ class TurnsClient:
         was_in_turn = self._link.in_turn
         self._link.heard(message, now)
         if self._link.in_turn and not was_in_turn:
-            self._feed.turn_started(self._link.receipts, now)
+            self._feed.turn_started(self._link.receipts, now, finishing=self._link.close_sent)
             self._stall.heard(now)
         self._feed.flows()
         self.request_id = message.request_id or self.request_id
@@ -258,7 +258,8 @@ class TurnsClient:
         received = self._link.receipts.received
         if ping_at is None or received is None or not is_between_turns or self._link.hang_up:
             return
-        self._feed.forget_idle(received, ping_at - SERVER_LAG_S - UNHEARD_S)
+        unheard_since = ping_at - SERVER_LAG_S - UNHEARD_S
+        self._feed.forget_idle(received, unheard_since, is_in_doubt=self._deaf.is_in_doubt)
         self._forget_closed()
 
     @property
@@ -302,6 +303,7 @@ class TurnsClient:
         if now >= self._stalled_at():
             return self._leave_stalled(now)
         if now >= self._deaf.deadline:
+            self._count(stalls=1)
             self._replace(now)
             return [Notice.STALLED]
         if self._turn.state is State.RESUMING and now >= self._rescue.deadline:

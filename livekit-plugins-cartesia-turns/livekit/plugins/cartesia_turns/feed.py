@@ -25,6 +25,8 @@ QUIET_S = 1.0
 USAGE_EVERY_S = 5.0
 PRE_ROLL_S = 1.0
 """Kept while no turn is open, since turn.start comes after the onset of speech."""
+DOUBTED_S = 10.0
+"""So much of what was said last is kept for another server, where it is in doubt whether this one hears."""
 SERVER_LAG_S = 0.3
 """How long the server may take over audio that it has received."""
 
@@ -131,9 +133,10 @@ class Feed:
         """Up to where audio had been sent when the last text became known, in samples since the first audio."""
         return self._marks.end
 
-    def turn_started(self, receipts: Receipts, now: float) -> None:
-        """The server said that a turn has started."""
-        self.settling.turn_started(receipts.heard(now, self.buffer.sent_by), self.buffer.runs)
+    def turn_started(self, receipts: Receipts, now: float, *, finishing: bool = False) -> None:
+        """The server said that a turn has started; arguments as of `settle`."""
+        heard = receipts.heard(now, self.buffer.sent_by)
+        self.settling.turn_started(heard, self.buffer.runs, finishing=finishing)
 
     def settle(self, receipts: Receipts, now: float, *, finishing: bool = False) -> int | None:
         """The server ended a turn: its words and its audio are done with.
@@ -153,15 +156,19 @@ class Feed:
         self.buffer.settle(heard if is_last else settled.position)
         return heard if settled.in_doubt else None
 
-    def forget_idle(self, received: int, unheard_since: float) -> None:
+    def forget_idle(self, received: int, unheard_since: float, *, is_in_doubt: bool = False) -> None:
         """Forgets audio in which no turn began.
 
         Args:
             received: up to where the server has the audio.
             unheard_since: voice that was sent since this time may still start a turn, monotonic seconds.
+            is_in_doubt: the server may be deaf, so that the last that was said is kept, however long ago that was.
         """
         before = received - round(SERVER_LAG_S * self._sample_rate)
-        self.buffer.forget_idle(PRE_ROLL_S, before, self.buffer.sent_by(unheard_since))
+        unheard_from = self.buffer.sent_by(unheard_since)
+        if is_in_doubt:
+            unheard_from = min(unheard_from, self.buffer.voice_end - round(DOUBTED_S * self._sample_rate))
+        self.buffer.forget_idle(PRE_ROLL_S, before, unheard_from)
 
     def take_usage(self, now: float) -> float:
         """Seconds of audio sent since the last call."""

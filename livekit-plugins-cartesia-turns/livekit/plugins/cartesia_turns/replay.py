@@ -95,6 +95,11 @@ class ReplayBuffer:
         return self._sound_end > self.begins
 
     @property
+    def voice_end(self) -> int:
+        """Where the last voice ends."""
+        return self._voice_end
+
+    @property
     def sound_end(self) -> int:
         """Where the last sound ends, however soft: what follows is digital silence."""
         return self._sound_end
@@ -247,8 +252,9 @@ class ReplayBuffer:
         while self._cursor and self._held > goal:
             self._unreplayable += self._chunks[0].samples * (not self._chunks[0].injected)
             self._forget_first()
-        if self._held > goal:
-            self._drop_silence(goal)
+        if self._held <= self._limit:
+            return
+        self._drop_silence(goal)
         while self._held > goal:
             self._forget_first()
 

@@ -121,10 +121,16 @@ class Settling:
         self._jitter = round(JITTER_S * sample_rate)
         self._onset = self._settled = 0
 
-    def turn_started(self, heard: int, runs: Iterable[Run]) -> None:
-        """The server said that a turn has started, when it had received the audio up to `heard`."""
+    def turn_started(self, heard: int, runs: Iterable[Run], *, finishing: bool = False) -> None:
+        """The server said that a turn has started.
+
+        Args:
+            heard: see `Receipts`.
+            runs: the audio that is held, in order.
+            finishing: the server was asked to finish, and may tell of turns long after it has received them.
+        """
         # What was settled with an earlier turn is not the beginning of this one.
-        earliest = max(heard - self._late - self._usual, self._settled)
+        earliest = self._settled if finishing else max(heard - self._late - self._usual, self._settled)
         onsets = [run.start for run in runs if run.voiced and earliest <= run.start < heard]
         self._onset = onsets[0] if onsets else heard
         # It can't be further behind than the time that it took to notice the turn.

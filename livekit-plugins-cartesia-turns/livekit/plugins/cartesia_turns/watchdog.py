@@ -123,17 +123,24 @@ class DeafRule:
     """
 
     def __init__(self) -> None:
-        self._quiet_s = self._not_before = math.inf
+        self._quiet_s = 0.0
+        self._not_before = math.inf
         self.deadline = math.inf
         """When the server is to be replaced."""
 
+    @property
+    def is_in_doubt(self) -> bool:
+        """A turn was closed that the server has not ended."""
+        return self._not_before < math.inf
+
     def turn_left(self, not_before: float) -> None:
         """A turn was closed that the server has not ended; it is not to be replaced before this time."""
-        self._quiet_s, self._not_before = 0.0, not_before
+        self._not_before = not_before
 
     def heard(self) -> None:
         """An event came."""
-        self._quiet_s = self._not_before = self.deadline = math.inf
+        self._quiet_s = 0.0
+        self._not_before = self.deadline = math.inf
 
     def audio_sent(self, seconds: float, now: float, *, voiced: bool, limit_s: float) -> None:
         """Audio of any kind went out.
@@ -144,10 +151,9 @@ class DeafRule:
             voiced: somebody may speak in it.
             limit_s: the turn's end timeout and STALLED_AFTER_S.
         """
-        if self._not_before == math.inf:
-            return
         self._quiet_s = 0.0 if voiced else self._quiet_s + seconds
-        self.deadline = max(now, self._not_before) if self._quiet_s >= limit_s else math.inf
+        is_deaf = self.is_in_doubt and self._quiet_s >= limit_s
+        self.deadline = max(now, self._not_before) if is_deaf else math.inf
 
 
 class RescueRule:

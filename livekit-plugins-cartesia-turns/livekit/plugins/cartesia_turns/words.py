@@ -28,6 +28,13 @@ _NO_SPACE = re.compile(rf"[\s{_UNSPACED}\u3000-\u303f\uff00-\uffef]")
 _GAP = re.compile(r"\s*(?:[^\w\s]+(?:\s+|$))*")
 """What stands between two words: white space, and punctuation that stands alone, which belongs to the word before."""
 
+SEAM_LETTERS = 12
+"""So many letters in a row that are the same are the same words."""
+SEAM_WORDS = 8
+"""They begin with one of so many first words of a replay."""
+SEAM_WITHIN = 400
+"""They are looked for in so many characters behind the expected place: more than is said while words are on the way."""
+
 
 class Relation(Enum):
     """How a text relates to one that was told before."""
@@ -100,6 +107,30 @@ def word_end(text: str, position: int) -> int:
     return match.end() if match else position
 
 
+def seam(told: str, expected: int, heard: str) -> tuple[int, int] | None:
+    """Finds where a replay goes on in a text that was told, by some letters in a row that are the same in both.
+
+    Args:
+        told: the text.
+        expected: the replay begins at this position of it, or somewhat behind.
+        heard: what the replay has brought so far. Its very first word may be half a word.
+
+    Returns:
+        Where the same word begins in `told` and in `heard`; None where none is found.
+    """
+    window = told[expected : expected + SEAM_WITHIN]
+    starts = {match.start() for match in _WORD.finditer(window)}
+    places = [place for place, letter in enumerate(window) if letter.isalnum()]
+    letters = "".join(window[place].casefold()[0] for place in places)
+    for word, _ in zip(_WORD.finditer(heard), range(SEAM_WORDS), strict=False):
+        behind = filter(str.isalnum, heard[word.start() : word.start() + 4 * SEAM_LETTERS])
+        wanted = "".join(letter.casefold()[0] for letter in behind)[:SEAM_LETTERS]
+        at = letters.find(wanted) if len(wanted) == SEAM_LETTERS else -1
+        if at >= 0 and places[at] in starts:
+            return expected + places[at], word.start()
+    return None
+
+
 class Skipper:
     """Gives what a growing text has beyond the words of another: what was compared is not compared again.
 
@@ -146,6 +177,9 @@ class KnownText:
         """What the server told before that turn and never ended: a replay brings it again all the same."""
         self._gone = ""
         """The beginning of the text that no replay brings back, since its audio is gone."""
+        self._seam: tuple[int, int] | None = None
+        self._shown = ""
+        """What was told of the turn when that audio was found to be gone: what the replay brings goes on in it."""
         self._replaying = False
 
     @property
@@ -166,7 +200,7 @@ class KnownText:
 
     def news(self, transcript: str) -> str:
         """The text of the open turn, given the server's transcript: without what was delivered before it."""
-        return self._delivered.rest(join(self._gone, transcript))
+        return self._delivered.rest(self._whole(transcript))
 
     def deliver(self, text: str) -> None:
         """The turn was ended with this text, while the server may go on with it: it is no news again."""
@@ -178,8 +212,9 @@ class KnownText:
         if self._unsettled:
             self._delivered, self._unsettled = Skipper(self._before), ""
         if gone > len(self._gone):
-            text = join(self._before, shown)
-            self._gone = text[: word_end(text, gone)]
+            self._shown = join(self._before, shown)
+            self._gone = self._shown[: word_end(self._shown, gone)]
+        self._seam = None
 
     def forget_first(self, gone: int) -> None:
         """The audio of the first `gone` characters is done with: if no others were delivered, whatever comes is new."""
@@ -195,12 +230,12 @@ class KnownText:
 
     def forget_part(self, transcript: str) -> None:
         """The server ended a turn in which nothing was new: the replay may make two of one, and the rest is to come."""
-        self._delivered = Skipper(Skipper(join(self._gone, transcript)).rest(self._delivered.known))
-        self._gone = self._unsettled = ""
+        self._delivered = Skipper(Skipper(self._whole(transcript)).rest(self._delivered.known))
+        self._gone = self._shown = self._unsettled = ""
 
     def told_so_far(self, transcript: str) -> str:
         """All that a replay would bring again, given what the server told of its turn."""
-        return join(self._unsettled, join(self._gone, transcript))
+        return join(self._unsettled, self._whole(transcript))
 
     def keep_unsettled(self, text: str) -> None:
         """The server went on to another turn without an end of the one before: a replay begins with this text."""
@@ -209,8 +244,17 @@ class KnownText:
     def forget(self) -> None:
         """The server's turn is over: whatever it tells next is new."""
         self._delivered = Skipper()
-        self._gone = self._unsettled = ""
+        self._gone = self._shown = self._unsettled = ""
         self._replaying = False
+
+    def _whole(self, transcript: str) -> str:
+        """The whole text, given what the server makes of the audio that is left."""
+        if not self._gone:
+            return transcript
+        self._seam = self._seam or seam(self._shown, len(self._gone), transcript)
+        if self._seam is None:
+            return join(self._gone, transcript)
+        return self._shown[: self._seam[0]] + transcript[self._seam[1] :]
 
     @property
     def _before(self) -> str:
