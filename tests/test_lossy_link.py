@@ -75,6 +75,8 @@ drops = faults([Break.RESET, Break.RESET, Break.CLOSED], [0.0, 0.0, 0.5, 3.0])
 all_faults = faults([*Break], [0.0, 0.5, 3.0, 12.0, 18.0], most=3)
 delays = st.integers(0, 20)
 seeds = st.integers(0, 9)
+pieces = st.sampled_from([1, 1, 2, 5, 8])
+"""How many frames of 20 ms are pushed together."""
 
 
 def check_alternation(outcome: Outcome) -> None:
@@ -102,12 +104,13 @@ def check_nothing_lost(outcome: Outcome, said: Speech) -> None:
 
 
 @settings(max_examples=CALLS)
-@given(speeches(), networks, drops, delays, seeds)
+@given(speeches(), networks, drops, st.tuples(delays, seeds, pieces))
 def test_every_word_is_in_exactly_one_final_wherever_the_link_breaks(
-    said: Speech, network: Network, breaks: list[Fault], delay_frames: int, seed: int
+    said: Speech, network: Network, breaks: list[Fault], rest: tuple[int, int, int]
 ) -> None:
-    outcome = Call(said, network=network, faults=breaks, delay_frames=delay_frames, seed=seed).run()
-    check_nothing_lost(outcome, said)
+    delay_frames, seed, at_once = rest
+    call = Call(said, network=network, faults=breaks, delay_frames=delay_frames, seed=seed, at_once=at_once)
+    check_nothing_lost(call.run(), said)
 
 
 @settings(max_examples=CALLS // 2)

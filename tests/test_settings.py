@@ -23,7 +23,7 @@ from livekit.plugins.cartesia_turns.settings import MANY_RETRIES, StreamSettings
         ("audio_chunk_duration_ms", 0),
         ("audio_chunk_duration_ms", -20),
         ("audio_chunk_duration_ms", 9),
-        ("audio_chunk_duration_ms", 1001),
+        ("audio_chunk_duration_ms", 201),
         ("audio_chunk_duration_ms", 99999),
         ("audio_chunk_duration_ms", 20.0),
         ("audio_chunk_duration_ms", True),
@@ -53,7 +53,7 @@ def test_what_is_out_of_range_is_refused_by_name_and_value(name: str, value: Any
         {"outage_timeout": 0.0},
         {"outage_timeout": float("inf")},
         {"audio_chunk_duration_ms": 10, "early_preflight": 2},
-        {"audio_chunk_duration_ms": 1000, "max_buffer": 1e9},
+        {"audio_chunk_duration_ms": 200, "max_buffer": 1e9},
     ],
 )
 def test_what_is_in_range_is_taken(given: dict[str, Any]) -> None:

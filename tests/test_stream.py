@@ -240,10 +240,10 @@ async def test_frames_are_cut_into_chunks_where_that_is_wanted_and_the_rest_goes
 
 
 async def test_a_flush_sends_a_chunk_that_is_not_full() -> None:
-    async with LocalServer(script=QUIET) as server, calling(server, audio_chunk_duration_ms=1000) as call:
-        call.push(0.3)
+    async with LocalServer(script=QUIET) as server, calling(server, audio_chunk_duration_ms=200) as call:
+        call.push(0.1)
         call.stream.flush()
-        await until(lambda: server.connections and server.connections[0].audio_s == 0.3)
+        await until(lambda: server.connections and server.connections[0].audio_s == 0.1)
 
 
 async def sizes_sent(seconds: list[float], **arguments: Any) -> list[int]:

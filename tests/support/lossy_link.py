@@ -113,6 +113,7 @@ class Call:
         limits: of the client.
         mutes: at these moments, counted in frames, the audio stops for so many seconds.
         burst: push all the audio at once.
+        at_once: so many frames of 20 ms are pushed together, as one piece.
         delay_frames: see SimulatedServer.
         seed: of the jitter.
     """
@@ -126,6 +127,7 @@ class Call:
         limits: Limits | None = None,
         mutes: dict[int, float] | None = None,
         burst: bool = False,
+        at_once: int = 1,
         delay_frames: int = 0,
         seed: int = 0,
     ) -> None:
@@ -143,7 +145,7 @@ class Call:
         self._dialing = False
         self._no_socket_before = 0.0
         self._greets = True
-        self._push_all(mutes or {}, burst=burst)
+        self._push_all(mutes or {}, burst=burst, at_once=at_once)
         for fault in faults or []:
             self._at(fault.at_s, partial(self._fail, fault))
 
@@ -166,11 +168,15 @@ class Call:
         self.outcome.stats = self.client.stats
         return self.outcome
 
-    def _push_all(self, mutes: dict[int, float], *, burst: bool) -> None:
-        at = 0.0
+    def _push_all(self, mutes: dict[int, float], *, burst: bool, at_once: int) -> None:
+        at, piece = 0.0, b""
         for number, frame in enumerate(self._speech.frames):
+            if number in mutes or len(piece) >= at_once * len(frame):
+                self._at(at, partial(self._push, piece))
+                piece = b""
             at += mutes.get(number, 0.0) + (0.0 if burst else FRAME_S)
-            self._at(at, partial(self._push, frame))
+            piece += frame
+        self._at(at, partial(self._push, piece))
         self._at(at, self.client.end_input)
 
     def _push(self, frame: bytes) -> None:

@@ -417,7 +417,7 @@ class TurnsClient:
         self._stall.audio_sent(chunk.seconds)
         self._deaf.audio_sent(chunk.seconds, now, voiced=chunk.voiced, limit_s=self._stall_limit_s)
         if not chunk.injected:
-            self._watchdog.audio_sent(chunk.seconds, now)
+            self._watchdog.audio_sent(self._feed.pushed_s, now)
 
     def _rotate_if_stale(self) -> None:
         if self._link is None or self._turn.is_open or self._ending:

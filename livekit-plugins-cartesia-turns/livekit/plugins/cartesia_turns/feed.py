@@ -49,6 +49,8 @@ class Feed:
         self._overflow_told = False
         self._marks = Marks()
         self._keep_silence_to = 0
+        self.pushed_s = 0.0
+        """How long the user's last piece of audio was: so much time passes without any in an even stream."""
         self.buffer = ReplayBuffer(limit_s, sample_rate)
         """What is kept, and what waits."""
         self.settling = Settling(sample_rate)
@@ -70,6 +72,7 @@ class Feed:
         lost_s = self.buffer.lost_s
         # The user's audio was late and not gone: what stands in for it stays out, as far as it has not been sent.
         self.buffer.drop_waiting_silence(self._keep_silence_to)
+        self.pushed_s = len(pcm) / 2 / self._sample_rate
         size = 2 * self._longest_chunk
         for start in range(0, len(pcm), size):
             self._append(pcm[start : start + size], now)

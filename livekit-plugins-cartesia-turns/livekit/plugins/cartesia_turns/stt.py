@@ -72,7 +72,7 @@ class STT(stt.STT[EventName]):
             none is given. It is not sent: what the models hear they detect themselves.
         language_hints: languages for the server to expect, such as ["pt", "en"]; "pt-BR" becomes "pt". At most
             `vendor.LANGUAGE_HINTS`; only some of `vendor.MODELS` take them.
-        audio_chunk_duration_ms: cut audio into pieces of this length, 10 to 1000 ms; by default frames are sent as they
+        audio_chunk_duration_ms: cut audio into pieces of this length, 10 to 200 ms; by default frames are sent as they
             come, since a longer piece is older when it arrives.
         turn_start_threshold: likelihood above which a turn starts. For this and the next three see
             `vendor.TURN_RANGES`; the server uses `vendor.TURN_DEFAULTS`, or newer ones, for what is not given.
