@@ -12,8 +12,8 @@ from .client import Limits
 from .pacing import CATCH_UP_SPEED
 
 CHUNKS_MS = (10, 200)
-"""How long pieces of audio may be: no frame of a call is shorter. A longer one delays its words by as much, and the pings
-by which the server's progress is known."""
+"""How long pieces of audio may be. No frame of a call is shorter; a longer one delays its words by as much, and the
+pings by which the server's progress is known."""
 LEAST_BUFFER_S = 1.0
 """With less, the first words are gone before a socket is open."""
 MOST_REPLIES = 1000
