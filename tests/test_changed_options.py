@@ -93,6 +93,16 @@ async def test_keyterms_of_ink_preview_change_on_the_open_socket() -> None:
         assert len(peer.lines) == 1
 
 
+async def test_language_hints_of_ink_preview_change_on_the_open_socket() -> None:
+    async with vendor() as peer, call_on(peer, model="ink-preview", language_hints=["pt"]) as call:
+        line = await lines(peer, 1)
+        call.stt.update_options(language_hints=["pt", "en"])
+        call.push(0.1)
+        await until(lambda: line.configs)
+        assert line.configs == [{"type": "config", "language_hints": ["pt", "en"]}]
+        assert len(peer.lines) == 1
+
+
 # A config that is rejected costs nothing.
 
 

@@ -14,6 +14,7 @@ from livekit.plugins.cartesia_turns.messages import ServerMessage
 from livekit.plugins.cartesia_turns.server import ConnectionRecord, LocalServer
 from stage import Stage
 from support.calls import talking
+from support.waiting import holds
 
 TIMEOUT = "turn_end_timeout_ms"
 GIVEN = {"turn_eager_end_threshold": 0.5, "turn_end_threshold": 0.2, TIMEOUT: 5000}
@@ -135,6 +136,12 @@ async def test_a_stream_outside_any_session_has_the_keyterms_of_none() -> None:
         call.push(0.1)
         await eventually(lambda: len(home.server.connections) == 2)
         assert terms(home.server.connections[1]) == []
+        home.rooms[0].session.update_options(keyterms=["Sonic"])
+        home.rooms[0].microphone.push(QUIET)
+        call.push(0.1)
+        await eventually(lambda: len(home.server.connections) == 3)
+        assert terms(home.server.connections[2]) == ["Sonic"]
+        await holds(lambda: len(home.server.connections) == 3, for_s=0.2)
 
 
 async def test_a_profile_set_by_an_agent_holds_for_its_session_alone() -> None:

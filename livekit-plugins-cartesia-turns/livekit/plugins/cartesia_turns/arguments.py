@@ -60,7 +60,7 @@ def check_one_credential(api_key: object, access_token: object) -> None:
         raise ValueError("api_key and access_token are both given: pass one of them")
 
 
-def terms(keyterm: Sequence[str] | None) -> tuple[str, ...]:
+def terms(keyterm: str | Sequence[str] | None) -> tuple[str, ...]:
     """One term or several as a tuple.
 
     Raises:

@@ -122,7 +122,7 @@ class STT(stt.STT[EventName]):
         turn_eager_end_threshold: NotGivenOr[float | None] = NOT_GIVEN,
         turn_end_threshold: NotGivenOr[float | None] = NOT_GIVEN,
         turn_end_timeout_ms: NotGivenOr[int | None] = NOT_GIVEN,
-        keyterm: NotGivenOr[Sequence[str] | None] = NOT_GIVEN,
+        keyterm: NotGivenOr[str | Sequence[str] | None] = NOT_GIVEN,
         language_hints: NotGivenOr[Sequence[str] | None] = NOT_GIVEN,
         watchdog_min_timeout: float = 0.5,
         max_buffer: float = 60.0,
@@ -157,6 +157,7 @@ class STT(stt.STT[EventName]):
         )
         self._streams: weakref.WeakSet[SpeechStream] = weakref.WeakSet()
         self._calls: weakref.WeakSet[CallOptions] = weakref.WeakSet()
+        self._of_some_session: weakref.WeakSet[CallOptions] = weakref.WeakSet()
         self._sessions: weakref.WeakKeyDictionary[AgentSession[Any], CallOptions] = weakref.WeakKeyDictionary()
         self._session_keyterms: tuple[str, ...] = ()
         self._past = Stats()
@@ -212,7 +213,7 @@ class STT(stt.STT[EventName]):
         turn_eager_end_threshold: NotGivenOr[float] = NOT_GIVEN,
         turn_end_threshold: NotGivenOr[float] = NOT_GIVEN,
         turn_end_timeout_ms: NotGivenOr[int] = NOT_GIVEN,
-        keyterm: NotGivenOr[Sequence[str]] = NOT_GIVEN,
+        keyterm: NotGivenOr[str | Sequence[str]] = NOT_GIVEN,
         language_hints: NotGivenOr[Sequence[str]] = NOT_GIVEN,
         model: NotGivenOr[str] = NOT_GIVEN,
         language: NotGivenOr[str | None] = NOT_GIVEN,
@@ -319,8 +320,7 @@ class STT(stt.STT[EventName]):
     def _update_session_keyterms(self, keyterms: list[str]) -> None:
         """The framework's hook for a session's keyterms, its configured and its detected ones. It names no session."""
         self._session_keyterms = tuple(keyterms)
-        known = set(self._sessions.values())
-        for call in self._calls - known:
+        for call in self._of_some_session:
             call.session_keyterms = self._session_keyterms
         for session, call in self._sessions.items():
             call.session_keyterms = keyterms_of(session)
@@ -330,7 +330,10 @@ class STT(stt.STT[EventName]):
         """The options of the call that this session makes; without one, those of a call that begins now."""
         if session is None:
             call = CallOptions(self._options)
-            call.session_keyterms = self._session_keyterms if may_be_in_session() else ()
+            if may_be_in_session():
+                # Which session it is can't be told, so it gets what the framework says last.
+                self._of_some_session.add(call)
+                call.session_keyterms = self._session_keyterms
         else:
             call = self._sessions.setdefault(session, CallOptions(self._options))
             call.session_keyterms = keyterms_of(session)
