@@ -1080,6 +1080,18 @@ def test_a_socket_that_is_given_up_or_refused_is_not_blamed_on_the_speed(hung_up
     assert not scenario.client.tries_again
 
 
+def test_a_close_that_was_asked_for_is_not_blamed_on_the_speed() -> None:
+    scenario = Scenario(linked=False)
+    scenario.speak(5.0)
+    scenario.client.end_input()
+    scenario.open()
+    scenario.wait(5.0 / CATCH_UP_SPEED)
+    assert Close() in scenario.sent
+    scenario.lose(clean=True)
+    assert Notice.SLOWER not in scenario.notices
+    assert not scenario.client.tries_again
+
+
 def test_at_real_time_long_silence_is_left_out_so_that_a_backlog_is_gone_in_the_end() -> None:
     scenario = Scenario(limits=Limits(catch_up_speed=1.0), linked=False)
     scenario.number = 10

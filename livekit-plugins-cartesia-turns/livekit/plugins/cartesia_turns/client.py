@@ -216,7 +216,7 @@ class TurnsClient:
             self._drained = True
             return self.close_turn()
         self._count_loss(link, clean=clean)
-        events = self._find_reason(link, now, abrupt=abrupt) if link else []
+        events = self._find_reason(link, now, clean=clean, abrupt=abrupt) if link else []
         if self._turn.is_open and self._turn.state is not State.RESUMING:
             self._rescue.lost(now)
         self._turn.lost(self._feed.text_gone())
@@ -351,11 +351,15 @@ class TurnsClient:
     def _count(self, **changes: float) -> None:
         self._stats = replace(self._stats, **{name: getattr(self._stats, name) + by for name, by in changes.items()})
 
-    def _find_reason(self, link: Link, now: float, *, abrupt: bool) -> list[ClientEvent]:
+    def _find_reason(self, link: Link, now: float, *, clean: bool, abrupt: bool) -> list[ClientEvent]:
         """Takes note of what the next socket has to do without."""
         if not link.is_connected:
             return self._do_without(refused(link.configs.in_force, self._taken, link.last_error))
         self._taken = link.configs.in_force
+        if clean and link.close_sent:
+            # It was asked for.
+            self.tries_again = False
+            return []
         return self._go_slower(link, now, abrupt=abrupt)
 
     def _do_without(self, rejected: Rejected | None) -> list[ClientEvent]:
