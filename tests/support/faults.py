@@ -322,7 +322,8 @@ async def run(fault: Fault, state: State) -> Outcome:
 
 async def _turn(rig: Rig, before: list[int]) -> list[int]:
     """A whole turn, until its final is there."""
-    words = await rig.mic.play(0.3, 0.5, 0.7)
+    # A real pause before the words, for a client that looks for one when noise follows them.
+    words = await rig.mic.play(0.5, 0.5, 0.7)
     await _said(rig, [*before, *words])
     return words
 

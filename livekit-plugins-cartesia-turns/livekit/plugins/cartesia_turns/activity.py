@@ -58,7 +58,8 @@ class Activity:
     def __init__(self) -> None:
         self._last_sample = b""
         self._rest = b""
-        self._hum: NDArray[np.float64] | None = None
+        self._size = 0
+        self._hum = np.zeros((0, 0))
         self._slices: deque[tuple[float, float]] = deque(maxlen=round(REMEMBERED_S / SLICE_S))
         # A room that nobody has heard yet is taken for a quiet one.
         self._floor = 0.0
@@ -77,19 +78,17 @@ class Activity:
         if pcm[2:] != pcm[:-2] or pcm[:2] != (self._last_sample or pcm[:2]):
             self.sounded_at = now
         self._last_sample = pcm[-2:]
-        if self._hum is None:
-            self._hum = _hum(max(1, round(len(pcm) / 2 / seconds * SLICE_S)))
+        if not self._size:
+            self._begin(max(1, round(len(pcm) / 2 / seconds * SLICE_S)))
         if self._rest:
             pcm = self._rest + pcm
-        size = self._hum.shape[1]
-        count, rest = divmod(len(pcm), 2 * size)
+        rest = len(pcm) % self._size
         self._rest = pcm[-rest:] if rest else b""
-        now -= SLICE_S * rest / (2 * size)
-        samples = np.frombuffer(pcm, _PCM, count * size).astype(_FLOAT)
-        for number in range(1, count):
-            self._measure(self._hum, samples[(number - 1) * size : number * size], now - (count - number) * SLICE_S)
-        if count:
-            self._measure(self._hum, samples[(count - 1) * size :], now)
+        if len(pcm) == self._size:
+            self._measure(pcm, now)
+            return
+        for end in range(self._size, len(pcm) + 1, self._size):
+            self._measure(pcm[end - self._size : end], now - SLICE_S * (len(pcm) - end) / self._size)
 
     def voice_began(self, now: float, *, within_s: float) -> float | None:
         """When the last stretch of voice began, if that is at most `within_s` seconds ago."""
@@ -119,10 +118,16 @@ class Activity:
         ended_at = float(times[-1]) - self.quiet_s if times.size else -math.inf
         return ended_at if now - ended_at <= within_s else None
 
-    def _measure(self, hum: NDArray[np.float64], samples: NDArray[np.float64], at: float) -> None:
+    def _begin(self, samples: int) -> None:
+        """Knows now how long a slice is."""
+        self._size = 2 * samples
+        self._hum = _hum(samples)
+
+    def _measure(self, pcm: bytes, at: float) -> None:
         """Takes the power of a slice, without what it has of an offset and of hum."""
-        parts = hum.dot(samples)
-        power = float(samples.dot(samples) - parts.dot(parts)) / samples.size
+        samples = np.frombuffer(pcm, _PCM).astype(_FLOAT)
+        hum = self._hum.dot(samples)
+        power = float(samples.dot(samples) - hum.dot(hum)) / len(samples)
         self._slices.append((at, power))
         is_voice = power > _QUIETEST and power > self._floor * _ABOVE_FLOOR
         self._quiet = 0 if is_voice else self._quiet + 1
