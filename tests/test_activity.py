@@ -190,6 +190,15 @@ def test_a_noise_that_stays_becomes_the_floor_within_seconds_and_speech_above_it
     assert activity.quiet_s == 0
 
 
+def test_nothing_at_all_changes_nothing() -> None:
+    activity = Activity()
+    activity.push(b"", 0.0, 1.0)
+    push(activity, -20, 0.1, 2.0)
+    activity.push(b"", 0.0, 3.0)
+    assert activity.quiet_s == 0
+    assert activity.voice_ended(3.0, within_s=2) == pytest.approx(2.1)
+
+
 def test_what_is_quieter_than_any_voice_is_no_voice() -> None:
     activity = Activity()
     push(activity, -76, 1.0, 0.0)
@@ -202,40 +211,6 @@ def test_an_offset_and_hum_are_no_voice_however_loud_and_sudden() -> None:
         play(activity, np.zeros(RATE, "<i2"))
         play(activity, room.around(np.zeros(RATE, "<i2"), RATE))
         assert activity.quiet_s == math.inf, room.name
-
-
-# Digital silence.
-
-
-def test_only_audio_without_any_change_is_digital_silence() -> None:
-    activity = Activity()
-    for now, sample in ((1.0, 0), (2.0, 0)):
-        activity.push(np.full(320, sample, "<i2").tobytes(), FRAME_S, now)
-        assert activity.sounded_at == -math.inf
-    for at in (0, 160, 319):
-        piece = np.zeros(320, "<i2")
-        piece[at] = 1
-        activity = Activity()
-        activity.push(np.zeros(320, "<i2").tobytes(), FRAME_S, 1.0)
-        activity.push(piece.tobytes(), FRAME_S, 2.0)
-        assert activity.sounded_at == 2.0
-
-
-def test_a_constant_offset_is_digital_silence_and_its_beginning_and_end_are_not() -> None:
-    activity = Activity()
-    heard = []
-    for now, sample in enumerate([500, 500, 0, 0, 7, 7]):
-        activity.push(np.full(160, sample, "<i2").tobytes(), 0.01, float(now))
-        heard.append(activity.sounded_at)
-    assert heard == [-math.inf, -math.inf, 2.0, 2.0, 4.0, 4.0]
-
-
-def test_nothing_at_all_changes_nothing() -> None:
-    activity = Activity()
-    activity.push(b"", 0.0, 1.0)
-    activity.push(frame(-20), FRAME_S, 2.0)
-    activity.push(b"", 0.0, 3.0)
-    assert activity.sounded_at == 2.0
 
 
 # The times of a turn.

@@ -56,7 +56,6 @@ class Activity:
     """
 
     def __init__(self) -> None:
-        self._last_sample = b""
         self._rest = b""
         self._size = 0
         self._hum = np.zeros((0, 0))
@@ -68,16 +67,11 @@ class Activity:
         self._quiet = math.inf
         self.quiet_s = math.inf
         """Seconds of audio since the last voice."""
-        self.sounded_at = -math.inf
-        """When the last piece ended that was anything but digital silence, in which no sample differs from the last."""
 
     def push(self, pcm: bytes, seconds: float, now: float) -> None:
         """Notes a piece of audio: signed 16-bit mono PCM of `seconds` seconds, always at the same rate."""
         if not pcm:
             return
-        if pcm[2:] != pcm[:-2] or pcm[:2] != (self._last_sample or pcm[:2]):
-            self.sounded_at = now
-        self._last_sample = pcm[-2:]
         if not self._size:
             self._begin(max(1, round(len(pcm) / 2 / seconds * SLICE_S)))
         if self._rest:
