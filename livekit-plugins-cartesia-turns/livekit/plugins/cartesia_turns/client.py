@@ -334,7 +334,7 @@ class TurnsClient:
     def _drains(self, link: Link, *, clean: bool) -> bool:
         """Whether nothing more comes after the end of a socket that was asked to finish."""
         in_turn = self._turn.is_open
-        all_told = link.has_finished or not self._buffer.has_sound
+        all_told = link.has_finished or not self._buffer.has_voice
         if link.hang_up is HangUp.DRAINED or (clean and not in_turn and all_told):
             return True
         if in_turn and not clean:
