@@ -1,33 +1,34 @@
 """Which audio the end of a turn settles: the one place for that question, with all its numbers.
 
-The wire acknowledges no audio. What is known for certain is an order: TCP delivers in order, both ways, so a `turn.end`
-that comes behind the answer to a ping was said by a server that had received all audio sent before that ping, and one
-that comes before the answer to the next ping by a server that had not read that ping yet. `Receipts` keeps these marks.
+The wire acknowledges no audio. What is known for certain is an order: TCP delivers in order, both ways. A `turn.end`
+that comes behind the answer to a ping was said by a server that had received all audio sent before that ping. One that
+comes before the answer to the next ping was said by a server that had not read that ping yet. `Receipts` keeps these
+marks.
 
-What was received by then is settled, but for a tail, whatever it sounds like. Only a server that is behind with its
-work makes that a matter of doubt: the next turn may have begun in audio that it has received and not listened to yet.
-All positions are samples since the first audio of the call.
+What the server had received by then is settled, but for a tail, whatever it sounds like. Only a server that is behind
+with its work makes that a matter of doubt: the next turn may have begun in audio that it has received and not listened
+to yet. All positions are samples since the first audio of the call.
 
-    speech of the turn      pause       speech of the next turn
-    ======================..............==========
-    |     | LATE          | PAUSE       |       |  | turn.end comes in
-    onset started         |             |       heard
-                          |             |  TAIL |     kept: what was sent since, and the tail
-                          |       TAIL| |             kept where the server is late: the next turn, whole
+    the turn's speech       a pause       the next turn's speech
+    ====================.................=======================
+    ^ onset             |<--- PAUSE --->|           ^ heard: what the server had received when it said turn.end
+                                               [----|------->  kept as a rule: TAIL, and all that follows
+                                    [----|----------|------->  kept where the server is late: TAIL, and the speech
 
-Each number trades one mistake for the other, and what is kept in doubt is compared with the words just told
-(`words.echo`), so that neither costs a turn:
+Each number trades one mistake for another. What is kept in doubt is compared with the words just told (see `echo`), so
+that neither mistake costs a turn.
 
-- TAIL_S: longer, and the end of the last word may be heard again after a drop; shorter, and the onset of a next turn
-  that begins as `turn.end` is said is cut.
-- PROBE_S: how much audio lies between two pings in a turn, which is how far `heard` can be wrong; more often costs 6
-  bytes and an answer each.
-- PAUSE_S: longer, and a short pause before the next turn is missed (words lost, if the server is late and the socket
-  drops); shorter, and a pause between two words of the turn is taken for its end (words kept in doubt for nothing).
-- LATE_S: how far behind a server may be. Longer, and more of the turn itself may be kept in doubt; shorter, and the
-  beginning of the next turn is lost at a server that is further behind.
-- USUAL_END_S: how long after speech a turn ends at first; the shortest that was seen in the call replaces it. An end
-  that comes no later than usual, by JITTER_S, leaves no doubt: what has begun behind a pause by then is in the tail.
+- TAIL_S. Longer: the end of the last word may be heard again after a drop. Shorter: the onset of a next turn is cut
+  that begins just as turn.end is said.
+- PROBE_S: how much audio lies between two pings in a turn, which is how far `heard` can be wrong. Shorter: 6 bytes and
+  an answer more often.
+- PAUSE_S. Longer: a short pause before the next turn is missed, and words are lost if the server is late and the socket
+  drops. Shorter: a pause between two words of the turn is taken for its end, and words are kept in doubt for nothing.
+- LATE_S: how far behind a server may be. Longer: more of the turn itself may be kept in doubt. Shorter: the beginning
+  of the next turn is lost at a server that is further behind.
+- USUAL_END_S: how long after speech a turn ends, until the call shows a shorter time. Longer: a late server is not
+  noticed. Shorter: words are kept in doubt for nothing.
+- JITTER_S: what is no lateness yet. What has begun behind a pause by then lies within the tail.
 """
 
 from __future__ import annotations
