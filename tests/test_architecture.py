@@ -103,7 +103,7 @@ PLUGIN: dict[str, set[str]] = {
     "profiles": {"checks", "options", "messages"},
     "arguments": {"vendor", "options", "checks", "messages"},
     "live": {"configs", "options", "messages"},
-    "client": {"configs", "feed", "flush", "link", "liveness", "pacing", "stats", *CORE, "messages"},
+    "client": {"configs", "feed", "flush", "link", "liveness", "pacing", "settling", "stats", *CORE, "messages"},
     "flush": {"turns"},
     "feed": {"replay", "settling", "activity", "stats"},
     "link": {"configs", "liveness", "pacing", "replay", "options", "messages", "settling"},

@@ -20,8 +20,9 @@ from livekit.plugins.cartesia_turns.messages import (
     TurnUpdate,
 )
 from livekit.plugins.cartesia_turns.options import Options
-from livekit.plugins.cartesia_turns.pacing import BURST_S, CATCH_UP_SPEED, SERVER_LAG_S, WINDOW_S
+from livekit.plugins.cartesia_turns.pacing import BURST_S, CATCH_UP_SPEED, WINDOW_S
 from livekit.plugins.cartesia_turns.replay import Chunk, ReplayBuffer
+from livekit.plugins.cartesia_turns.settling import SERVER_LAG_S
 
 OPTIONS = Options()
 RATE = OPTIONS.sample_rate

@@ -12,7 +12,6 @@ from livekit.plugins.cartesia_turns.pacing import (
     BURST_S,
     CATCH_UP_SPEED,
     REMEMBERED_S,
-    SERVER_LAG_S,
     SLOWEST_CATCH_UP,
     SUSPECTED_S,
     WINDOW_S,
@@ -20,7 +19,7 @@ from livekit.plugins.cartesia_turns.pacing import (
     Pacer,
 )
 from livekit.plugins.cartesia_turns.replay import Chunk
-from livekit.plugins.cartesia_turns.settling import PROBE_S
+from livekit.plugins.cartesia_turns.settling import PROBE_S, SERVER_LAG_S
 
 VOICE, SILENCE = Chunk(b"", 0.1), Chunk(b"", 0.1, voiced=False)
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from livekit.plugins.cartesia_turns.settling import (
     LATE_S,
     PAUSE_S,
+    SERVER_LAG_S,
     TAIL_S,
-    UNANSWERED_S,
     USUAL_END_S,
     Receipts,
     Run,
@@ -79,7 +79,7 @@ def test_where_no_ping_was_answered_yet_audio_of_some_age_counts_as_received() -
     receipts = Receipts()
     assert receipts.received is None
     receipts.asked(0, 0.0)
-    assert receipts.heard(5.0, at_real_time) == round((5.0 - UNANSWERED_S) * RATE)
+    assert receipts.heard(5.0, at_real_time) == round((5.0 - SERVER_LAG_S) * RATE)
 
 
 # What is settled.

@@ -18,8 +18,9 @@ from .flush import FLUSH_SILENCE_S, Flushed, FlushRule
 from .link import HangUp, Link, Outgoing
 from .messages import Config, Connected, ErrorMessage, ServerMessage, TurnEnd, TurnMessage, Unknown
 from .options import Options
-from .pacing import CATCH_UP_SPEED, SERVER_LAG_S, Pace
+from .pacing import CATCH_UP_SPEED, Pace
 from .replay import UNHEARD_S, Chunk
+from .settling import SERVER_LAG_S
 from .stats import Stats
 from .turns import Kind, State, Turn, TurnEvent
 from .watchdog import STALLED_AFTER_S, DeafRule, RescueRule, StallRule, Watchdog

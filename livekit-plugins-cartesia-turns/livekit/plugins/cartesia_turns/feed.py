@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from .activity import Activity
 from .replay import Chunk, ReplayBuffer
-from .settling import Receipts, Settling
+from .settling import SERVER_LAG_S, Receipts, Settling
 from .stats import Stats
 
 LONGEST_CHUNK_S = 0.2
@@ -27,8 +27,6 @@ PRE_ROLL_S = 1.0
 """Kept while no turn is open, since turn.start comes after the onset of speech."""
 DOUBTED_S = 10.0
 """So much of what was said last is kept for another server, where it is in doubt whether this one hears."""
-SERVER_LAG_S = 0.3
-"""How long the server may take over audio that it has received."""
 
 
 class Feed:

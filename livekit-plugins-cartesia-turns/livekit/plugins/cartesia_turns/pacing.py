@@ -9,7 +9,7 @@ import math
 from collections import deque
 
 from .replay import Chunk
-from .settling import PAUSE_S, PROBE_S
+from .settling import PAUSE_S, PROBE_S, SERVER_LAG_S
 
 CATCH_UP_SPEED = 4.0
 """How many times faster than real time a backlog is sent at most where nobody says otherwise.
@@ -40,8 +40,6 @@ BLAMED_FOR_S = 3.0
 """An end of the socket so soon after that may be for the speed."""
 WINDOW_S = 8.0
 """Of a backlog no more than this is on its way at once: pings and their answers would wait behind it."""
-SERVER_LAG_S = 0.3
-"""How long the server may take over audio that it has received."""
 
 
 class Pace:

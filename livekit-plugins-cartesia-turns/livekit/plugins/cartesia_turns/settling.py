@@ -49,8 +49,9 @@ USUAL_END_S = 0.5
 """How long after the end of speech a turn ends, as far as the vendor says: "around half a second"."""
 JITTER_S = 0.1
 """How much later than usual is not late."""
-UNANSWERED_S = 0.3
-"""Where no ping of a socket has been answered yet: how old audio must be to count as received."""
+SERVER_LAG_S = 0.3
+"""How long the server may take over audio that it has received. Before a socket's first answer to a ping, audio sent so
+long ago counts as received."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ class Receipts:
             sent_by: tells up to where audio had been sent at a time.
         """
         if self._answered is None:
-            return sent_by(now - UNANSWERED_S)
+            return sent_by(now - SERVER_LAG_S)
         ping_at, received, answered_at = self._answered
         # What it says now took as long to come here as its answer to the ping, so it has gone on listening since.
         position = max(received, sent_by(ping_at + now - answered_at))
