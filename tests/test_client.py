@@ -31,6 +31,8 @@ from livekit.plugins.cartesia_turns.pacing import BURST_S, CATCH_UP_SPEED
 from livekit.plugins.cartesia_turns.replay import UNHEARD_S, Chunk
 from livekit.plugins.cartesia_turns.turns import TurnEvent
 from livekit.plugins.cartesia_turns.watchdog import GIVE_UP_AFTER_S, PACE_S, RESCUE_LINKED_S, RESCUE_S, STALLED_AFTER_S
+from support.simulated_server import FRAME_S as SIMULATED_FRAME_S
+from support.simulated_server import Noise
 
 RATE = 8000
 FRAME_S = 0.1
@@ -847,6 +849,22 @@ def test_a_long_noise_is_closed_once_and_costs_neither_a_socket_nor_audio_twice(
     scenario.wait(5.0)
     assert scenario.client.stats.sent_s <= 1.1 * 146.0
     assert scenario.client.stats.stalls == 0
+
+
+@pytest.mark.parametrize("dbfs", [-45.0, -35.0, -25.0])
+def test_a_steady_noise_in_which_nothing_stands_out_is_no_proof_that_the_server_is_deaf(dbfs: float) -> None:
+    scenario = Scenario()
+    noise = Noise(dbfs=dbfs).frames([False] * 300)
+    for number in range(1250):
+        scenario.wait(SIMULATED_FRAME_S)
+        scenario.note([*scenario.client.push_audio(noise[number % 300].tobytes(), scenario.now)])
+        scenario.pump()
+        if number == 50:
+            scenario.say(START)
+    assert scenario.told == ["start", "end"]
+    assert scenario.notices == [Notice.NO_WORDS]
+    assert scenario.client.hang_up is None
+    assert scenario.client.stats.lost_s == 0
 
 
 def test_empty_updates_do_not_keep_a_turn_without_words_open() -> None:

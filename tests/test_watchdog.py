@@ -120,9 +120,9 @@ def test_a_server_has_stalled_when_neither_time_nor_audio_is_an_excuse() -> None
     assert rule.stalled_at(8.6) == math.inf
 
 
-def send_quiet(rule: DeafRule, seconds: float, now: float, *, voiced: bool = False) -> None:
+def send_quiet(rule: DeafRule, seconds: float, now: float, *, voiced: bool = False, power: float = 0.0) -> None:
     for _ in range(round(seconds / 0.1)):
-        rule.audio_sent(0.1, now, voiced=voiced, limit_s=8.6)
+        rule.audio_sent(0.1, now, voiced=voiced, power=power, limit_s=8.6)
 
 
 def test_a_server_that_lets_a_long_pause_pass_without_ending_its_turn_is_deaf() -> None:
@@ -141,6 +141,17 @@ def test_a_noise_that_never_pauses_proves_nothing_of_the_server() -> None:
         send_quiet(rule, 8.0, 110.0)
         send_quiet(rule, 0.1, 110.0, voiced=True)
     assert rule.deadline == math.inf
+
+
+@pytest.mark.parametrize(("softer_by_db", "is_pause"), [(0.0, False), (3.0, False), (9.0, True), (30.0, True)])
+def test_audio_in_which_nothing_stands_out_is_a_pause_only_if_it_is_softer_than_the_turn_was(
+    softer_by_db: float, is_pause: bool
+) -> None:
+    rule = DeafRule()
+    send_quiet(rule, 9.0, 90.0, power=1000.0)
+    rule.turn_left(not_before=100.0)
+    send_quiet(rule, 9.0, 110.0, power=1000.0 * 10 ** (-softer_by_db / 10))
+    assert (rule.deadline == 110.0) is is_pause
 
 
 def test_a_deaf_server_is_not_replaced_before_its_time_and_an_event_proves_that_it_hears() -> None:

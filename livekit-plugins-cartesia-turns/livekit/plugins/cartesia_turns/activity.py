@@ -67,6 +67,8 @@ class Activity:
         self._quiet = math.inf
         self.quiet_s = math.inf
         """Seconds of audio since the last voice."""
+        self.power = 0.0
+        """Of the last slice: the mean square of its samples, without an offset and hum."""
 
     def push(self, pcm: bytes, seconds: float, now: float) -> None:
         """Notes a piece of audio: signed 16-bit mono PCM of `seconds` seconds, always at the same rate."""
@@ -123,6 +125,7 @@ class Activity:
         hum = self._hum.dot(samples)
         power = float(samples.dot(samples) - hum.dot(hum)) / len(samples)
         self._slices.append((at, power))
+        self.power = power
         is_voice = power > _QUIETEST and power > self._floor * _ABOVE_FLOOR
         self._quiet = 0 if is_voice else self._quiet + 1
         self.quiet_s = self._quiet * SLICE_S

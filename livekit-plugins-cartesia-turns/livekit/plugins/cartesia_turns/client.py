@@ -420,7 +420,8 @@ class TurnsClient:
     def _audio_sent(self, chunk: Chunk, now: float) -> None:
         self._feed.sent(chunk, now)
         self._stall.audio_sent(chunk.seconds)
-        self._deaf.audio_sent(chunk.seconds, now, voiced=chunk.voiced, limit_s=self._stall_limit_s)
+        limit_s = self._stall_limit_s
+        self._deaf.audio_sent(chunk.seconds, now, voiced=chunk.voiced, power=chunk.power, limit_s=limit_s)
         if not chunk.injected:
             self._watchdog.audio_sent(self._feed.pushed_s, now)
 

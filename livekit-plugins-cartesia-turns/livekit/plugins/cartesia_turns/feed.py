@@ -206,7 +206,8 @@ class Feed:
             self.activity.push(part, seconds, now - behind_s)
             slices.append((samples, self.activity.quiet_s < seconds))
         voiced = any(is_voiced for _, is_voiced in slices)
-        chunk = Chunk(pcm, len(pcm) / 2 / self._sample_rate, voiced, droppable=self.activity.quiet_s > QUIET_S)
+        seconds, is_deep = len(pcm) / 2 / self._sample_rate, self.activity.quiet_s > QUIET_S
+        chunk = Chunk(pcm, seconds, voiced, self.activity.power, droppable=is_deep)
         self.buffer.append(chunk, slices)
 
 

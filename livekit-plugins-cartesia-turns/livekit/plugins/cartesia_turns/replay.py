@@ -27,6 +27,8 @@ class Chunk:
     seconds: float
     voiced: bool = True
     """Somebody may speak in it."""
+    power: float = 0.0
+    """How loud it is, as `Activity` measures it."""
     droppable: bool = False
     """Deep in a silence: the first to go when there is too much."""
     injected: bool = False

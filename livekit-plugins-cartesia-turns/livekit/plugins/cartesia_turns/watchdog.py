@@ -20,6 +20,8 @@ GIVE_UP_AFTER_S = 1.0
 """Silence beyond the turn's end timeout after which the server is not expected to end the turn."""
 STALLED_AFTER_S = 3.0
 """Audio beyond the turn's end timeout without any event after which the server is taken to have stalled."""
+PAUSE_POWER = 0.25
+"""Audio is no pause unless its power is at most this part of the loudest since the last event: 6 dB below."""
 
 RESCUE_S = 10.0
 """How long after a drop a turn may wait for its replay before it is closed with the text so far."""
@@ -119,11 +121,12 @@ class DeafRule:
     """Tells a server that is deaf from one that hears a long noise, once a turn was closed for want of its events.
 
     A server that hears ends its turn when silence has lasted for the turn's end timeout, so after a much longer pause
-    without an event it does not hear. A noise that never pauses proves nothing.
+    without an event it does not hear. A noise that never pauses proves nothing, though nothing stands out in a steady
+    one: a pause is much softer than the turn was.
     """
 
     def __init__(self) -> None:
-        self._quiet_s = 0.0
+        self._quiet_s = self._loudest = 0.0
         self._not_before = math.inf
         self.deadline = math.inf
         """When the server is to be replaced."""
@@ -139,19 +142,22 @@ class DeafRule:
 
     def heard(self) -> None:
         """An event came."""
-        self._quiet_s = 0.0
+        self._quiet_s = self._loudest = 0.0
         self._not_before = self.deadline = math.inf
 
-    def audio_sent(self, seconds: float, now: float, *, voiced: bool, limit_s: float) -> None:
+    def audio_sent(self, seconds: float, now: float, *, voiced: bool, power: float, limit_s: float) -> None:
         """Audio of any kind went out.
 
         Args:
             seconds: its length.
             now: the present.
             voiced: somebody may speak in it.
+            power: how loud it is.
             limit_s: the turn's end timeout and STALLED_AFTER_S.
         """
-        self._quiet_s = 0.0 if voiced else self._quiet_s + seconds
+        self._loudest = max(self._loudest, power)
+        is_quiet = not voiced and power <= self._loudest * PAUSE_POWER
+        self._quiet_s = self._quiet_s + seconds if is_quiet else 0.0
         is_deaf = self.is_in_doubt and self._quiet_s >= limit_s
         self.deadline = max(now, self._not_before) if is_deaf else math.inf
 
