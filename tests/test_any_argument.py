@@ -105,6 +105,7 @@ async def outcome(arguments: dict[str, Any]) -> tuple[list[str], BaseException |
 @example(value="1000")
 @example(value=99999)
 @example(value=math.nan)
+@example(value=1e308)
 @example(value=10**5000)
 @example(value=[])
 @example(value={"X-Mine": "a\nb"})

@@ -73,7 +73,7 @@ class Vendor:
             return web.json_response({"message": "No.", "title": "Bad request"}, status=refusal[0])
         ws = web.WebSocketResponse()
         transport = request.transport
-        assert isinstance(transport, asyncio.Transport)
+        assert transport is not None
         await ws.prepare(request)
         if refusal:
             await _tell(ws, refusal)

@@ -54,7 +54,7 @@ class ReplayBuffer:
 
     def __init__(self, limit_s: float, sample_rate: int) -> None:
         self._rate = sample_rate
-        self._limit = round(limit_s * sample_rate)
+        self._limit = limit_s * sample_rate
         self._chunks: deque[Chunk] = deque()
         self._runs: deque[Run] = deque()
         self._cursor = 0
@@ -250,7 +250,7 @@ class ReplayBuffer:
 
     def _make_room(self) -> None:
         """Drops what was sent already, oldest first; then silence that waits; then whatever is oldest."""
-        goal = round(self._limit * ROOM_AFTER_OVERFLOW)
+        goal = self._limit * ROOM_AFTER_OVERFLOW
         while self._cursor and self._held > goal:
             self._unreplayable += self._chunks[0].samples * (not self._chunks[0].injected)
             self._forget_first()
@@ -260,7 +260,7 @@ class ReplayBuffer:
         while self._held > goal:
             self._forget_first()
 
-    def _drop_silence(self, goal: int) -> None:
+    def _drop_silence(self, goal: float) -> None:
         kept: deque[Chunk] = deque()
         for chunk in self._chunks:
             if chunk.droppable and self._held > goal:
