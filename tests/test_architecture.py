@@ -106,7 +106,7 @@ PLUGIN: dict[str, set[str]] = {
     "client": {"configs", "feed", "flush", "link", "liveness", "pacing", "settling", "stats", *CORE, "messages"},
     "flush": {"turns"},
     "feed": {"replay", "settling", "activity", "stats"},
-    "link": {"configs", "liveness", "pacing", "replay", "options", "messages", "settling"},
+    "link": {"configs", "liveness", "pacing", "replay", "options", "messages", "settling", "words"},
     "configs": {"options", "messages", "vendor"},
     "pacing": {"replay", "settling"},
     "turns": {"messages", "words", "echo"},

@@ -368,8 +368,8 @@ def test_a_start_in_mid_turn_is_decided_by_the_text_that_follows(steps: list[Ste
     assert play(Turn(), *steps) == told
 
 
-@pytest.mark.parametrize("blank", ["", " ", "\n", "\t \u3000\xa0"])
-def test_white_space_is_no_text_anywhere(blank: str) -> None:
+@pytest.mark.parametrize("blank", ["", " ", "\n", "\t \u3000\xa0", "\u200b", "\ufeff \u2060", "\x00"])
+def test_what_does_not_show_is_no_text_anywhere(blank: str) -> None:
     assert play(Turn(), update(blank), eager(blank), end(blank)) == []
     assert play(Turn(), START, update(blank), eager(blank), RESUME, end(blank)) == ["start", "end"]
     assert play(Turn(), START, update("a"), end(blank)) == ["start", "update a", "end a"]

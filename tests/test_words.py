@@ -14,6 +14,7 @@ from livekit.plugins.cartesia_turns.words import (
     Relation,
     Skipper,
     has_words,
+    is_blank,
     is_same,
     join,
     relation,
@@ -34,6 +35,13 @@ def test_a_letter_or_a_digit_is_what_makes_text(text: str) -> None:
 @pytest.mark.parametrize("text", ["", " ", "\n", ".", "?!", "\u2026", "\u3002", "_", "\u200b", "\U0001f44d"])
 def test_anything_else_is_none(text: str) -> None:
     assert not has_words(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "blank"), [("", True), (" \u3000\n", True), ("\u200b\ufeff\x00", True), (".", False), ("\u200ba", False)]
+)
+def test_what_does_not_show_is_blank(text: str, blank: bool) -> None:
+    assert is_blank(text) is blank
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from .options import Options
 from .pacing import CATCH_UP_SPEED, Pacer
 from .replay import Chunk, ReplayBuffer
 from .settling import Receipts
+from .words import is_blank
 
 DRAIN_S = 5.0
 """How long the server may be silent after it was asked to finish and to close the socket."""
@@ -121,7 +122,7 @@ class Link:
         if isinstance(message, TurnStart):
             self.in_turn = True
         elif isinstance(message, TurnUpdate | TurnEagerEnd):
-            self.in_turn = self.in_turn or bool(message.transcript.strip())
+            self.in_turn = self.in_turn or not is_blank(message.transcript)
         elif isinstance(message, TurnEnd):
             self.in_turn = False
             self.has_finished = self.close_sent

@@ -4,9 +4,9 @@ The server's own order is turn.start, turn.update*, (turn.eager_end turn.resume)
 promise (one START, one END, no word lost) for any order, and across sockets: a turn that was open when a socket was
 lost goes on with what the next socket makes of the replayed audio.
 
-Text is what has a letter or a digit in it. White space counts as no text, and punctuation alone is told only as the
-whole text of a turn that the server ends with it: it begins no turn, and is no UPDATE (which interrupts the agent) and
-no EAGER_END (which asks the model).
+Text is what has a letter or a digit in it. What does not show counts as no text (white space, a zero width space, a
+byte order mark), and punctuation alone is told only as the whole text of a turn that the server ends with it: it begins
+no turn, and is no UPDATE (which interrupts the agent) and no EAGER_END (which asks the model).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from enum import Enum
 
 from .echo import Echo
 from .messages import DetectedLanguage, TurnEagerEnd, TurnEnd, TurnMessage, TurnResume, TurnStart, TurnUpdate
-from .words import KnownText, Relation, has_words, is_same, relation
+from .words import KnownText, Relation, has_words, is_blank, is_same, relation
 
 
 class State(Enum):
@@ -153,7 +153,7 @@ class Turn:
             self._turn_id = message.turn_id or self._turn_id
             return self._take(message, "")
         transcript = self._echo.rest(message.transcript) if self._echo else message.transcript
-        transcript = "" if transcript.isspace() else transcript
+        transcript = "" if is_blank(transcript) else transcript
         if self._restart is not None:
             match self._continues(message, transcript):
                 case Relation.BEHIND:

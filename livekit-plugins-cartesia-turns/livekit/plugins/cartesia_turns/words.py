@@ -21,6 +21,8 @@ _UNSPACED = (
 """Letters of scripts that write no spaces between words, as the inside of a character class."""
 _WORD = re.compile(rf"[{_UNSPACED}][^\w\s]*|[^\s{_UNSPACED}]+")
 _HAS_WORDS = re.compile(r"[^\W_]")
+_INK = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
+"""A character that shows: neither white space nor a mark without a shape, such as a zero width space."""
 _REST_OF_WORD = re.compile(rf"[^\s{_UNSPACED}]*")
 _REST_OF_PUNCTUATION = re.compile(r"[^\w\s]*")
 _ENDS_IN_WORD = re.compile(rf"(?=\w)[^{_UNSPACED}]")
@@ -47,6 +49,11 @@ class Relation(Enum):
 def has_words(text: str) -> bool:
     """Whether there is a letter or a digit in it: white space and punctuation alone say nothing."""
     return _HAS_WORDS.search(text) is not None
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of it would show: white space, zero width spaces, byte order marks, control characters."""
+    return _INK.search(text) is None
 
 
 def is_same(text: str, other: str) -> bool:
