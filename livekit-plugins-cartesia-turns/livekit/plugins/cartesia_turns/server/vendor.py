@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 from ..messages import TurnSettings
 from ..options import merge
@@ -64,7 +65,7 @@ class Vendor:
         """
         if when == "today":
             return cls()
-        if not _DAY_OR_MONTH.fullmatch(when):
+        if not _is_day_or_month(when):
             raise ValueError(f"vendor={when!r} is not a day or month: it must be like 2026-05 or 2026-08-14, or today")
         if when < (oldest := TURN_DEFAULTS[-1].since):
             raise ValueError(f"vendor={when!r} is too early: the oldest known numbers are those of {oldest}")
@@ -120,6 +121,17 @@ class Vendor:
         for hint in hints:
             if hint not in known:
                 raise ValueError(f"language_hint={hint!r} is not a language of {model.name}: it must be a base code")
+
+
+def _is_day_or_month(when: str) -> bool:
+    if not _DAY_OR_MONTH.fullmatch(when):
+        return False
+    year, month, *day = map(int, when.split("-"))
+    try:
+        date(year, month, *(day or [1]))
+    except ValueError:
+        return False
+    return True
 
 
 def in_order(turn: TurnSettings) -> TurnSettings:
