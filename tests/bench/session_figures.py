@@ -111,20 +111,28 @@ def theirs(_: STT, server: LocalServer) -> stt.STT[Any]:
     return plugin
 
 
+MEASURES: list[tuple[str, Measure, dict[str, Any], bool]] = [
+    ("turn.end to the model's call", reply_delay, {}, True),
+    ("closing a session between turns", close_between_turns, {}, True),
+    ("closing a session in mid-turn", close_in_mid_turn, {}, True),
+    ("turn.start to the agent's silence", barge_in, {}, True),
+    ("turn.start to the agent's silence with interrupt_on_turn_start", barge_in, {"helped": True}, False),
+    ("head start of the reply over turn.end", head_start, {}, True),
+    (
+        "head start of the reply over turn.end with early_preflight=1",
+        head_start,
+        {"stt_options": {"early_preflight": 1}},
+        False,
+    ),
+]
+"""Its name, what measures it and how, and whether the official plugin has the like of it."""
+
+
 async def main() -> None:
     logging.disable(logging.CRITICAL)
     peer = {"wrap": theirs} if importlib.util.find_spec(OFFICIAL) else None
     print("| what | this plugin | livekit-plugins-cartesia |\n| --- | --- | --- |")
-    rows: list[tuple[str, Measure, dict[str, Any], bool]] = [
-        ("turn.end to the model's call", reply_delay, {}, True),
-        ("closing a session between turns", close_between_turns, {}, True),
-        ("closing a session in mid-turn", close_in_mid_turn, {}, True),
-        ("turn.start to the agent's silence", barge_in, {}, True),
-        ("the same with interrupt_on_turn_start", barge_in, {"helped": True}, False),
-        ("head start of the reply over turn.end", head_start, {}, True),
-        ("the same with early_preflight=1", head_start, {"stt_options": {"early_preflight": 1}}, False),
-    ]
-    for name, measure, options, has_peer in rows:
+    for name, measure, options, has_peer in MEASURES:
         other = await median(measure, **peer, **options) if peer and has_peer else "-"
         print(f"| {name} | {await median(measure, **options)} | {other} |", flush=True)
 
