@@ -16,7 +16,7 @@ LOWEST := $(shell sed -n 's/^  "\([a-z-]*\)>=\([0-9.]*\)[^"]*",$$/\1==\2/p' $(PL
 SOCKET_TESTS := $(addprefix tests/,$(addsuffix .py,$(addprefix test_,connection dialer warm sockets stream) \
 	$(addprefix server/test_,app endpoint session faults)))
 
-.PHONY: help install demo room vendors test test-lowest test-uvloop check format fuzz soak clean
+.PHONY: help install demo room vendors test test-lowest test-uvloop check format fuzz soak bench clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -58,6 +58,9 @@ fuzz: $(READY) ## Fuzz the parsers and the client, for ten minutes or ARGS secon
 
 soak: $(READY) ## Hold 100 calls for ten minutes with everything going wrong at random; ARGS="--streams 40 --seconds 60"
 	@$(BIN)/python tests/soak.py $(ARGS)
+
+bench: $(READY) ## Measure the plugin beside its peers, for twelve minutes; ARGS="--only audio,cpu --quick", ARGS="--check FILE"
+	@PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
 clean: ## Remove environments and caches
 	rm -rf .venv .venvs .tools .artifacts .mypy_cache .pytest_cache .ruff_cache .hypothesis dist uv.lock
