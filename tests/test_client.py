@@ -362,6 +362,26 @@ def test_a_socket_lost_while_the_server_finishes_is_replaced_and_asked_again() -
     assert scenario.client.finished
 
 
+@pytest.mark.parametrize("way", [{}, {"clean": True, "leaving": True}])
+def test_the_end_of_a_word_is_not_told_again_if_the_socket_is_lost_as_the_server_finishes(way: dict[str, bool]) -> None:
+    scenario = in_turn()
+    scenario.speak(2.0)
+    scenario.pongs = False
+    scenario.speak(0.1)
+    scenario.client.end_input()
+    scenario.pump()
+    scenario.say(TurnEnd("r", "a b see"))
+    for heard in ("ee", "e", ""):
+        scenario.lose(**way)
+        if not scenario.client.wants_link:
+            break
+        scenario.open()
+        scenario.wait(0.3)
+        scenario.say(START, TurnEnd("r", heard))
+    assert scenario.client.finished
+    assert scenario.told == ["end a b see"]
+
+
 def test_a_clean_close_in_mid_turn_is_taken_for_a_drop_once_although_the_input_has_ended() -> None:
     scenario = in_turn()
     scenario.client.end_input()

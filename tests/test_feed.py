@@ -170,3 +170,19 @@ def test_a_turn_that_has_no_words_yet_can_lose_none() -> None:
     feed.text_known(0)
     feed.push(pcm(3.5), 0.0)
     assert feed.text_gone() == 0
+
+
+@pytest.mark.parametrize("finishing", [False, True])
+def test_what_is_kept_of_the_last_turn_may_be_its_last_word_where_the_server_was_asked_to_finish(
+    finishing: bool,
+) -> None:
+    feed, receipts = Feed(RATE, 60.0, 0.0), Receipts()
+    for number in range(100):
+        feed.push(pcm(0.02), 0.02 * number)
+        send(feed, 0.02 * number)
+        if number in (60, 99):
+            receipts.asked(feed.buffer.sent_to, 0.02 * number)
+    receipts.answered(1.2, 1.25)
+    # The answer to the ping took 30 ms longer than the end of the turn, so the last frame or two may be unheard.
+    assert feed.settle(receipts, 2.0, finishing=finishing) == (round(1.96 * RATE) if finishing else None)
+    assert feed.buffer.begins == round(1.76 * RATE)

@@ -393,19 +393,20 @@ class TurnsClient:
             self._count(turns=started)
             self._watchdog.turn_opened(now)
         if isinstance(message, TurnEnd):
-            self._settle(
-                now, next((event.transcript for event in events if event.kind is Kind.END), message.transcript)
-            )
+            ended = next((event for event in events if event.kind is Kind.END), None)
+            self._settle(now, ended.transcript if ended else message.transcript, is_news=ended is not None)
             return list(events) if self._turn.is_open else self._turn_ended(events)
         self._feed.text_known(self._turn.length)
         return list(events)
 
-    def _settle(self, now: float, told: str) -> None:
-        """The server ended a turn, which was told with this text: its words and its audio are done with."""
+    def _settle(self, now: float, told: str, *, is_news: bool) -> None:
+        """The server ended a turn, which is told with this text or was before: its words and audio are done with."""
         if self._link is None:
             return
         doubt_to = self._feed.settle(self._link.receipts, now, finishing=self._link.close_sent)
-        self._doubt = (doubt_to or 0, told)
+        if is_news or self._buffer.begins >= self._doubt[0]:
+            # An echo does not take the place of the turn that it is of: it may be heard once more.
+            self._doubt = (doubt_to or 0, told)
         self._forget_closed()
 
     def _forget_closed(self) -> None:

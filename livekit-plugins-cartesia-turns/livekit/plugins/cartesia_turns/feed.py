@@ -155,7 +155,8 @@ class Feed:
         settled = self.settling.turn_ended(heard, self.buffer.runs)
         is_last = finishing and heard >= self.buffer.sent_to and not settled.in_doubt
         self.buffer.settle(heard if is_last else settled.position)
-        return heard if settled.in_doubt else None
+        # Asked to finish in the midst of a word, the server ends the turn there, so that the tail may be of that word.
+        return heard if settled.in_doubt or (finishing and not is_last) else None
 
     def forget_idle(self, received: int, unheard_since: float, *, is_in_doubt: bool = False) -> None:
         """Forgets audio in which no turn began.
