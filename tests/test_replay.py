@@ -301,3 +301,34 @@ def test_digital_silence_alone_is_no_sound_and_whatever_else_is_one() -> None:
     send(buffer)
     buffer.settle(200)
     assert not buffer.has_sound
+
+
+def test_what_went_over_the_limit_in_a_turn_is_no_loss_once_the_turn_was_none() -> None:
+    buffer = ReplayBuffer(2, RATE)
+    for _ in range(40):
+        fill(buffer, "v", 0.125)
+        send(buffer)
+    buffer.forget_idle(1.0, before=4500, unheard_from=4500)
+    buffer.rewind()
+    assert buffer.lost_s == 0
+
+
+def test_what_went_over_the_limit_and_may_still_start_a_turn_is_a_loss_and_no_more() -> None:
+    buffer = ReplayBuffer(2, RATE)
+    for _ in range(40):
+        fill(buffer, "v", 0.125)
+        send(buffer)
+    begins = buffer.begins
+    buffer.forget_idle(0.0, before=5000, unheard_from=begins - 250)
+    buffer.rewind()
+    assert buffer.lost_s == 0.25
+
+
+def test_stretches_are_known_of_the_audio_held_alone_however_long_a_turn_lasts() -> None:
+    buffer = ReplayBuffer(2, RATE)
+    for _ in range(200):
+        fill(buffer, "vs", 0.125)
+        send(buffer)
+    runs = list(buffer.runs)
+    assert len(runs) <= 2 / 0.125
+    assert runs[0].start <= buffer.begins < runs[0].end

@@ -194,7 +194,10 @@ class ReplayBuffer:
             self._voice_end = 0
         voices = (run.start for run in self._runs if run.voiced and run.end > unheard_from and run.start < before)
         first = max(next(voices, before), unheard_from)
-        self._forget_to(min(first, before) - round(keep_s * self._rate))
+        position = min(first, before) - round(keep_s * self._rate)
+        # What went over the limit is no loss where it would have been forgotten by now.
+        self._unreplayable = min(self._unreplayable, max(0, self.begins - position))
+        self._forget_to(position)
 
     def drop_waiting_silence(self, since: int) -> None:
         """Takes back silence that stands in for the user's audio and begins at `since` or later, if it waits still."""
@@ -219,6 +222,9 @@ class ReplayBuffer:
             self._forget_first()
         if self._cursor and self._chunks[0].start < position:
             self._cut_first(position - self._chunks[0].start)
+        self._forget_runs()
+
+    def _forget_runs(self) -> None:
         while self._runs and self._runs[0].end <= self.begins:
             self._runs.popleft()
 
@@ -254,6 +260,7 @@ class ReplayBuffer:
         while self._cursor and self._held > goal:
             self._unreplayable += self._chunks[0].samples * (not self._chunks[0].injected)
             self._forget_first()
+        self._forget_runs()
         if self._held <= self._limit:
             return
         self._drop_silence(goal)
