@@ -107,6 +107,7 @@ def test_an_api_error_stays_what_it_is() -> None:
         (ConnectionRefusedError(errno.ECONNREFUSED, SECRET), Cause.REFUSED),
         (OSError(errno.ENETUNREACH, SECRET), Cause.UNREACHABLE),
         (ConnectionResetError(errno.ECONNRESET, SECRET), Cause.RESET),
+        (ConnectionResetError(SECRET), Cause.RESET),
         (aiohttp.ServerDisconnectedError(SECRET), Cause.RESET),
         (ssl.SSLCertVerificationError(1, SECRET), Cause.TLS),
         (ssl.SSLError(1, SECRET), Cause.TLS),

@@ -140,6 +140,21 @@ async def test_a_peer_that_speaks_no_tls_is_a_matter_of_tls() -> None:
     assert cause_of(error) in (Cause.TLS, Cause.TIMEOUT)
 
 
+async def test_a_peer_that_leaves_in_the_middle_of_tls_is_a_reset() -> None:
+    async def leave(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+
+    async with tcp_peer(leave) as url:
+        error = await failure_at(url.replace("http", "https"))
+    assert (cause_of(error), error.retryable) == (Cause.RESET, True)
+
+
+async def test_a_host_that_is_no_name_says_to_look_at_the_address() -> None:
+    error = await failure_at("https://cartesia..test")
+    assert (cause_of(error), error.retryable) == (Cause.ARGUMENT, False)
+    assert "base_url" in str(error)
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -332,6 +347,34 @@ async def test_a_proxy_that_is_not_there_is_a_matter_of_the_proxy() -> None:
 async def test_a_proxy_whose_name_is_none_is_a_matter_of_the_proxy() -> None:
     async with nameless(proxy="http://proxy.test:3128") as session:
         assert cause_of(await failure(session, "https://cartesia.test")) is Cause.PROXY
+
+
+@pytest.mark.parametrize("address", ["proxy.test:3128", "proxy", "http:/proxy.test", ":::"])
+async def test_a_proxys_address_that_is_none_is_a_matter_of_the_proxy(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", address)
+    async with aiohttp.ClientSession(trust_env=True) as session:
+        error = await failure(session, "https://cartesia.test")
+    assert (cause_of(error), error.retryable) == (Cause.PROXY, False)
+    assert "HTTPS_PROXY" in str(error)
+
+
+@pytest.mark.parametrize("address", ["http://[::1", "http://proxy.test:99999"])
+async def test_a_proxys_address_that_can_not_even_be_split_says_to_look_at_it(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", address)
+    async with aiohttp.ClientSession(trust_env=True) as session:
+        error = await failure(session, "https://cartesia.test")
+    assert (cause_of(error), error.retryable) == (Cause.ARGUMENT, False)
+    assert "HTTPS_PROXY" in str(error)
+
+
+async def test_a_proxy_that_lets_the_handshake_through_and_leaves_is_a_reset() -> None:
+    async with tcp_peer(answering(b"HTTP/1.1 200 OK\r\n\r\n")) as url, aiohttp.ClientSession(proxy=url) as session:
+        error = await failure(session, "https://cartesia.test")
+    assert (cause_of(error), error.retryable) == (Cause.RESET, True)
 
 
 @pytest.mark.parametrize("how", ["HTTP_PROXY", "HTTPS_PROXY", "WS_PROXY", "the session's own"])

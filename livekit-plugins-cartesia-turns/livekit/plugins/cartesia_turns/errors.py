@@ -135,7 +135,7 @@ _WHAT_TO_DO = {
     Cause.TLS: "Check base_url and the clock; behind a proxy that reads along, let SSL_CERT_FILE name its certificate",
     Cause.PROXY: "Check the proxy's address, user name and password (HTTPS_PROXY, or the proxy of http_session)",
     Cause.ANSWER: "Check base_url, and what stands between here and the server",
-    Cause.ARGUMENT: "Check base_url, extra_headers and http_session",
+    Cause.ARGUMENT: "Check base_url, extra_headers, http_session and the proxy (HTTPS_PROXY)",
 }
 
 
@@ -212,7 +212,7 @@ def proxy_refusal(status_code: int) -> UnreachableError:
 _KINDS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Cause], ...] = (
     ((asyncio.TimeoutError, TimeoutError), Cause.TIMEOUT),
     (aiohttp.ClientProxyConnectionError, Cause.PROXY),
-    ((aiohttp.ClientConnectorDNSError, socket.gaierror), Cause.DNS),
+    (aiohttp.ClientConnectorDNSError, Cause.DNS),
     ((ssl.SSLError, ssl.CertificateError, aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch), Cause.TLS),
     (RedirectedError, Cause.ANSWER),
     (aiohttp.InvalidURL, Cause.ARGUMENT),
@@ -233,7 +233,11 @@ def _cause_of_exception(error: Exception) -> Cause | None:
         if isinstance(error, kinds):
             return cause
     if isinstance(error, OSError):
-        return _NUMBERS.get(_of_the_system(error).errno or 0, Cause.OTHER)
+        inner = _of_the_system(error)
+        if isinstance(inner, socket.gaierror):
+            return Cause.DNS
+        # One that asyncio makes up, as where a peer leaves in the middle of TLS, has no number.
+        return _NUMBERS.get(inner.errno or 0, Cause.RESET if isinstance(inner, ConnectionError) else Cause.OTHER)
     return Cause.OTHER if isinstance(error, aiohttp.ClientError) else None
 
 

@@ -59,12 +59,28 @@ class Handshake:
             return APITimeoutError(f"{NO_ANSWER} ({self.doing})")
         if _is_answer(error):
             return self._refusal(error)
-        if isinstance(error, aiohttp.ClientConnectorDNSError) and error.host != URL(self.address).raw_host:
-            return UnreachableError(Cause.PROXY, "its name could not be resolved")
+        address_at_fault = self._bad_address(error)
+        if address_at_fault is not None:
+            return address_at_fault
         if isinstance(error, RuntimeError):
             # What aiohttp says to the user of a session that can't be used any more.
             return UnreachableError(Cause.ARGUMENT, "http_session is closed, or of another event loop", retryable=False)
         return as_api_error(error) if isinstance(error, Exception) else UnreachableError(Cause.OTHER)
+
+    def _bad_address(self, error: BaseException) -> UnreachableError | None:
+        """The failure, where an address leads nowhere and it is the proxy's, or it can't be told whose it is."""
+        if isinstance(error, aiohttp.ClientConnectorDNSError) and error.host != URL(self.address).raw_host:
+            return UnreachableError(Cause.PROXY, "its name could not be resolved")
+        if isinstance(error, aiohttp.InvalidURL) and not self._is_with(str(error.url)):
+            return UnreachableError(Cause.PROXY, "its address can't be read", retryable=False)
+        if isinstance(error, ValueError) and not isinstance(error, aiohttp.ClientError):
+            # A host's name with an empty part, say, or a proxy's address with a port that is none.
+            return UnreachableError(Cause.ARGUMENT, retryable=False)
+        return None
+
+    def _is_with(self, url: str) -> bool:
+        """Whether this is the address of the server, whatever the scheme."""
+        return url.partition("://")[2].startswith(self.address.partition("://")[2])
 
     def _refusal(self, error: aiohttp.ClientResponseError) -> APIError:
         if error.status == PROXY_WANTS_A_PASSWORD:
