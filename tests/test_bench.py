@@ -78,10 +78,16 @@ def test_a_slower_machine_is_no_worse_plugin() -> None:
 
 def test_a_change_within_the_noise_of_the_floor_is_none() -> None:
     earlier = figure(ours=[2, 2, 2], floor=[0.9, 1, 1.1])
-    now = figure(ours=[2.6, 2.6, 2.6], floor=[0.9, 1, 1.1])
+    now = figure(ours=[2.5, 2.5, 2.5], floor=[0.9, 1, 1.1])
     assert not check.worse([now], [earlier])
     far_worse = figure(ours=[6, 6, 6], floor=[0.9, 1, 1.1])
     assert check.worse([far_worse], [earlier])
+
+
+def test_one_round_says_nothing_of_noise_so_that_only_a_great_change_is_one() -> None:
+    earlier = figure(ours=[2], floor=[1])
+    assert not check.worse([figure(ours=[2.5], floor=[1])], [earlier])
+    assert check.worse([figure(ours=[3], floor=[1])], [earlier])
 
 
 def test_without_a_floor_the_official_plugin_is_the_measure_and_without_it_the_value() -> None:
@@ -103,7 +109,8 @@ def test_less_of_what_is_a_gain_is_worse() -> None:
 
 
 def test_what_was_not_measured_again_is_named() -> None:
-    assert check.missing([], [figure("lost")]) == ["audio: lost"]
+    assert check.missing([figure("found")], [figure("lost"), figure("found")]) == ["audio: lost"]
+    assert not check.missing([], [figure("of a scale that was not asked for")])
     assert not check.worse([], [figure("lost", ours=[1])])
 
 

@@ -9,6 +9,9 @@ from .figures import FLOOR, OURS, PEERS, Figure
 
 SLACK = 0.05
 """A change of a twentieth is never called one: machines differ by as much from hour to hour."""
+ROUGH = 0.3
+"""The same where there are too few rounds to know the noise."""
+FEW_ROUNDS = 3
 NOISES = 3.0
 """A change is one from so many times the noise on."""
 
@@ -21,14 +24,17 @@ def worse(now: Iterable[Figure], earlier: Iterable[Figure]) -> list[str]:
 
 
 def missing(now: Iterable[Figure], earlier: Iterable[Figure]) -> list[str]:
-    """The figures that the earlier run has and this one has not."""
+    """The figures of the scales of this run that the earlier one has and this one has not."""
     present = {(figure.scale, figure.name) for figure in now}
-    return [f"{old.scale}: {old.name}" for old in earlier if (old.scale, old.name) not in present]
+    scales = {scale for scale, _ in present}
+    lost = (old for old in earlier if old.scale in scales and (old.scale, old.name) not in present)
+    return [f"{old.scale}: {old.name}" for old in lost]
 
 
 def tolerance(figure: Figure, peer: str) -> float:
     """By what part of itself a ratio to this peer may change by chance."""
-    return NOISES * max(figure.noise(peer), figure.noise(FLOOR))
+    few = len(figure.values.get(peer, [])) < FEW_ROUNDS
+    return max(ROUGH if few else SLACK, NOISES * max(figure.noise(peer), figure.noise(FLOOR)))
 
 
 def _compared(figure: Figure, old: Figure) -> Iterator[str]:
@@ -37,7 +43,7 @@ def _compared(figure: Figure, old: Figure) -> Iterator[str]:
         yield from _alone(figure, old)
         return
     was, is_now = old.ratio(OURS, peer), figure.ratio(OURS, peer)
-    allowed = 1 + max(SLACK, tolerance(figure, peer) + tolerance(old, peer))
+    allowed = 1 + max(tolerance(figure, peer), tolerance(old, peer))
     if _is_worse(was, is_now, allowed, figure):
         yield f"{figure.scale}: {figure.name}: {was:.2f} x {peer} has become {is_now:.2f} x (noise {allowed - 1:.0%})"
 
@@ -45,7 +51,7 @@ def _compared(figure: Figure, old: Figure) -> Iterator[str]:
 def _alone(figure: Figure, old: Figure) -> Iterator[str]:
     """Without a peer that took anything, the values themselves are compared."""
     was, is_now = old.median(OURS), figure.median(OURS)
-    allowed = 1 + max(SLACK, NOISES * (figure.noise(OURS) + old.noise(OURS)))
+    allowed = 1 + max(tolerance(figure, OURS), tolerance(old, OURS))
     if _is_worse(was, is_now, allowed, figure):
         yield f"{figure.scale}: {figure.name}: {was:.3g} has become {is_now:.3g} (noise {allowed - 1:.0%})"
 

@@ -15,8 +15,9 @@ from .processes import Process
 
 MORE_IS_BETTER = ("head start", "streams that a core serves")
 """How the names of the few figures begin that are no costs."""
-WITH_HARNESS = ("CPU seconds a stream-minute", "wake-ups a stream-minute")
-"""How those begin that have the harness's own share in them."""
+WITH_HARNESS = "CPU seconds a stream-minute"
+"""How those begin from which the harness's own share is to be taken off. Its wake-ups are shared with the contestant's,
+and nobody can tell whose they are."""
 
 
 @dataclass

@@ -60,4 +60,4 @@ def _cells(audio_s: float) -> list[Cell]:
     return [Cell("audio", "ages", "", {"audio_s": audio_s}, TALKING)]
 
 
-SCALE = Scale("audio", {"ages": ages}, usual=_cells(4.0), quick=_cells(1.5))
+SCALE = Scale("audio", {"ages": ages}, usual=_cells(3.5), quick=_cells(1.5))

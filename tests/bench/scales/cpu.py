@@ -56,9 +56,9 @@ SCALE = Scale(
     "cpu",
     {"load": load},
     usual=[
-        cell(1, 3.0, 1),
-        cell(25, 2.5, 1),
-        cell(200, 2.5, 1),
+        cell(1, 2.5, 1),
+        cell(25, 2.0, 1),
+        cell(200, 2.0, 1),
         cell(1, 6.0, 4),
         cell(25, 6.0, 4),
         cell(200, 3.0, 4),

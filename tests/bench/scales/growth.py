@@ -175,7 +175,7 @@ def _cells(turn_s: float, words: int, backlog_s: float, calls: int, audio_s: flo
         Cell("growth", "turns", f"to {turn_s:g} s", {"longest_s": turn_s}, ONLY_OURS, rounds=3),
         Cell("growth", "texts", f"to {words} words", {"most_words": words}, ONLY_OURS),
         Cell("growth", "backlogs", f"to {backlog_s:g} s", {"longest_s": backlog_s}, ONLY_OURS, rounds=3),
-        Cell("growth", "streams", f"to {calls}", {"most": calls, "audio_s": audio_s}, ONLY_OURS, rounds=2),
+        Cell("growth", "streams", f"to {calls}", {"most": calls, "audio_s": audio_s}, ONLY_OURS, rounds=1),
     ]
 
 

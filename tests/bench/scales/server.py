@@ -75,6 +75,6 @@ def _cell(streams: int, audio_s: float, rounds: int) -> Cell:
 SCALE = Scale(
     "server",
     {"scripted": scripted},
-    usual=[_cell(25, 3.0, 3), _cell(100, 3.0, 3)],
+    usual=[_cell(25, 3.0, 2), _cell(100, 3.0, 2)],
     quick=[_cell(25, 1.5, 1)],
 )
