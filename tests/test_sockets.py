@@ -404,6 +404,39 @@ async def test_an_error_in_place_of_connected_surfaces_with_what_it_says() -> No
     assert "Bad request: No such model." in call.raised.message
 
 
+IN_PLACE = Faults(no_connected=True, drop_at_s=0.0, drop_code=1008)
+
+
+def refused(status: int) -> Script:
+    return Script([say(0.0, ErrorMessage("Not now.", "Bad request", status, "invalid_request"))])
+
+
+@pytest.mark.parametrize("status", [400, 409, 422])
+async def test_in_a_call_an_error_in_place_of_connected_is_tried_again_as_any_odd_answer(status: int) -> None:
+    scripts = [playing(START, UPDATE), refused(status), playing(START, END)]
+    async with LocalServer(script=scripts, faults=[Faults(), IN_PLACE]) as server, calling(server) as call:
+        call.push(0.2)
+        await until(lambda: "INTERIM a" in call.log)
+        await server.drop_all()
+        await until(lambda: "END" in call.log)
+        assert call.log == ["START", "INTERIM a", "FINAL a b", "END"]
+        assert len(server.handshakes) == 3
+        assert not call.errors
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 404])
+async def test_in_a_call_the_servers_own_refusal_in_place_of_connected_ends_it(status: int) -> None:
+    scripts = [playing(START, UPDATE), refused(status)]
+    async with LocalServer(script=scripts, faults=[Faults(), IN_PLACE]) as server, calling(server) as call:
+        call.push(0.2)
+        await until(lambda: "INTERIM a" in call.log)
+        await server.drop_all()
+        await call.over()
+        assert len(server.handshakes) == 2
+    assert isinstance(call.raised, ServerError)
+    assert call.raised.status_code == status
+
+
 # What is told of it.
 
 

@@ -64,7 +64,7 @@ def may_try_again(*, retryable: bool, in_call: bool, from_outside: bool, vendors
     Args:
         retryable: what the failure alone says.
         in_call: a connection of this stream has been served before.
-        from_outside: it is an answer to a handshake, or the lack of one.
+        from_outside: it is an answer to a handshake (also an error in place of `connected`), or the lack of one.
         vendors_status: the status of an answer that was the server's own, by its fields.
     """
     return retryable or (in_call and from_outside and vendors_status not in FINAL_STATUSES)

@@ -240,7 +240,9 @@ class Sockets:
             APIError: there is no point in another one.
         """
         delay_s = None
-        outside, status = came_from_outside(error), vendors_status(error)
+        # An error in place of `connected` answers the handshake as a status does.
+        in_place = isinstance(error, ServerError) and error.in_band and not self._served
+        outside, status = in_place or came_from_outside(error), vendors_status(error)
         if may_try_again(retryable=error.retryable, in_call=self._in_call, from_outside=outside, vendors_status=status):
             delay_s = self._policy.delay_after_failure(
                 time.monotonic(),
