@@ -57,6 +57,15 @@ def test_audio_is_marked_as_voice_as_pause_or_as_silence_that_may_go_first() -> 
     assert marks[-1] == (False, True)
 
 
+def test_what_lies_right_before_speech_is_not_the_first_to_go() -> None:
+    feed = Feed(RATE, 60.0, 0.0)
+    for _ in range(20):
+        feed.push(pcm(0.1, SILENCE), 0.0)
+    feed.push(pcm(0.1, VOICE), 0.0)
+    kept = [chunk.droppable for chunk in feed.buffer._chunks][-6:]
+    assert kept == [True, True, True, False, False, False]
+
+
 def test_a_piece_is_booked_as_speech_and_pause_in_slices_however_long_it_is() -> None:
     whole, parts = Feed(RATE, 60.0, 0.0), Feed(RATE, 60.0, 0.0)
     audio = pcm(0.45) + pcm(0.55, SILENCE) + pcm(0.3)

@@ -37,6 +37,16 @@ def test_a_torn_frame_is_found(room: Room, missing: slice) -> None:
 
 
 @pytest.mark.parametrize("size", [2, 320, 642, 10**6])
+@pytest.mark.parametrize("missing", [slice(325, 326), slice(330, 340), slice(420, 740), slice(640, 650)])
+def test_a_torn_frame_is_passed_over_where_that_is_wanted(missing: slice, size: int) -> None:
+    pcm = np.delete(joined(FRAMES, ROOMS[-1]), missing).tobytes()
+    reader = FrameReader(is_strict=False)
+    frames = [frame for at in range(0, len(pcm), size) for frame in reader.read(pcm[at : at + size])]
+    torn = {missing.start // 320, (missing.stop - 1) // 320}
+    assert [frame.number for frame in frames] == [number for n, (number, _) in enumerate(FRAMES) if n not in torn]
+
+
+@pytest.mark.parametrize("size", [2, 320, 642, 10**6])
 @pytest.mark.parametrize("missing", [1, 10, 160, 319])
 def test_a_stream_may_begin_within_a_frame(missing: int, size: int) -> None:
     pcm = joined(FRAMES, ROOMS[-1])[missing:].tobytes()

@@ -134,11 +134,11 @@ def test_a_server_that_lets_a_long_pause_pass_without_ending_its_turn_is_deaf() 
     assert rule.deadline == 111.0
 
 
-def test_a_noise_that_never_pauses_proves_nothing_of_the_server() -> None:
+def test_a_noise_that_never_pauses_for_long_proves_nothing_of_the_server() -> None:
     rule = DeafRule()
     rule.turn_left(not_before=100.0)
-    for _ in range(30):
-        send_quiet(rule, 8.0, 110.0)
+    for _ in range(100):
+        send_quiet(rule, 0.6, 110.0)
         send_quiet(rule, 0.1, 110.0, voiced=True)
     assert rule.deadline == math.inf
 
@@ -152,6 +152,25 @@ def test_audio_in_which_nothing_stands_out_is_a_pause_only_if_it_is_softer_than_
     rule.turn_left(not_before=100.0)
     send_quiet(rule, 9.0, 110.0, power=1000.0 * 10 ** (-softer_by_db / 10))
     assert (rule.deadline == 110.0) is is_pause
+
+
+def test_the_pauses_between_words_that_are_not_answered_prove_it_together() -> None:
+    rule = DeafRule()
+    rule.turn_left(not_before=100.0)
+    for _ in range(4):
+        send_quiet(rule, 2.0, 110.0)
+        send_quiet(rule, 1.0, 110.0, voiced=True)
+    assert rule.deadline == math.inf
+    send_quiet(rule, 1.0, 120.0)
+    assert rule.deadline == 120.0
+
+
+def test_a_server_that_had_words_and_fell_silent_needs_no_other_proof() -> None:
+    rule = DeafRule()
+    rule.turn_left(not_before=130.0, is_deaf=True)
+    assert rule.deadline == 130.0
+    rule.heard()
+    assert rule.deadline == math.inf
 
 
 def test_a_deaf_server_is_not_replaced_before_its_time_and_an_event_proves_that_it_hears() -> None:

@@ -88,9 +88,14 @@ class FrameReader:
     """Cuts a stream of PCM into frames, wherever the silence between them ends.
 
     A stream may begin within a frame, which is left out: a replay begins with a piece, and pieces end anywhere.
+
+    Args:
+        is_strict: a torn frame is a failure. Otherwise it is passed over, as it may be where pieces of silence are left
+            out of a backlog; a word that is torn is then missing in the transcript.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_strict: bool = True) -> None:
+        self._is_strict = is_strict
         self._rest: NDArray[np.int16] = np.zeros(0, np.int16)
         self._began = False
 
@@ -113,8 +118,15 @@ class FrameReader:
             count = _whole_frames(samples[at:])
             if not count:
                 break
-            frames += _decoded(samples[at : at + count * SAMPLES].reshape(count, SAMPLES))
-            at += count * SAMPLES
+            rows = samples[at : at + count * SAMPLES].reshape(count, SAMPLES)
+            whole = count if self._is_strict else int(np.argmin(np.append(_is_whole(rows), False)))
+            if whole:
+                frames += _decoded(rows[:whole])
+            at += whole * SAMPLES
+            if whole < count:
+                self._began = False
+                self._rest = samples[at + 1 :]
+                return [*frames, *self.read(b"")]
         if self._began:
             self._rest = samples[at:]
         return frames
@@ -177,10 +189,12 @@ class Ear:
     """The connection is gone."""
     keeps_numbers: bool = True
     """Fill `heard`."""
+    is_strict: bool = True
+    """As for FrameReader."""
 
     def __post_init__(self) -> None:
         self._dialogue = Dialogue(self.stream.turn, self.stream.request_id)
-        self._reader = FrameReader()
+        self._reader = FrameReader(is_strict=self.is_strict)
         self._words: list[int] = []
         self._run = 0
         self._quiet_s = 0.0

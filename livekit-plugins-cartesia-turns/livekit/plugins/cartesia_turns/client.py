@@ -257,7 +257,9 @@ class TurnsClient:
         self._stats = replace(self._stats, rtt_s=self._link.liveness.rtt_s)
         is_between_turns = self._link.is_connected and not (self._turn.is_open or self._link.in_turn)
         received = self._link.receipts.received
-        if ping_at is None or received is None or not is_between_turns or self._link.hang_up:
+        # A server that does not hear has received it all the same: that is for the next one.
+        is_given_up = self._link.hang_up or self._deaf.is_proven
+        if ping_at is None or received is None or not is_between_turns or is_given_up:
             return
         unheard_since = ping_at - SERVER_LAG_S - UNHEARD_S
         self._feed.forget_idle(received, unheard_since, is_in_doubt=self._deaf.is_in_doubt)
@@ -500,7 +502,7 @@ class TurnsClient:
             self._replace(now)
         elif self._link:
             self._link.in_turn = False
-            self._deaf.turn_left(self._replaced_at + REPLACED_EVERY_S)
+            self._deaf.turn_left(self._replaced_at + REPLACED_EVERY_S, is_deaf=True)
         return self.close_turn()
 
     def _replace(self, now: float) -> None:

@@ -20,12 +20,14 @@ SLICE_S, LONGEST_SLICE_S = 0.04, 0.05
 """A piece is booked as speech or pause in slices of this length; one that is hardly longer is a slice of its own."""
 SILENCE_S = 0.1
 """The longest piece of silence that is sent in place of audio."""
+ONSET_S = 0.3
+"""Speech is noticed so late at most: what lies before it is no silence to be dropped."""
 QUIET_S = 1.0
 """Silence beyond this is dropped first when too much audio waits."""
 USAGE_EVERY_S = 5.0
 PRE_ROLL_S = 1.0
 """Kept while no turn is open, since turn.start comes after the onset of speech."""
-DOUBTED_S = 10.0
+DOUBTED_S = 15.0
 """So much of what was said last is kept for another server, where it is in doubt whether this one hears."""
 
 
@@ -41,6 +43,7 @@ class Feed:
     def __init__(self, sample_rate: int, limit_s: float, now: float) -> None:
         self._sample_rate = sample_rate
         self._longest_chunk = round(LONGEST_CHUNK_S * sample_rate)
+        self._onset = round(ONSET_S * sample_rate)
         self._slice, self._longest_slice = round(SLICE_S * sample_rate), round(LONGEST_SLICE_S * sample_rate)
         self._sent = self._silent = self._replayed = self._unreported = 0
         self._usage_at = now + USAGE_EVERY_S
@@ -210,6 +213,8 @@ class Feed:
         seconds, is_deep = len(pcm) / 2 / self._sample_rate, self.activity.quiet_s > QUIET_S
         chunk = Chunk(pcm, seconds, voiced, self.activity.power, droppable=is_deep)
         self.buffer.append(chunk, slices)
+        if voiced:
+            self.buffer.keep_onset(self._onset)
 
 
 class Marks:

@@ -199,6 +199,13 @@ class ReplayBuffer:
         self._unreplayable = min(self._unreplayable, max(0, self.begins - position))
         self._forget_to(position)
 
+    def keep_onset(self, samples: int) -> None:
+        """So much of the audio at the end is the beginning of speech, and goes no sooner than speech."""
+        for chunk in reversed(self._chunks):
+            if chunk.start < self._end - samples:
+                break
+            chunk.droppable = chunk.injected
+
     def drop_waiting_silence(self, since: int) -> None:
         """Takes back silence that stands in for the user's audio and begins at `since` or later, if it waits still."""
         while self.has_backlog and self._chunks[-1].injected and self._chunks[-1].start >= since:

@@ -23,6 +23,9 @@ STALLED_AFTER_S = 3.0
 PAUSE_POWER = 0.25
 """Audio is no pause unless its power is at most this part of the loudest since the last event: 6 dB below."""
 
+SHORTEST_PAUSE_S = 0.7
+"""A pause in which a server that hears is likely to end its turn."""
+
 RESCUE_S = 10.0
 """How long after a drop a turn may wait for its replay before it is closed with the text so far."""
 RESCUE_LINKED_S = 5.0
@@ -120,13 +123,13 @@ class StallRule:
 class DeafRule:
     """Tells a server that is deaf from one that hears a long noise, once a turn was closed for want of its events.
 
-    A server that hears ends its turn when silence has lasted for the turn's end timeout, so after a much longer pause
-    without an event it does not hear. A noise that never pauses proves nothing, though nothing stands out in a steady
-    one: a pause is much softer than the turn was.
+    A server that hears ends its turn in a pause, and at the latest when silence has lasted for the turn's end timeout.
+    So where the pauses without an event are longer than that together, it does not hear. A noise that never pauses
+    proves nothing, though nothing stands out in a steady one: a pause is much softer than the turn was.
     """
 
     def __init__(self) -> None:
-        self._quiet_s = self._loudest = 0.0
+        self._quiet_s = self._pauses_s = self._loudest = 0.0
         self._not_before = math.inf
         self.deadline = math.inf
         """When the server is to be replaced."""
@@ -136,13 +139,24 @@ class DeafRule:
         """A turn was closed that the server has not ended."""
         return self._not_before < math.inf
 
-    def turn_left(self, not_before: float) -> None:
-        """A turn was closed that the server has not ended; it is not to be replaced before this time."""
+    @property
+    def is_proven(self) -> bool:
+        """The server is deaf, and is to be replaced when its time has come."""
+        return self.deadline < math.inf
+
+    def turn_left(self, not_before: float, *, is_deaf: bool = False) -> None:
+        """A turn was closed that the server has not ended.
+
+        Args:
+            not_before: it is not to be replaced before this time.
+            is_deaf: it is to be replaced then, since it had words for the turn and fell silent.
+        """
         self._not_before = not_before
+        self.deadline = not_before if is_deaf else math.inf
 
     def heard(self) -> None:
         """An event came."""
-        self._quiet_s = self._loudest = 0.0
+        self._quiet_s = self._pauses_s = self._loudest = 0.0
         self._not_before = self.deadline = math.inf
 
     def audio_sent(self, seconds: float, now: float, *, voiced: bool, power: float, limit_s: float) -> None:
@@ -156,10 +170,16 @@ class DeafRule:
             limit_s: the turn's end timeout and STALLED_AFTER_S.
         """
         self._loudest = max(self._loudest, power)
-        is_quiet = not voiced and power <= self._loudest * PAUSE_POWER
-        self._quiet_s = self._quiet_s + seconds if is_quiet else 0.0
-        is_deaf = self.is_in_doubt and self._quiet_s >= limit_s
-        self.deadline = max(now, self._not_before) if is_deaf else math.inf
+        if voiced or power > self._loudest * PAUSE_POWER:
+            self._quiet_s = 0.0
+            return
+        self._quiet_s += seconds
+        if self._quiet_s >= SHORTEST_PAUSE_S:
+            # A pause counts from its beginning, once it is one.
+            is_new = self._quiet_s - seconds < SHORTEST_PAUSE_S
+            self._pauses_s += self._quiet_s if is_new else seconds
+        if self.is_in_doubt and self._pauses_s >= limit_s:
+            self.deadline = min(self.deadline, max(now, self._not_before))
 
 
 class RescueRule:
