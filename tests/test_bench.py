@@ -185,9 +185,9 @@ SMALLEST: list[tuple[str, str, str, dict[str, Any]]] = [
     (OURS, "memory", "busy", {"streams": 2, "seconds": 0.1}),
     (OURS, "start", "cold", {"times": 1}),
     (FLOOR, "start", "cold", {"times": 1}),
-    (OURS, "growth", "turns", {"longest_s": 2.0}),
+    (OURS, "growth", "turns", {"longest_s": 16.0}),
     (OURS, "growth", "texts", {"most_words": 160}),
-    (OURS, "growth", "backlogs", {"longest_s": 4.0}),
+    (OURS, "growth", "backlogs", {"longest_s": 8.0}),
 ]
 
 

@@ -31,7 +31,7 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", default=",".join(SCALES), help=f"scales, of {','.join(SCALES)}")
     parser.add_argument("--rounds", type=int, help=f"{ROUNDS} where nothing is said; with --quick 1")
     parser.add_argument("--quick", action="store_true", help="the smallest cell of each scale: does it run at all?")
-    parser.add_argument("--long", action="store_true", help="memory after ten minutes too")
+    parser.add_argument("--long", action="store_true", help="memory after ten minutes and recognized speech too")
     parser.add_argument("--check", type=Path, metavar="FILE", help="an earlier run's JSON: what got worse since?")
     parser.add_argument("--out", type=Path, default=FOLDER, metavar="FOLDER", help="where the files go")
     options = parser.parse_args(given)

@@ -121,7 +121,7 @@ def _least(cost: Callable[[], float]) -> float:
 async def turns(place: Place, *, longest_s: float) -> dict[str, float]:
     """Turns up to this length."""
     del place
-    sizes = list(_doubled(longest_s / 32, longest_s))
+    sizes = list(_doubled(longest_s / 512, longest_s))
     costs = [_least(lambda size=size: turn_cost(size)) for size in sizes]  # type: ignore[misc]  # a default of its own
     return {
         "cost of a turn's audio by its length, exponent": exponent(sizes, costs),
@@ -143,7 +143,7 @@ async def texts(place: Place, *, most_words: int) -> dict[str, float]:
 async def backlogs(place: Place, *, longest_s: float) -> dict[str, float]:
     """Backlogs up to so many seconds."""
     del place
-    sizes = list(_doubled(longest_s / 16, longest_s))
+    sizes = list(_doubled(longest_s / 32, longest_s))
     costs = [_least(lambda size=size: backlog_cost(size)) for size in sizes]  # type: ignore[misc]  # as above
     return {
         "cost of a backlog by its length, exponent": exponent(sizes, costs),

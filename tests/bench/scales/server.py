@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+import time
 from collections.abc import AsyncIterator
 
+import aiohttp
 import psutil
+from livekit.plugins.cartesia_turns.server import LocalServer
 
 from ..cells import Cell, Place, Scale
 from ..contestants import lines
 from ..figures import FLOOR, OURS, quantile
 from ..load import Paced
 from ..processes import ENVIRONMENT
+from ..server_figures import Call, delays_s
 from ..stamps import last_word, now_ns
 
 FRAME_MS = 20
@@ -61,6 +65,25 @@ async def scripted(place: Place, *, streams: int, audio_s: float) -> dict[str, f
     }
 
 
+async def recognized(place: Place, *, streams: int) -> dict[str, float]:
+    """So many recorded calls at once, with the packaged recognizer; the clients are in the same process."""
+    del place
+    async with LocalServer(record=True) as server, aiohttp.ClientSession() as session:
+        calls = [Call() for _ in range(streams)]
+        used_s = time.process_time()
+        await asyncio.gather(*(call.run(server, session) for call in calls))
+        used_s = time.process_time() - used_s
+    audio_s = sum(call.sent_s for call in calls)
+    ends = [delay for call in calls for delay in delays_s(call.seen_s("turn.end"))]
+    gaps = [gap for call in calls for gap in call.update_gaps_s()]
+    return {
+        "server's CPU seconds a stream-minute": 60 * used_s / audio_s,
+        "streams that a core serves": audio_s / used_s,
+        "end of speech to turn.end p50, s": quantile(ends, 0.5),
+        "between updates p50, s": quantile(gaps, 0.5),
+    }
+
+
 def _used_s(process: psutil.Process) -> float:
     times = process.cpu_times()
     return float(times.user + times.system)
@@ -72,9 +95,15 @@ def _cell(streams: int, audio_s: float, rounds: int) -> Cell:
     )
 
 
+def _heard(streams: int) -> Cell:
+    label = f"{streams} recognized"
+    return Cell("server", "recognized", label, {"streams": streams}, (OURS,), rounds=1)
+
+
 SCALE = Scale(
     "server",
-    {"scripted": scripted},
+    {"scripted": scripted, "recognized": recognized},
     usual=[_cell(25, 3.0, 2), _cell(100, 3.0, 2)],
     quick=[_cell(25, 1.5, 1)],
+    long=[_heard(1), _heard(4)],
 )
