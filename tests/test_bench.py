@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from bench.__main__ import arguments
 from bench.cells import Cell, Place
 from bench.figures import FLOOR, NOTHING, OFFICIAL, OURS, Figure, exponent, quantile
 from bench.load import Wakes, counting_loop
+from bench.processes import ENVIRONMENT
 from bench.runner import Run
 from bench.scales import SCALES
 
@@ -209,6 +212,14 @@ async def test_so_do_those_that_this_plugin_alone_can_do(url: str) -> None:
     assert 0 < reply_ms < math.inf
     assert broken["after a reset, words lost of a hundred"] == 0
     assert broken["after a reset, turns told of the one spoken"] == 1
+
+
+def test_a_server_whose_benchmark_was_killed_ends_too() -> None:
+    command = [sys.executable, "-m", "bench.endpoint"]
+    run = subprocess.run(
+        command, stdin=subprocess.DEVNULL, env=ENVIRONMENT, capture_output=True, timeout=20, check=True
+    )
+    assert run.stdout.startswith(b"http://127.0.0.1:")
 
 
 @pytest.mark.slow  # two processes that import LiveKit Agents

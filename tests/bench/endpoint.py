@@ -182,11 +182,12 @@ def url_of(server: asyncio.Server) -> str:
 
 
 async def main() -> None:
-    """Prints the address, and serves for ever."""
+    """Prints the address, and serves until the standard input ends: a benchmark that was killed leaves nothing."""
     server = await serve()
     sys.stdout.write(f"{url_of(server)}\n")
     sys.stdout.flush()
-    await server.serve_forever()
+    await asyncio.to_thread(sys.stdin.read)
+    server.close()
 
 
 if __name__ == "__main__":

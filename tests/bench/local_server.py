@@ -50,11 +50,11 @@ class Echo:
 
 
 async def main() -> None:
-    """Prints the address, and serves for ever."""
+    """Prints the address, and serves until the standard input ends: a benchmark that was killed leaves nothing."""
     async with LocalServer(responder=Echo, key=KEY, max_streams=MOST_STREAMS) as server:
         sys.stdout.write(f"{server.url}\n")
         sys.stdout.flush()
-        await asyncio.Event().wait()
+        await asyncio.to_thread(sys.stdin.read)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,12 @@ WARM_UP_S = 0.5
 async def local_server() -> AsyncIterator[tuple[str, psutil.Process]]:
     """The server in a process of its own: its address, and what it takes."""
     command = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bench.local_server", stdout=asyncio.subprocess.PIPE, env=ENVIRONMENT
+        sys.executable,
+        "-m",
+        "bench.local_server",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env=ENVIRONMENT,
     )
     assert command.stdout is not None
     try:
