@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -49,6 +51,17 @@ async def opened(microphone: Path) -> AsyncIterator[Page]:
             yield await context.new_page()
         finally:
             await browser.close()
+
+
+async def until_true(page: Page, expression: str, *, arg: object = None, timeout: float = 30_000) -> None:
+    """Returns as soon as the page finds this true; fails after so many milliseconds.
+
+    The page's own policy lets nobody evaluate text in it, so it is asked from outside again and again.
+    """
+    give_up_at = time.monotonic() + timeout / 1000
+    while not await page.evaluate(expression, arg):
+        assert time.monotonic() < give_up_at, f"not within {timeout} ms: {expression}"
+        await asyncio.sleep(0.05)
 
 
 DENIABLE_MICROPHONE = """{

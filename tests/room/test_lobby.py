@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 import roomkit.grants
 from playwright.async_api import Page, expect
-from room.browser import METERS, STATES, opened, record
+from room.browser import METERS, STATES, opened, record, until_true
 from room.lobby import Lobby, Understudy, lobby
 from support.waiting import until
 
@@ -71,7 +71,7 @@ async def expect_agent(page: Page) -> None:
 
 async def expect_state(page: Page, state: str) -> None:
     """Wait until the page has shown the visitor's turn in a state, after the one that was waited for before."""
-    await page.wait_for_function("state => passed(state)", arg=state, timeout=5_000)
+    await until_true(page, "state => passed(state)", arg=state, timeout=5_000)
 
 
 async def test_a_browser_draws_the_turns_of_the_agent_that_replaces_another(place: Lobby, page: Page) -> None:
@@ -214,7 +214,7 @@ async def test_a_browser_that_could_not_join_hears_and_measures_nothing_more(pla
         await page.get_by_role("button", name="Start talking").click()
         await expect(page.get_by_role("alert")).to_contain_text("Allow it beside the address bar", timeout=30_000)
         await expect(page.locator("audio")).to_have_count(0)
-        await page.wait_for_function("metered().length === 0")
+        await until_true(page, "metered().length === 0")
 
 
 async def ask_for_microphone(page: Page, agent: Understudy) -> None:
@@ -247,5 +247,5 @@ async def test_a_browser_lets_go_of_a_microphone_that_it_gets_when_the_room_is_g
     alert = page.get_by_role("alert")
     await expect(alert).to_contain_text("The room was closed.")
     await page.evaluate("allow()")
-    await page.wait_for_function("window.microphone?.readyState === 'ended'", timeout=5_000)
+    await until_true(page, "window.microphone?.readyState === 'ended'", timeout=5_000)
     await expect(alert).to_contain_text("The room was closed.")

@@ -33,11 +33,10 @@ FAR = Weather(loss=0.05, delay_s=(0.02, 0.06))
 
 
 async def begin_a_sentence(guest: Guest) -> None:
-    """Say the first seconds of a sentence and be heard."""
+    """Say the first seconds of a sentence, in which a turn begins."""
     guest.speak(LONG)
     await asyncio.sleep(SPOKEN_S)
-    await guest.until(lambda: guest.diary.count("turn_update"), 10, "the words began to arrive")
-    assert guest.diary.open_turns == 1
+    await guest.until(lambda: guest.diary.open_turns == 1, 10, "the turn began")
 
 
 def last_event_at(guest: Guest) -> float:

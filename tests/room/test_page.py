@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 import pytest_asyncio
 from playwright.async_api import FloatRect, Page, Route, expect
-from room.browser import DENIABLE_MICROPHONE, METERS, VOICE, opened, record, silence
+from room.browser import DENIABLE_MICROPHONE, METERS, VOICE, opened, record, silence, until_true
 from room.guest import AGENT, Guest, pcm
 from room.stage import ARTIFACTS, AUDIO, Talk, error_rate, wait_for_port
 from roomkit.livekit_server import free_port
@@ -259,7 +259,7 @@ async def test_the_browser_tells_of_a_microphone_that_is_lost_and_follows_the_on
     await page.get_by_role("button", name="Start talking").click()
     await expect(page.get_by_role("status")).to_contain_text("Connected", timeout=30_000)
     await page.evaluate(UNPLUG)  # with another one there, LiveKit takes that
-    await page.wait_for_function(MEASURES_THE_NEW_ONE)
+    await until_true(page, MEASURES_THE_NEW_ONE)
     await page.evaluate(f"denied = true; {UNPLUG}")
     alert = page.get_by_role("alert")
     await expect(alert).to_contain_text("turned off, and not by you")
@@ -268,7 +268,7 @@ async def test_the_browser_tells_of_a_microphone_that_is_lost_and_follows_the_on
     await unmute.click()
     await expect(page.get_by_role("button", name="Mute", exact=True)).to_be_visible()
     await expect(alert).to_be_hidden()
-    await page.wait_for_function(MEASURES_THE_NEW_ONE)
+    await until_true(page, MEASURES_THE_NEW_ONE)
     await page.get_by_role("button", name="Mute", exact=True).click()
     await expect(unmute).to_be_visible()
     await expect(alert).to_be_hidden()
@@ -280,11 +280,11 @@ async def test_a_browser_is_not_muted_after_a_double_click_on_mute(talk: Talk, p
     await page.get_by_role("button", name="Start talking").click()
     await expect(page.get_by_role("status")).to_contain_text("Connected", timeout=30_000)
     await page.evaluate(CLICK_MUTE_TWICE)
-    await page.wait_for_function("labels.length >= 2", timeout=5_000)
+    await until_true(page, "labels.length >= 2", timeout=5_000)
     assert await page.evaluate("microphone.enabled")
     # The clicks are heeded one after the other: what this one does comes after all that the first two did.
     await page.evaluate("mute.click()")
-    await page.wait_for_function("labels.length >= 3 && !microphone.enabled", timeout=5_000)
+    await until_true(page, "labels.length >= 3 && !microphone.enabled", timeout=5_000)
     assert await page.evaluate("labels") == ["Unmute", "Mute", "Unmute"]
     await expect(page.get_by_role("alert")).to_be_hidden()
 
@@ -294,10 +294,10 @@ async def test_a_browser_that_left_hears_and_measures_nothing_more(talk: Talk, p
     await page.goto(talk.address)
     await page.get_by_role("button", name="Start talking").click()
     await expect(page.locator("audio")).to_have_count(1, timeout=60_000)
-    await page.wait_for_function("metered().length >= 2", timeout=5_000)
+    await until_true(page, "metered().length >= 2", timeout=5_000)
     await page.get_by_role("button", name="Leave").click()
     await expect(page.locator("audio")).to_have_count(0)
-    await page.wait_for_function("metered().length === 0")
+    await until_true(page, "metered().length === 0")
 
 
 @pytest.mark.parametrize("width", [320, 360])
@@ -342,7 +342,7 @@ async def test_the_log_follows_the_newest_row_in_a_browser_until_the_reader_scro
 @pytest.mark.parametrize("state", ["before", "reply", "unplugged", "failed"])
 async def test_axe_finds_nothing_to_say_about_the_page_in_a_browser(gallery: str, page: Page, state: str) -> None:
     await page.goto(f"{gallery}?state={state}")
-    await page.wait_for_function("document.body.dataset.turn")
+    await until_true(page, "document.body.dataset.turn")
     rows = page.get_by_role("log").get_by_role("listitem")
     assert (await rows.count() > 0) == (state != "before")
     await page.add_script_tag(path=WEB / "node_modules" / "axe-core" / "axe.min.js")
