@@ -80,3 +80,14 @@ def test_the_shortest_round_trip_is_remembered() -> None:
         shortest.append(liveness.shortest_rtt_s)
     assert shortest == [0.5, 0.25, 0.25]
     assert liveness.rtt_s == 2.0
+
+
+def test_an_answer_that_takes_much_longer_than_others_says_that_the_line_is_slow() -> None:
+    liveness = Liveness(0.0)
+    slow = []
+    for number, took_s in enumerate((0.1, 0.25, 0.5, 0.1)):
+        payload = liveness.next_payload
+        liveness.ping_sent(number)
+        liveness.pong(payload, number + took_s)
+        slow.append(liveness.is_slow)
+    assert slow == [False, False, True, False]

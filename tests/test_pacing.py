@@ -46,16 +46,16 @@ def test_so_much_is_on_its_way_at_most() -> None:
     assert pacer.ready_at(VOICE) < math.inf
 
 
-@pytest.mark.parametrize(("in_turn", "waiting_s"), [(True, 0.0), (False, 9.0)])
+@pytest.mark.parametrize(("probes", "waiting_s"), [(True, 0.0), (False, 9.0)])
 def test_in_a_turn_and_in_a_backlog_a_ping_follows_every_fifth_of_a_second_of_audio(
-    in_turn: bool, waiting_s: float
+    probes: bool, waiting_s: float
 ) -> None:
     pacer, pings = Pacer(0.0), 0
     for now in range(60):
-        if pacer.wants_ping(VOICE, in_turn=in_turn):
+        if pacer.wants_ping(VOICE, probes=probes):
             pings += 1
             pacer.ping_sent(now)
-            assert not pacer.wants_ping(VOICE, in_turn=in_turn)
+            assert not pacer.wants_ping(VOICE, probes=probes)
         pacer.spend(VOICE, now, waiting_s=waiting_s)
     assert pings == pytest.approx(6.0 / PROBE_S, abs=1)
 
@@ -66,10 +66,10 @@ def test_voice_behind_a_pause_waits_for_the_answer_to_a_ping_sent_behind_the_pau
     pacer.ping_sent(0.0)
     sent = spend(pacer, [SILENCE])
     pacer.arrived(0.0, sent)
-    assert not pacer.wants_ping(SILENCE, in_turn=False)
-    assert pacer.wants_ping(VOICE, in_turn=False)
+    assert not pacer.wants_ping(SILENCE, probes=False)
+    assert pacer.wants_ping(VOICE, probes=False)
     pacer.ping_sent(sent)
-    assert not pacer.wants_ping(VOICE, in_turn=False)
+    assert not pacer.wants_ping(VOICE, probes=False)
     assert pacer.ready_at(SILENCE) < sent + 0.1
     assert pacer.ready_at(VOICE) == pytest.approx(1.5 / SLOWEST_CATCH_UP)
     pacer.arrived(sent, sent + 0.2)
@@ -99,7 +99,7 @@ def test_waiting_for_answers_leaves_a_backlog_faster_than_real_time(
     answers: list[float] = []
     for seconds, voiced in chunks:
         chunk = Chunk(b"", seconds, voiced=voiced)
-        if pacer.wants_ping(chunk, in_turn=False):
+        if pacer.wants_ping(chunk, probes=False):
             pacer.ping_sent(now)
             answers.append(now)
         while (ready_at := max(now, pacer.ready_at(chunk))) > now:
@@ -117,13 +117,13 @@ def test_a_backlog_is_one_to_its_last_frame_and_live_audio_is_none_as_soon_as_a_
     pacer = Pacer(0.0)
     spend(pacer, [VOICE] * 10 + [SILENCE] * 4)
     pacer.spend(SILENCE, 1.0, waiting_s)
-    assert pacer.wants_ping(VOICE, in_turn=False)
+    assert pacer.wants_ping(VOICE, probes=False)
     pacer.spend(SILENCE, 1.0, 0.0)
-    assert not pacer.wants_ping(VOICE, in_turn=False)
+    assert not pacer.wants_ping(VOICE, probes=False)
     pacer.spend(SILENCE, 1.1, waiting_s)
-    assert not pacer.wants_ping(VOICE, in_turn=False)
+    assert not pacer.wants_ping(VOICE, probes=False)
     pacer.spend(SILENCE, 1.2, 0.6)
-    assert pacer.wants_ping(VOICE, in_turn=False)
+    assert pacer.wants_ping(VOICE, probes=False)
 
 
 @pytest.mark.parametrize("speed", [8.0, 4.0, 2.0, 1.4, 1.0])

@@ -201,5 +201,6 @@ class Link:
 
     def _ping_at(self, chunk: Chunk | None) -> float:
         # The answer to a ping behind the close tells that the server has all audio.
-        is_wanted = self._asks_if_finished or (chunk and self.pacer.wants_ping(chunk, in_turn=self.in_turn))
+        probes = self.in_turn or self.liveness.is_slow
+        is_wanted = self._asks_if_finished or (chunk and self.pacer.wants_ping(chunk, probes=probes))
         return -math.inf if is_wanted else self.liveness.ping_at

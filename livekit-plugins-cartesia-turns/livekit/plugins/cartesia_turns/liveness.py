@@ -8,6 +8,8 @@ DEAD_AFTER_S = 9.0
 HELD_UP_S = 1.0
 """A verdict that comes so much too late says that this process was held up, and nothing of the peer."""
 
+SLOW_S = 0.2
+"""Round trips differ by less, unless something waits on the way."""
 LATE_S = 0.5
 """A pong that takes longer is late."""
 
@@ -28,6 +30,11 @@ class Liveness:
         """Round-trip time of the last answered ping."""
         self.shortest_rtt_s = 0.0
         """Of all so far: what was sent since can't have been heard yet. 0 before the first."""
+
+    @property
+    def is_slow(self) -> bool:
+        """The last answer took much longer than others did, so that audio may wait on its way."""
+        return self.rtt_s is not None and self.rtt_s > self.shortest_rtt_s + SLOW_S
 
     @property
     def dead_at(self) -> float:

@@ -135,10 +135,15 @@ class Pacer:
             self._arrived_s = self._pings.popleft()[1]
         self._arrived_at = now
 
-    def wants_ping(self, chunk: Chunk, *, in_turn: bool) -> bool:
-        """Whether a ping is to go out before this audio: in a turn, and in a backlog, its answer tells what arrived."""
+    def wants_ping(self, chunk: Chunk, *, probes: bool) -> bool:
+        """Whether a ping is to go out before this audio: its answer tells what has arrived.
+
+        Args:
+            chunk: the audio.
+            probes: that is to be known of live audio too, as it is of a backlog.
+        """
         unasked_s = self._sent_s - self._pinged_s
-        if not (self._catches_up or in_turn):
+        if not (self._catches_up or probes):
             return False
         # A little less: sums of seconds keep a rounding error.
         return unasked_s > PROBE_S - 0.001 or (unasked_s > 0 and self._catches_up and self._ends_pause(chunk))
