@@ -362,6 +362,25 @@ def test_a_socket_lost_while_the_server_finishes_is_replaced_and_asked_again() -
     assert scenario.client.finished
 
 
+@pytest.mark.parametrize(("told", "heard", "finals"), [("Yes.", "Yes.", 2), ("Yes.", "es", 1), ("Oh, yes.", "Yes", 1)])
+def test_who_answers_the_same_again_at_a_late_server_is_not_taken_for_an_echo(
+    told: str, heard: str, finals: int
+) -> None:
+    scenario = Scenario()
+    scenario.speak(2.0, is_silent=True)
+    scenario.speak(0.4)
+    scenario.speak(0.8, is_silent=True)
+    scenario.speak(0.1)
+    scenario.say(START)
+    scenario.speak(0.3)
+    scenario.say(TurnEnd("r", told))
+    scenario.lose()
+    scenario.open()
+    scenario.wait(0.3)
+    scenario.say(START, TurnUpdate("r", heard), TurnEnd("r", heard))
+    assert [entry for entry in scenario.told if entry.startswith("end")] == [f"end {told}", f"end {heard}"][:finals]
+
+
 @pytest.mark.parametrize("way", [{}, {"clean": True, "leaving": True}])
 def test_the_end_of_a_word_is_not_told_again_if_the_socket_is_lost_as_the_server_finishes(way: dict[str, bool]) -> None:
     scenario = in_turn()

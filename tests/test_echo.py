@@ -32,6 +32,22 @@ def test_what_is_heard_again_of_the_end_of_a_turn_is_left_out_and_nothing_else(h
     assert Echo(TOLD).rest(heard) == rest
 
 
+@pytest.mark.parametrize("heard", ["Yes.", "yes", "Yes, please", "yes yes"])
+def test_who_says_all_of_a_turn_again_says_it_anew_where_its_beginning_can_not_be_heard_again(heard: str) -> None:
+    assert Echo("Yes.", is_whole=False).rest(heard) == heard
+    assert not Echo("Yes.").rest("yes")
+    assert not Echo("Oh, yes.", is_whole=False).rest("yes")
+
+
+def test_a_turn_that_is_said_anew_is_given_as_it_grows() -> None:
+    echo = Echo("Thank you.", is_whole=False)
+    assert [echo.rest(text) for text in ("Thank", "Thank you", "Thank you so much")] == [
+        "",
+        "Thank you",
+        "Thank you so much",
+    ]
+
+
 def test_text_that_grows_is_given_from_the_first_word_on_that_is_no_echo() -> None:
     echo = Echo("What time is it? It is late.")
     assert [echo.rest(text) for text in ("It", "It is", "It is late", "It is late, but", "It is late, but I")] == [

@@ -88,8 +88,8 @@ class TurnsClient:
         self._flush = FlushRule()
         self._flushed_to = self._closed_to = 0
         self._replaced_at = -math.inf
-        self._doubt = (0, "")
-        """Up to where the audio held may belong to the turn told last, and its text."""
+        self._doubt = (0, "", False)
+        """Up to where the audio held may belong to the turn told last, its text, and whether it may be all of it."""
         self._ending = self._drained = self._owes_voice = False
         self._ends_in_doubt = 0
         self._taken: Config | None = None
@@ -221,8 +221,8 @@ class TurnsClient:
         if self._turn.is_open and self._turn.state is not State.RESUMING:
             self._rescue.lost(now)
         self._turn.lost(self._feed.text_gone())
-        doubt_to, told = self._doubt
-        self._turn.expect_echo(told if self._buffer.begins < doubt_to else "")
+        doubt_to, told, is_whole = self._doubt
+        self._turn.expect_echo(told if self._buffer.begins < doubt_to else "", is_whole=is_whole)
         overflowed = self._feed.rewind()
         # With no more audio to come, nothing but digital silence is sure to hold no word.
         self._owes_voice = self._buffer.has_sound if self._ending else self._buffer.has_voice
@@ -408,7 +408,9 @@ class TurnsClient:
         doubt_to = self._feed.settle(self._link.receipts, now, finishing=self._link.close_sent)
         if is_news or self._buffer.begins >= self._doubt[0]:
             # An echo does not take the place of the turn that it is of: it may be heard once more.
-            self._doubt = (doubt_to or 0, told)
+            # As the server finishes, a turn is cut in the midst of a word, which may sound whole.
+            is_whole = self._link.close_sent or self._buffer.begins <= self._feed.settling.onset
+            self._doubt = (doubt_to or 0, told, is_whole)
         self._forget_closed()
 
     def _forget_closed(self) -> None:

@@ -22,11 +22,14 @@ class Echo:
 
     Args:
         told: the text of the turn, as it was told.
+        is_whole: the whole of the turn may be heard again. Otherwise who says all of it once more ("yes", "yes") says
+            it anew.
     """
 
-    def __init__(self, told: str) -> None:
+    def __init__(self, told: str, *, is_whole: bool = True) -> None:
         # Letters take up less than this, with what stands between them.
         self._told = _letters(told[-MOST_TEXT:])[-MOST_LETTERS:]
+        self._whole = "" if is_whole or len(self._told) == MOST_LETTERS else self._told
         self._echo: str | None = None
 
     def rest(self, text: str) -> str:
@@ -40,6 +43,9 @@ class Echo:
             return text[len(self._echo) :]
         head = text[:MOST_TEXT]
         letters = _letters(head)
+        if self._whole and letters.startswith(self._whole):
+            self._echo = ""
+            return text
         if self._is_within(letters):
             return ""
         end = self._end_of_echo(head)

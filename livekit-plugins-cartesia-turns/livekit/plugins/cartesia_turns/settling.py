@@ -123,6 +123,11 @@ class Settling:
         self._jitter = round(JITTER_S * sample_rate)
         self._onset = self._settled = 0
 
+    @property
+    def onset(self) -> int:
+        """Where the speech of the turn begins, or began where it is over, as far as can be heard."""
+        return self._onset
+
     def turn_started(self, heard: int, runs: Iterable[Run], *, finishing: bool = False) -> None:
         """The server said that a turn has started.
 

@@ -190,9 +190,9 @@ class Turn:
             self._state = State.RESUMING
             self._resumed = True
 
-    def expect_echo(self, told: str) -> None:
-        """The replay may begin with the end of a turn that was told with this text; empty where that is ruled out."""
-        self._echo = Echo(told) if told else None
+    def expect_echo(self, told: str, *, is_whole: bool = True) -> None:
+        """The replay may begin with the end of a turn that was told; see `Echo`, empty where that is ruled out."""
+        self._echo = Echo(told, is_whole=is_whole) if told else None
 
     def forget(self, gone: int) -> None:
         """The audio of the first `gone` characters is done with: if `close` delivered no others, what comes is new."""
