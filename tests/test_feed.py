@@ -57,13 +57,13 @@ def test_audio_is_marked_as_voice_as_pause_or_as_silence_that_may_go_first() -> 
     assert marks[-1] == (False, True)
 
 
-def test_what_lies_right_before_speech_is_not_the_first_to_go() -> None:
+def test_what_lies_right_before_speech_is_known_as_its_onset() -> None:
     feed = Feed(RATE, 60.0, 0.0)
     for _ in range(20):
         feed.push(pcm(0.1, SILENCE), 0.0)
     feed.push(pcm(0.1, VOICE), 0.0)
-    kept = [chunk.droppable for chunk in feed.buffer._chunks][-6:]
-    assert kept == [True, True, True, False, False, False]
+    onset = [chunk.is_onset for chunk in feed.buffer._chunks][-6:]
+    assert onset == [False, False, False, True, True, True]
 
 
 def test_a_piece_is_booked_as_speech_and_pause_in_slices_however_long_it_is() -> None:

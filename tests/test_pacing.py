@@ -167,6 +167,11 @@ def test_silence_of_a_backlog_is_left_out_where_it_would_never_be_gone_otherwise
         assert not pacer.leaves_out(silence, waiting_s=0.1), "this is live"
 
 
+def test_what_lies_right_before_speech_is_not_left_out() -> None:
+    onset = Chunk(b"", 0.1, voiced=False, droppable=True, is_onset=True)
+    assert not Pacer(0.0, 1.0).leaves_out(onset, waiting_s=2.0)
+
+
 def test_silence_that_stands_for_audio_is_not_left_out() -> None:
     injected = Chunk(b"", 0.1, voiced=False, droppable=True, injected=True)
     assert not Pacer(0.0, 1.0).leaves_out(injected, waiting_s=2.0)

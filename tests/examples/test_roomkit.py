@@ -312,6 +312,7 @@ async def test_a_process_whose_end_is_cut_short_is_gone_all_the_same() -> None:
     with pytest.raises(asyncio.CancelledError):
         await ending
     assert stubborn.returncode == -signal.SIGKILL
+    await stubborn.stdout.read()  # to its end, so that nothing of it is left to the loop that closes
 
 
 def test_the_last_line_is_the_last_that_says_something() -> None:

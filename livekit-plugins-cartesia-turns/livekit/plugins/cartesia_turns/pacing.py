@@ -121,7 +121,7 @@ class Pacer:
 
     def leaves_out(self, chunk: Chunk, waiting_s: float) -> bool:
         """Whether this audio of a backlog is skipped, with so many seconds behind it: at so low a speed silence is."""
-        is_silence = chunk.droppable and not chunk.injected
+        is_silence = chunk.droppable and not chunk.injected and not chunk.is_onset
         return is_silence and self._catches_up and waiting_s > 0 and self.speed <= SLOWEST_CATCH_UP
 
     def ping_sent(self, now: float) -> None:

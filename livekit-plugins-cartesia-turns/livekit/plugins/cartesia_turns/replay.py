@@ -33,6 +33,8 @@ class Chunk:
     """Deep in a silence: the first to go when there is too much."""
     injected: bool = False
     """Silence that stands in for the user's audio."""
+    is_onset: bool = False
+    """Right before speech, which may have begun in it."""
     start: int = 0
     """Where it begins; set by the buffer."""
     sent_at: float | None = None
@@ -200,11 +202,11 @@ class ReplayBuffer:
         self._forget_to(position)
 
     def keep_onset(self, samples: int) -> None:
-        """So much of the audio at the end is the beginning of speech, and goes no sooner than speech."""
+        """So much of the audio at the end lies right before speech, or is its beginning."""
         for chunk in reversed(self._chunks):
             if chunk.start < self._end - samples:
                 break
-            chunk.droppable = chunk.injected
+            chunk.is_onset = True
 
     def drop_waiting_silence(self, since: int) -> None:
         """Takes back silence that stands in for the user's audio and begins at `since` or later, if it waits still."""
@@ -271,6 +273,8 @@ class ReplayBuffer:
         if self._held <= self._limit:
             return
         self._drop_silence(goal)
+        if self._held <= self._limit:
+            return
         while self._held > goal:
             self._forget_first()
 
