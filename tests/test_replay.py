@@ -96,12 +96,14 @@ class AgainstAModel(RuleBasedStateMachine):
 
     @rule(ago=st.sampled_from([0, 500, 2000]), keep_s=st.sampled_from([0.0, 1.0]))
     def forget_idle(self, ago: int, keep_s: float) -> None:
-        given_s = self.buffer.held_s - self.buffer.backlog_s
         waiting_s = self.buffer.backlog_s
         before = self.buffer.sent_to - ago
+        first = before - round(keep_s * RATE)
+        sent = self.held()[: self.buffer._cursor]
+        wanted = sum(min(chunk.samples, max(0, chunk.start + chunk.samples - first)) for chunk in sent)
         self.buffer.forget_idle(keep_s, before, before - 1000)
         assert self.buffer.backlog_s == waiting_s
-        assert self.buffer.held_s - self.buffer.backlog_s >= min(given_s, keep_s) - 0.001
+        assert (self.buffer.held_s - waiting_s) * RATE >= wanted - 1
 
     @precondition(lambda self: self.held() and self.buffer.has_backlog)
     @rule()

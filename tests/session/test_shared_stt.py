@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from conversation import QUIET, START, Microphone, Model, Speaker, Voice, end, eventually, stt_for
 from livekit.agents import Agent, AgentSession, utils
 from livekit.plugins.cartesia_turns import STT, turn_handling
@@ -104,6 +105,7 @@ async def test_each_session_has_its_own_keyterms_beside_the_users() -> None:
         assert [terms(record) for record in home.server.connections] == [["LiveKit", "Ink"], ["LiveKit", "Sonic"]]
 
 
+@pytest.mark.newest
 async def test_keyterms_that_change_reach_their_session_alone() -> None:
     async with house(["Ink"], []) as home:
         home.rooms[1].session.update_options(keyterms=["Sonic"])
@@ -121,6 +123,7 @@ async def test_keyterms_that_change_reach_their_session_alone() -> None:
         ]
 
 
+@pytest.mark.newest
 async def test_a_session_keeps_its_keyterms_from_one_agent_to_the_next() -> None:
     async with house(["Ink"], ["Sonic"]) as home:
         home.rooms[0].session.update_agent(Agent(instructions=""))
@@ -131,6 +134,7 @@ async def test_a_session_keeps_its_keyterms_from_one_agent_to_the_next() -> None
         assert sorted(terms(record) for record in home.server.connections[2:]) == [["Ink"], ["Sonic"]]
 
 
+@pytest.mark.newest
 async def test_a_stream_outside_any_session_has_the_keyterms_of_none() -> None:
     async with house(["Ink"]) as home, talking(home.stt) as call:
         call.push(0.1)
@@ -144,6 +148,7 @@ async def test_a_stream_outside_any_session_has_the_keyterms_of_none() -> None:
         await holds(lambda: len(home.server.connections) == 3, for_s=0.2)
 
 
+@pytest.mark.newest
 async def test_a_profile_set_by_an_agent_holds_for_its_session_alone() -> None:
     def agent(stt: STT, number: int) -> Agent:
         return Asking(stt, {"end_timeout_ms": 900}) if number else Agent(instructions="")
