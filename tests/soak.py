@@ -142,7 +142,8 @@ class Caller:
         self._mic.start()
         await asyncio.sleep(self._chance.random())  # so that the calls are not in step
         while loop.time() < until_s and not reading.done():
-            await self._mic.play(self._chance.uniform(0.3, 2.0), self._chance.uniform(0.2, 4.0), 0.7)
+            with contextlib.suppress(RuntimeError):  # it has ended meanwhile, and that is counted
+                await self._mic.play(self._chance.uniform(0.3, 2.0), self._chance.uniform(0.2, 4.0), 0.7)
             self._tally.turns += 1
         self._heard_s = loop.time()
         with contextlib.suppress(AssertionError):
@@ -165,7 +166,7 @@ class Caller:
                 self._take(event)
         except Exception as error:
             self._tally.errors += 1
-            logging.getLogger("soak").error("a call ended with %s: %s", type(error).__name__, error)
+            sys.stderr.write(f"a call ended with {type(error).__name__}: {error}\n")
 
     def _take(self, event: stt.SpeechEvent) -> None:
         if event.type is not stt.SpeechEventType.RECOGNITION_USAGE:

@@ -128,6 +128,7 @@ async def test_a_session_keeps_its_keyterms_from_one_agent_to_the_next() -> None
     async with house(["Ink"], ["Sonic"]) as home:
         home.rooms[0].session.update_agent(Agent(instructions=""))
         await home.server.drop_all()
+        await eventually(lambda: home.stt.stats.drops + home.stt.stats.idle_closes == 2)
         for room in home.rooms:
             room.microphone.push(QUIET)
         await eventually(lambda: len(home.server.connections) == 4)
