@@ -105,10 +105,12 @@ class FrameReader:
         frames: list[Frame] = []
         at = 0
         if not self._began:
-            begin = _first_frame(samples)
+            begin = _first_frame(samples, SAMPLES if self._is_strict else len(samples))
+            assert begin is not None or len(samples) < 2 * SAMPLES or not self._is_strict, "a frame was torn"
             self._began = begin is not None
             at = len(samples) if begin is None else begin
-            self._rest = samples
+            # A frame may begin in the last of them.
+            self._rest = samples[1 - 2 * SAMPLES :]
         while at < len(samples):
             if samples[at] == 0:
                 zeros = int(np.argmax(np.append(samples[at:], 1) != 0))
@@ -132,13 +134,12 @@ class FrameReader:
         return frames
 
 
-def _first_frame(samples: NDArray[np.int16]) -> int | None:
+def _first_frame(samples: NDArray[np.int16], within: int) -> int | None:
     """Where the first whole frame or silence of a stream begins, None where that is not known yet."""
-    for at in range(min(SAMPLES, len(samples))):
+    for at in range(min(within, len(samples))):
         frame = samples[at : at + SAMPLES]
         if frame[0] == 0 or (len(frame) == SAMPLES and _is_whole(frame[None]).all()):
             return at
-    assert len(samples) < 2 * SAMPLES, "a frame was torn"
     return None
 
 
