@@ -138,6 +138,15 @@ async def outage(rig: Rig) -> None:
     await rig.proxy.accept()
 
 
+async def answered_oddly(rig: Rig) -> None:
+    rig.proxy.welcome = [Welcome.ANSWER, Welcome.ANSWER]
+    rig.proxy.answers = [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+        b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n",
+    ]
+    rig.proxy.reset()
+
+
 async def throttle(rig: Rig) -> None:
     rig.proxy.bytes_per_s = 20_000
     asyncio.get_running_loop().call_later(2, setattr, rig.proxy, "bytes_per_s", None)
@@ -211,6 +220,12 @@ FAULTS = [
         "ignores it, logs it once a minute and kind; as the answer to a handshake: tries again",
         garbage,
         welcome=Welcome.GARBAGE,
+    ),
+    Fault(
+        "reset, then odd answers to the handshake",
+        "tries again while the outage may last, whatever answers",
+        answered_oddly,
+        greeting=Faults(status=503),
     ),
 ]
 
