@@ -27,7 +27,7 @@ QUIET_S = 1.0
 USAGE_EVERY_S = 5.0
 PRE_ROLL_S = 1.0
 """Kept while no turn is open, since turn.start comes after the onset of speech."""
-DOUBTED_S = 15.0
+DOUBTED_S = 30.0
 """So much of what was said last is kept for another server, where it is in doubt whether this one hears."""
 
 
