@@ -13,8 +13,8 @@ unexport VIRTUAL_ENV
 
 LOWEST := $(shell sed -n 's/^  "\([a-z-]*\)>=\([0-9.]*\)[^"]*",$$/\1==\2/p' $(PLUGIN)/pyproject.toml)
 
-SOCKET_TESTS := $(addprefix tests/,$(addsuffix .py,$(addprefix test_,connection dialer warm sockets stream) \
-	$(addprefix server/test_,app endpoint session faults)))
+SOCKET_TESTS := tests/unit/net tests/unit/test_stream.py \
+	$(addprefix tests/unit/server/test_,app.py endpoint.py session.py faults.py)
 
 .PHONY: help install demo room vendors test test-lowest test-uvloop check format fuzz soak bench clean
 
@@ -54,13 +54,13 @@ format: $(READY) ## Format the code and mend what the linter can
 	@$(BIN)/ruff format .
 
 fuzz: $(READY) ## Fuzz the parsers and the client, for ten minutes or ARGS seconds
-	@cd tests && ../$(BIN)/python -m support.fuzz $(or $(ARGS),600)
+	@cd tests && ../$(BIN)/python -m tools.fuzz $(or $(ARGS),600)
 
 soak: $(READY) ## Hold 100 calls for ten minutes with everything going wrong at random; ARGS="--streams 40 --seconds 60"
-	@$(BIN)/python tests/soak.py $(ARGS)
+	@cd tests && ../$(BIN)/python -m tools.soak $(ARGS)
 
 bench: $(READY) ## Measure the plugin beside its peers, for twelve minutes; ARGS="--only audio,cpu --quick", ARGS="--check FILE"
-	@PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python -m tools.bench $(ARGS)
 
 clean: ## Remove environments and caches
 	rm -rf .venv .venvs .tools .artifacts .mypy_cache .pytest_cache .ruff_cache .hypothesis dist uv.lock

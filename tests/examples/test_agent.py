@@ -10,7 +10,6 @@ import agent
 import espeak
 import pytest
 from agent import KEYTERMS, Assistant, build_session, choose_llm, choose_tts, open_stt
-from conversation import conversation
 from livekit import rtc
 from livekit.agents import NOT_GIVEN, AgentServer, ConversationItemAddedEvent, JobContext
 from livekit.agents.llm import ChatMessage
@@ -19,9 +18,10 @@ from livekit.agents.voice.run_result import RunResult
 from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns.server import LocalServer
 from offline import OfflineLLM
+from support.conversation import conversation
 from support.waiting import until
+from support.wer import CLIPS, SPOKEN, word_error_rate
 from transcription.audio import Samples, frames, load, silence
-from wer import CLIPS, SPOKEN, word_error_rate
 
 REPLY_WITHIN_S = 30.0
 

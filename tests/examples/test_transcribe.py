@@ -16,10 +16,10 @@ import pytest
 import transcribe
 from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns.server import LocalServer, Script
+from support.wer import CLIPS, SPOKEN, word_error_rate
 from transcription.audio import SAMPLE_RATE, Player, Recording, silence
 from transcription.call import Call
 from transcription.views import JsonLines
-from wer import CLIPS, SPOKEN, word_error_rate
 
 SCRIPT = Path(transcribe.__file__)
 WITHIN_S = 90.0

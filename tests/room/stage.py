@@ -17,7 +17,7 @@ from pathlib import Path
 from roomkit.livekit_server import find_livekit_server, free_port
 from roomkit.page import BRING_NODE, find_npm
 from roomkit.processes import kill_group
-from wer import CLIPS, SPOKEN, word_error_rate
+from support.wer import CLIPS, SPOKEN, word_error_rate
 
 ROOT = Path(__file__).parents[2]
 ARTIFACTS = ROOT / ".artifacts"

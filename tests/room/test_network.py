@@ -17,7 +17,7 @@ from roomkit.livekit_server import LivekitServer
 from support.proxy import Proxy
 from support.relay import DARK, FAIR, Relay, Weather
 from support.waiting import holds
-from wer import plain
+from support.wer import plain
 
 pytestmark = [pytest.mark.room, pytest.mark.timeout(200)]
 

@@ -18,7 +18,7 @@ from room.stage import ARTIFACTS, AUDIO, Talk, error_rate, wait_for_port
 from roomkit.livekit_server import free_port
 from roomkit.page import WEB, find_npm, install
 from roomkit.processes import kill_group
-from wer import word_error_rate
+from support.wer import word_error_rate
 
 pytestmark = [pytest.mark.room, pytest.mark.timeout(240)]
 

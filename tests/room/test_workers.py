@@ -25,7 +25,7 @@ from roomkit.grants import LivekitAccess
 from roomkit.livekit_server import LivekitServer
 from roomkit.processes import kill_group
 from roomkit.worker import AGENT, Worker
-from wer import word_error_rate
+from support.wer import word_error_rate
 
 pytestmark = [pytest.mark.room, pytest.mark.timeout(500)]
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 import time
 
 import pytest
-from conversation import (
+from livekit import rtc
+from livekit.agents import TurnHandlingOptions, stt
+from livekit.plugins.cartesia_turns import STT, interrupt_on_turn_start, turn_handling
+from livekit.plugins.cartesia_turns.server import LocalServer
+from support.conversation import (
     RATE,
     START,
     VOICED,
@@ -18,10 +22,6 @@ from conversation import (
     stt_for,
     update,
 )
-from livekit import rtc
-from livekit.agents import TurnHandlingOptions, stt
-from livekit.plugins.cartesia_turns import STT, interrupt_on_turn_start, turn_handling
-from livekit.plugins.cartesia_turns.server import LocalServer
 
 QUICK = turn_handling(interruption={"false_interruption_timeout": 0.2})
 CANNOT_PAUSE = "the agent's speech can't be paused here: a turn without words ends it for good"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conversation import RESUME, START, conversation, eager_end, end, eventually, update
+from support.conversation import RESUME, START, conversation, eager_end, end, eventually, update
 
 TWO = {"early_preflight": 2}
 

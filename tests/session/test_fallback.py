@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from conversation import QUIET, START, Conversation, conversation, end, eventually, stt_for, update
 from livekit.agents import stt
 from livekit.plugins.cartesia_turns import STT
 from livekit.plugins.cartesia_turns.server import Faults, LocalServer
 from livekit.plugins.cartesia_turns.server.faults import FaultPlan
-from stage import Stage
+from support.conversation import QUIET, START, Conversation, conversation, end, eventually, stt_for, update
+from support.stage import Stage
 
 FAST: dict[str, Any] = {"attempt_timeout": 0.5, "max_retry_per_stt": 0, "retry_interval": 0.1}
 

@@ -6,9 +6,9 @@ import json
 import logging
 
 import pytest
-from conversation import QUIET, START, Conversation, conversation, end, eventually, update
-from livekit.plugins.cartesia_turns.messages import TurnSettings
 from livekit.plugins.cartesia_turns.server import StreamRequest, Vendor
+from livekit.plugins.cartesia_turns.wire.messages import TurnSettings
+from support.conversation import QUIET, START, Conversation, conversation, end, eventually, update
 
 GIVEN = {"turn_eager_end_threshold": 0.5, "turn_end_threshold": 0.2, "turn_end_timeout_ms": 5000}
 """What the profiles change."""

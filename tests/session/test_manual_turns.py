@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 
 import pytest
-from conversation import QUIET, START, Conversation, conversation, end, eventually, update
 from livekit.agents import Agent, StopResponse, llm
+from support.conversation import QUIET, START, Conversation, conversation, end, eventually, update
 
 pytestmark = pytest.mark.newest  # STTCapabilities.manual_flush
 
 MIN_DELAY_S = 0.1
 MANUAL = {"turn_detection": "manual", "endpointing": {"min_delay": MIN_DELAY_S}}
 AT_ONCE_S = 0.25
-"""Far below the framework's 2.0 s wait for a final; the figures are in tests/bench."""
+"""Far below the framework's 2.0 s wait for a final; the figures are in tests/tools/bench."""
 
 
 async def seconds_to_commit(talk: Conversation) -> tuple[float, str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from conversation import conversation, eventually, stt_for
 from livekit.agents import Agent, utils
-from livekit.plugins.cartesia_turns import warm
+from livekit.plugins.cartesia_turns.net import prewarming as warm
 from livekit.plugins.cartesia_turns.server import Faults, LocalServer
-from stage import Stage
+from support.conversation import conversation, eventually, stt_for
+from support.stage import Stage
 
 
 async def test_a_sessions_first_stream_takes_the_prewarmed_connection_over() -> None:

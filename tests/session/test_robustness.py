@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from conversation import QUIET, START, Conversation, conversation, end, eventually, stt_for, update
 from livekit import rtc
 from livekit.agents import Agent
 from livekit.plugins.cartesia_turns import STT
 from livekit.plugins.cartesia_turns.server import Faults
+from support.conversation import QUIET, START, Conversation, conversation, end, eventually, stt_for, update
 
 
 async def user_speaks(talk: Conversation) -> None:

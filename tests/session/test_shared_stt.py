@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from conversation import QUIET, START, Microphone, Model, Speaker, Voice, end, eventually, stt_for
 from livekit.agents import Agent, AgentSession, utils
 from livekit.plugins.cartesia_turns import STT, turn_handling
-from livekit.plugins.cartesia_turns.messages import ServerMessage
 from livekit.plugins.cartesia_turns.server import ConnectionRecord, LocalServer
-from stage import Stage
+from livekit.plugins.cartesia_turns.wire.messages import ServerMessage
 from support.calls import talking
+from support.conversation import QUIET, START, Microphone, Model, Speaker, Voice, end, eventually, stt_for
+from support.stage import Stage
 from support.waiting import holds
 
 TIMEOUT = "turn_end_timeout_ms"

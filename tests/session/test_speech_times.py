@@ -6,8 +6,19 @@ import time
 
 import numpy as np
 import pytest
-from conversation import FRAME_S, QUIET, RATE, START, VOICED, Conversation, conversation, end, eventually, update
 from livekit.agents import llm
+from support.conversation import (
+    FRAME_S,
+    QUIET,
+    RATE,
+    START,
+    VOICED,
+    Conversation,
+    conversation,
+    end,
+    eventually,
+    update,
+)
 from support.noise import Room
 
 FLOOR = np.random.default_rng(2).normal(0, 60, round(RATE * FRAME_S)).astype("<i2").tobytes()

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conversation import RESUME, START, conversation, eager_end, end, eventually, update
 from livekit.agents import telemetry
 from livekit.agents.metrics import STTMetrics
 from livekit.plugins.cartesia_turns import telemetry as plugin_telemetry
@@ -17,6 +16,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoi
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from support.conversation import RESUME, START, conversation, eager_end, end, eventually, update
 
 SECRET = "my card number is four two"
 

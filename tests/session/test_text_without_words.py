@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from conversation import RESUME, START, Conversation, conversation, eager_end, end, eventually, update
 from livekit.plugins.cartesia_turns import interrupt_on_turn_start, turn_handling
+from support.conversation import RESUME, START, Conversation, conversation, eager_end, end, eventually, update
 
 SETTLED_S = 0.7
 """Longer than the framework's `min_delay`, 0.5 s: by then it has done what it does at the end of a turn."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 
 import pytest
-from conversation import START, conversation, end, eventually, update
 from livekit.agents import NOT_GIVEN
 from livekit.plugins.cartesia_turns import turn_handling
+from support.conversation import START, conversation, end, eventually, update
 
 DEAF = (
     "the session ignores the turns that the server detects: pass it vad=None and "

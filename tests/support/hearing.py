@@ -11,7 +11,11 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
-from livekit.plugins.cartesia_turns.messages import (
+from livekit.plugins.cartesia_turns.server.handshake import StreamRequest
+from livekit.plugins.cartesia_turns.server.recognition.listener import Listener
+from livekit.plugins.cartesia_turns.server.recognition.pcm import RATE, Samples
+from livekit.plugins.cartesia_turns.server.recognition.recognizer import Decoder, Recognizer
+from livekit.plugins.cartesia_turns.wire.messages import (
     ServerMessage,
     TurnEnd,
     TurnResume,
@@ -19,11 +23,7 @@ from livekit.plugins.cartesia_turns.messages import (
     TurnStart,
     TurnUpdate,
 )
-from livekit.plugins.cartesia_turns.protocol import parse
-from livekit.plugins.cartesia_turns.server.handshake import StreamRequest
-from livekit.plugins.cartesia_turns.server.listener import Listener
-from livekit.plugins.cartesia_turns.server.pcm import RATE, Samples
-from livekit.plugins.cartesia_turns.server.recognizer import Decoder, Recognizer
+from livekit.plugins.cartesia_turns.wire.protocol import parse
 
 Lag = Callable[[float, int], float]
 """From the seconds of audio in a look, and the count of looks before it, to the seconds of audio it takes."""

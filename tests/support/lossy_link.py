@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 
-from livekit.plugins.cartesia_turns.client import ClientEvent, Limits, Notice, TurnsClient
-from livekit.plugins.cartesia_turns.link import Outgoing, Ping
-from livekit.plugins.cartesia_turns.messages import ClientMessage, Close, Connected, ServerMessage
-from livekit.plugins.cartesia_turns.options import Options
-from livekit.plugins.cartesia_turns.replay import Chunk
-from livekit.plugins.cartesia_turns.stats import Stats
-from livekit.plugins.cartesia_turns.turns import Kind, TurnEvent
+from livekit.plugins.cartesia_turns.core.audio_queue import Chunk
+from livekit.plugins.cartesia_turns.core.client import ClientEvent, Limits, Notice, TurnsClient
+from livekit.plugins.cartesia_turns.core.link import Outgoing, Ping
+from livekit.plugins.cartesia_turns.core.stats import Stats
+from livekit.plugins.cartesia_turns.core.turn import Kind, TurnEvent
+from livekit.plugins.cartesia_turns.wire.messages import ClientMessage, Close, Connected, ServerMessage
+from livekit.plugins.cartesia_turns.wire.options import Options
 
 from .simulated_server import FRAME_S, RATE, SimulatedServer, Speech
 

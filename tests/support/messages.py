@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from hypothesis import strategies as st
-from livekit.plugins.cartesia_turns.messages import (
+from livekit.plugins.cartesia_turns.wire.messages import (
     ClientMessage,
     Close,
     Config,

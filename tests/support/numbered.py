@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from livekit import rtc
-from livekit.plugins.cartesia_turns.messages import TurnMessage, TurnSettings
-from livekit.plugins.cartesia_turns.protocol import serialize
 from livekit.plugins.cartesia_turns.server import Dialogue, StreamRequest, TurnState
+from livekit.plugins.cartesia_turns.wire.messages import TurnMessage, TurnSettings
+from livekit.plugins.cartesia_turns.wire.protocol import serialize
 from numpy.typing import NDArray
 
 from .noise import Room, clipped

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-from livekit.plugins.cartesia_turns.messages import Close, Config, ServerMessage, TurnEnd, TurnSettings, TurnStart
 from livekit.plugins.cartesia_turns.server.dialogue import Dialogue, TurnLikelihood, TurnState
+from livekit.plugins.cartesia_turns.wire.messages import Close, Config, ServerMessage, TurnEnd, TurnSettings, TurnStart
 
 RATE = 8000
 FRAME_S = 0.02

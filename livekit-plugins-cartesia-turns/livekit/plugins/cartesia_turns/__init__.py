@@ -2,6 +2,8 @@
 
 from livekit.agents import Plugin
 
+from .agent_session import interrupt_on_turn_start, turn_handling
+from .core.stats import Stats
 from .errors import AudioLostError, Cause, DroppedError, ServerError, UnreachableError
 from .events import (
     ConnectedEvent,
@@ -15,13 +17,11 @@ from .events import (
     TurnUpdateEvent,
 )
 from .log import logger
-from .messages import DetectedLanguage
 from .profiles import PROFILES
-from .stats import Stats
 from .stream import SpeechStream
 from .stt import STT
 from .version import __version__
-from .voice import interrupt_on_turn_start, turn_handling
+from .wire.messages import DetectedLanguage
 
 __all__ = [
     "PROFILES",

@@ -10,10 +10,10 @@ from typing import TypeVar
 from livekit.agents import LanguageCode, stt, utils
 from livekit.agents.types import NotGivenOr
 
-from .checks import check_text, check_texts, shown
-from .messages import TurnSettings
-from .options import whole
-from .vendor import LISTED_AS
+from .wire.checks import check_text, check_texts, shown
+from .wire.messages import TurnSettings
+from .wire.options import whole
+from .wire.vendor import LISTED_AS
 
 T = TypeVar("T")
 

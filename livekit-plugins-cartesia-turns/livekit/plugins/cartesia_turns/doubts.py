@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .messages import TurnSettings
-from .options import THRESHOLDS, Options, in_order, merge
-from .vendor import MODELS, READ, TURN_DEFAULTS, TURN_RANGES
+from .wire.messages import TurnSettings
+from .wire.options import THRESHOLDS, Options, in_order, merge
+from .wire.vendor import MODELS, READ, TURN_DEFAULTS, TURN_RANGES
 
 
 @dataclass(frozen=True, slots=True)

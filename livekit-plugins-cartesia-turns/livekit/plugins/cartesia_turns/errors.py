@@ -16,7 +16,7 @@ from typing import TypeVar
 import aiohttp
 from livekit.agents import APIConnectionError, APIError, APIStatusError, APITimeoutError
 
-from .messages import ErrorMessage
+from .wire.messages import ErrorMessage
 
 NO_ANSWER = "the server did not answer in time"
 ErrorT = TypeVar("ErrorT", bound=BaseException)

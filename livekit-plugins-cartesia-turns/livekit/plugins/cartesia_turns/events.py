@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from livekit.agents import APIError
 
-from .messages import DetectedLanguage, TurnSettings
+from .wire.messages import DetectedLanguage, TurnSettings
 
 EventName: TypeAlias = Literal[
     "connected",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from .configs import Rejected, settings_of, undone, without
-from .messages import Config, TurnSettings
-from .options import Options, fitting_keyterms, merge
+from .core.configs import Rejected, settings_of, undone, without
+from .wire.messages import Config, TurnSettings
+from .wire.options import Options, fitting_keyterms, merge
 
 KEPT = 8
 """How many of the user's changes can be undone, should the server reject one."""

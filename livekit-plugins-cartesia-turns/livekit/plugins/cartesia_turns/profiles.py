@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .checks import shown
-from .messages import TurnSettings
-from .options import whole
+from .wire.checks import shown
+from .wire.messages import TurnSettings
+from .wire.options import whole
 
 PROFILES: dict[str, TurnSettings] = {
     "yes_no": TurnSettings(eager_end_threshold=0.55, end_threshold=0.4, end_timeout_ms=1200),

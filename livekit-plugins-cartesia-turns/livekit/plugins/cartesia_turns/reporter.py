@@ -10,17 +10,17 @@ from typing import Protocol
 
 from livekit.agents import APIError, APIStatusError, stt
 
-from .activity import SpeechTimes
-from .client import ClientEvent, Notice, TurnsClient
-from .configs import Rejected, names_of
+from .agent_session import fault_of_session
+from .core.client import ClientEvent, Notice, TurnsClient
+from .core.configs import Rejected, names_of
+from .core.flush import Flushed
+from .core.speech import SpeechTimes
+from .core.turn import Kind, TurnEvent
 from .errors import DroppedError, ServerError, bare, cause_of, reason_of, status_of
 from .events import ConnectedEvent, ConnectionErrorEvent, DisconnectedEvent, EventName, OptionsRejectedEvent
-from .flush import Flushed
 from .log import logger
-from .mapping import ENGLISH, end_of_speech, public_event, speech_events, transcript_event
+from .speech_events import ENGLISH, end_of_speech, public_event, speech_events, transcript_event
 from .telemetry import Telemetry
-from .turns import Kind, TurnEvent
-from .voice import fault_of_session
 
 ODD_FRAMES_EVERY_S = 60.0
 """How often an odd frame of one kind is logged."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from .checks import check_flag, check_number, check_positive, check_whole, is_number, shown
-from .client import Limits
-from .pacing import CATCH_UP_SPEED
+from .core.client import Limits
+from .core.pacing import CATCH_UP_SPEED
+from .wire.checks import check_flag, check_number, check_positive, check_whole, is_number, shown
 
 CHUNKS_MS = (10, 200)
 """How long pieces of audio may be. No frame of a call is shorter; a longer one delays its words by as much, and the

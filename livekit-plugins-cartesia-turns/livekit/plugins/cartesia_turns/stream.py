@@ -13,23 +13,23 @@ import aiohttp
 from livekit import rtc
 from livekit.agents import APIConnectOptions, APIError, LanguageCode, stt, utils
 
+from .agent_session import may_be_in_session, remember_session, session_around
 from .audio import PcmConverter
-from .client import ClientEvent, TurnsClient
-from .configs import Rejected
-from .dialer import Dialer
+from .core.client import ClientEvent, TurnsClient
+from .core.configs import Rejected
+from .core.retry import RetryPolicy
+from .core.stats import Stats
+from .core.turn import Kind, TurnEvent
 from .errors import AudioLostError, as_api_error, bare
 from .handover import Handover, handover_of
 from .live import CallOptions
-from .mapping import ENGLISH
-from .options import Options
+from .net.dialer import Dialer
+from .net.driver import Sockets
+from .net.tasks import finish, until_done, wait_for_event
 from .reporter import Reporter
-from .retry import RetryPolicy
 from .settings import StreamSettings
-from .sockets import Sockets
-from .stats import Stats
-from .tasks import finish, until_done, wait_for_event
-from .turns import Kind, TurnEvent
-from .voice import may_be_in_session, remember_session, session_around
+from .speech_events import ENGLISH
+from .wire.options import Options
 
 if TYPE_CHECKING:
     from .stt import STT

@@ -14,6 +14,7 @@ import aiohttp
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions, LanguageCode, stt, utils
 from livekit.agents.types import NOT_GIVEN, NotGivenOr
 
+from .agent_session import keyterms_of, may_be_in_session, session_around, session_of_caller
 from .arguments import (
     base_code,
     base_codes,
@@ -24,23 +25,22 @@ from .arguments import (
     terms,
     turn_settings,
 )
-from .checks import check_flag, shown
-from .connection import Connection
-from .dialer import Credentials, Dialer, TokenProvider
+from .core.pacing import CATCH_UP_SPEED
+from .core.stats import Stats
 from .doubts import doubts
 from .events import EventName
 from .handlers import call as call_handlers
 from .live import CallOptions, Profile, UserOptions
 from .log import logger
-from .options import Options, endpoint, merge
-from .pacing import CATCH_UP_SPEED
+from .net.connection import Connection
+from .net.dialer import Credentials, Dialer, TokenProvider
+from .net.prewarming import Prewarmer, WarmConnection
 from .profiles import profile as turn_profile_settings
 from .settings import StreamSettings
-from .stats import Stats
 from .stream import SpeechStream
-from .vendor import API_VERSION, MODEL
-from .voice import keyterms_of, may_be_in_session, session_around, session_of_caller
-from .warm import Prewarmer, WarmConnection
+from .wire.checks import check_flag, shown
+from .wire.options import Options, endpoint, merge
+from .wire.vendor import API_VERSION, MODEL
 
 if TYPE_CHECKING:
     from livekit.agents import AgentSession

@@ -7,8 +7,8 @@ import time
 from livekit.agents.telemetry import tracer
 from opentelemetry import metrics, trace
 
-from .client import Notice, TurnsClient
-from .turns import Kind, TurnEvent
+from .core.client import Notice, TurnsClient
+from .core.turn import Kind, TurnEvent
 
 NAMESPACE = "cartesia_turns"
 """What the names of spans, attributes and counters begin with."""

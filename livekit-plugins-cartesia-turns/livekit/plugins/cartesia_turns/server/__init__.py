@@ -4,7 +4,7 @@ from .app import LocalServer
 from .dialogue import Dialogue, TurnLikelihood, TurnState
 from .faults import FaultPlan, Faults
 from .handshake import StreamRequest
-from .recognizer import Recognizer, RecognizerMissingError, SpeechDetector, Transcriber
+from .recognition.recognizer import Recognizer, RecognizerMissingError, SpeechDetector, Transcriber
 from .record import ConnectionRecord, Handshake
 from .responder import Responder, ResponderFactory
 from .script import Line, Script, say

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from .app import TODAY, LocalServer
-from .recognizer import RecognizerMissingError
+from .recognition.recognizer import RecognizerMissingError
 from .script import Script
 
 USAGE_ERROR = 2

@@ -14,12 +14,12 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from ..log import logger
-from ..protocol import PATH
+from ..wire.protocol import PATH
 from .endpoint import Endpoint
 from .faults import FaultPlan, Faults
 from .handshake import StreamRequest
-from .listener import Listener
-from .recognizer import Decoder, Recognizer, packaged_recognizer
+from .recognition.listener import Listener
+from .recognition.recognizer import Decoder, Recognizer, packaged_recognizer
 from .record import ConnectionRecord, Handshake
 from .responder import ResponderFactory
 from .script import Script, Scripts

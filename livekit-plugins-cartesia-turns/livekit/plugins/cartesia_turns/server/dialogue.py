@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from enum import Enum
 
-from ..messages import (
+from ..wire.messages import (
     DetectedLanguage,
     TurnEagerEnd,
     TurnEnd,
@@ -21,7 +21,7 @@ from ..messages import (
     TurnStart,
     TurnUpdate,
 )
-from ..options import merge
+from ..wire.options import merge
 from .vendor import Vendor, in_order
 
 

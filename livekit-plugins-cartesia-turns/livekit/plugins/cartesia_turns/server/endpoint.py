@@ -10,8 +10,8 @@ from uuid import uuid4
 
 from aiohttp import web
 
-from ..messages import ErrorMessage
-from ..protocol import API_KEY_HEADER, serialize
+from ..wire.messages import ErrorMessage
+from ..wire.protocol import API_KEY_HEADER, serialize
 from . import handshake
 from .faults import FaultPlan, Faults, faults_of
 from .handshake import RefusedError, StreamRequest

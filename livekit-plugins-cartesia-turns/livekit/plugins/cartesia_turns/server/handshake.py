@@ -10,10 +10,10 @@ from ipaddress import ip_address
 from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
 
-from ..messages import Config, ErrorMessage, TurnSettings
-from ..protocol import API_KEY_HEADER
-from ..vendor import MODEL, Range
-from .pcm import SAMPLE_BYTES
+from ..wire.messages import Config, ErrorMessage, TurnSettings
+from ..wire.protocol import API_KEY_HEADER
+from ..wire.vendor import MODEL, Range
+from .recognition.pcm import SAMPLE_BYTES
 from .vendor import Vendor
 
 SAMPLE_RATES = Range(8000, 48000)

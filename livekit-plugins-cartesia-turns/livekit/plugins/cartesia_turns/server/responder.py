@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from typing import Protocol, TypeAlias
 
-from ..messages import TurnSettings
+from ..wire.messages import TurnSettings
 from .handshake import StreamRequest
 from .record import Frame
 

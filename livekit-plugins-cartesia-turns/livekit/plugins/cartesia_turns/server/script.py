@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..messages import (
+from ..wire.messages import (
     Connected,
     ErrorMessage,
     ServerMessage,
@@ -19,7 +19,7 @@ from ..messages import (
     TurnStart,
     TurnUpdate,
 )
-from ..protocol import serialize
+from ..wire.protocol import serialize
 from .dialogue import turn_id
 from .handshake import StreamRequest
 from .record import ConnectionRecord, Frame

@@ -10,8 +10,8 @@ import struct
 from aiohttp import WSMsgType, web
 
 from ..log import logger
-from ..messages import Close, Config, Connected, ErrorMessage
-from ..protocol import ConfigError, ProtocolError, parse_client, serialize
+from ..wire.messages import Close, Config, Connected, ErrorMessage
+from ..wire.protocol import ConfigError, ProtocolError, parse_client, serialize
 from .faults import Faults, reached
 from .handshake import StreamRequest, bad_request, configured, server_error, too_fast
 from .inbox import Inbox

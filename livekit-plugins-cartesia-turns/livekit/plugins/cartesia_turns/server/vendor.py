@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from ..messages import TurnSettings
-from ..options import merge
-from ..vendor import (
+from ..wire.messages import TurnSettings
+from ..wire.options import merge
+from ..wire.vendor import (
     IDLE_CLOSE_S,
     KEYTERMS,
     LANGUAGE_HINTS,

@@ -1,0 +1,246 @@
+"""The audio on its way to the server: listened to, kept for a replay, counted when it is sent, and tied to the words.
+
+All times are monotonic seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import replace
+
+from .audio_queue import Chunk, ReplayBuffer
+from .settling import SERVER_LAG_S, Receipts, Settling
+from .speech import Activity
+from .stats import Stats
+
+LONGEST_CHUNK_S = 0.2
+"""Audio pushed in longer pieces is cut: sent, kept and dropped piece by piece."""
+SLICE_S, LONGEST_SLICE_S = 0.04, 0.05
+"""A piece is booked as speech or pause in slices of this length; one that is hardly longer is a slice of its own."""
+SILENCE_S = 0.1
+"""The longest piece of silence that is sent in place of audio."""
+ONSET_S = 0.3
+"""Speech is noticed so late at most: what lies before it is no silence to be dropped."""
+QUIET_S = 1.0
+"""Silence beyond this is dropped first when too much audio waits."""
+USAGE_EVERY_S = 5.0
+PRE_ROLL_S = 1.0
+"""Kept while no turn is open, since turn.start comes after the onset of speech."""
+DOUBTED_S = 30.0
+"""So much of what was said last is kept for another server, where it is in doubt whether this one hears."""
+
+
+class Feed:
+    """A stream's audio, that of the user and the silence in its place.
+
+    Args:
+        sample_rate: of the audio, in Hz; it is signed 16-bit little-endian mono.
+        limit_s: how much is kept at most, in seconds.
+        now: the present.
+    """
+
+    def __init__(self, sample_rate: int, limit_s: float, now: float) -> None:
+        self._sample_rate = sample_rate
+        self._longest_chunk = round(LONGEST_CHUNK_S * sample_rate)
+        self._onset = round(ONSET_S * sample_rate)
+        self._slice, self._longest_slice = round(SLICE_S * sample_rate), round(LONGEST_SLICE_S * sample_rate)
+        self._sent = self._silent = self._replayed = self._unreported = 0
+        self._usage_at = now + USAGE_EVERY_S
+        self._overflow_told = False
+        self._marks = Marks()
+        self._keep_silence_to = 0
+        self.pushed_s = 0.0
+        """How long the user's last piece of audio was: so much time passes without any in an even stream."""
+        self.buffer = ReplayBuffer(limit_s, sample_rate)
+        """What is kept, and what waits."""
+        self.settling = Settling(sample_rate)
+        """Which of it the end of a turn settles."""
+        self.activity = Activity()
+        """When somebody was heard in the user's audio."""
+
+    @property
+    def usage_at(self) -> float:
+        """When usage is to be reported, inf where there is none."""
+        return self._usage_at if self._unreported else math.inf
+
+    def push(self, pcm: bytes, now: float) -> bool:
+        """Takes the user's audio, of any length.
+
+        Returns:
+            Whether an overflow has begun: audio was lost, for the first time since `flows`.
+        """
+        lost_s = self.buffer.lost_s
+        # The user's audio was late and not gone: what stands in for it stays out, as far as it has not been sent.
+        self.buffer.drop_waiting_silence(self._keep_silence_to)
+        self.pushed_s = len(pcm) / 2 / self._sample_rate
+        size = 2 * self._longest_chunk
+        for start in range(0, len(pcm), size):
+            self._append(pcm[start : start + size], now)
+        return self._is_first_loss(lost_s)
+
+    def rewind(self) -> bool:
+        """All audio that is held is to be sent again, on a new socket.
+
+        Returns:
+            As `push`: what went from the open turn's audio is lost now.
+        """
+        lost_s = self.buffer.lost_s
+        self.buffer.rewind()
+        return self._is_first_loss(lost_s)
+
+    def push_silence(self, seconds: float, *, for_good: bool = False) -> float:
+        """Puts whole samples of silence behind the audio.
+
+        Args:
+            seconds: how much.
+            for_good: it is sent even if the user's audio comes before it could go out.
+
+        Returns:
+            How many seconds that made.
+        """
+        samples, size = round(seconds * self._sample_rate), round(SILENCE_S * self._sample_rate)
+        for start in range(0, samples, size):
+            count = min(size, samples - start)
+            # In pieces, so that it goes out at the pace of a backlog.
+            piece_s = count / self._sample_rate
+            self.buffer.append(Chunk(bytes(2 * count), piece_s, voiced=False, droppable=True, injected=True))
+        if for_good:
+            self._keep_silence_to = self.buffer.ends
+        return samples / self._sample_rate
+
+    def flows(self) -> None:
+        """The server is there: an overflow after this is a new one."""
+        self._overflow_told = False
+
+    def sent(self, chunk: Chunk, now: float) -> None:
+        """A chunk of the buffer is with the socket."""
+        again = self.buffer.advance(chunk, now)
+        self._unreported += chunk.samples
+        self._sent += chunk.samples
+        self._silent += chunk.samples * chunk.injected
+        self._replayed += chunk.samples * again
+
+    def text_known(self, length: int) -> None:
+        """The open turn has a text of so many characters by now, all from audio that was sent."""
+        if length:
+            self._marks.note(self.buffer.sent_to, length)
+        else:
+            self._marks.clear()
+
+    def text_gone(self) -> int:
+        """How many characters of the open turn a replay can't bring back, since their audio is held no more."""
+        return self._marks.length_before(self.buffer.begins)
+
+    @property
+    def text_end(self) -> int:
+        """Up to where audio had been sent when the last text became known, in samples since the first audio."""
+        return self._marks.end
+
+    def turn_started(self, receipts: Receipts, now: float, *, finishing: bool = False) -> None:
+        """The server said that a turn has started; arguments as of `settle`."""
+        heard = receipts.heard(now, self.buffer.sent_by)
+        self.settling.turn_started(heard, self.buffer.runs, finishing=finishing)
+
+    def settle(self, receipts: Receipts, now: float, *, finishing: bool = False) -> int | None:
+        """The server ended a turn: its words and its audio are done with.
+
+        Args:
+            receipts: what the server has received.
+            now: the present.
+            finishing: the server was asked to finish, so that with the last audio no other turn may have begun.
+
+        Returns:
+            Up to where the audio that is kept may be the turn's; None where it is not.
+        """
+        self._marks.clear()
+        heard = receipts.heard(now, self.buffer.sent_by)
+        settled = self.settling.turn_ended(heard, self.buffer.runs)
+        is_last = finishing and heard >= self.buffer.sent_to and not settled.in_doubt
+        self.buffer.settle(heard if is_last else settled.position)
+        # Asked to finish in the midst of a word, the server ends the turn there, so that the tail may be of that word.
+        return heard if settled.in_doubt or (finishing and not is_last) else None
+
+    def forget_idle(self, received: int, unheard_since: float, *, is_in_doubt: bool = False) -> None:
+        """Forgets audio in which no turn began.
+
+        Args:
+            received: up to where the server has the audio.
+            unheard_since: voice that was sent since this time may still start a turn, monotonic seconds.
+            is_in_doubt: the server may be deaf, so that the last that was said is kept, however long ago that was.
+        """
+        before = received - round(SERVER_LAG_S * self._sample_rate)
+        unheard_from = self.buffer.sent_by(unheard_since)
+        if is_in_doubt:
+            unheard_from = min(unheard_from, self.buffer.voice_end - round(DOUBTED_S * self._sample_rate))
+        self.buffer.forget_idle(PRE_ROLL_S, before, unheard_from)
+
+    def take_usage(self, now: float) -> float:
+        """Seconds of audio sent since the last call."""
+        samples, self._unreported = self._unreported, 0
+        self._usage_at = now + USAGE_EVERY_S
+        return samples / self._sample_rate
+
+    def count(self, stats: Stats) -> Stats:
+        """`stats` with what is known of the audio."""
+        return replace(
+            stats,
+            sent_s=self._sent / self._sample_rate,
+            silent_s=self._silent / self._sample_rate,
+            replayed_s=self._replayed / self._sample_rate,
+            lost_s=self.buffer.lost_s,
+            backlog_s=self.buffer.backlog_s,
+            held_s=self.buffer.held_s,
+        )
+
+    def _is_first_loss(self, before_s: float) -> bool:
+        if self.buffer.lost_s == before_s or self._overflow_told:
+            return False
+        self._overflow_told = True
+        return True
+
+    def _append(self, pcm: bytes, now: float) -> None:
+        slices = []
+        size = 2 * (self._slice if len(pcm) > 2 * self._longest_slice else self._longest_slice)
+        for start in range(0, len(pcm), size):
+            part = pcm[start : start + size]
+            samples = len(part) // 2
+            seconds = samples / self._sample_rate
+            behind_s = (len(pcm) - start - len(part)) / 2 / self._sample_rate
+            self.activity.push(part, seconds, now - behind_s)
+            slices.append((samples, self.activity.quiet_s < seconds))
+        voiced = any(is_voiced for _, is_voiced in slices)
+        seconds, is_deep = len(pcm) / 2 / self._sample_rate, self.activity.quiet_s > QUIET_S
+        chunk = Chunk(pcm, seconds, voiced, self.activity.power, droppable=is_deep)
+        self.buffer.append(chunk, slices)
+        if voiced:
+            self.buffer.keep_onset(self._onset)
+
+
+class Marks:
+    """How many characters of a turn were known at which point of the audio: which of them no replay brings back."""
+
+    def __init__(self) -> None:
+        self._marks: deque[tuple[int, int]] = deque()
+        self._gone = 0
+
+    @property
+    def end(self) -> int:
+        """Where the last text became known, in samples since the first audio; 0 where no mark is left."""
+        return self._marks[-1][0] if self._marks else 0
+
+    def note(self, position: int, length: int) -> None:
+        """So many characters are known with the audio up to this position, in samples since the first, sent."""
+        if length > (self._marks[-1][1] if self._marks else self._gone):
+            self._marks.append((position, length))
+
+    def length_before(self, position: int) -> int:
+        """How many characters were known when no audio behind this position had been sent."""
+        while self._marks and self._marks[0][0] <= position:
+            self._gone = self._marks.popleft()[1]
+        return self._gone
+
+    def clear(self) -> None:
+        """The turn is over."""
+        self._marks.clear()
+        self._gone = 0

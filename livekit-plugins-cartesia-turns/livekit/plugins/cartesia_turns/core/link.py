@@ -1,0 +1,206 @@
+"""One socket's life, without the socket: what may be sent on it and when, and when it has to go.
+
+All times are monotonic seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from ..wire.messages import (
+    ClientMessage,
+    Close,
+    Config,
+    ErrorMessage,
+    ServerMessage,
+    TurnEagerEnd,
+    TurnEnd,
+    TurnStart,
+    TurnUpdate,
+)
+from ..wire.options import Options
+from .audio_queue import Chunk, ReplayBuffer
+from .configs import Configs, Rejected
+from .liveness import Liveness
+from .pacing import CATCH_UP_SPEED, Pacer
+from .settling import Receipts
+from .words import is_blank
+
+DRAIN_S = 5.0
+"""How long the server may be silent after it was asked to finish and to close the socket."""
+LONGEST_DRAIN_S = 60.0
+"""How long it may take in all, while it still brings the events of a backlog."""
+
+
+class HangUp(Enum):
+    """Why a socket is to be closed. The value is a static text for logs and errors."""
+
+    NOT_CONNECTED = "the server took the socket and did not say `connected` in time"
+    DEAD = "the server does not answer pings any more"
+    STALLED = "the server took audio in mid-turn and did not go on with the turn"
+    ROTATE = "a new socket is wanted"
+    DRAINED = "the server did not close the socket in time"
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """A websocket ping to send."""
+
+    payload: bytes
+
+
+Outgoing: TypeAlias = Chunk | ClientMessage | Ping
+
+
+class Link:
+    """The state of one open socket.
+
+    Args:
+        options: what it was opened with.
+        connect_timeout_s: how long the server may take to say `connected`, in seconds.
+        now: the present.
+        speed: how many times faster than real time a backlog may go out.
+    """
+
+    def __init__(
+        self, options: Options, connect_timeout_s: float, now: float, *, speed: float = CATCH_UP_SPEED
+    ) -> None:
+        self.configs = Configs(options)
+        """The options, as they change with each config."""
+        self.liveness = Liveness(now)
+        self.close_sent = False
+        """The server was asked to finish."""
+        self.hang_up: HangUp | None = None
+        """Set when the socket has to go."""
+        self.in_turn = False
+        """The server is in a turn, by its own messages."""
+        self.failure: ErrorMessage | None = None
+        """The error by which the socket is over."""
+        self.receipts = Receipts()
+        """What the server has received."""
+        self.has_finished = False
+        """A turn ended after the server was asked to finish."""
+        self.pacer = Pacer(now, speed)
+        """How fast audio goes out."""
+        self._connected_by = now + connect_timeout_s
+        self._drain_by = self._drain_end = math.inf
+        self._asks_if_finished = False
+
+    @property
+    def is_connected(self) -> bool:
+        """The server said `connected`."""
+        return self._connected_by == math.inf
+
+    @property
+    def deadline(self) -> float:
+        """When to call `check`."""
+        if self.hang_up:
+            return math.inf
+        return min(self._connected_by, self._drain_by, self.liveness.dead_at, self.configs.decide_at)
+
+    def check(self, now: float) -> Rejected | None:
+        """Hangs up if the server took too long over anything; returns a change that it has rejected."""
+        if now < self.deadline:
+            return None
+        if self.liveness.is_dead(now):
+            self.hang_up = HangUp.DEAD
+        elif now >= self._drain_by:
+            self.hang_up = HangUp.DRAINED
+        elif now >= self._connected_by:
+            self.hang_up = HangUp.NOT_CONNECTED
+        return self.configs.decide(now)
+
+    def heard(self, message: ServerMessage, now: float) -> None:
+        """A message came in."""
+        self.liveness.heard(now)
+        self._connected_by = math.inf
+        if self.close_sent:
+            self._drain_by = min(now + DRAIN_S, self._drain_end)
+        if isinstance(message, TurnStart):
+            self.in_turn = True
+        elif isinstance(message, TurnUpdate | TurnEagerEnd):
+            self.in_turn = self.in_turn or not is_blank(message.transcript)
+        elif isinstance(message, TurnEnd):
+            self.in_turn = False
+            self.has_finished = self.close_sent
+
+    def failed(self, error: ErrorMessage, now: float) -> None:
+        """An error came in: the answer to a config, it may be, or else what the socket is over by."""
+        self.liveness.heard(now)
+        rtt_s, shortest_rtt_s = self.liveness.rtt_s or 0.0, self.liveness.shortest_rtt_s
+        if not self.is_connected or not self.configs.receive(error, now, rtt_s=rtt_s, shortest_rtt_s=shortest_rtt_s):
+            self.failure = error
+
+    @property
+    def last_error(self) -> ErrorMessage | None:
+        """What the server said was wrong, if the socket ends now."""
+        return self.failure or self.configs.error
+
+    def pong(self, payload: bytes, now: float) -> float | None:
+        """The answer to a ping came in; returns as `Liveness.pong`."""
+        sent_at = self.liveness.pong(payload, now)
+        if sent_at is not None:
+            self.pacer.arrived(sent_at, now)
+            self.receipts.answered(sent_at, now)
+        return sent_at
+
+    def send_at(self, buffer: ReplayBuffer) -> float:
+        """When `outgoing` may have something to send although nothing else happens."""
+        if self.hang_up:
+            return math.inf
+        if self.close_sent:
+            return self._ping_at(None)
+        chunk = buffer.peek()
+        return min(self._ping_at(chunk), self.configs.send_at, self.pacer.ready_at(chunk) if chunk else math.inf)
+
+    def outgoing(self, buffer: ReplayBuffer, wanted: Options, now: float, *, ending: bool) -> Outgoing | None:
+        """What to send next: a ping that is due, changed turn settings, audio, and the close when no more audio comes.
+
+        Args:
+            buffer: the audio.
+            wanted: the options that should be in force.
+            now: the present.
+            ending: no more audio comes.
+        """
+        if self.hang_up:
+            return None
+        chunk = None if self.close_sent else buffer.peek()
+        if now >= self._ping_at(chunk):
+            return Ping(self.liveness.next_payload)
+        if self.close_sent:
+            return None
+        if (change := self.configs.change_to(wanted, now, rtt_s=self.liveness.rtt_s or 0.0)) is not None:
+            return change
+        # In a turn nothing is left out: what sounds like silence may be a word to the server.
+        while chunk and not self.in_turn and self.pacer.leaves_out(chunk, buffer.backlog_s - chunk.seconds):
+            buffer.advance(chunk, now)
+            chunk = buffer.peek()
+        if chunk is not None:
+            return chunk if now >= self.pacer.ready_at(chunk) else None
+        return Close() if ending else None
+
+    def sent(self, item: Outgoing, buffer: ReplayBuffer, now: float) -> None:
+        """What `outgoing` returned is with the socket, and no longer waits in the buffer."""
+        if isinstance(item, Chunk):
+            self.pacer.spend(item, now, waiting_s=buffer.backlog_s)
+        elif isinstance(item, Ping):
+            self._asks_if_finished = False
+            self.liveness.ping_sent(now)
+            self.pacer.ping_sent(now)
+            self.receipts.asked(buffer.sent_to, now)
+        elif isinstance(item, Config):
+            self.configs.sent(item, now)
+        else:
+            self.close_sent = self._asks_if_finished = True
+            # Until it says `connected`, nothing says that it heard.
+            self._drain_by = now + DRAIN_S if self.is_connected else math.inf
+            self._drain_end = now + LONGEST_DRAIN_S
+
+    def _ping_at(self, chunk: Chunk | None) -> float:
+        # The answer to a ping behind the close tells that the server has all audio.
+        probes = self.in_turn or self.liveness.is_slow
+        is_wanted = self._asks_if_finished or (chunk and self.pacer.wants_ping(chunk, probes=probes))
+        return -math.inf if is_wanted else self.liveness.ping_at

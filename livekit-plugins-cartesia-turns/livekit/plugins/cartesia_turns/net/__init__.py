@@ -1,0 +1,1 @@
+"""Asyncio and aiohttp: connections, and what opens, serves and follows them."""

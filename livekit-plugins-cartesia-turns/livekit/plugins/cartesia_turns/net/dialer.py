@@ -1,0 +1,165 @@
+"""Opens connections: the address, the credentials, and the pace that a key allows."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import time
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+from weakref import WeakValueDictionary
+
+import aiohttp
+from livekit.agents import APIError, APITimeoutError
+
+from ..core.pacing import Pace
+from ..core.retry import ConnectLimiter
+from ..errors import Cause, ServerError, UnreachableError, bare
+from ..wire.checks import check_header, check_headers, check_text, credential
+from ..wire.messages import ErrorMessage
+from ..wire.options import Options
+from ..wire.protocol import API_KEY_HEADER, VERSION_HEADER
+from .connection import Connection
+from .tasks import finish
+
+TokenProvider: TypeAlias = Callable[[], Awaitable[str] | str]
+KEY_VARIABLE = "CARTESIA_API_KEY"
+PAUSED = ErrorMessage("the server has asked for a longer pause under this key", "Too many connections", 429)
+"""The refusal of those who would have to wait for longer than a handshake may take: nobody waits unheard."""
+
+_limiters: WeakValueDictionary[tuple[str, object], ConnectLimiter] = WeakValueDictionary()
+"""One for each endpoint and key in use: the streams of a process that share a key share its limits."""
+
+
+_paces: dict[str, Pace] = {}
+"""One for each endpoint: what a server takes is kept for all streams of this process, also for those to come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A key, or a token, or a function that is asked for a token at each connect. Never shown."""
+
+    api_key: str | None = None
+    access_token: str | TokenProvider | None = None
+
+    @classmethod
+    def resolve(cls, api_key: str | None, access_token: str | TokenProvider | None) -> Credentials:
+        """The arguments, else the environment.
+
+        Raises:
+            ValueError: neither a key nor a token, or one that no header can have.
+        """
+        token = access_token if callable(access_token) else credential("access_token", access_token)
+        if token is not None:
+            return cls(access_token=token)
+        key = credential("api_key", api_key) or credential(KEY_VARIABLE, os.environ.get(KEY_VARIABLE))
+        if key is None:
+            raise ValueError(f"there is no key: pass api_key or access_token, or set {KEY_VARIABLE}")
+        return cls(api_key=key)
+
+    def __repr__(self) -> str:
+        return "Credentials(***)"
+
+    async def header(self, timeout_s: float) -> tuple[str, str]:
+        """The name and the value of the header that carries it.
+
+        Raises:
+            APIConnectionError: the user's function failed, or took longer than `timeout_s` seconds.
+        """
+        if self.api_key is not None:
+            return API_KEY_HEADER, self.api_key
+        token = self.access_token
+        if callable(token):
+            token = await _ask(token, timeout_s)
+        return "Authorization", f"Bearer {token}"
+
+
+async def _ask(provider: TokenProvider, timeout_s: float) -> str:
+    asking = await finish(asyncio.create_task(_call(provider)), timeout_s)
+    if asking.cancelled():
+        raise APITimeoutError("access_token could not be had: the function took too long")
+    if (error := asking.exception()) is not None:
+        # The next attempt may fare better. The error's text may hold the token.
+        raise UnreachableError(Cause.TOKEN, f"the function raised {type(error).__name__}")
+    return _token(asking.result())
+
+
+async def _call(provider: TokenProvider) -> str:
+    token = provider()
+    return await token if inspect.isawaitable(token) else token
+
+
+def _token(returned: str) -> str:
+    try:
+        token = credential("what the function returned", returned)
+    except ValueError as error:
+        raise UnreachableError(Cause.TOKEN, str(error)) from None
+    if token is None:
+        raise UnreachableError(Cause.TOKEN, "the function returned nothing")
+    return token
+
+
+class Dialer:
+    """Opens the connections of an STT.
+
+    Args:
+        endpoint: the websocket's address without a query.
+        credentials: what the handshake carries.
+        headers: further headers of the handshake.
+        api_version: the vendor's API version.
+
+    Raises:
+        ValueError: a header can't be sent.
+    """
+
+    def __init__(self, endpoint: str, credentials: Credentials, headers: Mapping[str, str], api_version: str) -> None:
+        check_headers("extra_headers", headers)
+        check_text("api_version", api_version)
+        check_header("api_version", api_version)
+        self._endpoint = endpoint
+        self._credentials = credentials
+        self._headers = {**headers, VERSION_HEADER: api_version}
+        self.pace = _paces.setdefault(endpoint, Pace())
+        """How fast the endpoint takes a backlog."""
+        secret = credentials.api_key or credentials.access_token
+        shared = secret if isinstance(secret, Hashable) else id(secret)
+        self._limiter = _limiters.setdefault((endpoint, shared), ConnectLimiter())
+
+    async def open(
+        self, session: aiohttp.ClientSession, options: Options, *, timeout_s: float, urgent: bool = False
+    ) -> Connection:
+        """Opens a connection, after its turn has come where the key was told to slow down.
+
+        Args:
+            session: what to connect with.
+            options: what the server is asked for.
+            timeout_s: for the whole handshake, and for the wait before it, in seconds.
+            urgent: the user is in mid-turn: no pause is waited for.
+
+        Raises:
+            ServerError: its turn does not come within `timeout_s` seconds; `retry_after_s` says when it does.
+            APIError: as `Connection.open`.
+        """
+        wait_s = self._limiter.reserve(time.monotonic(), timeout_s, urgent=urgent)
+        if wait_s > timeout_s:
+            raise ServerError(PAUSED, retry_after_s=wait_s, in_band=False)
+        await asyncio.sleep(wait_s)
+        try:
+            connection = await self._open(session, options, timeout_s)
+        except APIError as error:
+            self.note(error)
+            raise bare(error) from None
+        self._limiter.opened(time.monotonic())
+        return connection
+
+    def note(self, error: APIError) -> None:
+        """Slows down all that share the key if the server says that there are too many."""
+        if isinstance(error, ServerError) and error.status_code == 429:
+            self._limiter.rate_limited(time.monotonic(), error.retry_after_s)
+
+    async def _open(self, session: aiohttp.ClientSession, options: Options, timeout_s: float) -> Connection:
+        name, value = await self._credentials.header(timeout_s)
+        url = f"{self._endpoint}?{options.query()}"
+        return await Connection.open(session, url, {**self._headers, name: value}, timeout_s=timeout_s)

@@ -1,0 +1,269 @@
+"""The sockets of a stream, one after another: opened, served, and followed by the next where the client wants one."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+import aiohttp
+from livekit.agents import APIError, APITimeoutError
+
+from ..core.client import ClientEvent, TurnsClient
+from ..core.link import HangUp
+from ..core.retry import RetryPolicy, judge, may_try_again
+from ..errors import (
+    CLEAN_CODES,
+    LOST_CODE,
+    NOT_ALLOWED,
+    DroppedError,
+    ServerError,
+    came_from_outside,
+    not_allowed,
+    reason_of,
+    vendors_status,
+)
+from ..reporter import Reporter
+from ..wire.messages import Connected, ErrorMessage, ServerMessage, TurnEnd, Unknown
+from ..wire.options import Options
+from ..wire.protocol import ProtocolError
+from .connection import Connection, Pong
+from .dialer import Dialer
+from .prewarming import WarmConnection
+from .tasks import until_done, wait_for_event
+
+GOING_AWAY = 1001
+"""The close code of a server that restarts, or has had no audio for too long."""
+STREAM_CLOSED = "the stream was closed"
+
+
+class Sockets:
+    """Pumps audio and messages between a client and the sockets that it wants.
+
+    Args:
+        client: the stream's.
+        reporter: hears of each socket.
+        dialer: opens them.
+        policy: says when to try again.
+        timeout_s: bounds an attempt.
+        take_warm: gives the prewarmed connection for these options, once, within so many seconds.
+        acquired: hears how long a connection took, in seconds, and whether it was there before.
+        after: takes what the client said, and `wake`s whoever has something to do now.
+    """
+
+    def __init__(
+        self,
+        client: TurnsClient,
+        reporter: Reporter,
+        dialer: Dialer,
+        policy: RetryPolicy,
+        *,
+        timeout_s: float,
+        take_warm: Callable[[Options, float], Awaitable[WarmConnection | None]],
+        acquired: Callable[[float, bool], None],
+        after: Callable[[Sequence[ClientEvent]], None],
+    ) -> None:
+        self._client = client
+        self._reporter = reporter
+        self._dialer = dialer
+        self._policy = policy
+        self._timeout_s = timeout_s
+        self._take_warm = take_warm
+        self._acquired = acquired
+        self._after = after
+        self._to_send = asyncio.Event()
+        self._to_hang_up = asyncio.Event()
+        self._to_link = asyncio.Event()
+        self._to_finish = asyncio.Event()
+        self._attempt_at = time.monotonic()
+        self._in_call = False
+        """A server has said `connected` to this stream."""
+        self._served = False
+        """The one of the last socket did."""
+
+    def wake(self) -> None:
+        """Something has changed in the client."""
+        self._to_send.set()
+        if self._client.hang_up:
+            self._to_hang_up.set()
+        if self._client.wants_link:
+            self._to_link.set()
+        if self._client.finished:
+            self._to_finish.set()
+
+    async def serve(self, session: aiohttp.ClientSession) -> None:
+        """Keeps the client linked until all that could come has come.
+
+        Raises:
+            APIError: there is no point in another attempt.
+        """
+        # Nothing that a finished client has no use for is waited for: no pause, no handshake.
+        await until_done(self._to_finish.wait(), self._keep_linked(session))
+
+    async def _keep_linked(self, session: aiohttp.ClientSession) -> None:
+        while True:
+            if not self._client.wants_link:
+                await self._to_link.wait()
+                self._to_link.clear()
+                continue
+            try:
+                opened = await self._connect(session)
+            except APIError as error:
+                self._after(self._client.attempt_failed(_said(error)))
+                if self._client.tries_again:
+                    self._reporter.attempt_failed(error, 0.0)
+                else:
+                    await self._back_off(error)
+                continue
+            failure = await self._use(opened)
+            if failure is not None:
+                await self._back_off(failure)
+
+    async def _connect(self, session: aiohttp.ClientSession) -> WarmConnection:
+        """The prewarmed connection, else a new one."""
+        self._attempt_at = time.monotonic()
+        options, timeout_s = self._client.options, self._timeout_s
+        warm = await self._take_warm(options, timeout_s)
+        if warm is not None:
+            return warm
+        urgent = self._client.turn.is_open
+        return WarmConnection(await self._dialer.open(session, options, timeout_s=timeout_s, urgent=urgent), options)
+
+    async def _use(self, opened: WarmConnection) -> APIError | None:
+        """Serves one socket to its end; returns what was wrong, None if the next one may follow at once."""
+        self._to_hang_up.clear()
+        opened_at = time.monotonic()
+        connection = opened.connection
+        failure: APIError | None = None
+        try:
+            self._client.link_opened(opened.options, opened_at)
+            if opened.greeting is not None:
+                self._take_message(opened.greeting, reused=True)
+            self._after([])
+            await until_done(self._to_hang_up.wait(), self._receive(connection), self._send(connection))
+        except APIError as error:
+            failure = error
+        except asyncio.CancelledError:
+            self._reporter.disconnected(STREAM_CLOSED, None)
+            raise
+        finally:
+            await connection.close()
+        return self._link_over(failure, time.monotonic() - opened_at)
+
+    async def _send(self, connection: Connection) -> None:
+        while True:
+            # What woke this task, or was brought about by itself, is seen now: no need to come back for it.
+            self._to_send.clear()
+            item = self._client.outgoing(time.monotonic())
+            if item is None:
+                await wait_for_event(self._to_send, self._client.send_at - time.monotonic())
+                continue
+            await connection.send(item)
+            self._client.sent(item, time.monotonic())
+            self._after([])
+
+    async def _receive(self, connection: Connection) -> None:
+        while True:
+            try:
+                message = await connection.receive()
+            except ProtocolError as error:
+                self._reporter.odd_frame(str(error))
+                continue
+            if isinstance(message, Pong):
+                self._client.pong(message.payload, time.monotonic())
+                self._after([])
+            else:
+                self._take_message(message)
+
+    def _take_message(self, message: ServerMessage, *, reused: bool = False) -> None:
+        now = time.monotonic()
+        if isinstance(message, Unknown):
+            self._reporter.odd_frame("a message of an unknown type")
+        elif isinstance(message, Connected):
+            self._in_call = True
+            self._acquired(now - self._attempt_at, reused)
+            self._reporter.connected(message.request_id, now - self._attempt_at, reused=reused)
+        elif isinstance(message, TurnEnd):
+            self._policy.succeeded()
+        self._after(self._client.receive(message, now))
+        if self._client.failure is not None:
+            raise ServerError(self._client.failure)
+
+    def _link_over(self, failure: APIError | None, lived_s: float) -> APIError | None:
+        """Takes note of the end of a socket; returns as `_use`."""
+        client = self._client
+        hang_up, in_turn = client.hang_up, client.turn.is_open
+        self._served = client.is_connected
+        connected_s = lived_s if self._served else 0.0
+        code = failure.code if isinstance(failure, DroppedError) else None
+        failure = self._reason_for(failure)
+        ending = {"clean": code in CLEAN_CODES, "leaving": code == GOING_AWAY, "abrupt": code == LOST_CODE}
+        self._after(client.link_lost(time.monotonic(), **ending))
+        dropped = failure if isinstance(failure, DroppedError) else None
+        verdict = judge(hang_up, connected_s, is_drop=dropped is not None)
+        reason = hang_up.value if hang_up else reason_of(failure) if failure else ""
+        self._reporter.disconnected(reason, dropped.code if dropped else None)
+        if verdict.lasted:
+            self._policy.succeeded()
+        if hang_up is HangUp.NOT_CONNECTED:
+            client.attempt_failed()
+        is_refusal = failure is not None and not failure.retryable and not connected_s
+        if client.finished and not is_refusal:
+            return None
+        if hang_up is None and dropped:
+            self._reporter.dropped(dropped, in_turn=in_turn, at_once=verdict.at_once)
+        elif hang_up is None and failure:
+            self._dialer.note(failure)
+        if failure and client.tries_again:
+            # Whatever the error says, the next one is asked for with less, and there is an end to that.
+            if not dropped:
+                self._reporter.attempt_failed(failure, 0.0)
+            return None
+        if verdict.at_once:
+            return None
+        return APITimeoutError(hang_up.value) if hang_up else failure
+
+    def _reason_for(self, failure: APIError | None) -> APIError | None:
+        """The failure, or what is known of the reason for it."""
+        if not isinstance(failure, DroppedError):
+            return failure
+        if self._client.last_error is not None:
+            # It looked like the answer to a config, and was the reason for the close.
+            return ServerError(self._client.last_error)
+        return not_allowed() if failure.code == NOT_ALLOWED and not self._client.is_connected else failure
+
+    async def _back_off(self, error: APIError) -> None:
+        """Waits before the next attempt.
+
+        Raises:
+            APIError: there is no point in another one.
+        """
+        delay_s = None
+        # An error in place of `connected` answers the handshake as a status does.
+        in_place = isinstance(error, ServerError) and error.in_band and not self._served
+        outside, status = in_place or came_from_outside(error), vendors_status(error)
+        if may_try_again(retryable=error.retryable, in_call=self._in_call, from_outside=outside, vendors_status=status):
+            delay_s = self._policy.delay_after_failure(
+                time.monotonic(),
+                # A server may close a socket that nobody speaks on as often as it likes: nobody is deaf for that.
+                forgiven=isinstance(error, DroppedError) and error.is_clean and self._client.is_idle,
+                # Spreads the attempts of many streams; nothing secret depends on it.
+                jitter=random.random(),  # noqa: S311
+                retry_after_s=error.retry_after_s if isinstance(error, ServerError) else None,
+                in_call=self._in_call,
+            )
+        # A socket that served and is lost between turns costs nobody anything.
+        is_harmless = isinstance(error, DroppedError) and self._served and not self._client.turn.is_open
+        if delay_s is None or not is_harmless:
+            self._reporter.attempt_failed(error, delay_s)
+        if delay_s is None:
+            raise error
+        await asyncio.sleep(delay_s)
+
+
+def _said(error: APIError) -> ErrorMessage | None:
+    """What the server said as it refused a socket."""
+    if not isinstance(error, ServerError):
+        return None
+    return ErrorMessage(error.message, status_code=error.status_code, error_code=error.error_code)

@@ -1,0 +1,252 @@
+"""The handshake of a websocket: what goes out with it, what comes back, and why it failed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from email.utils import parsedate_to_datetime
+from types import SimpleNamespace
+from typing import TypeGuard
+from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.request import getproxies
+
+import aiohttp
+from livekit.agents import APIError, APITimeoutError
+from yarl import URL
+
+from ..errors import NO_ANSWER, Cause, RedirectedError, ServerError, UnreachableError, as_api_error, proxy_refusal
+from ..wire.messages import ErrorMessage
+from ..wire.options import is_loopback
+from ..wire.protocol import VERSION_HEADER, parse_error_body
+from .redaction import Redaction
+from .tasks import finish
+
+MAX_ERROR_BODY = 16_384
+"""Bytes read of the body of a failed handshake."""
+ERROR_BODY_TIMEOUT_S = 1.0
+"""How long it is waited for: the status alone says enough."""
+REQUEST_ID_HEADERS = ("X-Request-Id", "cartesia-request-id")
+PROXY_WANTS_A_PASSWORD = 407
+BEARER = "Bearer "
+
+
+@dataclass(slots=True)
+class Handshake:
+    """One attempt, and what is seen of it on the way."""
+
+    redaction: Redaction
+    address: str
+    """Whom it is with, without the query."""
+    body: bytearray = field(default_factory=bytearray)
+    """Of a refusal."""
+    transport: asyncio.Transport | None = None
+    """What the answer came over."""
+    doing: str = "connecting"
+    """What takes the time."""
+
+    @classmethod
+    def of(cls, url: str, headers: Mapping[str, str]) -> Handshake:
+        """One with this address, whose query and headers no error may quote."""
+        return cls(redaction_of(url, headers), url.partition("?")[0])
+
+    def failure(self, error: BaseException | None) -> APIError:
+        """Why it failed: `error` is what `ws_connect` raised, None where it took too long."""
+        if error is None:
+            return APITimeoutError(f"{NO_ANSWER} ({self.doing})")
+        if _is_answer(error):
+            return self._refusal(error)
+        address_at_fault = self._bad_address(error)
+        if address_at_fault is not None:
+            return address_at_fault
+        if isinstance(error, RuntimeError):
+            # What aiohttp says to the user of a session that can't be used any more.
+            return UnreachableError(Cause.ARGUMENT, "http_session is closed, or of another event loop", retryable=False)
+        return as_api_error(error) if isinstance(error, Exception) else UnreachableError(Cause.OTHER)
+
+    def _bad_address(self, error: BaseException) -> UnreachableError | None:
+        """The failure, where an address leads nowhere and it is the proxy's, or it can't be told whose it is."""
+        if isinstance(error, aiohttp.ClientConnectorDNSError) and error.host != URL(self.address).raw_host:
+            return UnreachableError(Cause.PROXY, "its name could not be resolved")
+        if isinstance(error, aiohttp.InvalidURL) and not self._is_with(str(error.url)):
+            return UnreachableError(Cause.PROXY, "its address can't be read", retryable=False)
+        if isinstance(error, ValueError) and not isinstance(error, aiohttp.ClientError):
+            # A host's name with an empty part, say, or a proxy's address with a port that is none.
+            return UnreachableError(Cause.ARGUMENT, retryable=False)
+        return None
+
+    def _is_with(self, url: str) -> bool:
+        """Whether this is the address of the server, whatever the scheme."""
+        return url.partition("://")[2].startswith(self.address.partition("://")[2])
+
+    def _refusal(self, error: aiohttp.ClientResponseError) -> APIError:
+        if error.status == PROXY_WANTS_A_PASSWORD:
+            return proxy_refusal(error.status)
+        if error.status < 400:
+            detail = f"status {error.status}"
+            return UnreachableError(Cause.ANSWER, detail, status_code=error.status, retryable=False)
+        headers: Mapping[str, str] = error.headers or {}
+        message = parse_error_body(bytes(self.body), error.status)
+        if not message.request_id:
+            ids = (headers.get(name, "") for name in REQUEST_ID_HEADERS)
+            message = replace(message, request_id=next(filter(None, ids), ""))
+        retry_after_s = seconds(headers.get("Retry-After"), time.time())
+        return ServerError(redacted(message, self.redaction), retry_after_s=retry_after_s, in_band=False)
+
+
+async def shake_hands(
+    session: aiohttp.ClientSession, url: str, headers: Mapping[str, str], handshake: Handshake, close_timeout_s: float
+) -> aiohttp.ClientWebSocketResponse[bool]:
+    """Opens a websocket, and notes what happens in `handshake`.
+
+    Raises:
+        Exception: whatever aiohttp raises; `Handshake.failure` tells what it means.
+    """
+    # Set within a task of its own, so that no other request of the user's session is taken for the handshake.
+    _under_way.set(handshake)
+    async with _session_for(session, url) as used:
+        if _TRACE not in used.trace_configs:
+            used.trace_configs.append(_TRACE)
+        return await used.ws_connect(
+            URL(_address(used, url), encoded=True),
+            # An answer that is not compressed can't grow when it is read.
+            headers={"Accept-Encoding": "identity", **headers},
+            # Pongs tell how long a round trip takes and what audio has arrived, so they are not left to aiohttp.
+            autoping=False,
+            autoclose=False,
+            timeout=aiohttp.ClientWSTimeout(ws_close=close_timeout_s),
+        )
+
+
+@contextlib.asynccontextmanager
+async def _session_for(session: aiohttp.ClientSession, url: str) -> AsyncIterator[aiohttp.ClientSession]:
+    """The session, or one without its proxy where this machine is spoken to.
+
+    A proxy would read the key, as nothing encrypts it on the way there, and is on another machine more often than not.
+    """
+    unknown = object()
+    # aiohttp has no public name for the proxy of a session.
+    proxied = session.trust_env or getattr(session, "_default_proxy", unknown) is not None
+    if not proxied or not is_loopback(urlsplit(url).hostname or "") or session.closed:
+        yield session
+        return
+    async with aiohttp.ClientSession(
+        connector=session.connector,
+        connector_owner=False,
+        headers=session.headers,
+        trace_configs=[*session.trace_configs],
+    ) as direct:
+        yield direct
+
+
+def _address(session: aiohttp.ClientSession, url: str) -> str:
+    """The address under which a session that goes by the environment finds the proxy.
+
+    aiohttp looks for WSS_PROXY where the scheme is wss; people set HTTPS_PROXY. To both schemes it speaks the same.
+    """
+    if session.trust_env and urlsplit(url).scheme not in getproxies():
+        return f"http{url.removeprefix('ws')}"
+    return url
+
+
+def _is_answer(error: BaseException | None) -> TypeGuard[aiohttp.ClientResponseError]:
+    """Whether the server answered, but not with a websocket."""
+    # Not WSServerHandshakeError alone: a session with raise_for_status raises its base. With a cause it is no answer:
+    # aiohttp makes up a status for what is no HTTP.
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return False
+    return isinstance(error, aiohttp.ClientResponseError) and error.__cause__ is None
+
+
+def redacted(message: ErrorMessage, redaction: Redaction) -> ErrorMessage:
+    """The error without any secret that the server quotes in it."""
+    return replace(
+        message,
+        title=redaction.text(message.title),
+        message=redaction.text(message.message),
+        error_code=message.error_code and redaction.code(message.error_code),
+        request_id=redaction.identifier(message.request_id),
+        doc_url=message.doc_url and redaction.text(message.doc_url),
+    )
+
+
+def redaction_of(url: str, headers: Mapping[str, str]) -> Redaction:
+    """What no error may quote: the key, the token, the query, its key terms, and whatever else the user sends."""
+    query = urlsplit(url).query
+    terms = [value for name, value in parse_qsl(query) if name == "keyterm"]
+    values = [value for name, value in headers.items() if name != VERSION_HEADER]
+    return Redaction([query, unquote(query), *values, *(value.removeprefix(BEARER) for value in values)], terms)
+
+
+def seconds(retry_after: str | None, now: float) -> float | None:
+    """Reads a Retry-After in either form that HTTP has: seconds, or a date (a proxy's: the vendor sends none).
+
+    Args:
+        retry_after: the header's value, if it is there.
+        now: the wall clock's time.
+    """
+    if retry_after is None or retry_after.isdecimal():
+        return float(retry_after) if retry_after else None
+    try:
+        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - now)
+    except (TypeError, ValueError, OverflowError, OSError):
+        # No date, or one that no clock of this machine can show.
+        return None
+
+
+_under_way: ContextVar[Handshake] = ContextVar("handshake")
+
+
+async def _note_answer(_: aiohttp.ClientSession, __: SimpleNamespace, params: aiohttp.TraceRequestEndParams) -> None:
+    """Keeps what `ws_connect` does not give out: the transport, and the body of a refusal, which says the reason."""
+    handshake, response = _under_way.get(None), params.response
+    if handshake is None:
+        return
+    handshake.transport = response.connection.transport if response.connection else None
+    if response.status >= 400:
+        await finish(asyncio.create_task(_read(response.content, handshake.body)), ERROR_BODY_TIMEOUT_S)
+
+
+async def _read(stream: aiohttp.StreamReader, kept: bytearray) -> None:
+    with contextlib.suppress(aiohttp.ClientError):
+        while len(kept) < MAX_ERROR_BODY and (piece := await stream.readany()):
+            kept += piece[: MAX_ERROR_BODY - len(kept)]
+
+
+async def _refuse_redirect(
+    _: aiohttp.ClientSession, __: SimpleNamespace, params: aiohttp.TraceRequestRedirectParams
+) -> None:
+    """Stops a handshake that is sent elsewhere: the key is for this server alone."""
+    if _under_way.get(None) is not None:
+        params.response.close()
+        raise RedirectedError
+
+
+async def _note_lookup(_: aiohttp.ClientSession, __: SimpleNamespace, ___: object) -> None:
+    _note("resolving the host's name")
+
+
+async def _note_connecting(_: aiohttp.ClientSession, __: SimpleNamespace, ___: object) -> None:
+    _note("connecting")
+
+
+async def _note_connected(_: aiohttp.ClientSession, __: SimpleNamespace, ___: object) -> None:
+    _note("connected, and waiting for the answer")
+
+
+def _note(doing: str) -> None:
+    handshake = _under_way.get(None)
+    if handshake is not None:
+        handshake.doing = doing
+
+
+_TRACE = aiohttp.TraceConfig()
+_TRACE.on_dns_resolvehost_start.append(_note_lookup)
+_TRACE.on_dns_resolvehost_end.append(_note_connecting)
+_TRACE.on_connection_create_end.append(_note_connected)
+_TRACE.on_request_end.append(_note_answer)
+_TRACE.on_request_redirect.append(_refuse_redirect)
+_TRACE.freeze()

@@ -1,0 +1,143 @@
+"""A connection made ahead of time, for the first stream to take over."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from livekit.agents import APIError, APITimeoutError
+
+from ..core.configs import Configs
+from ..errors import ServerError
+from ..log import logger
+from ..wire.messages import Connected, ErrorMessage
+from ..wire.options import Options
+from ..wire.protocol import ProtocolError
+from .connection import Connection, Pong
+from .tasks import finish
+
+KEEP_S = 30.0
+"""How long a connection waits to be taken over before it is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class WarmConnection:
+    """An open socket, what it was asked for with, and the server's `connected` where that has come already."""
+
+    connection: Connection
+    options: Options
+    greeting: Connected | None = None
+
+
+class Prewarmer:
+    """Opens one connection in the background and hands it over once, or closes it. Needs a running event loop.
+
+    Args:
+        connect: opens a connection with these options.
+        options: asked for when the connection is made, so that changes until then count.
+        greeting_timeout_s: how long the server may take to say `connected`.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[Options], Awaitable[Connection]],
+        options: Callable[[], Options],
+        *,
+        greeting_timeout_s: float = 10.0,
+    ) -> None:
+        self._connect = connect
+        self._options = options
+        self._greeting_timeout_s = greeting_timeout_s
+        self._loop = asyncio.get_running_loop()
+        self._ready: asyncio.Future[WarmConnection | None] = self._loop.create_future()
+        self._taken = asyncio.Event()
+        self._task = asyncio.create_task(self._hold(), name="cartesia_turns.prewarm")
+
+    @property
+    def is_of_this_loop(self) -> bool:
+        """It was made in the event loop that runs now: nothing of it can be used in another one."""
+        return self._loop is asyncio.get_running_loop()
+
+    async def take(self, options: Options, *, timeout_s: float) -> WarmConnection | None:
+        """The connection, if it is to be had and serves these options; waits for one under way.
+
+        They may differ in what a config can change.
+
+        Raises:
+            APITimeoutError: the one under way takes longer than `timeout_s` seconds. It is given up.
+        """
+        done, _ = await asyncio.wait([self._ready], timeout=timeout_s)
+        if not done:
+            await self.aclose()
+            raise APITimeoutError("the connection could not be made in time")
+        warm = self._ready.result()
+        if warm is None or self._task.done() or self._taken.is_set():
+            return None
+        self._taken.set()
+        if not Configs(warm.options).serves(options):
+            await warm.connection.close()
+            return None
+        return warm
+
+    async def aclose(self) -> None:
+        """Ends the task; closes a connection that nobody took."""
+        if not self.is_of_this_loop:
+            # Where its loop still runs, in another thread, that closes the connection. A closed loop took it along.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._task.cancel)
+            return
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _hold(self) -> None:
+        """Opens the connection and keeps it until it is taken or too old."""
+        try:
+            warm = await self._open()
+            self._ready.set_result(warm)
+        finally:
+            if not self._ready.done():
+                self._ready.set_result(None)
+        if warm is None:
+            return
+        try:
+            await finish(asyncio.create_task(self._taken.wait()), KEEP_S)
+        finally:
+            if not self._taken.is_set():
+                logger.debug("nobody took the prewarmed connection")
+                await warm.connection.close()
+
+    async def _open(self) -> WarmConnection | None:
+        options = self._options()
+        try:
+            connection = await self._connect(options)
+        except APIError as error:
+            # The stream meets the same error, and has somebody to tell.
+            logger.debug("prewarming failed", extra={"error": type(error).__name__})
+            return None
+        greeting = asyncio.create_task(_greeting(connection))
+        try:
+            await finish(greeting, self._greeting_timeout_s)
+        except asyncio.CancelledError:
+            await connection.close()
+            raise
+        if greeting.cancelled() or greeting.exception():
+            await connection.close()
+            return None
+        return WarmConnection(connection, options, greeting.result())
+
+
+async def _greeting(connection: Connection) -> Connected:
+    """The server's `connected`; anything before it is none of a stream's business yet."""
+    while True:
+        try:
+            message = await connection.receive()
+        except ProtocolError:
+            continue
+        if isinstance(message, Connected):
+            return message
+        if isinstance(message, ErrorMessage):
+            raise ServerError(message)
+        if isinstance(message, Pong):
+            continue

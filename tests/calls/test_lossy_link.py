@@ -1,0 +1,246 @@
+"""The core promise: whatever the link does, each word that was spoken is in exactly one final, and each turn ends.
+
+Real audio is given by words whose samples name them, the real server by its dialogue and a perfect recognizer. What is
+left out, since the wire can't tell it: a server that goes deaf between turns, a clean close that crosses the client's
+own, and a recognizer that hears the same audio differently the second time.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from livekit.plugins.cartesia_turns.core.client import Limits, Notice
+from livekit.plugins.cartesia_turns.core.turn import Kind
+from support.lossy_link import Break, Call, Fault, Network, Outcome
+from support.simulated_server import FRAME_S, Noise, Speech
+
+CALLS = int(os.environ.get("LOSSY_CALLS", "40"))
+"""How many calls each test plays."""
+
+WITHIN_TURN = st.integers(2, 24)
+BETWEEN_TURNS = st.integers(50, 110)
+"""Pauses in frames of 20 ms. What lies between depends on the last frame: it may end a turn once and not again."""
+LONG_TAIL = 1100
+"""Frames of silence that outlast every deadline."""
+
+
+@st.composite
+def speeches(draw: st.DrawFn, most_words: int = 12) -> Speech:
+    """Several turns of some words."""
+    lengths = draw(st.lists(st.integers(10, 22), min_size=1, max_size=most_words))
+    pauses = [draw(st.one_of(WITHIN_TURN, WITHIN_TURN, BETWEEN_TURNS)) for _ in lengths]
+    return Speech(tuple(pauses), tuple(lengths), noise=draw(noises))
+
+
+noises = st.one_of(
+    st.just(Noise()),
+    st.builds(
+        Noise,
+        dbfs=st.sampled_from([-50.0, -42.0, -35.0]),
+        behind_s=st.sampled_from([0.3, 0.6, 1.0, 2.0, math.inf]),
+        seed=st.integers(0, 9),
+    ),
+    st.builds(
+        Noise,
+        dbfs=st.sampled_from([-50.0, -42.0]),
+        dc=st.sampled_from([0.03, 0.12]),
+        hum_dbfs=st.sampled_from([-math.inf, -30.0]),
+    ),
+)
+"""What is heard beside the words: in one call of three nothing but digital silence."""
+
+
+def faults(kinds: list[Break], outages: list[float], most: int = 4) -> st.SearchStrategy[list[Fault]]:
+    """Faults at any time of a call."""
+    notice, outage = st.sampled_from([0.0, 0.2, 1.0]), st.sampled_from(outages)
+    return st.lists(st.builds(Fault, st.floats(0, 14), st.sampled_from(kinds), notice, outage), max_size=most)
+
+
+networks = st.builds(
+    Network,
+    up_s=st.sampled_from([0.0, 0.01, 0.05, 0.15, 0.4]),
+    down_s=st.sampled_from([0.0, 0.01, 0.05, 0.15, 0.4]),
+    jitter_s=st.sampled_from([0.0, 0.02]),
+    server_s=st.sampled_from([0.0, 0.05, 0.1]),
+    connect_s=st.sampled_from([0.0, 0.05, 0.4]),
+    uplink_speed=st.sampled_from([math.inf, math.inf, 4.0, 2.0, 1.5]),
+)
+drops = faults([Break.RESET, Break.RESET, Break.CLOSED], [0.0, 0.0, 0.5, 3.0])
+all_faults = faults([*Break], [0.0, 0.5, 3.0, 12.0, 18.0], most=3)
+delays = st.integers(0, 20)
+seeds = st.integers(0, 9)
+pieces = st.sampled_from([1, 1, 2, 5, 8])
+"""How many frames of 20 ms are pushed together."""
+
+
+def check_alternation(outcome: Outcome) -> None:
+    """Each turn starts once and ends once."""
+    ends = [event.kind for _, event in outcome.events if event.kind in (Kind.START, Kind.END)]
+    assert ends == [Kind.START, Kind.END] * (len(ends) // 2)
+
+
+def check_growth(outcome: Outcome) -> None:
+    """Within a turn the text that is shown only grows."""
+    shown = 0
+    for _, event in outcome.events:
+        words = len(event.transcript.split())
+        assert event.kind is Kind.START or words >= shown
+        shown = 0 if event.kind in (Kind.START, Kind.END) else words
+
+
+def check_nothing_lost(outcome: Outcome, said: Speech) -> None:
+    """Every word is in exactly one final, whole and in its place."""
+    assert outcome.text == said.text
+    check_alternation(outcome)
+    check_growth(outcome)
+    assert outcome.held_s <= Limits().buffer_s
+    assert outcome.billed_s == pytest.approx(outcome.stats.sent_s)
+
+
+@settings(max_examples=CALLS)
+@given(speeches(), networks, drops, st.tuples(delays, seeds, pieces))
+def test_every_word_is_in_exactly_one_final_wherever_the_link_breaks(
+    said: Speech, network: Network, breaks: list[Fault], rest: tuple[int, int, int]
+) -> None:
+    delay_frames, seed, at_once = rest
+    call = Call(said, network=network, faults=breaks, delay_frames=delay_frames, seed=seed, at_once=at_once)
+    check_nothing_lost(call.run(), said)
+
+
+@settings(max_examples=CALLS // 2)
+@given(speeches(most_words=8), networks, all_faults, delays, seeds)
+def test_every_word_is_final_once_after_stalls_dead_peers_and_long_outages_too(
+    said: Speech, network: Network, breaks: list[Fault], delay_frames: int, seed: int
+) -> None:
+    said = replace(said, tail=LONG_TAIL)
+    outcome = Call(said, network=network, faults=breaks, delay_frames=delay_frames, seed=seed).run()
+    check_nothing_lost(outcome, said)
+
+
+@settings(max_examples=CALLS // 2)
+@given(said=speeches(), network=networks, breaks=drops, burst=st.booleans(), data=st.data())
+def test_it_makes_no_difference_whether_audio_comes_in_real_time_in_one_go_or_with_gaps(
+    said: Speech, network: Network, breaks: list[Fault], burst: bool, data: st.DataObject
+) -> None:
+    after = data.draw(st.integers(0, len(said.lengths) - 1))
+    at = sum(said.pauses[: after + 1]) + sum(said.lengths[: after + 1])
+    mutes = {} if burst else {at: data.draw(st.sampled_from([1.0, 3.0, 9.0]))}
+    call = Call(said, network=network, faults=breaks, mutes=mutes, burst=burst)
+    check_nothing_lost(call.run(), said)
+
+
+@settings(max_examples=CALLS // 2)
+@given(speeches(), networks, faults([*Break], [0.0, 3.0, 8.0, 20.0]), delays)
+def test_over_the_limit_memory_is_bounded_and_what_is_lost_is_counted(
+    said: Speech, network: Network, breaks: list[Fault], delay_frames: int
+) -> None:
+    said = replace(said, tail=LONG_TAIL)
+    limits = Limits(buffer_s=4.0)
+    outcome = Call(said, network=network, faults=breaks, delay_frames=delay_frames, limits=limits).run()
+    assert outcome.held_s <= limits.buffer_s
+    check_alternation(outcome)
+    whole = [int(word[1:]) for word in outcome.text.split() if word[0] == "w"]
+    assert whole == sorted(set(whole))
+    assert outcome.stats.lost_s > 0 or outcome.text == said.text
+
+
+@pytest.mark.parametrize("server_s", [0.3, 0.5, 0.8, 1.0])
+@pytest.mark.parametrize("gap", [36, 45, 60])
+def test_what_is_said_before_a_late_turn_end_is_not_settled_with_the_turn_it_ends(server_s: float, gap: int) -> None:
+    said = Speech((30, 10, gap, 10), (20, 20, 20, 20), tail=400)
+    turn_end_s = (30 + 20 + 10 + 20) * FRAME_S + 0.5 + server_s
+    for after_s in (0.0, 0.3, 0.6, 0.9):
+        outcome = Call(said, network=Network(0.03, 0.03, server_s=server_s), faults=[Fault(turn_end_s + after_s)]).run()
+        check_nothing_lost(outcome, said)
+
+
+def test_an_outage_of_any_length_costs_the_same_memory_and_is_told_once() -> None:
+    said = Speech((10,) * 12, (15,) * 12, tail=LONG_TAIL)
+    outcome = Call(said, faults=[Fault(0.5, outage_s=20.0)], limits=Limits(buffer_s=4.0)).run()
+    assert outcome.held_s <= 4.0
+    assert outcome.notices.count(Notice.AUDIO_LOST) == 1
+
+
+def test_a_call_without_faults_takes_one_socket_and_sends_nothing_twice() -> None:
+    said = Speech((50, 10, 60), (15, 15, 15))
+    outcome = Call(said).run()
+    assert outcome.finals == ["w0 w1", "w2"]
+    assert outcome.sockets == 1
+    assert outcome.stats.replayed_s == 0
+    assert outcome.billed_s == pytest.approx(said.seconds)
+
+
+def test_a_turn_broken_by_a_drop_is_one_turn_for_its_consumer() -> None:
+    said = Speech((50, 10, 10, 10), (15, 15, 15, 15))
+    outcome = Call(said, faults=[Fault(2.2)]).run()
+    assert outcome.finals == ["w0 w1 w2 w3"]
+    assert outcome.sockets == 2
+    assert 0 < outcome.stats.replayed_s < 2.2
+
+
+@pytest.mark.parametrize("drop_s", [5.2 + 0.3 * number for number in range(10)])
+@pytest.mark.parametrize("uplink_speed", [1.5, 2.0, 3.0])
+def test_a_drop_while_a_narrow_line_still_carries_what_had_waited_costs_no_word(
+    uplink_speed: float, drop_s: float
+) -> None:
+    said = Speech((10, 15, 60, 15, 60, 15, 60, 15), (20,) * 8, tail=400)
+    network = Network(0.03, 0.03, connect_s=5.0, uplink_speed=uplink_speed)
+    assert Call(said, network=network, faults=[Fault(drop_s, outage_s=0.0)]).run().text == said.text
+
+
+@pytest.mark.parametrize("round_trip_s", [1.9, 2.5, 3.5, 6.0])
+def test_a_long_round_trip_slows_a_backlog_down_and_does_not_stop_it(round_trip_s: float) -> None:
+    said = Speech((100, 20, 20), (15, 15, 15), tail=LONG_TAIL)
+    network = Network(round_trip_s / 2, round_trip_s / 2, connect_s=10.0)
+    outcome = Call(said, network=network).run()
+    assert outcome.text == said.text
+    assert outcome.stats.dead_peers == 0
+    assert outcome.billed_s == pytest.approx(said.seconds)
+
+
+@pytest.mark.parametrize("pause", range(36, 50))
+def test_a_short_word_said_while_the_end_of_the_turn_before_is_on_its_way_is_kept(pause: int) -> None:
+    # Between "yes" and the rest is a pause, still of the same turn, when the turn.end of the first one comes in.
+    said = Speech((30, 10, pause, 21, 10), (20, 20, 8, 20, 20), tail=300)
+    drop_s = (sum(said.pauses[:4]) + sum(said.lengths[:4])) * 0.02
+    outcome = Call(said, network=Network(0.3, 0.3, server_s=0.1), faults=[Fault(drop_s)]).run()
+    assert outcome.text == said.text
+
+
+def test_silence_dropped_in_an_outage_does_not_make_words_come_twice() -> None:
+    said = Speech((50, 10, 10), (15, 15, 15), tail=LONG_TAIL)
+    outcome = Call(said, faults=[Fault(2.0, outage_s=20.0)], limits=Limits(buffer_s=4.0)).run()
+    assert outcome.text == "w0 w1 w2"
+    assert outcome.stats.lost_s > 10
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_drop_after_a_hundred_seconds_of_speech_costs_no_word_that_was_told(seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311  # only the lengths depend on it
+    lengths = tuple(chance.randint(10, 20) for _ in range(230))
+    noise = Noise(-42.0) if seed % 2 else Noise()
+    said = Speech(tuple(chance.randint(2, 10) for _ in lengths), lengths, tail=300, noise=noise)
+    drop = Fault(said.seconds - 10.0, outage_s=chance.choice([0.0, 0.5, 3.0]))
+    outcome = Call(said, network=Network(server_s=0.1), faults=[drop], delay_frames=20).run()
+    assert said.seconds > 100
+    assert outcome.stats.lost_s > 30
+    assert outcome.finals == [said.text]
+
+
+@pytest.mark.parametrize("dbfs", [-50.0, -42.0, -35.0])
+@pytest.mark.parametrize("behind_s", [0.3, 0.6, 1.0, 2.0, math.inf])
+@pytest.mark.parametrize("words", [1, 3])
+def test_a_short_turn_with_noise_behind_it_is_told_once_wherever_the_socket_drops(
+    dbfs: float, behind_s: float, words: int
+) -> None:
+    said = Speech((40,) + (4,) * (words - 1), (20,) * words, tail=150, noise=Noise(dbfs, behind_s))
+    for drop in range(20, 40):
+        outcome = Call(said, faults=[Fault(drop * 0.1)]).run()
+        assert outcome.finals == [said.text]
+        assert [event.kind for _, event in outcome.events].count(Kind.START) == 1

@@ -1,0 +1,349 @@
+"""A real AgentSession over a real socket: the test feeds the microphone and cues the server, and reads what came of it.
+
+The model and the voice are the only make-believe: they answer at once, and note when.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from livekit import rtc
+from livekit.agents import (
+    DEFAULT_API_CONNECT_OPTIONS,
+    Agent,
+    AgentSession,
+    APIConnectOptions,
+    ConversationItemAddedEvent,
+    UserInputTranscribedEvent,
+    llm,
+    tts,
+    utils,
+)
+from livekit.agents.voice import io
+from livekit.plugins.cartesia_turns import STT, turn_handling
+from livekit.plugins.cartesia_turns.server import LocalServer
+from livekit.plugins.cartesia_turns.wire.messages import (
+    ServerMessage,
+    TurnEagerEnd,
+    TurnEnd,
+    TurnResume,
+    TurnStart,
+    TurnUpdate,
+)
+
+from support.stage import Stage
+
+RATE = 16000
+FRAME_S = 0.02
+BOUND_S = 15.0
+VOICED = (np.random.default_rng(1).normal(0, 4000, round(RATE * FRAME_S))).astype("<i2").tobytes()
+QUIET = bytes(len(VOICED))
+
+START = TurnStart("")
+RESUME = TurnResume("")
+
+
+def update(text: str) -> TurnUpdate:
+    return TurnUpdate("", text)
+
+
+def eager_end(text: str) -> TurnEagerEnd:
+    return TurnEagerEnd("", text)
+
+
+def end(text: str) -> TurnEnd:
+    return TurnEnd("", text)
+
+
+async def eventually(condition: Callable[[], object], what: str = "it") -> None:
+    """Waits until the condition holds, BOUND_S at most."""
+    deadline = time.monotonic() + BOUND_S
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} never came true"
+        await asyncio.sleep(0.002)
+
+
+class Microphone(io.AudioInput):
+    """What is pushed comes out; nothing comes by itself."""
+
+    def __init__(self) -> None:
+        super().__init__(label="Microphone")
+        self._frames: asyncio.Queue[rtc.AudioFrame] = asyncio.Queue()
+
+    async def __anext__(self) -> rtc.AudioFrame:
+        return await self._frames.get()
+
+    def push(self, pcm: bytes = VOICED) -> None:
+        self._frames.put_nowait(rtc.AudioFrame(pcm, RATE, 1, len(pcm) // 2))
+
+    async def speak(self, seconds: float, pcm: bytes = VOICED) -> float:
+        """Pushes frames at the pace of a microphone; returns the wall clock's time at the end of the last."""
+        begun = time.monotonic()
+        for number in range(1, round(seconds / FRAME_S) + 1):
+            await asyncio.sleep(begun + number * FRAME_S - time.monotonic())
+            self.push(pcm)
+        return time.time()
+
+
+class Speaker(io.AudioOutput):
+    """Plays in real time, and notes when sound began, stopped, was paused and went on.
+
+    It can pause where `pausable`. `played_s` has how much of each speech was heard.
+    """
+
+    def __init__(self, *, pausable: bool = True) -> None:
+        super().__init__(label="Speaker", capabilities=io.AudioOutputCapabilities(pause=pausable), sample_rate=24000)
+        self.started_at: list[float] = []
+        self.stopped_at: list[float] = []
+        self.paused_at: list[float] = []
+        self.resumed_at: list[float] = []
+        self.played_s: list[float] = []
+        self._pushed_s = 0.0
+        self._from = 0.0
+        self._paused_since: float | None = None
+        self._is_complete = False
+        self._player: asyncio.TimerHandle | None = None
+
+    async def capture_frame(self, frame: rtc.AudioFrame) -> None:
+        await super().capture_frame(frame)
+        if not self._pushed_s:
+            self._from = self._now
+            self.started_at.append(time.time())
+            self.on_playback_started(created_at=time.time())
+        self._pushed_s += frame.duration
+
+    def flush(self) -> None:
+        super().flush()
+        self._is_complete = bool(self._pushed_s)
+        self._play()
+
+    def clear_buffer(self) -> None:
+        if self._pushed_s:
+            self._finish(True)
+
+    def pause(self) -> None:
+        super().pause()
+        if self._paused_since is not None:
+            return
+        self._paused_since = time.monotonic()
+        self._stop()
+        if self.is_audible:
+            self.paused_at.append(time.time())
+
+    def resume(self) -> None:
+        super().resume()
+        if self._paused_since is None:
+            return
+        self._from += time.monotonic() - self._paused_since
+        self._paused_since = None
+        self._play()
+        if self.is_audible:
+            self.resumed_at.append(time.time())
+
+    @property
+    def is_audible(self) -> bool:
+        """Something was begun and is not over; it may be paused."""
+        return bool(self._pushed_s)
+
+    @property
+    def _now(self) -> float:
+        return time.monotonic() if self._paused_since is None else self._paused_since
+
+    def _play(self) -> None:
+        if self._is_complete and self._paused_since is None:
+            left_s = self._from + self._pushed_s - time.monotonic()
+            self._player = asyncio.get_running_loop().call_later(left_s, self._finish, False)
+
+    def _stop(self) -> None:
+        if self._player is not None:
+            self._player.cancel()
+
+    def _finish(self, interrupted: bool) -> None:
+        self._stop()
+        self.played_s.append(min(self._pushed_s, self._now - self._from))
+        self._pushed_s, self._is_complete = 0.0, False
+        self.stopped_at.append(time.time())
+        self.on_playback_finished(playback_position=self.played_s[-1], interrupted=interrupted)
+
+
+class Model(llm.LLM[Any]):
+    """Answers at once, and notes when it was asked, and after which words of the user's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reply = "Certainly."
+        self.asked_at: list[float] = []
+        self.heard: list[str] = []
+
+    def chat(
+        self,
+        *,
+        chat_ctx: llm.ChatContext,
+        tools: list[llm.Tool] | None = None,
+        conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
+        **_: Any,
+    ) -> llm.LLMStream:
+        said = [message.text_content or "" for message in chat_ctx.messages() if message.role == "user"]
+        self.asked_at.append(time.time())
+        self.heard.append(said[-1] if said else "")
+        return _Answer(self, chat_ctx=chat_ctx, tools=tools or [], conn_options=conn_options)
+
+
+class _Answer(llm.LLMStream):
+    async def _run(self) -> None:
+        reply = self._llm.reply if isinstance(self._llm, Model) else ""
+        self._event_ch.send_nowait(llm.ChatChunk(id="1", delta=llm.ChoiceDelta(role="assistant", content=reply)))
+
+
+class Voice(tts.TTS[str]):
+    """Says each text in `duration_s` seconds of audio."""
+
+    def __init__(self, duration_s: float = 0.2) -> None:
+        super().__init__(capabilities=tts.TTSCapabilities(streaming=False), sample_rate=24000, num_channels=1)
+        self.duration_s = duration_s
+
+    def synthesize(
+        self, text: str, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS
+    ) -> tts.ChunkedStream:
+        return _Utterance(tts=self, input_text=text, conn_options=conn_options)
+
+
+class _Utterance(tts.ChunkedStream):
+    async def _run(self, output_emitter: tts.AudioEmitter) -> None:
+        output_emitter.initialize(request_id="1", sample_rate=24000, num_channels=1, mime_type="audio/pcm")
+        duration_s = self._tts.duration_s if isinstance(self._tts, Voice) else 0.0
+        output_emitter.push(bytes(2 * round(24000 * duration_s)))
+        output_emitter.flush()
+
+
+@dataclass
+class Conversation:
+    """All that a test touches."""
+
+    server: LocalServer
+    stage: Stage
+    stt: STT
+    session: AgentSession[None]
+    microphone: Microphone = field(default_factory=Microphone)
+    speaker: Speaker = field(default_factory=Speaker)
+    model: Model = field(default_factory=Model)
+    transcripts: list[UserInputTranscribedEvent] = field(default_factory=list)
+    user_states: list[str] = field(default_factory=list)
+    messages: list[llm.ChatMessage] = field(default_factory=list)
+    plugin_events: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.session.on("user_input_transcribed", self.transcripts.append)
+        self.session.on("user_state_changed", lambda event: self.user_states.append(event.new_state))
+        self.session.on("conversation_item_added", self._note)
+        heard = self.plugin_events  # the STT may outlive the session, and is not to keep it alive
+        for name in ("connected", "turn_start", "turn_update", "turn_eager_end", "turn_resume", "turn_end"):
+            self.stt.on(name, lambda _, name=name: heard.append(name))
+
+    def _note(self, event: ConversationItemAddedEvent) -> None:
+        if isinstance(event.item, llm.ChatMessage):
+            self.messages.append(event.item)
+
+    async def hears(self, *messages: ServerMessage, pcm: bytes = VOICED, steps: int | None = None) -> None:
+        """The server answers one frame with these messages, and the plugin has told of them, in `steps` events."""
+        expected = len(self.plugin_events) + (len(messages) if steps is None else steps)
+        self.stage.cue(*messages)
+        self.microphone.push(pcm)
+        await eventually(lambda: len(self.plugin_events) >= expected, f"{messages} heard")
+
+    async def turn(self, text: str) -> None:
+        """A whole turn of the user's, all at once."""
+        await self.hears(START, update(text), end(text))
+
+    async def answered(self, times: int = 1) -> None:
+        """Waits until the agent has begun to speak so many times."""
+        await eventually(lambda: len(self.speaker.started_at) >= times, "the reply")
+
+    async def silent(self) -> None:
+        """Waits until the agent has nothing to say."""
+        await eventually(lambda: not self.speaker.is_audible and self.session.agent_state == "listening", "silence")
+
+    @property
+    def said(self) -> list[str]:
+        """The user's messages in the history, in order."""
+        return [m.text_content or "" for m in self.session.history.messages() if m.role == "user"]
+
+
+def stt_for(server: LocalServer, **options: Any) -> STT:
+    return STT(**{"api_key": server.key, "base_url": server.url, **options})
+
+
+@asynccontextmanager
+async def conversation(
+    *,
+    stt_options: dict[str, Any] | None = None,
+    server_options: dict[str, Any] | None = None,
+    agent: Agent | None = None,
+    reply_s: float = 0.2,
+    speaker: Speaker | None = None,
+    wrap: Callable[[STT, LocalServer], Any] | None = None,
+    stt_handlers: dict[Any, Callable[..., object]] | None = None,
+    **options: Any,
+) -> AsyncIterator[Conversation]:
+    """A session under way whose first socket is up.
+
+    Args:
+        stt_options: of the STT.
+        server_options: of the local server.
+        agent: the first agent.
+        reply_s: how long the agent speaks.
+        speaker: in place of one that can pause.
+        wrap: what the session gets in place of the STT itself.
+        stt_handlers: of the STT's events, from before the session begins.
+        options: of the AgentSession, which is set up as the README says where they don't say otherwise.
+    """
+    stage, model = Stage(), Model()
+    async with (
+        utils.http_context.open(),
+        LocalServer(**{"responder": stage, "record": True, **(server_options or {})}) as server,
+    ):
+        stt = stt_for(server, **(stt_options or {}))
+        for name, handler in (stt_handlers or {}).items():
+            stt.on(name, handler)
+        session = session_of(wrap(stt, server) if wrap else stt, model, reply_s, **options)
+        talk = Conversation(server, stage, stt, session, model=model, speaker=speaker or Speaker())
+        try:
+            async with under_way(talk, agent):
+                await eventually(lambda: "connected" in talk.plugin_events or wrap, "the connection")
+                yield talk
+        finally:
+            await stt.aclose()
+
+
+@asynccontextmanager
+async def another_conversation(talk: Conversation, *, reply_s: float = 0.2) -> AsyncIterator[Conversation]:
+    """A second session under way, with the server and the STT of the first: another room of one worker."""
+    model, sockets = Model(), len(talk.server.connections)
+    session = session_of(talk.stt, model, reply_s)
+    other = Conversation(talk.server, talk.stage, talk.stt, session, model=model)
+    async with under_way(other, None):
+        await eventually(lambda: len(talk.server.connections) > sockets, "the second connection")
+        yield other
+
+
+def session_of(stt: Any, model: Model, reply_s: float, **options: Any) -> AgentSession[None]:
+    """One that is set up as the README says where options don't say otherwise."""
+    usual = {"stt": stt, "vad": None, "turn_handling": turn_handling(), "aec_warmup_duration": None}
+    return AgentSession[None](llm=model, tts=Voice(reply_s), **{**usual, **options})
+
+
+@asynccontextmanager
+async def under_way(talk: Conversation, agent: Agent | None) -> AsyncIterator[None]:
+    """Starts the session with its microphone and speaker, and closes it."""
+    talk.session.input.audio, talk.session.output.audio = talk.microphone, talk.speaker
+    try:
+        await talk.session.start(agent or Agent(instructions=""))
+        yield
+    finally:
+        await talk.session.aclose()

@@ -1,0 +1,15 @@
+"""The soak in short: some calls for a minute, with everything going wrong at random."""
+
+from __future__ import annotations
+
+import pytest
+from tools import soak
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+async def test_a_minute_of_faults_loses_nothing_and_leaves_nothing() -> None:
+    tally = await soak.soak(16, 60, seed=1)
+    assert not tally.failures, tally.report()
+    assert tally.turns > 100
+    assert sum(tally.faults.values()) > 20

@@ -1,0 +1,197 @@
+"""Audio on its way: cut where it is long, counted when it is sent, told once when there is too much."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from livekit.plugins.cartesia_turns.core.feed import (
+    LONGEST_CHUNK_S,
+    LONGEST_SLICE_S,
+    QUIET_S,
+    SILENCE_S,
+    USAGE_EVERY_S,
+    Feed,
+    Marks,
+)
+from livekit.plugins.cartesia_turns.core.settling import Receipts
+from livekit.plugins.cartesia_turns.core.stats import Stats
+
+RATE = 8000
+VOICE = b"\x00\x30\x00\xd0"
+SILENCE = bytes(4)
+
+
+def pcm(seconds: float, sample: bytes = VOICE) -> bytes:
+    return sample * (round(RATE * seconds) // 2)
+
+
+def send(feed: Feed, now: float = 0.0) -> bytes:
+    sent = b""
+    while (chunk := feed.buffer.peek()) is not None:
+        feed.sent(chunk, now)
+        sent += chunk.pcm
+    return sent
+
+
+@given(st.lists(st.integers(0, 3 * RATE), max_size=8))
+def test_audio_of_any_length_is_sent_as_it_is_in_short_pieces(lengths: list[int]) -> None:
+    feed, pushed = Feed(RATE, 60.0, 0.0), b""
+    for number, length in enumerate(lengths, 1):
+        piece = number.to_bytes(2, "little") * length
+        pushed += piece
+        feed.push(piece, 0.0)
+    assert max((chunk.seconds for chunk in feed.buffer._chunks), default=0) <= LONGEST_CHUNK_S
+    assert send(feed) == pushed
+
+
+def test_audio_is_marked_as_voice_as_pause_or_as_silence_that_may_go_first() -> None:
+    feed = Feed(RATE, 60.0, 0.0)
+    feed.push(pcm(0.2, VOICE), 0.0)
+    feed.push(pcm(QUIET_S - 0.2, SILENCE), 0.0)
+    feed.push(pcm(0.4, SILENCE), 0.0)
+    marks = [(chunk.voiced, chunk.droppable) for chunk in feed.buffer._chunks]
+    assert marks[:5] == [(True, False), *[(False, False)] * 4]
+    assert marks[-1] == (False, True)
+
+
+def test_what_lies_right_before_speech_is_known_as_its_onset() -> None:
+    feed = Feed(RATE, 60.0, 0.0)
+    for _ in range(20):
+        feed.push(pcm(0.1, SILENCE), 0.0)
+    feed.push(pcm(0.1, VOICE), 0.0)
+    onset = [chunk.is_onset for chunk in feed.buffer._chunks][-6:]
+    assert onset == [False, False, False, True, True, True]
+
+
+def test_a_piece_is_booked_as_speech_and_pause_in_slices_however_long_it_is() -> None:
+    whole, parts = Feed(RATE, 60.0, 0.0), Feed(RATE, 60.0, 0.0)
+    audio = pcm(0.45) + pcm(0.55, SILENCE) + pcm(0.3)
+    whole.push(audio, 1.3)
+    for at in range(0, len(audio), 2 * RATE // 50):
+        parts.push(audio[at : at + 2 * RATE // 50], (at + 2 * RATE // 50) / 2 / RATE)
+    assert [run.voiced for run in whole.buffer.runs] == [run.voiced for run in parts.buffer.runs]
+    for run, finer in zip(whole.buffer.runs, parts.buffer.runs, strict=True):
+        assert abs(run.start - finer.start) <= round(LONGEST_SLICE_S * RATE)
+
+
+def test_silence_that_waits_makes_room_for_audio_that_was_only_late_but_for_that_of_a_flush() -> None:
+    feed = Feed(RATE, 60.0, 0.0)
+    feed.push_silence(0.5, for_good=True)
+    feed.push_silence(0.3)
+    feed.push(pcm(0.2), 0.0)
+    assert [chunk.injected for chunk in feed.buffer._chunks] == [True] * round(0.5 / SILENCE_S) + [False]
+    send(feed)
+    feed.push_silence(0.3)
+    send(feed)
+    feed.push(pcm(0.2), 0.0)
+    assert feed.buffer.held_s == pytest.approx(1.2)
+
+
+def test_a_piece_is_voice_wherever_in_it_somebody_is_heard() -> None:
+    feed = Feed(RATE, 60.0, 0.0)
+    for parts in ((VOICE, SILENCE), (SILENCE, VOICE), (SILENCE, SILENCE)):
+        feed.push(b"".join(pcm(0.1, sample) for sample in parts), 0.0)
+    assert [chunk.voiced for chunk in feed.buffer._chunks] == [True, True, False]
+
+
+def test_an_overflow_is_told_once_until_the_server_is_heard_of_again() -> None:
+    feed = Feed(RATE, 2.0, 0.0)
+    assert [feed.push(pcm(1.0), 0.0) for _ in range(5)] == [False, False, True, False, False]
+    feed.flows()
+    assert any(feed.push(pcm(1.0), 0.0) for _ in range(2))
+
+
+@given(st.floats(0.001, 5))
+def test_silence_is_whole_samples_of_about_the_length_asked_for(seconds: float) -> None:
+    feed = Feed(RATE, 60.0, 0.0)
+    made_s = feed.push_silence(seconds)
+    assert made_s == pytest.approx(seconds, abs=1 / RATE)
+    assert send(feed) == bytes(2 * round(made_s * RATE))
+
+
+def test_what_was_sent_is_counted_with_silence_and_replay_told_apart() -> None:
+    feed = Feed(RATE, 60.0, 0.0)
+    feed.push(pcm(1.0), 0.0)
+    feed.push_silence(0.5)
+    send(feed)
+    feed.buffer.rewind()
+    send(feed)
+    stats = feed.count(Stats(turns=3))
+    assert (stats.sent_s, stats.silent_s, stats.replayed_s) == pytest.approx((3.0, 1.0, 1.5))
+    assert stats.turns == 3
+    assert (stats.held_s, stats.backlog_s, stats.lost_s) == (1.5, 0.0, 0.0)
+
+
+def test_usage_is_due_five_seconds_after_the_last_report_if_anything_was_sent() -> None:
+    feed = Feed(RATE, 60.0, 100.0)
+    assert feed.usage_at == math.inf
+    feed.push(pcm(1.0), 100.0)
+    send(feed)
+    assert feed.usage_at == 100.0 + USAGE_EVERY_S
+    assert feed.take_usage(107.0) == 1.0
+    assert feed.usage_at == math.inf
+    assert feed.take_usage(108.0) == 0.0
+
+
+@given(st.lists(st.tuples(st.integers(0, 10), st.integers(0, 20))), st.integers(0, 12))
+def test_marks_tell_how_much_was_known_before_a_position(notes: list[tuple[int, int]], at: int) -> None:
+    marks = Marks()
+    known: list[tuple[int, int]] = []
+    for position, count in sorted(notes):
+        marks.note(position, count)
+        known.append((position, max(count, known[-1][1] if known else 0)))
+    assert marks.length_before(at) == max((count for position, count in known if position <= at), default=0)
+
+
+def test_marks_keep_the_first_position_of_a_length_and_forget_with_the_turn() -> None:
+    marks = Marks()
+    marks.note(10, 3)
+    marks.note(20, 5)
+    marks.note(5, 2)
+    assert marks.length_before(10) == 3
+    marks.note(12, 3)
+    assert marks.length_before(19) == 3
+    marks.clear()
+    assert marks.length_before(99) == 0
+
+
+def test_text_is_gone_with_the_audio_that_it_was_known_from_until_the_turn_is_settled() -> None:
+    feed = Feed(RATE, 4.0, 0.0)
+    feed.push(pcm(1.0), 0.0)
+    send(feed)
+    feed.text_known(2)
+    assert feed.text_gone() == 0
+    feed.push(pcm(4.5), 0.0)
+    assert feed.buffer.begins >= RATE
+    assert feed.text_gone() == 2
+    feed.settle(Receipts(), 0.0)
+    assert feed.text_gone() == 0
+
+
+def test_a_turn_that_has_no_words_yet_can_lose_none() -> None:
+    feed = Feed(RATE, 4.0, 0.0)
+    feed.push(pcm(1.0), 0.0)
+    send(feed)
+    feed.text_known(2)
+    feed.text_known(0)
+    feed.push(pcm(3.5), 0.0)
+    assert feed.text_gone() == 0
+
+
+@pytest.mark.parametrize("finishing", [False, True])
+def test_what_is_kept_of_the_last_turn_may_be_its_last_word_where_the_server_was_asked_to_finish(
+    finishing: bool,
+) -> None:
+    feed, receipts = Feed(RATE, 60.0, 0.0), Receipts()
+    for number in range(100):
+        feed.push(pcm(0.02), 0.02 * number)
+        send(feed, 0.02 * number)
+        if number in (60, 99):
+            receipts.asked(feed.buffer.sent_to, 0.02 * number)
+    receipts.answered(1.2, 1.25)
+    # The answer to the ping took 30 ms longer than the end of the turn, so the last frame or two may be unheard.
+    assert feed.settle(receipts, 2.0, finishing=finishing) == (round(1.96 * RATE) if finishing else None)
+    assert feed.buffer.begins == round(1.76 * RATE)

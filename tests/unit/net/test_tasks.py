@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+
+import pytest
+from livekit.plugins.cartesia_turns.net.tasks import finish, until_done, wait_for_event
+from support.waiting import until
+
+
+async def forever() -> None:
+    await asyncio.Event().wait()
+
+
+async def fail(error: Exception) -> None:
+    raise error
+
+
+async def work(result: int) -> int:
+    return result
+
+
+async def ticks(count: int) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def test_the_end_of_the_main_task_ends_its_helpers() -> None:
+    before = asyncio.all_tasks()
+    await until_done(work(1), forever(), forever())
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_helper_that_returns_ends_nothing() -> None:
+    done: list[str] = []
+
+    async def main() -> None:
+        await ticks(5)
+        done.append("main")
+
+    await until_done(main(), work(1))
+    assert done == ["main"]
+
+
+async def test_a_failing_helper_ends_all_and_its_exception_is_raised() -> None:
+    before = asyncio.all_tasks()
+    with pytest.raises(ValueError, match="one"):
+        await until_done(forever(), fail(ValueError("one")))
+    assert asyncio.all_tasks() == before
+
+
+async def test_of_several_failures_at_once_the_first_in_order_counts_and_none_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for _ in range(20):
+        with pytest.raises(ValueError, match="one"):
+            await until_done(forever(), fail(ValueError("one")), fail(KeyError("two")))
+    assert not caplog.records
+
+
+async def test_a_task_that_is_cancelled_from_outside_is_a_failure_and_no_cancellation() -> None:
+    async def be_cancelled() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(RuntimeError, match="cancelled"):
+        await until_done(forever(), be_cancelled())
+
+
+async def test_a_cancellation_gets_through_to_every_task() -> None:
+    before = asyncio.all_tasks()
+    outer = asyncio.create_task(until_done(forever(), forever()))
+    await ticks(2)
+    outer.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await outer
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_task_that_takes_too_long_is_cancelled() -> None:
+    task = await finish(asyncio.create_task(forever()), 0.01)
+    assert task.cancelled()
+
+
+async def test_a_task_that_ends_in_time_keeps_its_result_or_its_exception(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    assert (await finish(asyncio.create_task(work(7)), 1)).result() == 7
+    assert isinstance((await finish(asyncio.create_task(fail(KeyError())), 1)).exception(), KeyError)
+
+
+@pytest.mark.parametrize("delay", range(6))
+async def test_no_cancellation_is_swallowed_however_close_the_end_of_the_work_is(delay: int) -> None:
+    # asyncio.wait_for fails here before Python 3.12.
+    event = asyncio.Event()
+    loops = [asyncio.create_task(wait_again_and_again(event)), asyncio.create_task(finish_again_and_again(event))]
+    await ticks(5)
+    event.set()
+    await ticks(delay)
+    for loop in loops:
+        loop.cancel()
+    await until(lambda: all(loop.done() for loop in loops), within_s=1)
+    assert all(loop.cancelled() for loop in loops)
+
+
+async def wait_again_and_again(event: asyncio.Event) -> None:
+    while True:
+        await wait_for_event(event, 10)
+
+
+async def finish_again_and_again(event: asyncio.Event) -> None:
+    while True:
+        await finish(asyncio.create_task(wait_for_event(event, 10)), 10)
+
+
+async def test_an_event_that_is_set_ends_the_wait_and_is_cleared() -> None:
+    event = asyncio.Event()
+    event.set()
+    await wait_for_event(event, math.inf)
+    assert not event.is_set()
+
+
+async def test_a_wait_for_an_event_ends_with_its_time() -> None:
+    event = asyncio.Event()
+    started = asyncio.get_running_loop().time()
+    await wait_for_event(event, 0.02)
+    assert 0.015 < asyncio.get_running_loop().time() - started < 1
+    assert not event.is_set()
+
+
+async def test_a_wait_of_no_time_still_lets_others_run() -> None:
+    ran: list[int] = []
+    asyncio.get_running_loop().call_soon(ran.append, 1)
+    await wait_for_event(asyncio.Event(), -1)
+    assert ran
