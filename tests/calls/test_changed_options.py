@@ -103,6 +103,17 @@ async def test_language_hints_of_ink_preview_change_on_the_open_socket() -> None
         assert len(peer.lines) == 1
 
 
+async def test_more_language_hints_than_are_known_to_be_taken_go_out_with_the_socket_and_in_a_config() -> None:
+    codes = ["pt", "en", "fr", "es", "it", "de", "nl"]
+    async with vendor() as peer, call_on(peer, model="ink-preview", language_hints=codes) as call:
+        line = await lines(peer, 1)
+        assert [code for name, code in line.query if name == "language_hint"] == codes
+        call.stt.update_options(language_hints=[*codes, "sv"])
+        call.push(0.1)
+        await until(lambda: line.configs)
+        assert line.configs == [{"type": "config", "language_hints": [*codes, "sv"]}]
+
+
 # A config that is rejected costs nothing.
 
 

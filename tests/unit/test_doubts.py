@@ -9,7 +9,7 @@ from livekit.plugins.cartesia_turns import doubts as told
 from livekit.plugins.cartesia_turns.doubts import doubts, turn_doubts
 from livekit.plugins.cartesia_turns.wire.messages import TurnSettings
 from livekit.plugins.cartesia_turns.wire.options import Options
-from livekit.plugins.cartesia_turns.wire.vendor import MODELS, PRESETS, TURN_RANGES
+from livekit.plugins.cartesia_turns.wire.vendor import LANGUAGE_HINTS, MODELS, PRESETS, TURN_RANGES
 
 RANGES = TURN_RANGES[0].value
 
@@ -64,6 +64,16 @@ def test_hints_are_told_where_the_model_takes_none_or_not_these() -> None:
     [doubt] = doubts(Options("ink-preview", language_hints=hints))
     assert (doubt.text, doubt.value) == (told.UNKNOWN_HINT, "tlh")
     assert not list(doubts(Options("ink-preview", language_hints=("pt", "en"))))
+
+
+def test_more_hints_than_the_known_limit_are_told_once_with_the_limit_and_its_date() -> None:
+    at_limit = MODELS["ink-preview"].languages[0].value[: LANGUAGE_HINTS.value.items]
+    assert not list(doubts(Options("ink-preview", language_hints=at_limit)))
+    beyond = ("pt", *at_limit)
+    [doubt] = doubts(Options("ink-preview", language_hints=beyond))
+    assert (doubt.text, doubt.option, doubt.value) == (told.TOO_MANY_HINTS, "language_hints", ", ".join(beyond))
+    assert (doubt.known, doubt.since) == (f"at most {LANGUAGE_HINTS.value.items}", LANGUAGE_HINTS.since)
+    assert [doubt.text for doubt in doubts(Options("ink-2", language_hints=beyond))] == [told.NO_HINTS]
 
 
 def test_of_a_model_that_is_not_known_nothing_else_is_told() -> None:

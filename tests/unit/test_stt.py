@@ -28,6 +28,7 @@ DIALOGUE = Script(
 )
 
 
+SEVEN = ["pt", "en", "fr", "es", "it", "de", "nl"]
 SOURCE = "https://docs.cartesia.ai/api-reference/stt/turns/websocket"
 
 
@@ -57,7 +58,6 @@ def make(**arguments: Any) -> cartesia_turns.STT:
         ({"keyterm": ["a", " "]}, ("keyterm", "empty")),
         ({"keyterm": 5}, ("keyterm", "int", "list")),
         ({"language": "no language"}, ("language", "'no language'", "'pt-BR'")),
-        ({"language_hints": ["pt", "en", "fr", "es", "it", "de", "nl"]}, ("language_hints", "7", "6")),
         ({"model": ""}, ("model", "''", "ink-2")),
         ({"model": "ink-whisper"}, ("model", "'ink-whisper'", "'ink-2'")),
         ({"watchdog_min_timeout": 0}, ("watchdog_min_timeout", "0", "greater than 0")),
@@ -122,6 +122,10 @@ def test_what_is_known_to_be_right_is_taken_without_a_word(
         ({"turn_start_threshold": 0.55}, {"option": "turn_start_threshold", "value": "0.55", "since": "2026-08-14"}),
         ({"language": "de-CH"}, {"option": "language", "value": "de", "known": "en, fr, hi, ja, es"}),
         ({"language_hints": ["de"]}, {"option": "language_hints", "value": "de", "known": "ink-preview"}),
+        (
+            {"model": "ink-preview", "language_hints": SEVEN},
+            {"value": "pt, en, fr, es, it, de, nl", "known": "at most 6", "since": "2026-11-25"},
+        ),
         ({"model": "ink-3"}, {"option": "model", "value": "ink-3", "known": "ink-2, ink-preview"}),
     ],
 )
@@ -176,6 +180,16 @@ def test_a_change_and_a_profile_are_warned_about_as_construction_is(caplog: pyte
         pass
     options = [getattr(record, "option", "") for record in caplog.records]
     assert options == ["language", "turn_end_timeout_ms", "language_hints", "turn_eager_end_threshold"]
+
+
+def test_more_hints_than_are_known_to_be_taken_are_warned_about_when_they_are_changed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    owner = make(model="ink-preview", language_hints=SEVEN[:6])
+    assert not caplog.records
+    owner.update_options(language_hints=SEVEN)
+    [record] = caplog.records
+    assert (getattr(record, "option", ""), getattr(record, "known", "")) == ("language_hints", "at most 6")
 
 
 def test_a_profile_that_does_not_fit_is_refused_while_there_is_no_call() -> None:

@@ -17,6 +17,7 @@ from livekit.plugins.cartesia_turns.wire.options import (
     in_order,
     merge,
 )
+from livekit.plugins.cartesia_turns.wire.vendor import LANGUAGE_HINTS, MODELS
 
 TURN_PATH = "/stt/turns/websocket"
 
@@ -138,11 +139,16 @@ def test_any_model_is_asked_for_but_the_one_that_detects_no_turns() -> None:
             Options(model=whisper)
 
 
-def test_language_hints_have_a_limit() -> None:
-    codes = ("pt", "en", "fr", "es", "it", "de", "nl")
-    assert Options(language_hints=codes[:6]).query().count("&language_hint=") == 6
-    with pytest.raises(ValueError, match=r"language_hints has 7 codes: at most 6 are allowed, .* of 2026-11-25"):
-        Options(language_hints=codes)
+def test_more_language_hints_than_are_known_to_be_taken_are_asked_for() -> None:
+    codes = tuple(MODELS["ink-preview"].languages[0].value)
+    assert len(codes) > LANGUAGE_HINTS.value.items
+    assert Options(language_hints=codes).query().count("&language_hint=") == len(codes)
+
+
+@pytest.mark.parametrize("hints", [("",), ("pt", " "), (5,), ("pt\udc00",)])
+def test_a_language_hint_has_to_be_a_text(hints: Any) -> None:
+    with pytest.raises(ValueError, match="language_hints"):
+        Options(language_hints=hints)
 
 
 @given(st.builds(TurnSettings, *[st.none() | st.floats(0, 1)] * 3), st.builds(TurnSettings, *[st.none()] * 3))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from .wire.messages import TurnSettings
 from .wire.options import THRESHOLDS, Options, in_order, merge
-from .wire.vendor import MODELS, READ, TURN_DEFAULTS, TURN_RANGES
+from .wire.vendor import LANGUAGE_HINTS, MODELS, READ, TURN_DEFAULTS, TURN_RANGES, Known
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ OUT_OF_ORDER = "thresholds are out of order if the server's default is still the
 UNKNOWN_MODEL = "the model is not one that is known; it is asked for all the same"
 UNKNOWN_LANGUAGE = "the model is not known to hear the language; its words are labelled so all the same"
 UNKNOWN_HINT = "a language hint is none that the model is known to take; it is sent all the same"
+TOO_MANY_HINTS = "there are more language hints than the server is known to take; they are sent all the same"
 NO_HINTS = "the model is not known to take language hints; they are sent all the same"
 
 
@@ -65,7 +66,16 @@ def doubts(options: Options, language: str | None = None) -> Iterator[Doubt]:
     if options.language_hints and not model.takes_hints:
         takers = ", ".join(name for name, other in MODELS.items() if other.takes_hints)
         yield Doubt(NO_HINTS, "language_hints", ", ".join(options.language_hints), takers, model.since, model.source)
-    elif unknown := [code for code in options.language_hints if code not in heard.value]:
+    else:
+        yield from _hint_doubts(options.language_hints, heard)
+
+
+def _hint_doubts(hints: tuple[str, ...], heard: Known[tuple[str, ...]]) -> Iterator[Doubt]:
+    limit = LANGUAGE_HINTS
+    if len(hints) > limit.value.items:
+        known = f"at most {limit.value.items}"
+        yield Doubt(TOO_MANY_HINTS, "language_hints", ", ".join(hints), known, limit.since, limit.source)
+    if unknown := [code for code in hints if code not in heard.value]:
         known = ", ".join(heard.value)
         yield Doubt(UNKNOWN_HINT, "language_hints", ", ".join(unknown), known, heard.since, heard.source)
 

@@ -70,8 +70,8 @@ class STT(stt.STT[EventName]):
         allow_plaintext: accept an unencrypted `base_url` that is not on this machine.
         language: what the user is expected to speak, as a BCP-47 tag such as "pt-BR"; it labels the events, "en" where
             none is given. It is not sent: what the models hear they detect themselves.
-        language_hints: languages for the server to expect, such as ["pt", "en"]; "pt-BR" becomes "pt". At most
-            `vendor.LANGUAGE_HINTS`; only some of `vendor.MODELS` take them.
+        language_hints: languages for the server to expect, such as ["pt", "en"]; "pt-BR" becomes "pt". For their number
+            see `vendor.LANGUAGE_HINTS`; only some of `vendor.MODELS` take them.
         audio_chunk_duration_ms: cut audio into pieces of this length, 10 to 200 ms; by default frames are sent as they
             come, since a longer piece is older when it arrives.
         turn_start_threshold: likelihood above which a turn starts. For this and the next three see

@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 from .checks import check_flag, check_number, check_positive, check_text, check_texts, check_whole, shown
 from .messages import TurnSettings
 from .protocol import PATH
-from .vendor import KEYTERMS, LANGUAGE_HINTS, MODEL, MODELS, Known, ListLimits
+from .vendor import KEYTERMS, MODEL, MODELS
 
 ENCODING = "pcm_s16le"
 
@@ -77,26 +77,14 @@ def check_keyterms(keyterms: Sequence[str]) -> None:
         ValueError: too many terms, too many characters, or a term that is empty or none.
     """
     check_texts("keyterm", "term", keyterms)
-    _check_list("keyterm", "term", keyterms, KEYTERMS)
-
-
-def check_language_hints(hints: Sequence[str]) -> None:
-    """Checks the limits on language hints.
-
-    Raises:
-        ValueError: too many, or one that is empty or no text.
-    """
-    check_texts("language_hints", "code", hints)
-    _check_list("language_hints", "code", hints, LANGUAGE_HINTS)
-
-
-def _check_list(name: str, noun: str, items: Sequence[str], known: Known[ListLimits]) -> None:
-    limits, since = known.value, f"by the vendor's limit of {known.since}"
-    if len(items) > limits.items:
-        raise ValueError(f"{name} has {len(items)} {noun}s: at most {limits.items} are allowed, {since}")
-    characters = sum(map(len, items))
+    limits, since = KEYTERMS.value, f"by the vendor's limit of {KEYTERMS.since}"
+    if len(keyterms) > limits.items:
+        raise ValueError(f"keyterm has {len(keyterms)} terms: at most {limits.items} are allowed, {since}")
+    characters = sum(map(len, keyterms))
     if limits.characters is not None and characters > limits.characters:
-        raise ValueError(f"{name} has {characters} characters in all: at most {limits.characters} are allowed, {since}")
+        raise ValueError(
+            f"keyterm has {characters} characters in all: at most {limits.characters} are allowed, {since}"
+        )
 
 
 def fitting_keyterms(keyterms: Sequence[str]) -> tuple[tuple[str, ...], int]:
@@ -161,7 +149,7 @@ class Options:
         check_sample_rate(self.sample_rate)
         check_turn(self.turn)
         check_keyterms(self.keyterms)
-        check_language_hints(self.language_hints)
+        check_texts("language_hints", "code", self.language_hints)
 
     def query(self) -> str:
         """The query string of the websocket's URL; a space is %20, since the server does not read `+` as one."""
