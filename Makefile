@@ -11,7 +11,7 @@ READY := $(VENV)/.ready
 PLUGIN := livekit-plugins-cartesia-turns
 unexport VIRTUAL_ENV
 
-LOWEST := $(shell sed -n 's/^  "\([a-z-]*\)>=\([0-9.]*\)[^"]*",$$/\1==\2/p' $(PLUGIN)/pyproject.toml)
+LOWEST := $(shell sed -n '/^dependencies/,/^]/s/^  "\([a-z-]*\)>=\([0-9.]*\)[^"]*",$$/\1==\2/p' $(PLUGIN)/pyproject.toml)
 
 SOCKET_TESTS := tests/unit/net tests/unit/test_stream.py \
 	$(addprefix tests/unit/server/test_,app.py endpoint.py session.py faults.py)

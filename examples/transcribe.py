@@ -21,10 +21,12 @@ from pathlib import Path
 
 from livekit.agents import APIError
 from livekit.plugins import cartesia_turns
+from livekit.plugins.cartesia_turns.server import LocalServer, RecognizerMissingError
 from printable import visible
 from rich.console import Console
-from transcription.audio import SAMPLE_RATE, Player, UserError, demo_call, load
+from transcription.audio import SAMPLE_RATE, Player, UserError, load
 from transcription.call import Call, summarize
+from transcription.demo import demo_call, demo_script
 from transcription.microphone import Microphone
 from transcription.screen import Screen
 from transcription.views import JsonLines, PlainLines, Source, View
@@ -60,15 +62,28 @@ async def push(source: Source, stream: cartesia_turns.SpeechStream, view: View) 
 
 
 @contextlib.asynccontextmanager
-async def open_stt(*, cartesia: bool) -> AsyncIterator[tuple[cartesia_turns.STT, str]]:
-    """An STT that talks to Cartesia or to a local server of its own, and a name for that side."""
-    if cartesia:
+async def open_stt(options: argparse.Namespace) -> AsyncIterator[tuple[cartesia_turns.STT, str]]:
+    """An STT that talks to Cartesia or to a local server of its own, and a name for that side.
+
+    Raises:
+        RecognizerMissingError: speech that no script knows is to be recognized on this machine, and nothing here can.
+    """
+    if options.cartesia:
         yield cartesia_turns.STT(), "Cartesia Ink-2"
         return
-    from livekit.plugins.cartesia_turns.server import LocalServer  # noqa: PLC0415  # an extra: may be missing
-
-    async with LocalServer() as server:
-        yield cartesia_turns.STT(api_key=server.key, base_url=server.url), "local server"
+    server, side = LocalServer(), "local server"
+    try:
+        await server.start()
+    except RecognizerMissingError as error:
+        if options.mic or options.file:
+            raise
+        complain(f"{error} So nothing is recognized: a script plays the turns of the recorded sentences.")
+        server, side = LocalServer(script=demo_script()), "scripted local server"
+        await server.start()
+    try:
+        yield cartesia_turns.STT(api_key=server.key, base_url=server.url), side
+    finally:
+        await server.aclose()
 
 
 async def run(options: argparse.Namespace) -> int:
@@ -76,7 +91,7 @@ async def run(options: argparse.Namespace) -> int:
     source = open_source(options)
     call = Call(source.clock)
     failure: APIError | None = None
-    async with open_stt(cartesia=options.cartesia) as (stt, side):
+    async with open_stt(options) as (stt, side):
         with open_view(options, source, side, call) as view, interrupt(source.stop):
             stt.on("connection_error", lambda _: view.notice("the connection failed: trying again"))
             stream = stt.stream()
@@ -182,7 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("livekit").addHandler(logging.NullHandler())  # what matters is shown by the view
     try:
         return asyncio.run(run(parse(arguments)))
-    except (UserError, ImportError) as error:  # an ImportError tells how to install the local server
+    except (UserError, RecognizerMissingError) as error:
         complain(str(error))
         return 2
     except BrokenPipeError:  # `| head` has read enough

@@ -1,15 +1,20 @@
-"""What every test runs under: Hypothesis' settings, the event loop, and a watch over tasks that outlive their test."""
+"""What every test runs under: Hypothesis' settings, the event loop, and a watch over tasks that outlive their test.
+
+Tests that are marked `recognizer` are left out, by name, where its packages can't be imported. The others can't use it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import importlib
 import os
-from collections.abc import AsyncIterator, Callable
+import sys
+from collections.abc import AsyncIterator, Callable, Generator
 
 import pytest
 import pytest_asyncio
 from hypothesis import settings
+from support.recognizer import PACKAGES, is_there
 
 # CI repeats the same examples each time, so a red run is red again on the next machine. No deadline: a busy machine is
 # not a bug.
@@ -23,6 +28,36 @@ if os.environ.get("LOOP", "asyncio") != "asyncio":
 
     def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
         return {os.environ["LOOP"]: _new_loop}
+
+
+WITHOUT_IT = "needs the local recognizer"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leaves out what needs the recognizer where there is none; in CI nothing is left out, so it fails there."""
+    needing = [item for item in items if item.get_closest_marker("recognizer")]
+    if os.environ.get("CI") or not needing or is_there():
+        return
+    for item in needing:
+        item.add_marker(pytest.mark.skip(reason=WITHOUT_IT))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Generator[None, None, None]:
+    """Says below everything else how many tests were left out for want of the recognizer."""
+    yield
+    count = sum(WITHOUT_IT in str(report.longrepr) for report in terminalreporter.stats.get("skipped", ()))
+    if count:
+        terminalreporter.section("tests of the recognizer left out", sep="-")
+        terminalreporter.write_line(f"tests left out: {count}, since {' and '.join(PACKAGES)} can't be imported here")
+
+
+@pytest.fixture(autouse=True)
+def no_recognizer_unless_marked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Holds the mark to what it says: a test without it finds none of the recognizer's packages."""
+    if request.node.get_closest_marker("recognizer") is None:
+        for package in PACKAGES:
+            monkeypatch.setitem(sys.modules, package, None)
 
 
 GRACE_S = 0.2

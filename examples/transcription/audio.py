@@ -19,10 +19,6 @@ from .call import Clock
 
 SAMPLE_RATE = 16000
 FRAME_S = 0.02
-CLIPS = Path(__file__).parent.parent / "audio"
-GAP_S = 1.5
-"""Silence between two clips of the demo: enough for a turn to end in."""
-TAIL_S = 2.0
 
 Samples: TypeAlias = npt.NDArray[np.int16]
 
@@ -52,7 +48,7 @@ def load(path: Path) -> Recording:
     if path.is_file() and path.stat().st_size == 0:
         raise UserError(f"{path} is empty")
     try:
-        samples = _decode(path)
+        samples = decode(path)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except OSError as error:
@@ -64,19 +60,12 @@ def load(path: Path) -> Recording:
     return Recording(path.name, samples)
 
 
-def demo_call() -> Recording:
-    """The recorded sentences beside this example as one call, with a pause after each."""
-    clips = [_decode(path) for path in sorted(CLIPS.glob("*.wav"))]
-    gap, tail = silence(GAP_S), silence(TAIL_S)
-    parts = [part for clip in clips for part in (gap, clip)][1:]
-    return Recording(f"{len(clips)} recorded sentences", np.concatenate([*parts, tail]))
-
-
 def silence(duration_s: float) -> Samples:
     return np.zeros(round(duration_s * SAMPLE_RATE), np.int16)
 
 
-def _decode(path: Path) -> Samples:
+def decode(path: Path) -> Samples:
+    """The audio of a file, without the errors that `load` makes of what FFmpeg raises."""
     with av.open(str(path)) as container:
         if not container.streams.audio:
             raise UserError(f"{path} is not an audio file")

@@ -160,6 +160,7 @@ def is_told_once(log: list[str] | BaseException) -> bool:
 @pytest.mark.slow  # calls in real time through the recognizer
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("incident", Incident, ids=lambda incident: incident.value.replace(" ", "-"))
+@pytest.mark.recognizer
 async def test_a_short_turn_with_noise_behind_it_is_told_once(incident: Incident, recognizer: Recognizer) -> None:
     scenes = [scene for scene in PLAYED if scene.incident is incident]
     assert len(scenes) >= 11

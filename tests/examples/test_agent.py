@@ -123,6 +123,7 @@ def test_a_worker_is_full_with_the_last_of_its_rooms_and_not_before() -> None:
     assert agent.fullness(with_rooms(agent.ROOMS)) == agent.FULL == agent.fullness(with_rooms(agent.ROOMS + 1))
 
 
+@pytest.mark.recognizer
 async def test_the_agent_answers_each_turn_of_recorded_speech() -> None:
     caller = Caller()
     replies: asyncio.Queue[str] = asyncio.Queue()
@@ -146,6 +147,7 @@ async def test_the_agent_answers_each_turn_of_recorded_speech() -> None:
     assert word_error_rate([f"You said: {text}" for text in SPOKEN], answers) <= 0.10
 
 
+@pytest.mark.recognizer
 async def test_a_question_for_a_number_bears_longer_pauses_until_it_is_answered() -> None:
     async with LocalServer(record=True) as server:
         stt = cartesia_turns.STT(api_key=server.key, base_url=server.url)

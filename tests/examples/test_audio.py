@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from transcription.audio import SAMPLE_RATE, Player, Recording, UserError, demo_call, frames, levels, load, silence
+from transcription.audio import SAMPLE_RATE, Player, Recording, UserError, frames, levels, load, silence
+from transcription.demo import demo_call
 
 
 def write_wav(path: Path, samples: np.ndarray, *, rate: int = SAMPLE_RATE, channels: int = 1) -> Path:

@@ -16,6 +16,7 @@ import pytest
 import transcribe
 from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns.server import LocalServer, Script
+from support.recognizer import PACKAGES
 from support.wer import CLIPS, SPOKEN, word_error_rate
 from transcription.audio import SAMPLE_RATE, Player, Recording, silence
 from transcription.call import Call
@@ -52,6 +53,7 @@ def assert_one_clear_line(exit_code: int, out: str, err: str, what: str) -> None
     assert re.fullmatch(rf"transcribe\.py: .*{re.escape(what)}.*\n", err)
 
 
+@pytest.mark.recognizer
 def test_the_demo_hears_five_turns_and_the_right_words() -> None:
     demo = run("--fast")
     lines = demo.stdout.splitlines()
@@ -71,6 +73,7 @@ def timed(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, obje
     return [json.loads(line) for line in call.stdout.splitlines()], picture
 
 
+@pytest.mark.recognizer
 def test_json_holds_every_event_in_order_and_then_a_summary(timed: tuple[list[dict[str, object]], Path]) -> None:
     events, _ = timed
     types = [event["type"] for event in events]
@@ -82,12 +85,14 @@ def test_json_holds_every_event_in_order_and_then_a_summary(timed: tuple[list[di
     assert word_error_rate([SPOKEN[1]], [str(final["text"])]) == 0.0
 
 
+@pytest.mark.recognizer
 def test_json_times_are_seconds_of_audio_and_rise(timed: tuple[list[dict[str, object]], Path]) -> None:
     times = [event["at_s"] for event in timed[0] if "at_s" in event]
     assert all(isinstance(at_s, float) for at_s in times)
     assert times == sorted(times, key=lambda at_s: float(str(at_s)))
 
 
+@pytest.mark.recognizer
 def test_the_timeline_is_a_picture(timed: tuple[list[dict[str, object]], Path]) -> None:
     _, picture = timed
     assert picture.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
@@ -124,6 +129,7 @@ def demo_under_way() -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")
+@pytest.mark.recognizer
 def test_ctrl_c_finishes_the_turn_and_shows_the_table(demo_under_way: subprocess.Popen[str]) -> None:
     demo_under_way.send_signal(signal.SIGINT)
     out, err = demo_under_way.communicate(timeout=WITHIN_S)
@@ -142,6 +148,7 @@ def test_nothing_in_an_error_is_obeyed_by_the_terminal(capsys: pytest.CaptureFix
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such pipes")
+@pytest.mark.recognizer
 def test_a_reader_who_has_read_enough_ends_it_quietly() -> None:
     call = subprocess.Popen(
         [sys.executable, str(SCRIPT), str(CLIP), "--fast"],
@@ -156,9 +163,23 @@ def test_a_reader_who_has_read_enough_ends_it_quietly() -> None:
     assert (call.returncode, err) == (0, b"")
 
 
-def test_a_missing_server_extra_says_how_to_install_it(tmp_path: Path) -> None:
-    (tmp_path / "moonshine_voice.py").write_text("raise ModuleNotFoundError(__name__)")
-    result = run("--fast", PYTHONPATH=str(tmp_path))
+@pytest.fixture
+def no_recognizer(tmp_path: Path) -> str:
+    """A folder that, in PYTHONPATH, takes the recognizer away."""
+    for package in PACKAGES:
+        (tmp_path / f"{package}.py").write_text("raise ModuleNotFoundError(__name__)")
+    return str(tmp_path)
+
+
+def test_without_the_recognizer_a_script_plays_the_demo_and_what_is_left_out_is_said(no_recognizer: str) -> None:
+    demo = run("--fast", PYTHONPATH=no_recognizer)
+    assert demo.returncode == 0
+    assert finals(demo.stdout.splitlines()) == SPOKEN
+    assert re.fullmatch(r"transcribe\.py: .*livekit-plugins-cartesia-turns\[server\].*a script plays.*\n", demo.stderr)
+
+
+def test_without_the_recognizer_a_file_of_ones_own_costs_one_line_and_exit_code_2(no_recognizer: str) -> None:
+    result = run(str(CLIP), PYTHONPATH=no_recognizer)
     assert_one_clear_line(result.returncode, result.stdout, result.stderr, "livekit-plugins-cartesia-turns[server]")
 
 

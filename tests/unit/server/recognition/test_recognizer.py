@@ -29,6 +29,7 @@ def recognizer() -> Recognizer:
 
 
 @pytest.mark.parametrize(("encoding", "rate"), [("pcm_s16le", "16000"), ("pcm_f32le", "48000"), ("pcm_mulaw", "8000")])
+@pytest.mark.recognizer
 async def test_five_clips_become_five_turns_with_the_right_words(
     recognizer: Recognizer, encoding: str, rate: str
 ) -> None:
@@ -46,6 +47,7 @@ async def test_five_clips_become_five_turns_with_the_right_words(
 
 @pytest.mark.slow  # the recognizer at length: a call for each phase
 @pytest.mark.parametrize(("lead_s", "offset"), [(0.0, 0.0), (0.107, 0.0), (0.331, 0.03)])
+@pytest.mark.recognizer
 async def test_the_sentences_streamed_are_those_that_the_recognizer_hears_in_the_whole_clips(
     recognizer: Recognizer, lead_s: float, offset: float
 ) -> None:
@@ -58,12 +60,14 @@ async def test_the_sentences_streamed_are_those_that_the_recognizer_hears_in_the
     assert max(steadily.update_gaps_s()) <= 0.8
 
 
+@pytest.mark.recognizer
 async def test_speech_cut_off_by_close_is_transcribed(recognizer: Recognizer) -> None:
     async with LocalServer(recognizer=recognizer) as local, connected(local) as client:
         await client.send(speech.pcm("sense-0930.wav"))
         assert [speech.plain(text) for text in finals(await client.close())] == [speech.clips()["sense-0930.wav"]]
 
 
+@pytest.mark.recognizer
 def test_silence_and_noise_are_no_speech(recognizer: Recognizer) -> None:
     detector = recognizer.detector()
     noise = np.random.default_rng(0).normal(0, 0.003, (100, 512)).astype(np.float32)
@@ -96,6 +100,7 @@ def test_the_detector_forgets_what_was_no_speech_and_keeps_what_was(monkeypatch:
     assert heard == sorted(heard, reverse=True), "it must not forget within speech"
 
 
+@pytest.mark.recognizer
 def test_connections_do_not_share_the_detectors_memory(recognizer: Recognizer) -> None:
     said = samples(speech.pcm("sense-0930.wav"))
     windows = said[: len(said) // 512 * 512].reshape(-1, 512)[:60]
@@ -114,6 +119,7 @@ async def test_a_missing_extra_is_named_with_the_command_that_installs_it(
         await LocalServer().start()
 
 
+@pytest.mark.recognizer
 def test_a_release_without_the_model_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("moonshine_voice.get_assets_path", lambda: tmp_path)
     with pytest.raises(RecognizerMissingError, match="carries no model"):
@@ -156,6 +162,7 @@ def test_the_decoder_takes_as_many_jobs_at_once_as_it_is_allowed() -> None:
     decoder.close()
 
 
+@pytest.mark.recognizer
 def test_two_threads_at_once_hear_what_one_does(recognizer: Recognizer) -> None:
     clips = [samples(speech.pcm(name)) for name in speech.clips()]
     alone = [recognizer.transcriber(clip) for clip in clips]
@@ -181,6 +188,7 @@ def test_a_cancelled_job_holds_no_audio_while_the_transcriber_is_stuck() -> None
     decoder.close()
 
 
+@pytest.mark.recognizer
 def test_servers_that_start_at_the_same_moment_load_the_recognizer_once_in_a_new_process() -> None:
     script = """
 import asyncio
@@ -208,6 +216,7 @@ assert len(transcribers) == 1, "each loaded its own"
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
 
+@pytest.mark.recognizer
 def test_the_shared_transcriber_is_let_go_with_its_last_user() -> None:
     # A process of its own: others here hold it.
     script = """

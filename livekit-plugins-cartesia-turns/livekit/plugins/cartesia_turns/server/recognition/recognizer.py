@@ -19,7 +19,12 @@ import numpy as np
 
 from .pcm import RATE, SPEECH, WINDOW_S, Samples
 
-INSTALL_HINT = 'the local recognizer is not installed: pip install "livekit-plugins-cartesia-turns[server]"'
+INSTALL_HINT = (
+    'the local recognizer is not installed: pip install "livekit-plugins-cartesia-turns[server]". It runs on Linux'
+    " x86-64 (glibc 2.34 or newer) and aarch64 (glibc 2.31 or newer), macOS 15 or newer on Apple silicon, and"
+    " Windows x86-64. A script is played without it."
+)
+"""Moonshine's wheels up to 0.0.73 are for these platforms (its files on PyPI, read 2026-11-25)."""
 
 
 class RecognizerMissingError(ImportError):
