@@ -217,17 +217,20 @@ async def test_memory_stays_flat_however_long_an_outage_lasts() -> None:
             assert call.stream.stats.held_s <= 2.0
 
 
-async def test_an_outage_that_outlasts_its_time_closes_the_turn_and_surfaces() -> None:
+@pytest.mark.parametrize("outage_s", [0.0, 0.5, 1.5])
+async def test_an_outage_that_outlasts_its_time_closes_the_turn_and_surfaces_then(outage_s: float) -> None:
     async with (
         LocalServer(responder=Ears()) as server,
         Proxy(server.url) as proxy,
-        calling(server, via=proxy.url, outage_timeout=0.5) as call,
+        calling(server, via=proxy.url, outage_timeout=outage_s) as call,
     ):
         words = Tape(call.stream).speak(0.2)
         await until(lambda: any(words in entry for entry in call.log))
         await proxy.refuse()
+        began = asyncio.get_running_loop().time()
         proxy.reset()
         await call.over()
+        assert outage_s - 0.1 <= asyncio.get_running_loop().time() - began <= outage_s + 0.5
     assert call.log[-2:] == [f"FINAL {words}", "END"]
     assert isinstance(call.raised, APIError)
 

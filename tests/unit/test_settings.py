@@ -65,11 +65,24 @@ def test_a_session_has_to_be_one_of_aiohttp_and_is_not_written_out() -> None:
         StreamSettings(http_session={"a": "secret"})  # type: ignore[arg-type]  # the point of the test
 
 
-def test_an_outage_may_last_as_long_as_the_buffer_unless_failures_are_wanted_soon() -> None:
-    settings = StreamSettings(max_buffer=30.0)
-    assert settings.patience_s(MANY_RETRIES) == 30.0
-    assert settings.patience_s(MANY_RETRIES - 1) == 0.0
-    assert StreamSettings(outage_timeout=5.0).patience_s(0) == 5.0
+@pytest.mark.parametrize(
+    ("settings", "max_retry", "lasts_s"),
+    [
+        (StreamSettings(max_buffer=30.0), MANY_RETRIES, 30.0),
+        (StreamSettings(max_buffer=30.0), MANY_RETRIES - 1, 1.1),  # two retries, however long they take
+        (StreamSettings(max_buffer=30.0), 0, 0.0),
+        (StreamSettings(outage_timeout=5.0), 0, 5.0),
+        (StreamSettings(outage_timeout=5.0), MANY_RETRIES, 5.0),
+        (StreamSettings(outage_timeout=0.0), MANY_RETRIES, 0.0),
+    ],
+)
+def test_an_outage_lasts_as_the_user_says_else_as_long_as_the_buffer_unless_failures_are_wanted_soon(
+    settings: StreamSettings, max_retry: int, lasts_s: float
+) -> None:
+    policy, now = settings.retry_policy(max_retry), 0.0
+    while (delay_s := policy.delay_after_failure(now, jitter=0.0)) is not None:
+        now += delay_s
+    assert now == pytest.approx(lasts_s)
 
 
 def test_the_client_gets_its_bounds_from_here() -> None:

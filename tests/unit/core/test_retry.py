@@ -191,8 +191,23 @@ def test_a_server_that_wants_to_be_left_alone_for_longer_than_patience_lasts_has
 def test_it_gives_up_after_the_retries_and_not_before_patience_runs_out() -> None:
     assert delays(RetryPolicy(0, 0), 1) == [None]
     assert delays(RetryPolicy(3, 0), 4) == [0.1, 1.0, 2.0, None]
-    assert delays(RetryPolicy(3, 6), 6) == [0.1, 1.0, 2.0, 2.0, None, None]
+    assert delays(RetryPolicy(3, 6), 7) == [0.1, 1.0, 2.0, 2.0, pytest.approx(0.9), None, None]
     assert None not in delays(RetryPolicy(0, math.inf), 100)
+
+
+@pytest.mark.parametrize("jitter", [0.0, 1.0])
+@pytest.mark.parametrize("patience_s", [0.5, 1.0, 2.0, 3.0, 5.0])
+def test_the_last_attempt_without_retries_is_made_as_patience_runs_out(patience_s: float, jitter: float) -> None:
+    given_out = delays(RetryPolicy(0, patience_s), 9, jitter=jitter)
+    waits = [delay_s for delay_s in given_out if delay_s is not None]
+    assert given_out[len(waits) :] == [None] * (9 - len(waits)), "it gives up once and for all"
+    assert patience_s - 0.1 <= sum(waits) <= patience_s + 1e-9
+
+
+def test_a_server_that_asks_for_more_time_than_is_left_is_not_asked_sooner() -> None:
+    policy = RetryPolicy(0, 3)
+    assert policy.delay_after_failure(0.0, jitter=0.0, retry_after_s=2.0) == 2.0
+    assert policy.delay_after_failure(2.0, jitter=0.0, retry_after_s=2.0) is None
 
 
 def test_a_limiter_that_met_no_429_delays_nobody() -> None:

@@ -452,7 +452,21 @@ async def test_what_is_told_of_a_failed_attempt_says_which_failure_it_was(caplog
         ("server", 503),
     ]
     assert "cut off" in logged[0].message
-    assert "the server reported an error" in logged[1].message
+    assert "the server reported an error (503)" in logged[1].message
+
+
+@pytest.mark.parametrize("code", [None, 1000, 1011])
+async def test_a_socket_that_is_lost_in_mid_turn_is_one_warning(
+    code: int | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with LocalServer(script=[playing(START, UPDATE), playing(START, END)]) as server, calling(server) as call:
+        call.speak(0.2)
+        await until(lambda: "INTERIM a" in call.log)
+        await server.drop_all(code)
+        call.speak(0.2)
+        await until(lambda: "END" in call.log)
+    logged = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert logged == ["the socket was lost in mid-turn, going on with a new one"]
 
 
 async def test_a_socket_that_is_lost_before_connected_is_told_as_a_failed_attempt_though_nobody_speaks(

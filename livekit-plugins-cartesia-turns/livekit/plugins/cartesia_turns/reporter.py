@@ -120,7 +120,7 @@ class Reporter:
         }
         numbers = {"status_code": status_of(error), "request_id": request_id}
         extra |= {name: value for name, value in numbers.items() if value is not None}
-        logger.warning(f"connection failed, trying again: {cause.value}", extra=extra)
+        logger.warning(f"connection failed, trying again: {reason_of(error)}", extra=extra)
 
     def dropped(self, error: DroppedError, *, in_turn: bool, at_once: bool) -> None:
         """A socket was lost; the next one follows, `at_once` or after what `attempt_failed` tells."""

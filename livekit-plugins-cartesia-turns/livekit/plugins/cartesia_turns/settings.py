@@ -9,6 +9,7 @@ import aiohttp
 
 from .core.client import Limits
 from .core.pacing import CATCH_UP_SPEED
+from .core.retry import RetryPolicy
 from .wire.checks import check_flag, check_number, check_positive, check_whole, is_number, shown
 
 CHUNKS_MS = (10, 200)
@@ -62,11 +63,15 @@ class StreamSettings:
             self.watchdog_min_timeout, self.max_buffer, connect_timeout_s, self.catch_up_speed, self.early_preflight
         )
 
-    def patience_s(self, max_retry: int) -> float:
-        """How long an outage may last before it surfaces."""
+    def retry_policy(self, max_retry: int) -> RetryPolicy:
+        """When a stream tries again, and when it gives up.
+
+        Args:
+            max_retry: how many retries the framework asks for. An `outage_timeout` of the user's says more than that.
+        """
         if self.outage_timeout is not None:
-            return self.outage_timeout
-        return self.max_buffer if max_retry >= MANY_RETRIES else 0.0
+            return RetryPolicy(0, self.outage_timeout)
+        return RetryPolicy(max_retry, self.max_buffer if max_retry >= MANY_RETRIES else 0.0)
 
 
 def _check_outage_timeout(value: float) -> None:

@@ -17,7 +17,6 @@ from .agent_session import may_be_in_session, remember_session, session_around
 from .audio import PcmConverter
 from .core.client import ClientEvent, TurnsClient
 from .core.configs import Rejected
-from .core.retry import RetryPolicy
 from .core.stats import Stats
 from .core.turn import Kind, TurnEvent
 from .errors import AudioLostError, as_api_error, bare
@@ -72,7 +71,7 @@ class SpeechStream(stt.RecognizeStream):
             self._client,
             self._reporter,
             dialer,
-            RetryPolicy(conn_options.max_retry, settings.patience_s(conn_options.max_retry)),
+            settings.retry_policy(conn_options.max_retry),
             timeout_s=conn_options.timeout,
             take_warm=stt.take_warm,
             acquired=self._report_connection_acquired,

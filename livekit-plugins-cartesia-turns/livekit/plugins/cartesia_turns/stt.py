@@ -85,9 +85,9 @@ class STT(stt.STT[EventName]):
             turn can end; twice the last frame's duration where that is longer.
         max_buffer: seconds of audio kept for a replay or an outage, at least 1; beyond it the oldest goes, silence
             first.
-        outage_timeout: seconds for which a stream tries to reconnect before its error surfaces; `math.inf` for ever.
-            By default `max_buffer`, but where the framework asks for fewer than its usual 3 retries (FallbackAdapter),
-            just those.
+        outage_timeout: seconds from the first failed attempt to connect for which a stream tries again before its error
+            surfaces: 0 for none, `math.inf` for ever. An attempt that is under way then is waited for. By default
+            `max_buffer`, but where the framework asks for fewer than its usual 3 retries (FallbackAdapter), just those.
         speech_end_time: tell the framework when speech ended, so that it does not wait `min_delay` once more after the
             server's turn.end. False keeps that pause.
         manual_flush: take part in manual turns: a flush makes what was said final within a second. False leaves that to
@@ -308,7 +308,9 @@ class STT(stt.STT[EventName]):
         A name that this STT never emits is warned about, not refused: a newer framework may ask for events of its own.
         """
         if event not in EVENTS:
-            logger.warning("a handler waits for an event that this STT never emits", extra={"event": event})
+            known = ", ".join(sorted(EVENTS))
+            text = f"a handler waits for {shown(event)}, which this STT never emits; it emits {known}"
+            logger.warning(text, extra={"event": event})
         handler: Callable[..., object] = super().on(event, callback)
         return handler
 

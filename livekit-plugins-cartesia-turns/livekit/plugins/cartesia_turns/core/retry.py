@@ -75,7 +75,7 @@ class RetryPolicy:
 
     Args:
         max_retry: failed attempts in a row that are followed by another one, whatever time they took.
-        patience_s: for how long attempts go on beyond that.
+        patience_s: for how long attempts go on beyond that. The last one is made as this runs out.
     """
 
     def __init__(self, max_retry: int, patience_s: float) -> None:
@@ -128,8 +128,10 @@ class RetryPolicy:
                     return None
                 retry_after_s = PROBE_EVERY_S
             delay_s = max(delay_s, retry_after_s * spread)
-        runs_out = now + delay_s > self._failing_since + self._patience_s
-        return None if self._failures > self._max_retry and runs_out else delay_s
+        left_s = self._failing_since + self._patience_s - now
+        if self._failures <= self._max_retry or delay_s <= left_s:
+            return delay_s
+        return left_s if left_s >= FIRST_DELAY_S and retry_after_s is None else None
 
     def _spacing_s(self, now: float) -> float:
         """The first attempt after a success follows soon, unless the last failure was a moment ago."""

@@ -51,8 +51,9 @@ def check_positive(name: str, value: object) -> None:
     Raises:
         ValueError: it is not.
     """
-    if not is_number(value) or not value > 0:  # type: ignore[operator]  # a number
-        raise ValueError(f"{name}={shown(value)} is out of range: it must be a finite number greater than 0")
+    check_number(name, value)
+    if not value > 0:  # type: ignore[operator]  # a number
+        raise ValueError(f"{name}={shown(value)} is out of range: it must be greater than 0")
 
 
 def check_whole(name: str, value: object, low: int, high: int, unit: str) -> None:
