@@ -1,9 +1,9 @@
 """A voice agent whose turns come from the speech-to-text, as a LiveKit worker.
 
-    python examples/agent.py console           talk to it in this terminal
-    python examples/agent.py console --text    type to it (both need PortAudio: apt-get install libportaudio2)
-    python examples/agent.py dev               serve rooms; needs LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET
-    python examples/agent.py start             the same in production
+    python examples/agent.py console                       talk to it in this terminal
+    python examples/agent.py console --text                type to it; both need PortAudio (libportaudio2)
+    python -m livekit.agents start examples/agent.py       serve rooms; needs LIVEKIT_URL, LIVEKIT_API_KEY and
+                                                           LIVEKIT_API_SECRET; --dev while you develop
 
 It runs without any key of a vendor: speech is then recognized by a local server that each job starts, a few rules
 answer, and espeak-ng speaks where it is installed; else the answers are text. It uses better parts where their keys are

@@ -45,13 +45,13 @@ class Worker:
             log: Where its log goes; a file that is gone afterwards when not given.
             environment: Variables beside this process's own, such as keys and the speech-to-text's address.
             script: The worker's Python file.
-            production: Run `start` in place of `dev`: told to end, it first lets its rooms end.
+            production: Leave out `--dev`: told to end, it first lets its rooms end.
         """
         self._resources = contextlib.ExitStack()
         folder = None if log else self._resources.enter_context(tempfile.TemporaryDirectory())
         self.log = log or Path(folder or "") / "worker.log"
-        mode = ["start"] if production else ["dev", "--no-reload"]
-        self._arguments = [str(script), *mode, "--log-level", "info"]
+        mode = [] if production else ["--dev"]
+        self._arguments = ["-m", "livekit.agents", "start", str(script), *mode]
         self._environment = {
             **os.environ,
             **(environment or {}),

@@ -292,7 +292,7 @@ async def called_off(part: livekit_server.LivekitServer | Worker, told: Path) ->
         return int(text) if text.endswith("\n") else 0
 
     starting = asyncio.create_task(part.__aenter__())
-    await until(process)
+    await until(process, within_s=30.0)  # a worker imports the framework before it comes to its script
     assert psutil.pid_exists(process())
     starting.cancel()
     with pytest.raises(asyncio.CancelledError):

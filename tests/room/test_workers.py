@@ -39,8 +39,7 @@ import sys
 sys.path.insert(0, {str(AGENT.parent)!r})
 import agent
 agent.ROOMS = {ROOMS_EACH}
-if __name__ == "__main__":
-    agent.cli.run_app(agent.server)
+server = agent.server
 """
 SERVED_WITHIN_S = 120.0
 SENTENCES = [AUDIO / f"{name}.wav" for name in ("sense-0870", "sense-0920")]

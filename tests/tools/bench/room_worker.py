@@ -22,7 +22,6 @@ from livekit.agents import (
     JobContext,
     LanguageCode,
     NotGivenOr,
-    cli,
     room_io,
     stt,
     utils,
@@ -95,7 +94,3 @@ async def listen(ctx: JobContext) -> None:
     session: AgentSession[None] = AgentSession(stt=make_stt(), vad=None, turn_handling={"turn_detection": "stt"})
     options = room_io.RoomOptions(audio_output=False, text_output=True)
     await session.start(Agent(instructions=""), room=ctx.room, room_options=options)
-
-
-if __name__ == "__main__":
-    cli.run_app(server)
