@@ -16,7 +16,7 @@ LOWEST := $(shell sed -n '/^dependencies/,/^]/s/^  "\([a-z-]*\)>=\([0-9.]*\)[^"]
 SOCKET_TESTS := tests/unit/net tests/unit/test_stream.py \
 	$(addprefix tests/unit/server/test_,app.py endpoint.py session.py faults.py)
 
-.PHONY: help install demo room vendors test test-lowest test-uvloop check format fuzz soak bench clean
+.PHONY: help install demo room vendors test test-lowest test-uvloop check format docs fuzz soak bench clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -52,6 +52,10 @@ check: $(READY) ## Check format, lint and types; change nothing
 format: $(READY) ## Format the code and mend what the linter can
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format .
+
+docs: $(READY) ## Build the documentation into .artifacts/docs; a broken link is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --config-file $(PLUGIN)/mkdocs.yml
+	@echo "open .artifacts/docs/index.html"
 
 fuzz: $(READY) ## Fuzz the parsers and the client, for ten minutes or ARGS seconds
 	@cd tests && ../$(BIN)/python -m tools.fuzz $(or $(ARGS),600)

@@ -1,13 +1,22 @@
-"""What the README tells about commands and options is so."""
+"""What the documentation tells about settings, faults and the code is so."""
 
 from __future__ import annotations
 
 import ast
+import dataclasses
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
-from pathlib import Path
+from typing import get_args
 
 import pytest
+from livekit.plugins import cartesia_turns
+from livekit.plugins.cartesia_turns import Cause, Stats, server
+from livekit.plugins.cartesia_turns.core.client import Notice
+from livekit.plugins.cartesia_turns.events import EventName
+from livekit.plugins.cartesia_turns.server import Faults
 from livekit.plugins.cartesia_turns.settings import CHUNKS_MS
 from livekit.plugins.cartesia_turns.wire.options import SAMPLE_RATES
 from livekit.plugins.cartesia_turns.wire.vendor import (
@@ -21,18 +30,13 @@ from livekit.plugins.cartesia_turns.wire.vendor import (
     TURN_DEFAULTS,
     TURN_RANGES,
 )
-from tools.diagram import turn_diagram
+from support.faults import table as fault_table
+from support.pages import DOCS, PACKAGE, PAGES, PLUGIN, READMES, page, rows, section
+from tools.diagram import layers_diagram, turn_diagram
 from tools.tables import models_table, plans, presets_table, turn_settings_table
 
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
-STT = ROOT / "livekit-plugins-cartesia-turns/livekit/plugins/cartesia_turns/stt.py"
-
-
-def options_table() -> dict[str, str]:
-    """Each argument in the README's table of options, with the rest of its row."""
-    section = README.split("## Options")[1].split("**What is checked.**")[0]
-    return dict(re.findall(r"^\| `(\w+)` \|(.*)\|$", section, re.MULTILINE))
+SETTINGS = page("settings")
+OPTIONS = {row[0].strip("`"): " | ".join(row[1:]) for row in rows(section(SETTINGS, "Settings and how to choose them"))}
 
 
 def constructor_arguments(source: str) -> set[str]:
@@ -41,64 +45,104 @@ def constructor_arguments(source: str) -> set[str]:
     return {argument.arg for argument in init.args.kwonlyargs}
 
 
-def test_the_table_of_options_has_each_argument_of_the_constructor() -> None:
-    assert set(options_table()) == constructor_arguments(STT.read_text())
+def test_the_table_of_settings_has_each_argument_of_the_constructor() -> None:
+    assert OPTIONS.keys() - {"argument"} == constructor_arguments((PACKAGE / "stt.py").read_text())
 
 
 @pytest.mark.parametrize("name", TURN_RANGES[0].value)
 def test_the_table_tells_each_turn_settings_default_and_range(name: str) -> None:
-    row = options_table()[f"turn_{name}"]
+    row = OPTIONS[f"turn_{name}"]
     assert f"server's: {getattr(TURN_DEFAULTS[0].value, name)} " in row
     assert str(TURN_RANGES[0].value[name]) in row
 
 
 def test_the_table_tells_the_other_limits_and_defaults() -> None:
-    table = options_table()
-    assert "{} to {}".format(*SAMPLE_RATES) in table["sample_rate"]
-    assert f'`"{MODEL}"`' in table["model"]
-    assert f'`"{API_VERSION}"`' in table["api_version"]
+    assert "{} to {}".format(*SAMPLE_RATES) in OPTIONS["sample_rate"]
+    assert f'`"{MODEL}"`' in OPTIONS["model"]
+    assert f'`"{API_VERSION}"`' in OPTIONS["api_version"]
 
 
 def test_the_table_tells_the_limits_on_lists_and_pieces() -> None:
-    table = options_table()
     keyterms, hints = KEYTERMS.value, LANGUAGE_HINTS.value
-    assert f"at most {keyterms.items}, of {keyterms.characters} characters in all" in table["keyterm"]
-    assert f"at most {hints.items};" in table["language_hints"]
-    assert "{} to {} ms".format(*CHUNKS_MS) in table["audio_chunk_duration_ms"]
+    assert f"at most {keyterms.items}, of {keyterms.characters} characters in all" in OPTIONS["keyterm"]
+    assert f"Cartesia takes {hints.items};" in OPTIONS["language_hints"]
+    assert "{} to {} ms".format(*CHUNKS_MS) in OPTIONS["audio_chunk_duration_ms"]
 
 
 @pytest.mark.parametrize("drawn", [turn_settings_table, presets_table, models_table])
 def test_a_table_of_the_vendors_numbers_is_drawn_from_them(drawn: Callable[[], str]) -> None:
-    assert f"\n\n{drawn()}\n\n" in README, "run `python -m tools.tables` in tests/"
+    assert f"\n\n{drawn()}\n\n" in SETTINGS, "run `python -m tools.tables` in tests/"
 
 
 def test_the_limits_of_the_plans_and_the_idle_close_are_told_as_they_are_known() -> None:
-    bullet = README.split("- **Sockets.**")[1].split("\n- **")[0]
+    bullet = page("production").split("- **Sockets.**")[1].split("\n- **")[0]
     assert f"{plans()} (as of {PLAN_STREAMS.since})" in " ".join(bullet.split())
     assert f"no audio for {IDLE_CLOSE_S.value / 60:.0f} minutes" in bullet
 
 
-def test_the_readme_says_when_the_vendors_numbers_were_last_read() -> None:
-    assert f"last\nread on {READ}." in README
+def test_the_settings_say_when_the_vendors_numbers_were_last_read() -> None:
+    assert f"they were last read on {READ}." in " ".join(SETTINGS.split())
 
 
-def test_the_packages_own_readme_tells_the_default_that_is_known() -> None:
-    text = (ROOT / "livekit-plugins-cartesia-turns/README.md").read_text()
+def test_the_packages_readme_tells_the_default_that_is_known() -> None:
+    text = READMES[1].read_text()
     assert f"the server's default, {TURN_DEFAULTS[0].value.end_threshold} since August 2026" in text
     assert TURN_DEFAULTS[0].since.startswith("2026-08")
 
 
-def test_every_make_target_the_documents_name_exists() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"^    (?:\w+=\S+ )?make ([a-z]+)", README, re.MULTILINE))
-    assert {"demo", "test"} <= named <= targets
+@pytest.mark.parametrize("drawn", [turn_diagram, layers_diagram])
+def test_a_diagram_is_drawn_from_the_code(drawn: Callable[[], str]) -> None:
+    assert f"```mermaid\n{drawn()}\n```" in page("architecture"), "run `python -m tools.diagram` in tests/"
 
 
-def test_every_file_the_readme_links_to_exists() -> None:
-    links = re.findall(r"\]\(([^)#:]+)\)", README)
-    assert links
-    assert all((ROOT / link).exists() for link in links)
+def test_the_table_of_faults_is_the_one_that_is_tested() -> None:
+    assert fault_table() in page("faults"), f"the table in docs/faults.md must be:\n\n{fault_table()}"
 
 
-def test_the_diagram_of_a_turn_is_drawn_from_the_table() -> None:
-    assert f"```mermaid\n{turn_diagram()}\n```" in README, "run `python -m support.diagram` in tests/"
+def test_the_causes_are_told_with_what_they_say() -> None:
+    told = {row[0].strip("`"): row[1] for row in rows(section(page("faults"), "What ends a call and what does not"))}
+    assert told.pop("cause")
+    assert told == {cause.name.lower(): cause.value for cause in Cause}
+
+
+def test_the_events_are_those_that_an_stt_emits() -> None:
+    first_cells = [row[0] for row in rows(section(page("events"), "The STT's own events"))[1:]]
+    assert {name for cell in first_cells for name in re.findall(r"`(\w+)`", cell)} == set(get_args(EventName))
+
+
+def test_the_kinds_of_notices_are_those_that_are_counted() -> None:
+    first_cells = [row[0].strip("`") for row in rows(section(page("telemetry"), "Counters"))]
+    assert first_cells[first_cells.index("kind") + 1 :] == [notice.name.lower() for notice in Notice]
+
+
+def test_each_fault_of_the_local_server_is_told_and_can_be_set_as_it_says() -> None:
+    told = [row[0].strip("`") for row in rows(section(page("local-server"), "Faults on purpose"))[1:]]
+    assert [line.split("=")[0] for line in told] == [field.name for field in dataclasses.fields(Faults)]
+    for line in told:
+        name, value = line.split("=", 1)
+        assert Faults(**{name: ast.literal_eval(value)}) is not None
+
+
+def test_each_counter_that_is_named_exists() -> None:
+    named = {name for path in PAGES for name in re.findall(r"st(?:ream|t)\.stats\.(\w+)", path.read_text())}
+    assert named
+    assert all(hasattr(Stats, name) for name in named)
+
+
+def test_the_api_has_each_public_name_and_no_other() -> None:
+    names = {f"{module.__name__}.{name}" for module in (cartesia_turns, server) for name in module.__all__}
+    told = re.findall(r"^::: (\S+)$", page("api"), re.MULTILINE)
+    assert len(told) == len(set(told))
+    assert set(told) == names - {"livekit.plugins.cartesia_turns.__version__"}
+
+
+def test_each_page_is_reached_from_the_first() -> None:
+    first = (DOCS / "index.md").read_text()
+    assert [path.name for path in DOCS.glob("*.md") if f"]({path.name})" not in first] == ["index.md"]
+
+
+@pytest.mark.slow
+def test_the_documentation_is_built_without_a_warning() -> None:
+    make = [shutil.which("make") or "make", "docs", f"BIN={sys.prefix}/bin", "READY="]
+    done = subprocess.run(make, cwd=PLUGIN.parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

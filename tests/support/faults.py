@@ -79,7 +79,7 @@ class Fault:
 
     name: str
     answer: str
-    """What the stream does about it, for the README."""
+    """What the stream does about it, for the documentation."""
     strike: Strike
     promise: Promise = Promise.WHOLE
     """While a turn is open."""
@@ -424,7 +424,7 @@ async def _run_in(room: asyncio.Semaphore, fault: Fault, state: State) -> Outcom
 
 
 def table() -> str:
-    """The matrix as the README shows it."""
+    """The matrix as the documentation shows it."""
     rows = [
         ["what goes wrong", "what the stream does", *(state.value for state in State)],
         ["---"] * (2 + len(State)),

@@ -1,11 +1,22 @@
-"""The diagram of a turn, drawn from the table that runs it."""
+"""Diagrams of the documentation, drawn from the code. `python -m tools.diagram` in tests/ prints them.
+
+That of a turn comes from the table that runs it, that of the layers from what the modules import.
+"""
 
 from __future__ import annotations
 
+import ast
 from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
 
+from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns.core.turn import TRANSITIONS, State
 from livekit.plugins.cartesia_turns.wire.messages import TurnMessage
+
+PACKAGE = Path(cartesia_turns.__file__).parent
+LAYERS = {"": "what LiveKit touches", "net": "net", "core": "core", "wire": "wire", "server": "server"}
+"""The folders of the package, the package itself first, and how they are called."""
 
 OUTSIDE = (
     (State.SPEAKING, State.RESUMING, "socket lost"),
@@ -31,6 +42,29 @@ def turn_diagram() -> str:
     return "\n".join(["stateDiagram-v2", f"    [*] --> {_name(State.IDLE)}", *lines])
 
 
+def layers_diagram() -> str:
+    """The folders of the package and which imports from which, as a Mermaid diagram."""
+    arrows = sorted({arrow for path in PACKAGE.rglob("*.py") for arrow in _arrows(path)}, key=_by_layer)
+    boxes = [f'    {folder or "top"}["{name}"]' for folder, name in LAYERS.items()]
+    lines = [f"    {source or 'top'} --> {target}" for source, target in arrows]
+    return "\n".join(["flowchart TD", *boxes, *lines])
+
+
+def _by_layer(arrow: tuple[str, str]) -> list[int]:
+    return [list(LAYERS).index(folder) for folder in arrow]
+
+
+def _arrows(path: Path) -> Iterator[tuple[str, str]]:
+    """From this module's folder to each other folder that it imports from."""
+    within = path.relative_to(PACKAGE).parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = [*within[: len(within) - node.level + 1], *(node.module or "").split(".")]
+            source, target = (within or ("",))[0], base[0]
+            if target in LAYERS and target not in ("", source):
+                yield source, target
+
+
 def _name(state: State) -> str:
     return state.value.title().replace(" ", "")
 
@@ -41,4 +75,4 @@ def _label(state: State, message: type[TurnMessage]) -> str:
 
 
 if __name__ == "__main__":
-    print(turn_diagram())
+    print(turn_diagram(), layers_diagram(), sep="\n\n")

@@ -1,4 +1,4 @@
-"""Tables of the README, drawn from the vendor's numbers. `python -m tools.tables` in tests/ prints them."""
+"""Tables of the documentation, drawn from the vendor's numbers. `python -m tools.tables` in tests/ prints them."""
 
 from __future__ import annotations
 

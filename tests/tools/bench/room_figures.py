@@ -1,4 +1,4 @@
-"""Prints how many rooms a core serves, as the README gives it: python tests/tools/bench/room_figures.py.
+"""Prints how many rooms a core serves, as the documentation gives it: python tests/tools/bench/room_figures.py.
 
 A real livekit-server, a real worker with a process for each room, and in each room a guest who plays recorded speech.
 The sessions have an STT and nothing else. What hears is outside: a process of the local server, which plays the same

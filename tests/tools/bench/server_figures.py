@@ -1,4 +1,4 @@
-"""Prints the local server's figures, as the README gives them: python tests/tools/bench/server_figures.py.
+"""Prints the local server's figures, as the documentation gives them: python tests/tools/bench/server_figures.py.
 
 One real-time stream of the five clips, then four at once. It takes a bit over a minute. Delays count from the end of
 speech. In audio time they end with the audio that led to the message: that is the turn detection's share, the same on

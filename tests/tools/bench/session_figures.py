@@ -1,4 +1,4 @@
-"""Prints what an AgentSession gains, as the README gives it: python tests/tools/bench/session_figures.py.
+"""Prints what an AgentSession gains, as the documentation gives it: python tests/tools/bench/session_figures.py.
 
 Each figure is the median of a few runs of a real AgentSession over a socket to the local server, scripted, with a model
 and a voice that answer at once. Beside this plugin stands livekit-plugins-cartesia, where it is installed
