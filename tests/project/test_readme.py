@@ -24,9 +24,13 @@ USERS_OWN = {"agent.py"}
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 EVERY_PAGE = pytest.mark.parametrize("path", PAGES, ids=name_of)
-SNIPPETS = [
-    (f"{name_of(path)}-{number}", code) for path in PAGES for number, code in enumerate(snippets(path.read_text()))
-]
+
+
+def snippet_cases() -> Iterator[object]:
+    for path in PAGES:
+        for number, code in enumerate(snippets(path.read_text())):
+            marks = [pytest.mark.recognizer] if "LocalServer()" in code else []
+            yield pytest.param(code, id=f"{name_of(path)}-{number}", marks=marks)
 
 
 def test_the_readme_fits_a_screen_or_so_and_names_the_two_commands_with_their_time() -> None:
@@ -93,7 +97,7 @@ def _a_readers_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_a_readers_machine")
-@pytest.mark.parametrize("code", [pytest.param(code, id=name) for name, code in SNIPPETS])
+@pytest.mark.parametrize("code", snippet_cases())
 async def test_a_snippet_runs_and_knows_each_name_in_it(code: str) -> None:
     known: dict[str, object] = {"cartesia_turns": cartesia_turns}  # a page imports it once
     compiled = compile(code, "snippet", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
