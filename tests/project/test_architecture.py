@@ -20,7 +20,7 @@ TOP = "."
 
 LAYERS: dict[str, set[str]] = {
     TOP: {TOP, "net", "core", "wire"},
-    "net": {"net", "core", "wire", "errors", "log", "reporter"},
+    "net": {"net", "core", "wire", "errors", "log"},
     "core": {"core", "wire"},
     "wire": {"wire"},
     "server": {"server", "wire", "log", "version"},

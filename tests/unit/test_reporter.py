@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable
 
 import pytest
 from livekit.agents import APIConnectionError, LanguageCode, stt
@@ -9,6 +10,7 @@ from livekit.plugins.cartesia_turns.core.client import Limits, Notice, TurnsClie
 from livekit.plugins.cartesia_turns.core.flush import Flushed
 from livekit.plugins.cartesia_turns.core.turn import Kind, TurnEvent
 from livekit.plugins.cartesia_turns.events import EventName
+from livekit.plugins.cartesia_turns.live import CallOptions, UserOptions
 from livekit.plugins.cartesia_turns.reporter import Reporter
 from livekit.plugins.cartesia_turns.wire.options import Options
 
@@ -23,13 +25,23 @@ class Ears:
         self.events: list[stt.SpeechEvent] = []
         self.announced: list[str] = []
         client = TurnsClient(Options(), Limits(), time.monotonic())
-        self.reporter = Reporter(self, client, self.events.append, speech_times=speech_times)
+        self.reporter = Reporter(
+            self,
+            CallOptions(UserOptions(Options())),
+            client,
+            self.events.append,
+            speech_times=speech_times,
+            acquired=lambda _, __: None,
+        )
 
     def announce(self, name: EventName, event: object) -> None:
         self.announced.append(name)
 
     def warn_once(self, text: str) -> None:
         raise AssertionError("nobody is to be warned here")
+
+    def apply(self, calls: Iterable[CallOptions]) -> None:
+        raise AssertionError("no options have changed here")
 
 
 def test_a_flush_is_acknowledged_by_an_empty_final() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from .core.client import ClientEvent
 from .core.configs import Rejected, settings_of, undone, without
+from .core.turn import Kind, TurnEvent
 from .wire.messages import Config, TurnSettings
 from .wire.options import Options, fitting_keyterms, merge
 
@@ -119,6 +121,16 @@ class CallOptions:
             self._leaving.add(profile)
         else:
             del self._profiles[profile]
+
+    def hear(self, event: ClientEvent) -> bool:
+        """The call's client said this. Returns whether that changed the options."""
+        if isinstance(event, Rejected):
+            self.reject(event)
+        elif isinstance(event, TurnEvent) and event.kind is Kind.START:
+            self.turns += 1
+        elif isinstance(event, TurnEvent) and event.kind is Kind.END:
+            return self.turn_ended()
+        return False
 
     def turn_ended(self) -> bool:
         """A turn is over. Returns whether that changed the options."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from livekit.agents import APIError, APIStatusError, stt
@@ -18,6 +18,7 @@ from .core.speech import SpeechTimes
 from .core.turn import Kind, TurnEvent
 from .errors import DroppedError, ServerError, bare, cause_of, reason_of, status_of
 from .events import ConnectedEvent, ConnectionErrorEvent, DisconnectedEvent, EventName, OptionsRejectedEvent
+from .live import CallOptions
 from .log import logger
 from .speech_events import ENGLISH, end_of_speech, public_event, speech_events, transcript_event
 from .telemetry import Telemetry
@@ -35,32 +36,41 @@ class Owner(Protocol):
     def warn_once(self, text: str) -> None:
         """Logs a static text, once in the life of the STT."""
 
+    def apply(self, calls: Iterable[CallOptions]) -> None:
+        """Lets the streams of these calls take over their options."""
+
 
 class Reporter:
     """Turns what the client says into what others hear.
 
     Args:
         owner: the STT.
+        call: keeps its options up to date by what happens.
         client: asked for request id and usage.
         send: takes the speech events.
         speech_times: whether START and END say when speech began and ended.
+        acquired: takes how long a connection took, in seconds, and whether it was there before.
     """
 
     def __init__(
         self,
         owner: Owner,
+        call: CallOptions,
         client: TurnsClient,
         send: Callable[[stt.SpeechEvent], None],
         *,
         speech_times: bool,
+        acquired: Callable[[float, bool], None],
     ) -> None:
         self.language = ENGLISH
         """Labels the texts whose language the server does not tell; may be changed at any time."""
         self._owner = owner
+        self._call = call
         self._client = client
         self._send = send
         self._times = SpeechTimes(client.activity)
         self._with_times = speech_times
+        self._acquired = acquired
         self._telemetry = Telemetry(client)
         self._text = ""
         self._odd_frames: dict[str, float] = {}
@@ -77,6 +87,9 @@ class Reporter:
                 self._rejected(event)
             else:
                 self._notice(event)
+        for event in events:
+            if self._call.hear(event):
+                self._owner.apply([self._call])
 
     def usage(self) -> None:
         """Reports the audio sent since the last time."""
@@ -96,6 +109,7 @@ class Reporter:
 
     def connected(self, request_id: str, connect_s: float, *, reused: bool) -> None:
         """A socket is open and the server said so, `connect_s` seconds after it was asked for."""
+        self._acquired(connect_s, reused)
         self._telemetry.connected(request_id, connect_s, reused=reused)
         self._owner.announce("connected", ConnectedEvent(request_id, connect_s))
 

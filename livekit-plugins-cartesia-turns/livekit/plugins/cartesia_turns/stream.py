@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -15,16 +14,14 @@ from livekit.agents import APIConnectOptions, APIError, LanguageCode, stt, utils
 
 from .agent_session import may_be_in_session, remember_session, session_around
 from .audio import PcmConverter
-from .core.client import ClientEvent, TurnsClient
-from .core.configs import Rejected
+from .core.client import TurnsClient
 from .core.stats import Stats
-from .core.turn import Kind, TurnEvent
 from .errors import AudioLostError, as_api_error, bare
 from .handover import Handover, handover_of
 from .live import CallOptions
 from .net.dialer import Dialer
-from .net.driver import Sockets
-from .net.tasks import finish, until_done, wait_for_event
+from .net.driver import Driver
+from .net.tasks import finish, until_done
 from .reporter import Reporter
 from .settings import StreamSettings
 from .speech_events import ENGLISH
@@ -64,22 +61,19 @@ class SpeechStream(stt.RecognizeStream):
         self._settings = settings
         limits = settings.limits(conn_options.timeout)
         self._client = TurnsClient(options, limits, time.monotonic(), dialer.pace)
-        self._reporter = Reporter(stt, self._client, self._event_ch.send_nowait, speech_times=settings.speech_end_time)
+        self._reporter = Reporter(
+            stt,
+            call,
+            self._client,
+            self._event_ch.send_nowait,
+            speech_times=settings.speech_end_time,
+            acquired=self._report_connection_acquired,
+        )
         self.relabel(language)
         self._converter = PcmConverter(options.sample_rate, settings.audio_chunk_duration_ms)
-        self._sockets = Sockets(
-            self._client,
-            self._reporter,
-            dialer,
-            settings.retry_policy(conn_options.max_retry),
-            timeout_s=conn_options.timeout,
-            take_warm=stt.take_warm,
-            acquired=self._report_connection_acquired,
-            after=self._after,
-        )
+        policy = settings.retry_policy(conn_options.max_retry)
+        self._driver = Driver(self._client, self._reporter, dialer, policy, timeout_s=conn_options.timeout)
         self._piece_bytes = 2 * round(options.sample_rate * LONGEST_PIECE_S)
-        self._to_tick = asyncio.Event()
-        self._tick_at = math.inf
         self._loop = asyncio.get_running_loop()
         self._is_over = False
 
@@ -138,10 +132,8 @@ class SpeechStream(stt.RecognizeStream):
 
     def apply(self, options: Options) -> None:
         """Takes over changed options."""
-        if self.is_over:
-            return
-        self._client.update(options)
-        self._after([])
+        if not self.is_over:
+            self._driver.update(options)
 
     def end_stray_turn(self) -> None:
         """Says END_OF_SPEECH for a turn that another stream of this conversation was cut off in."""
@@ -176,14 +168,14 @@ class SpeechStream(stt.RecognizeStream):
             at_the_end.callback(self._reporter.usage)
             at_the_end.push(self._close_turn_of_failure)
             async with self._http_session() as session:
-                await until_done(self._sockets.serve(session), self._take_input(), self._keep_time())
+                await until_done(self._driver.run(session), self._take_input())
             if (lost_s := self._client.stats.lost_s) >= LEAST_LOST_S:
                 raise AudioLostError(lost_s)
 
     def _close_turn_of_failure(self, _: object, error: BaseException | None, __: object) -> None:
         if isinstance(error, Exception):
             self._reporter.failed(error)
-            self._after(self._client.close_turn())
+            self._driver.close_turn()
 
     def _retire(self) -> None:
         self._is_over = True
@@ -191,8 +183,6 @@ class SpeechStream(stt.RecognizeStream):
 
     def _leave(self, handover: Handover) -> None:
         handover.leave(self, left_open=self._client.turn.is_open, in_session=may_be_in_session())
-
-    # Beside the sockets there are two tasks: the input and the clock.
 
     async def _take_input(self) -> None:
         while True:
@@ -206,45 +196,13 @@ class SpeechStream(stt.RecognizeStream):
                 await self._push(self._converter.flush())
             if isinstance(item, self._FlushSentinel):
                 self._flush()
-        self._client.end_input()
-        self._after([])
-
-    async def _keep_time(self) -> None:
-        while True:
-            self._tick_at = self._client.deadline
-            await wait_for_event(self._to_tick, self._tick_at - time.monotonic())
-            now = time.monotonic()
-            events = self._client.tick(now)
-            if self._client.usage_due(now):
-                self._reporter.usage()
-            self._after(events)
-
-    # Small parts.
-
-    def _after(self, events: Sequence[ClientEvent]) -> None:
-        """Passes events on and wakes whoever has something to do now."""
-        self._reporter.events(events)
-        for event in events:
-            self._note(event)
-        self._sockets.wake()
-        if self._client.deadline < self._tick_at:
-            self._to_tick.set()
-
-    def _note(self, event: ClientEvent) -> None:
-        """Keeps the options of the call up to date."""
-        if isinstance(event, Rejected):
-            self._call.reject(event)
-        elif isinstance(event, TurnEvent) and event.kind is Kind.START:
-            self._call.turns += 1
-        elif isinstance(event, TurnEvent) and event.kind is Kind.END and self._call.turn_ended():
-            self._owner.apply([self._call])
+        self._driver.end_input()
 
     async def _push(self, pieces: list[bytes]) -> None:
         for pcm in pieces:
             for start in range(0, len(pcm), self._piece_bytes):
                 await self._wait_for_room()
-                part = pcm[start : start + self._piece_bytes]
-                self._after(self._client.push_audio(part, time.monotonic()))
+                await self._driver.push(pcm[start : start + self._piece_bytes])
 
     async def _wait_for_room(self) -> None:
         """Lets what has been pushed wait once the input has ended: more would push out what waits to be sent."""
@@ -254,7 +212,7 @@ class SpeechStream(stt.RecognizeStream):
     def _flush(self) -> None:
         # `end_input` flushes too, and its close brings the final.
         if not self._input_ch.closed:
-            self._after(self._client.flush(time.monotonic()))
+            self._driver.flush()
 
     async def _next_input(self) -> rtc.AudioFrame | stt.RecognizeStream._FlushSentinel | None:
         """The next frame or flush; None when a chunk that is not full has waited for long enough."""

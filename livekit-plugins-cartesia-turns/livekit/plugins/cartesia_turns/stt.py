@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -32,9 +31,7 @@ from .events import EventName
 from .handlers import call as call_handlers
 from .live import CallOptions, Profile, UserOptions
 from .log import logger
-from .net.connection import Connection
 from .net.dialer import Credentials, Dialer, TokenProvider
-from .net.prewarming import Prewarmer, WarmConnection
 from .profiles import profile as turn_profile_settings
 from .settings import StreamSettings
 from .stream import SpeechStream
@@ -161,7 +158,6 @@ class STT(stt.STT[EventName]):
         self._sessions: weakref.WeakKeyDictionary[AgentSession[Any], CallOptions] = weakref.WeakKeyDictionary()
         self._session_keyterms: tuple[str, ...] = ()
         self._past = Stats()
-        self._prewarmer: Prewarmer | None = None
         self._warned: set[tuple[str, str]] = set()
         self._options_of(CallOptions(self._options))
 
@@ -279,19 +275,14 @@ class STT(stt.STT[EventName]):
         if any(not stream.is_over for stream in self._streams):
             return
         try:
-            if self._prewarmer is not None and self._prewarmer.is_of_this_loop:
-                return
             session = self._settings.http_session or utils.http_context.http_session()
+            self._dialer.prewarm(session, self._options_to_prewarm)
         except RuntimeError:
             logger.debug("not prewarming: no event loop, or no HTTP session as a job has one")
-            return
-        self._prewarmer = Prewarmer(functools.partial(self._dial, session), self._options_to_prewarm)
 
     async def aclose(self) -> None:
         """Closes every stream; a session that was passed in stays open."""
-        prewarmer, self._prewarmer = self._prewarmer, None
-        if prewarmer is not None:
-            await prewarmer.aclose()
+        await self._dialer.aclose()
         await asyncio.gather(
             *(stream.aclose() for stream in self._streams if not stream.is_over), return_exceptions=True
         )
@@ -388,9 +379,6 @@ class STT(stt.STT[EventName]):
             self._warned.add((text, option))
             logger.warning(text, extra={"option": option, **details} if option else None)
 
-    async def _dial(self, session: aiohttp.ClientSession, options: Options) -> Connection:
-        return await self._dialer.open(session, options, timeout_s=DEFAULT_API_CONNECT_OPTIONS.timeout)
-
     # For the streams.
 
     def apply(self, calls: Iterable[CallOptions]) -> None:
@@ -428,20 +416,6 @@ class STT(stt.STT[EventName]):
         for call in self._calls:
             call.remove(profile, after_turn=call in in_turn or call.turns == begun.get(call, 0))
         self.apply(self._calls)
-
-    async def take_warm(self, options: Options, timeout_s: float) -> WarmConnection | None:
-        """The prewarmed connection, once, if it fits.
-
-        Raises:
-            APITimeoutError: it is still being opened after `timeout_s` seconds.
-        """
-        prewarmer, self._prewarmer = self._prewarmer, None
-        if prewarmer is None:
-            return None
-        if not prewarmer.is_of_this_loop:
-            await prewarmer.aclose()
-            return None
-        return await prewarmer.take(options, timeout_s=timeout_s)
 
     def announce(self, name: EventName, event: object) -> None:
         """Emits one of the plugin's own events."""

@@ -136,6 +136,11 @@ class TurnsClient:
         return not self._turn.is_open and not self._buffer.has_voice
 
     @property
+    def has_backlog(self) -> bool:
+        """There is audio that the present socket has not been given."""
+        return self._buffer.has_backlog
+
+    @property
     def wants_link(self) -> bool:
         """A socket is needed: at the start, and whenever something waits for one."""
         if self._drained:

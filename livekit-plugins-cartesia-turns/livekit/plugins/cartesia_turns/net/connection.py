@@ -40,6 +40,14 @@ class Connection:
         self._transport = handshake.transport
         self._redaction = handshake.redaction
         self._identifiers: dict[str, str] = {}
+        self.is_sending = False
+        """A `send` is under way; there may be one at a time."""
+
+    @property
+    def is_clear(self) -> bool:
+        """Nothing waits to be written, so that a frame of audio is with the network at once."""
+        transport = self._transport
+        return not self.is_sending and transport is not None and not transport.get_write_buffer_size()
 
     @classmethod
     async def open(
@@ -77,6 +85,7 @@ class Connection:
         Raises:
             DroppedError: the socket is gone.
         """
+        self.is_sending = True
         try:
             if isinstance(item, Chunk):
                 await self._ws.send_bytes(item.pcm)
@@ -86,6 +95,8 @@ class Connection:
                 await self._ws.send_str(serialize(item))
         except LOST:
             raise DroppedError("the socket was lost while sending") from None
+        finally:
+            self.is_sending = False
 
     async def receive(self) -> ServerMessage | Pong:
         """Waits for the next message, an error of the server's included. Answers pings.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import os
 import time
@@ -12,7 +13,7 @@ from typing import TypeAlias
 from weakref import WeakValueDictionary
 
 import aiohttp
-from livekit.agents import APIError, APITimeoutError
+from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIError, APITimeoutError
 
 from ..core.pacing import Pace
 from ..core.retry import ConnectLimiter
@@ -22,6 +23,7 @@ from ..wire.messages import ErrorMessage
 from ..wire.options import Options
 from ..wire.protocol import API_KEY_HEADER, VERSION_HEADER
 from .connection import Connection
+from .prewarming import Prewarmer, WarmConnection
 from .tasks import finish
 
 TokenProvider: TypeAlias = Callable[[], Awaitable[str] | str]
@@ -126,6 +128,36 @@ class Dialer:
         secret = credentials.api_key or credentials.access_token
         shared = secret if isinstance(secret, Hashable) else id(secret)
         self._limiter = _limiters.setdefault((endpoint, shared), ConnectLimiter())
+        self._prewarmer: Prewarmer | None = None
+
+    def prewarm(self, session: aiohttp.ClientSession, options: Callable[[], Options]) -> None:
+        """Opens a connection in the background, for the next `connect`. Needs a running event loop.
+
+        Args:
+            session: what to connect with.
+            options: asked for what the server is asked for when the connection is made.
+        """
+        if self._prewarmer is None or not self._prewarmer.is_of_this_loop:
+            dial = functools.partial(self.open, session, timeout_s=DEFAULT_API_CONNECT_OPTIONS.timeout)
+            self._prewarmer = Prewarmer(dial, options)
+
+    async def connect(
+        self, session: aiohttp.ClientSession, options: Options, *, timeout_s: float, urgent: bool = False
+    ) -> WarmConnection:
+        """The prewarmed connection, once and where it fits, else a new one; arguments and errors as of `open`."""
+        prewarmer, self._prewarmer = self._prewarmer, None
+        if prewarmer is not None:
+            if not prewarmer.is_of_this_loop:
+                await prewarmer.aclose()
+            elif (warm := await prewarmer.take(options, timeout_s=timeout_s)) is not None:
+                return warm
+        return WarmConnection(await self.open(session, options, timeout_s=timeout_s, urgent=urgent), options)
+
+    async def aclose(self) -> None:
+        """Closes a prewarmed connection that nobody took."""
+        prewarmer, self._prewarmer = self._prewarmer, None
+        if prewarmer is not None:
+            await prewarmer.aclose()
 
     async def open(
         self, session: aiohttp.ClientSession, options: Options, *, timeout_s: float, urgent: bool = False

@@ -1,11 +1,17 @@
-"""The sockets of a stream, one after another: opened, served, and followed by the next where the client wants one."""
+"""Runs a client: its sockets, one after another, its clock, and whoever has something to do now.
+
+Audio takes one wake-up of the event loop on its way, that of the task that brings it: where nothing waits and the
+socket takes it at once, `push` sends it there and then. All else goes out by the socket's own sending task.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 import aiohttp
 from livekit.agents import APIError, APITimeoutError
@@ -24,7 +30,6 @@ from ..errors import (
     reason_of,
     vendors_status,
 )
-from ..reporter import Reporter
 from ..wire.messages import Connected, ErrorMessage, ServerMessage, TurnEnd, Unknown
 from ..wire.options import Options
 from ..wire.protocol import ProtocolError
@@ -38,68 +43,135 @@ GOING_AWAY = 1001
 STREAM_CLOSED = "the stream was closed"
 
 
-class Sockets:
-    """Pumps audio and messages between a client and the sockets that it wants.
+class Listener(Protocol):
+    """Hears what a driver has to tell."""
+
+    def events(self, events: Sequence[ClientEvent]) -> None:
+        """The client said this."""
+
+    def usage(self) -> None:
+        """It is time to report the audio that was sent."""
+
+    def connected(self, request_id: str, connect_s: float, *, reused: bool) -> None:
+        """A socket is open and the server said so, `connect_s` seconds after it was asked for."""
+
+    def disconnected(self, reason: str, code: int | None) -> None:
+        """A socket is gone."""
+
+    def attempt_failed(self, error: APIError, retry_in_s: float | None) -> None:
+        """A connection could not be made or did not last; the next attempt follows, or none where that is None."""
+
+    def dropped(self, error: DroppedError, *, in_turn: bool, at_once: bool) -> None:
+        """A socket was lost; the next one follows, `at_once` or after what `attempt_failed` tells."""
+
+    def odd_frame(self, kind: str) -> None:
+        """A frame came that is no message this client knows."""
+
+
+class Driver:
+    """Pumps audio and messages between a client and the sockets that it wants, and calls it in time.
 
     Args:
-        client: the stream's.
-        reporter: hears of each socket.
-        dialer: opens them.
+        client: the stream's. Once it is driven, it changes by this driver alone.
+        listener: hears of each socket, and what the client says.
+        dialer: opens the sockets.
         policy: says when to try again.
         timeout_s: bounds an attempt.
-        take_warm: gives the prewarmed connection for these options, once, within so many seconds.
-        acquired: hears how long a connection took, in seconds, and whether it was there before.
-        after: takes what the client said, and `wake`s whoever has something to do now.
     """
 
     def __init__(
-        self,
-        client: TurnsClient,
-        reporter: Reporter,
-        dialer: Dialer,
-        policy: RetryPolicy,
-        *,
-        timeout_s: float,
-        take_warm: Callable[[Options, float], Awaitable[WarmConnection | None]],
-        acquired: Callable[[float, bool], None],
-        after: Callable[[Sequence[ClientEvent]], None],
+        self, client: TurnsClient, listener: Listener, dialer: Dialer, policy: RetryPolicy, *, timeout_s: float
     ) -> None:
         self._client = client
-        self._reporter = reporter
+        self._listener = listener
         self._dialer = dialer
         self._policy = policy
         self._timeout_s = timeout_s
-        self._take_warm = take_warm
-        self._acquired = acquired
-        self._after = after
+        self._connection: Connection | None = None
+        """Where audio goes at present."""
         self._to_send = asyncio.Event()
         self._to_hang_up = asyncio.Event()
         self._to_link = asyncio.Event()
         self._to_finish = asyncio.Event()
+        self._to_tick = asyncio.Event()
+        self._send_at = self._tick_at = math.inf
+        """When the tasks of these names look again by themselves."""
         self._attempt_at = time.monotonic()
         self._in_call = False
         """A server has said `connected` to this stream."""
         self._served = False
         """The one of the last socket did."""
 
-    def wake(self) -> None:
-        """Something has changed in the client."""
-        self._to_send.set()
-        if self._client.hang_up:
-            self._to_hang_up.set()
-        if self._client.wants_link:
-            self._to_link.set()
-        if self._client.finished:
-            self._to_finish.set()
-
-    async def serve(self, session: aiohttp.ClientSession) -> None:
+    async def run(self, session: aiohttp.ClientSession) -> None:
         """Keeps the client linked until all that could come has come.
 
         Raises:
             APIError: there is no point in another attempt.
         """
         # Nothing that a finished client has no use for is waited for: no pause, no handshake.
-        await until_done(self._to_finish.wait(), self._keep_linked(session))
+        await until_done(self._to_finish.wait(), self._keep_linked(session), self._keep_time())
+
+    async def push(self, pcm: bytes) -> None:
+        """Takes the user's audio, as `TurnsClient.push_audio`."""
+        connection = self._connection
+        events = self._client.push_audio(pcm, time.monotonic())
+        if events or connection is None or not connection.is_clear:
+            self._tell(events)
+            return
+        try:
+            await self._send_waiting(connection)
+        except DroppedError:
+            # The sending task finds the same, with the same audio, and its socket ends by it.
+            self._to_send.set()
+            return
+        if self._client.deadline < self._tick_at:
+            self._to_tick.set()
+        if self._client.has_backlog:
+            self._to_send.set()
+
+    def flush(self) -> None:
+        """The user is done for now."""
+        self._tell(self._client.flush(time.monotonic()))
+
+    def end_input(self) -> None:
+        """No more audio comes."""
+        self._client.end_input()
+        self._tell()
+
+    def update(self, options: Options) -> None:
+        """Takes over changed options."""
+        self._client.update(options)
+        self._tell()
+
+    def close_turn(self) -> None:
+        """Ends an open turn with the text so far."""
+        self._tell(self._client.close_turn())
+
+    def _tell(self, events: Sequence[ClientEvent] = ()) -> None:
+        """Passes events on and wakes whoever has something to do now."""
+        client = self._client
+        if events:
+            self._listener.events(events)
+        if client.hang_up:
+            self._to_hang_up.set()
+        if client.wants_link:
+            self._to_link.set()
+        if client.finished:
+            self._to_finish.set()
+        if client.deadline < self._tick_at:
+            self._to_tick.set()
+        if client.send_at < self._send_at:
+            self._to_send.set()
+
+    async def _keep_time(self) -> None:
+        while True:
+            self._tick_at = self._client.deadline
+            await wait_for_event(self._to_tick, self._tick_at - time.monotonic())
+            now = time.monotonic()
+            events = self._client.tick(now)
+            if self._client.usage_due(now):
+                self._listener.usage()
+            self._tell(events)
 
     async def _keep_linked(self, session: aiohttp.ClientSession) -> None:
         while True:
@@ -110,9 +182,9 @@ class Sockets:
             try:
                 opened = await self._connect(session)
             except APIError as error:
-                self._after(self._client.attempt_failed(_said(error)))
+                self._tell(self._client.attempt_failed(_said(error)))
                 if self._client.tries_again:
-                    self._reporter.attempt_failed(error, 0.0)
+                    self._listener.attempt_failed(error, 0.0)
                 else:
                     await self._back_off(error)
                 continue
@@ -121,14 +193,9 @@ class Sockets:
                 await self._back_off(failure)
 
     async def _connect(self, session: aiohttp.ClientSession) -> WarmConnection:
-        """The prewarmed connection, else a new one."""
         self._attempt_at = time.monotonic()
-        options, timeout_s = self._client.options, self._timeout_s
-        warm = await self._take_warm(options, timeout_s)
-        if warm is not None:
-            return warm
         urgent = self._client.turn.is_open
-        return WarmConnection(await self._dialer.open(session, options, timeout_s=timeout_s, urgent=urgent), options)
+        return await self._dialer.connect(session, self._client.options, timeout_s=self._timeout_s, urgent=urgent)
 
     async def _use(self, opened: WarmConnection) -> APIError | None:
         """Serves one socket to its end; returns what was wrong, None if the next one may follow at once."""
@@ -138,16 +205,18 @@ class Sockets:
         failure: APIError | None = None
         try:
             self._client.link_opened(opened.options, opened_at)
+            self._connection = connection
             if opened.greeting is not None:
                 self._take_message(opened.greeting, reused=True)
-            self._after([])
+            self._tell()
             await until_done(self._to_hang_up.wait(), self._receive(connection), self._send(connection))
         except APIError as error:
             failure = error
         except asyncio.CancelledError:
-            self._reporter.disconnected(STREAM_CLOSED, None)
+            self._listener.disconnected(STREAM_CLOSED, None)
             raise
         finally:
+            self._connection, self._send_at = None, math.inf
             await connection.close()
         return self._link_over(failure, time.monotonic() - opened_at)
 
@@ -155,38 +224,45 @@ class Sockets:
         while True:
             # What woke this task, or was brought about by itself, is seen now: no need to come back for it.
             self._to_send.clear()
-            item = self._client.outgoing(time.monotonic())
-            if item is None:
-                await wait_for_event(self._to_send, self._client.send_at - time.monotonic())
-                continue
+            if not connection.is_sending:
+                await self._send_waiting(connection)
+            self._send_at = self._client.send_at
+            self._tell()
+            await wait_for_event(self._to_send, self._send_at - time.monotonic())
+
+    async def _send_waiting(self, connection: Connection) -> None:
+        """Sends what may go out now."""
+        client = self._client
+        while (item := client.outgoing(time.monotonic())) is not None:
             await connection.send(item)
-            self._client.sent(item, time.monotonic())
-            self._after([])
+            if connection is not self._connection:
+                # It was lost meanwhile, and the client has rewound to what it had not confirmed.
+                return
+            client.sent(item, time.monotonic())
 
     async def _receive(self, connection: Connection) -> None:
         while True:
             try:
                 message = await connection.receive()
             except ProtocolError as error:
-                self._reporter.odd_frame(str(error))
+                self._listener.odd_frame(str(error))
                 continue
             if isinstance(message, Pong):
                 self._client.pong(message.payload, time.monotonic())
-                self._after([])
+                self._tell()
             else:
                 self._take_message(message)
 
     def _take_message(self, message: ServerMessage, *, reused: bool = False) -> None:
         now = time.monotonic()
         if isinstance(message, Unknown):
-            self._reporter.odd_frame("a message of an unknown type")
+            self._listener.odd_frame("a message of an unknown type")
         elif isinstance(message, Connected):
             self._in_call = True
-            self._acquired(now - self._attempt_at, reused)
-            self._reporter.connected(message.request_id, now - self._attempt_at, reused=reused)
+            self._listener.connected(message.request_id, now - self._attempt_at, reused=reused)
         elif isinstance(message, TurnEnd):
             self._policy.succeeded()
-        self._after(self._client.receive(message, now))
+        self._tell(self._client.receive(message, now))
         if self._client.failure is not None:
             raise ServerError(self._client.failure)
 
@@ -199,11 +275,11 @@ class Sockets:
         code = failure.code if isinstance(failure, DroppedError) else None
         failure = self._reason_for(failure)
         ending = {"clean": code in CLEAN_CODES, "leaving": code == GOING_AWAY, "abrupt": code == LOST_CODE}
-        self._after(client.link_lost(time.monotonic(), **ending))
+        self._tell(client.link_lost(time.monotonic(), **ending))
         dropped = failure if isinstance(failure, DroppedError) else None
         verdict = judge(hang_up, connected_s, is_drop=dropped is not None)
         reason = hang_up.value if hang_up else reason_of(failure) if failure else ""
-        self._reporter.disconnected(reason, dropped.code if dropped else None)
+        self._listener.disconnected(reason, dropped.code if dropped else None)
         if verdict.lasted:
             self._policy.succeeded()
         if hang_up is HangUp.NOT_CONNECTED:
@@ -212,13 +288,13 @@ class Sockets:
         if client.finished and not is_refusal:
             return None
         if hang_up is None and dropped:
-            self._reporter.dropped(dropped, in_turn=in_turn, at_once=verdict.at_once)
+            self._listener.dropped(dropped, in_turn=in_turn, at_once=verdict.at_once)
         elif hang_up is None and failure:
             self._dialer.note(failure)
         if failure and client.tries_again:
             # Whatever the error says, the next one is asked for with less, and there is an end to that.
             if not dropped:
-                self._reporter.attempt_failed(failure, 0.0)
+                self._listener.attempt_failed(failure, 0.0)
             return None
         if verdict.at_once:
             return None
@@ -256,7 +332,7 @@ class Sockets:
         # A socket that served and is lost between turns costs nobody anything.
         is_harmless = isinstance(error, DroppedError) and self._served and not self._client.turn.is_open
         if delay_s is None or not is_harmless:
-            self._reporter.attempt_failed(error, delay_s)
+            self._listener.attempt_failed(error, delay_s)
         if delay_s is None:
             raise error
         await asyncio.sleep(delay_s)
