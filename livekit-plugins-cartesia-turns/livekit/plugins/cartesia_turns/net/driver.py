@@ -94,8 +94,8 @@ class Driver:
         self._to_link = asyncio.Event()
         self._to_finish = asyncio.Event()
         self._to_tick = asyncio.Event()
-        self._send_at = self._tick_at = math.inf
-        """When the tasks of these names look again by themselves."""
+        self._tick_at = math.inf
+        """When the clock looks again by itself."""
         self._attempt_at = time.monotonic()
         self._in_call = False
         """A server has said `connected` to this stream."""
@@ -149,9 +149,14 @@ class Driver:
 
     def _tell(self, events: Sequence[ClientEvent] = ()) -> None:
         """Passes events on and wakes whoever has something to do now."""
-        client = self._client
         if events:
             self._listener.events(events)
+        self._to_send.set()
+        self._wake_others()
+
+    def _wake_others(self) -> None:
+        """Wakes those who have something to do now, but for the sending task."""
+        client = self._client
         if client.hang_up:
             self._to_hang_up.set()
         if client.wants_link:
@@ -160,8 +165,6 @@ class Driver:
             self._to_finish.set()
         if client.deadline < self._tick_at:
             self._to_tick.set()
-        if client.send_at < self._send_at:
-            self._to_send.set()
 
     async def _keep_time(self) -> None:
         while True:
@@ -216,19 +219,17 @@ class Driver:
             self._listener.disconnected(STREAM_CLOSED, None)
             raise
         finally:
-            self._connection, self._send_at = None, math.inf
+            self._connection = None
             await connection.close()
         return self._link_over(failure, time.monotonic() - opened_at)
 
     async def _send(self, connection: Connection) -> None:
         while True:
-            # What woke this task, or was brought about by itself, is seen now: no need to come back for it.
             self._to_send.clear()
             if not connection.is_sending:
                 await self._send_waiting(connection)
-            self._send_at = self._client.send_at
-            self._tell()
-            await wait_for_event(self._to_send, self._send_at - time.monotonic())
+            self._wake_others()
+            await wait_for_event(self._to_send, self._client.send_at - time.monotonic())
 
     async def _send_waiting(self, connection: Connection) -> None:
         """Sends what may go out now."""
