@@ -59,6 +59,8 @@ class ReplayBuffer:
         self._limit = limit_s * sample_rate
         self._chunks: deque[Chunk] = deque()
         self._runs: deque[Run] = deque()
+        self._run_start, self._run_voiced = 0, False
+        """The last run, which is still growing."""
         self._cursor = 0
         self._held = self._backlog = self._lost = self._unreplayable = 0
         self._end = self._sound_end = self._voice_end = 0
@@ -126,7 +128,9 @@ class ReplayBuffer:
     @property
     def runs(self) -> Iterator[Run]:
         """The audio held, as stretches with and without voice; the first may begin before it."""
-        return iter(self._runs)
+        yield from self._runs
+        if self._run_start < self._end:
+            yield Run(self._run_start, self._end, self._run_voiced)
 
     def append(self, chunk: Chunk, slices: Sequence[tuple[int, bool]] = ()) -> None:
         """Adds audio at the end; over the limit, something older goes.
@@ -135,14 +139,22 @@ class ReplayBuffer:
             chunk: the audio.
             slices: its parts, each with its samples and whether somebody may speak in it, where they differ.
         """
+        count = len(chunk.pcm) // 2
         chunk.start = self._end
-        for samples, voiced in slices or ((chunk.samples, chunk.voiced),):
+        for samples, voiced in slices or ((count, chunk.voiced),):
             self._book(samples, voiced=voiced)
-        if chunk.pcm.strip(b"\0"):
-            self._sound_end = self._end
-        self._chunks.append(chunk)
-        self._held += chunk.samples
-        self._backlog += chunk.samples
+        self._keep(chunk, count)
+        self._backlog += count
+        if self._held > self._limit:
+            self._make_room()
+
+    def append_sent(self, chunk: Chunk) -> None:
+        """Adds audio that the socket has been given already; there must be no backlog."""
+        count = len(chunk.pcm) // 2
+        chunk.start = self._end
+        self._book(count, voiced=chunk.voiced)
+        self._keep(chunk, count)
+        self._cursor += 1
         if self._held > self._limit:
             self._make_room()
 
@@ -194,7 +206,7 @@ class ReplayBuffer:
         """
         if self._voice_end <= unheard_from:
             self._voice_end = 0
-        voices = (run.start for run in self._runs if run.voiced and run.end > unheard_from and run.start < before)
+        voices = (run.start for run in self.runs if run.voiced and run.end > unheard_from and run.start < before)
         first = max(next(voices, before), unheard_from)
         position = min(first, before) - round(keep_s * self._rate)
         # What went over the limit is no loss where it would have been forgotten by now.
@@ -203,8 +215,10 @@ class ReplayBuffer:
 
     def keep_onset(self, samples: int) -> None:
         """So much of the audio at the end lies right before speech, or is its beginning."""
+        since = self._end - samples
         for chunk in reversed(self._chunks):
-            if chunk.start < self._end - samples:
+            if chunk.start < since or (chunk.is_onset and chunk.voiced):
+                # What lies before speech that was noticed earlier is kept already.
                 break
             chunk.is_onset = True
 
@@ -217,13 +231,20 @@ class ReplayBuffer:
 
     # Inside.
 
+    def _keep(self, chunk: Chunk, samples: int) -> None:
+        self._chunks.append(chunk)
+        self._held += samples
+        if not chunk.injected and chunk.pcm.strip(b"\0"):
+            self._sound_end = self._end
+
     def _book(self, samples: int, *, voiced: bool) -> None:
         start, self._end = self._end, self._end + samples
         if voiced:
             self._voice_end = self._end
-        if self._runs and self._runs[-1].voiced == voiced:
-            start = self._runs.pop().start
-        self._runs.append(Run(start, self._end, voiced))
+        if voiced != self._run_voiced:
+            if self._run_start < start:
+                self._runs.append(Run(self._run_start, start, self._run_voiced))
+            self._run_start, self._run_voiced = start, voiced
 
     def _forget_to(self, position: int) -> None:
         """Forgets what was sent and lies before this position; a chunk is cut where need be."""
@@ -234,8 +255,11 @@ class ReplayBuffer:
         self._forget_runs()
 
     def _forget_runs(self) -> None:
-        while self._runs and self._runs[0].end <= self.begins:
+        begins = self.begins
+        while self._runs and self._runs[0].end <= begins:
             self._runs.popleft()
+        if begins == self._end:
+            self._run_start = begins
 
     def _cut_first(self, samples: int) -> None:
         chunk = self._chunks[0]

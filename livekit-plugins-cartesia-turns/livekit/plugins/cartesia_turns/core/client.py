@@ -7,6 +7,7 @@ A shell pumps it: whatever `outgoing` returns is sent and confirmed with `sent`,
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TypeAlias
@@ -93,6 +94,8 @@ class TurnsClient:
         self._ending = self._drained = self._owes_voice = False
         self._ends_in_doubt = 0
         self._taken: Config | None = None
+        self._live: list[tuple[bytes, float]] = []
+        self._live_left = 0
         self.tries_again = False
         """The last socket ended for something that the next one does without: the speed of a backlog, or options."""
         self.request_id = ""
@@ -133,6 +136,7 @@ class TurnsClient:
     @property
     def is_idle(self) -> bool:
         """No turn is open and no speech waits for one."""
+        self._book_live()
         return not self._turn.is_open and not self._buffer.has_voice
 
     @property
@@ -155,25 +159,42 @@ class TurnsClient:
     @property
     def stats(self) -> Stats:
         """A snapshot of the counters."""
+        self._book_live()
         return self._feed.count(self._stats)
 
     @property
     def activity(self) -> Activity:
         """When somebody was heard in the audio."""
+        self._book_live()
         return self._feed.activity
 
     # Input.
 
     def push_audio(self, pcm: bytes, now: float) -> list[ClientEvent]:
         """The user's audio: signed 16-bit little-endian mono PCM at the rate of the options, of any length."""
+        self._close_live()
         return [Notice.AUDIO_LOST] if self._feed.push(pcm, now) else []
+
+    def push_live(self, pcm: bytes, now: float) -> bool:
+        """The user's audio, as `push_audio`, which the shell sends at once where this returns True.
+
+        That is where nothing waits and no decision is due. False means that nothing was taken. Live audio is booked a
+        few pieces at a time, and whatever else is asked of this client books it first: a piece costs next to nothing.
+        """
+        if len(pcm) > self._live_left or (self._live and len(pcm) != len(self._live[0][0])):
+            return False
+        self._live_left -= len(pcm)
+        self._live.append((pcm, now))
+        return True
 
     def end_input(self) -> None:
         """No more audio comes."""
+        self._close_live()
         self._ending = True
 
     def flush(self, now: float) -> list[ClientEvent]:
         """The user is done for now: what was said is to be final at once, within FLUSH_S at most."""
+        self._close_live()
         is_waiting = self._turn.is_open or self._flush.is_waiting
         if not is_waiting and self._buffer.sound_end <= max(self._flushed_to, self._buffer.begins):
             return [Flushed()]
@@ -187,6 +208,7 @@ class TurnsClient:
 
     def update(self, options: Options) -> None:
         """Other options: what a config can change goes out at once, the rest with a new socket, taken between turns."""
+        self._close_live()
         self._options = options
         self._rotate_if_stale()
 
@@ -217,6 +239,7 @@ class TurnsClient:
             leaving: it said that it goes away, which is no answer to a request to finish.
             abrupt: it was lost without a word from the server.
         """
+        self._close_live()
         link, self._link = self._link, None
         if link and link.close_sent and self._drains(link, clean=clean and not leaving):
             self._drained = True
@@ -240,6 +263,7 @@ class TurnsClient:
 
     def receive(self, message: ServerMessage, now: float) -> list[ClientEvent]:
         """A message from the server."""
+        self._book_live()
         if self._link is None or isinstance(message, Unknown):
             return []
         if isinstance(message, ErrorMessage):
@@ -247,6 +271,8 @@ class TurnsClient:
             return []
         was_in_turn = self._link.in_turn
         self._link.heard(message, now)
+        if self._link.in_turn != was_in_turn:
+            self._close_live()
         if self._link.in_turn and not was_in_turn:
             self._feed.turn_started(self._link.receipts, now, finishing=self._link.close_sent)
             self._stall.heard(now)
@@ -256,6 +282,7 @@ class TurnsClient:
 
     def pong(self, payload: bytes, now: float) -> None:
         """The answer to a ping: while no turn is open, what was sent before that ping need not be kept for long."""
+        self._book_live()
         if self._link is None:
             return
         ping_at = self._link.pong(payload, now)
@@ -277,21 +304,28 @@ class TurnsClient:
 
     def outgoing(self, now: float) -> Outgoing | None:
         """What to send next, if anything may be sent now."""
+        self._book_live()
         return self._link.outgoing(self._buffer, self._options, now, ending=self._ending) if self._link else None
 
     def sent(self, item: Outgoing, now: float) -> None:
         """What `outgoing` returned is with the socket."""
+        self._close_live()
         if self._link is None:
             return
-        if isinstance(item, Chunk):
-            self._audio_sent(item, now)
+        if not isinstance(item, Chunk):
+            self._link.sent(item, self._buffer, now)
+            return
+        self._audio_sent(item, now)
         self._link.sent(item, self._buffer, now)
+        if len(item.pcm) <= self._feed.longest_live:
+            self._open_live(now)
 
     # Time.
 
     @property
     def deadline(self) -> float:
         """When to call `tick`, unless something else happens before."""
+        self._book_live()
         times = [
             self._link.deadline if self._link else math.inf,
             self._feed.usage_at,
@@ -305,6 +339,7 @@ class TurnsClient:
 
     def tick(self, now: float) -> list[ClientEvent]:
         """Does what is due."""
+        self._close_live()
         rejected = self._link.check(now) if self._link else None
         if rejected is not None:
             return self._keep_what_is_in_force(rejected)
@@ -322,14 +357,17 @@ class TurnsClient:
 
     def usage_due(self, now: float) -> bool:
         """Whether it is time to report usage although no turn ended."""
+        self._book_live()
         return now >= self._feed.usage_at
 
     def take_usage(self, now: float) -> float:
         """Seconds of audio sent since the last call."""
+        self._book_live()
         return self._feed.take_usage(now)
 
     def close_turn(self) -> list[ClientEvent]:
         """Ends an open turn with the text so far."""
+        self._close_live()
         events = self._turn.close()
         if not events:
             return []
@@ -338,6 +376,29 @@ class TurnsClient:
         return self._turn_ended(events)
 
     # Inside.
+
+    def _book_live(self) -> None:
+        """Takes into account what went out by `push_live`."""
+        if not self._live:
+            return
+        pieces, self._live = self._live, []
+        now = pieces[-1][1]
+        chunks = self._feed.push_sent(pieces)
+        self._note_sent(chunks, now)
+        self._watchdog.audio_sent(self._feed.pushed_s, now)
+        if self._link:
+            self._link.live_sent(chunks, now)
+
+    def _close_live(self) -> None:
+        """Takes it into account, and has the next piece take the long way: something has changed."""
+        self._book_live()
+        self._live_left = 0
+
+    def _open_live(self, now: float) -> None:
+        """Lets pieces of live audio out by `push_live`, as many as need no decision."""
+        if self._link is None or self._buffer.has_backlog or self._ending or self._flush.is_waiting:
+            return
+        self._live_left = round(self._link.live_s(self._options, now) * self._options.sample_rate) * 2
 
     def _drains(self, link: Link, *, clean: bool) -> bool:
         """Whether nothing more comes after the end of a socket that was asked to finish."""
@@ -429,11 +490,15 @@ class TurnsClient:
 
     def _audio_sent(self, chunk: Chunk, now: float) -> None:
         self._feed.sent(chunk, now)
-        self._stall.audio_sent(chunk.seconds)
-        limit_s = self._stall_limit_s
-        self._deaf.audio_sent(chunk.seconds, now, voiced=chunk.voiced, power=chunk.power, limit_s=limit_s)
+        self._note_sent([chunk], now)
         if not chunk.injected:
             self._watchdog.audio_sent(self._feed.pushed_s, now)
+
+    def _note_sent(self, chunks: Sequence[Chunk], now: float) -> None:
+        limit_s = self._stall_limit_s if self._deaf.is_in_doubt else math.inf
+        for chunk in chunks:
+            self._stall.audio_sent(chunk.seconds)
+            self._deaf.audio_sent(chunk.seconds, now, voiced=chunk.voiced, power=chunk.power, limit_s=limit_s)
 
     def _rotate_if_stale(self) -> None:
         if self._link is None or self._turn.is_open or self._ending:

@@ -109,10 +109,15 @@ class Configs:
             for name in TurnSettings.__slots__
         )
 
+    def is_settled(self, wanted: Options) -> bool:
+        """Whether `change_to` has nothing to say about these options, and no answer is waited for."""
+        return wanted is self._reached and not self._sent
+
     def change_to(self, wanted: Options, now: float, *, rtt_s: float) -> Config | None:
         """The config that brings the server as near to these options as one can, if one may go out now."""
         self.send_at = math.inf
-        self._forget_answered(now, rtt_s)
+        if self._sent:
+            self._forget_answered(now, rtt_s)
         if wanted is self._reached or self._error is not None:
             return None
         change = difference(self.in_force, settings_of(wanted))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
 
 from .audio_queue import Chunk, ReplayBuffer
@@ -60,6 +61,11 @@ class Feed:
         """When somebody was heard in the user's audio."""
 
     @property
+    def longest_live(self) -> int:
+        """How many bytes of audio `push_sent` takes in one piece at most."""
+        return 2 * self._longest_slice
+
+    @property
     def usage_at(self) -> float:
         """When usage is to be reported, inf where there is none."""
         return self._usage_at if self._unreported else math.inf
@@ -70,14 +76,42 @@ class Feed:
         Returns:
             Whether an overflow has begun: audio was lost, for the first time since `flows`.
         """
-        lost_s = self.buffer.lost_s
-        # The user's audio was late and not gone: what stands in for it stays out, as far as it has not been sent.
-        self.buffer.drop_waiting_silence(self._keep_silence_to)
-        self.pushed_s = len(pcm) / 2 / self._sample_rate
+        buffer = self.buffer
+        lost_s = buffer.lost_s
+        if buffer.has_backlog:
+            # The user's audio was late and not gone: what stands in for it stays out, as far as it has not been sent.
+            buffer.drop_waiting_silence(self._keep_silence_to)
+        self.pushed_s = seconds = len(pcm) / 2 / self._sample_rate
+        if len(pcm) <= 2 * self._longest_slice:
+            self._append_slice(pcm, seconds, now)
+            return buffer.lost_s > lost_s and self._is_first_loss(lost_s)
         size = 2 * self._longest_chunk
         for start in range(0, len(pcm), size):
             self._append(pcm[start : start + size], now)
         return self._is_first_loss(lost_s)
+
+    def push_sent(self, pieces: Sequence[tuple[bytes, float]]) -> list[Chunk]:
+        """Takes the user's audio that is with the socket already, while nothing waits.
+
+        Args:
+            pieces: of one length, no longer than a slice, and when each was sent.
+
+        Returns:
+            The pieces, as `sent` takes them.
+        """
+        activity, chunks = self.activity, list[Chunk]()
+        self.pushed_s = seconds = len(pieces[0][0]) / 2 / self._sample_rate
+        for (pcm, at), _ in zip(pieces, activity.push_all(pieces, seconds), strict=True):
+            quiet_s = activity.quiet_s
+            chunk = Chunk(pcm, seconds, quiet_s < seconds, activity.power, quiet_s > QUIET_S, sent_at=at)
+            self.buffer.append_sent(chunk)
+            if chunk.voiced:
+                self.buffer.keep_onset(self._onset)
+            chunks.append(chunk)
+        samples = len(pieces) * (len(pieces[0][0]) // 2)
+        self._unreported += samples
+        self._sent += samples
+        return chunks
 
     def rewind(self) -> bool:
         """All audio that is held is to be sent again, on a new socket.
@@ -198,6 +232,15 @@ class Feed:
             return False
         self._overflow_told = True
         return True
+
+    def _append_slice(self, pcm: bytes, seconds: float, now: float) -> None:
+        activity = self.activity
+        activity.push(pcm, seconds, now)
+        quiet_s = activity.quiet_s
+        voiced = quiet_s < seconds
+        self.buffer.append(Chunk(pcm, seconds, voiced, activity.power, quiet_s > QUIET_S))
+        if voiced:
+            self.buffer.keep_onset(self._onset)
 
     def _append(self, pcm: bytes, now: float) -> None:
         slices = []

@@ -6,6 +6,7 @@ All times are monotonic seconds.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
@@ -156,6 +157,22 @@ class Link:
         chunk = buffer.peek()
         return min(self._ping_at(chunk), self.configs.send_at, self.pacer.ready_at(chunk) if chunk else math.inf)
 
+    def live_s(self, wanted: Options, now: float) -> float:
+        """How much live audio may go out before the next decision of any kind, in seconds.
+
+        Args:
+            wanted: the options that should be in force.
+            now: the present.
+        """
+        is_busy = self.hang_up or self.close_sent or not self.is_connected or not self.configs.is_settled(wanted)
+        if is_busy or now >= self.liveness.ping_at:
+            return 0.0
+        return self.pacer.live_s(probes=self.in_turn or self.liveness.is_slow)
+
+    def live_sent(self, chunks: Sequence[Chunk], now: float) -> None:
+        """Live audio went out, as of `live_s`, the last of it now."""
+        self.pacer.spend_live(chunks, now)
+
     def outgoing(self, buffer: ReplayBuffer, wanted: Options, now: float, *, ending: bool) -> Outgoing | None:
         """What to send next: a ping that is due, changed turn settings, audio, and the close when no more audio comes.
 
@@ -174,10 +191,11 @@ class Link:
             return None
         if (change := self.configs.change_to(wanted, now, rtt_s=self.liveness.rtt_s or 0.0)) is not None:
             return change
-        # In a turn nothing is left out: what sounds like silence may be a word to the server.
-        while chunk and not self.in_turn and self.pacer.leaves_out(chunk, buffer.backlog_s - chunk.seconds):
-            buffer.advance(chunk, now)
-            chunk = buffer.peek()
+        if self.pacer.leaves_out_silence and not self.in_turn:
+            # In a turn nothing is left out: what sounds like silence may be a word to the server.
+            while chunk and self.pacer.leaves_out(chunk, buffer.backlog_s - chunk.seconds):
+                buffer.advance(chunk, now)
+                chunk = buffer.peek()
         if chunk is not None:
             return chunk if now >= self.pacer.ready_at(chunk) else None
         return Close() if ending else None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
 
 from .audio_queue import Chunk
 from .settling import PAUSE_S, PROBE_S, SERVER_LAG_S
@@ -97,19 +98,40 @@ class Pacer:
         self._began_at = now
         self._began_s = 0.0
 
+    def live_s(self, *, probes: bool) -> float:
+        """How much live audio may go out before the next decision: whether it is too fast, or a ping is due.
+
+        Args:
+            probes: as of `wants_ping`.
+        """
+        if self._catches_up:
+            return 0.0
+        return min(self._credit_s, PROBE_S - (self._sent_s - self._pinged_s) if probes else PROBE_S)
+
     def spend(self, chunk: Chunk, now: float, waiting_s: float) -> None:
         """Audio went out, and so many seconds wait behind it."""
+        self._pause_s = 0.0 if chunk.voiced else self._pause_s + chunk.seconds
+        self._spend(chunk.seconds, now, waiting_s)
+
+    def spend_live(self, chunks: Sequence[Chunk], now: float) -> None:
+        """Live audio went out, the last of it now, and nothing waits behind it."""
+        seconds = 0.0
+        for chunk in chunks:
+            seconds += chunk.seconds
+            self._pause_s = 0.0 if chunk.voiced else self._pause_s + chunk.seconds
+        self._spend(seconds, now, 0.0)
+
+    def _spend(self, seconds: float, now: float, waiting_s: float) -> None:
         is_slow = self._catches_up and self.speed < LIVE_SPEED
         earned_s = (now - self._at) * self._rate
-        self._credit_s = min(SMALL_BURST_S if is_slow else BURST_S, self._credit_s + earned_s) - chunk.seconds
+        self._credit_s = min(SMALL_BURST_S if is_slow else BURST_S, self._credit_s + earned_s) - seconds
         # What a backlog was ahead is soon forgotten once audio is live: it would never be by live audio alone.
         settled_s = (now - self._at) * (1.0 if self._catches_up else LIVE_SPEED)
-        self._ahead_s = max(0.0, self._ahead_s - settled_s) + chunk.seconds
+        self._ahead_s = max(0.0, self._ahead_s - settled_s) + seconds
         if self._ahead_s > (SLOW_FAST_S if is_slow else FAST_S):
             self._fast_at = now
         self._at = now
-        self._sent_s += chunk.seconds
-        self._pause_s = 0.0 if chunk.voiced else self._pause_s + chunk.seconds
+        self._sent_s += seconds
         # As soon as a frame waits, live audio is not a backlog yet; a backlog is one to its last frame.
         self._catches_up = waiting_s > (0.0 if self._catches_up else BURST_S)
         if not self._catches_up:
@@ -119,10 +141,15 @@ class Pacer:
         """Whether the end of the socket may be for the speed of what was sent."""
         return self.speed > 1.0 and now < self._fast_at + BLAMED_FOR_S
 
+    @property
+    def leaves_out_silence(self) -> bool:
+        """The speed is so low that a backlog goes out without its silence: it would never be gone otherwise."""
+        return self._catches_up and self.speed <= SLOWEST_CATCH_UP
+
     def leaves_out(self, chunk: Chunk, waiting_s: float) -> bool:
         """Whether this audio of a backlog is skipped, with so many seconds behind it: at so low a speed silence is."""
         is_silence = chunk.droppable and not chunk.injected and not chunk.is_onset
-        return is_silence and self._catches_up and waiting_s > 0 and self.speed <= SLOWEST_CATCH_UP
+        return is_silence and self.leaves_out_silence and waiting_s > 0
 
     def ping_sent(self, now: float) -> None:
         """A ping went out."""
@@ -142,9 +169,9 @@ class Pacer:
             chunk: the audio.
             probes: that is to be known of live audio too, as it is of a backlog.
         """
-        unasked_s = self._sent_s - self._pinged_s
         if not (self._catches_up or probes):
             return False
+        unasked_s = self._sent_s - self._pinged_s
         # A little less: sums of seconds keep a rounding error.
         return unasked_s > PROBE_S - 0.001 or (unasked_s > 0 and self._catches_up and self._ends_pause(chunk))
 

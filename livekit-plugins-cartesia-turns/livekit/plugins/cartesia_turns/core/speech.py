@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import math
 from collections import deque
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,11 +81,21 @@ class Activity:
             pcm = self._rest + pcm
         rest = len(pcm) % self._size
         self._rest = pcm[-rest:] if rest else b""
-        if len(pcm) == self._size:
-            self._measure(pcm, now)
+        ends = range(self._size, len(pcm) + 1, self._size)
+        for end, power in zip(ends, self._powers(pcm[: len(pcm) - rest]), strict=True):
+            self._note(power, now - SLICE_S * (len(pcm) - end) / self._size)
+
+    def push_all(self, pieces: Sequence[tuple[bytes, float]], seconds: float) -> Iterator[None]:
+        """Notes several pieces of one length, one at each step, as `push` does; much quicker where each is a slice."""
+        if self._rest or any(len(pcm) != self._size for pcm, _ in pieces):
+            for pcm, now in pieces:
+                self.push(pcm, seconds, now)
+                yield
             return
-        for end in range(self._size, len(pcm) + 1, self._size):
-            self._measure(pcm[end - self._size : end], now - SLICE_S * (len(pcm) - end) / self._size)
+        powers = self._powers(b"".join([pcm for pcm, _ in pieces]))
+        for (_, now), power in zip(pieces, powers, strict=True):
+            self._note(power, now)
+            yield
 
     def voice_began(self, now: float, *, within_s: float) -> float | None:
         """When the last stretch of voice began, if that is at most `within_s` seconds ago."""
@@ -119,11 +130,16 @@ class Activity:
         self._size = 2 * samples
         self._hum = _hum(samples)
 
-    def _measure(self, pcm: bytes, at: float) -> None:
-        """Takes the power of a slice, without what it has of an offset and of hum."""
-        samples = np.frombuffer(pcm, _PCM).astype(_FLOAT)
-        hum = self._hum.dot(samples)
-        power = float(samples.dot(samples) - hum.dot(hum)) / len(samples)
+    def _powers(self, pcm: bytes) -> list[float]:
+        """The power of each slice of the audio, without what it has of an offset and of hum."""
+        slices = np.frombuffer(pcm, _PCM).astype(_FLOAT).reshape(-1, self._size // 2)
+        hum = slices.dot(self._hum.T)
+        powers = np.einsum("ij,ij->i", slices, slices) - np.einsum("ij,ij->i", hum, hum)
+        told: list[float] = (powers / slices.shape[1]).tolist()
+        return told
+
+    def _note(self, power: float, at: float) -> None:
+        """Takes note of the power of a slice that ended at this time."""
         self._slices.append((at, power))
         self.power = power
         is_voice = power > _QUIETEST and power > self._floor * _ABOVE_FLOOR

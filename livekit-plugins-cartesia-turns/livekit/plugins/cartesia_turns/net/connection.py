@@ -21,6 +21,7 @@ CLOSE_TIMEOUT_S = 0.25
 """How long a close waits for the server's answer before the socket is cut."""
 MAX_IDENTIFIERS = 16
 """So many request and turn ids are remembered as looked at."""
+LOST_SENDING = "the socket was lost while sending"
 LOST = (aiohttp.ClientError, OSError, RuntimeError)
 """What aiohttp raises when it sends on a socket that is gone."""
 
@@ -42,6 +43,8 @@ class Connection:
         self._identifiers: dict[str, str] = {}
         self.is_sending = False
         """A `send` is under way; there may be one at a time."""
+        self.is_lost = False
+        """A `send` has failed."""
 
     @property
     def is_clear(self) -> bool:
@@ -85,16 +88,29 @@ class Connection:
         Raises:
             DroppedError: the socket is gone.
         """
+        if isinstance(item, Chunk):
+            await self.send_audio(item.pcm)
+            return
         self.is_sending = True
         try:
-            if isinstance(item, Chunk):
-                await self._ws.send_bytes(item.pcm)
-            elif isinstance(item, Ping):
+            if isinstance(item, Ping):
                 await self._ws.ping(item.payload)
             else:
                 await self._ws.send_str(serialize(item))
         except LOST:
-            raise DroppedError("the socket was lost while sending") from None
+            self.is_lost = True
+            raise DroppedError(LOST_SENDING) from None
+        finally:
+            self.is_sending = False
+
+    async def send_audio(self, pcm: bytes) -> None:
+        """Sends PCM audio, as `send`."""
+        self.is_sending = True
+        try:
+            await self._ws.send_bytes(pcm)
+        except LOST:
+            self.is_lost = True
+            raise DroppedError(LOST_SENDING) from None
         finally:
             self.is_sending = False
 

@@ -33,7 +33,7 @@ from ..errors import (
 from ..wire.messages import Connected, ErrorMessage, ServerMessage, TurnEnd, Unknown
 from ..wire.options import Options
 from ..wire.protocol import ProtocolError
-from .connection import Connection, Pong
+from .connection import LOST_SENDING, Connection, Pong
 from .dialer import Dialer
 from .prewarming import WarmConnection
 from .tasks import until_done, wait_for_event
@@ -114,14 +114,18 @@ class Driver:
     async def push(self, pcm: bytes) -> None:
         """Takes the user's audio, as `TurnsClient.push_audio`."""
         connection = self._connection
-        events = self._client.push_audio(pcm, time.monotonic())
-        if events or connection is None or not connection.is_clear:
-            self._tell(events)
-            return
+        is_clear = connection is not None and connection.is_clear
         try:
+            if connection and is_clear and self._client.push_live(pcm, time.monotonic()):
+                await connection.send_audio(pcm)
+                return
+            events = self._client.push_audio(pcm, time.monotonic())
+            if events or not connection or not is_clear:
+                self._tell(events)
+                return
             await self._send_waiting(connection)
         except DroppedError:
-            # The sending task finds the same, with the same audio, and its socket ends by it.
+            # The sending task ends the socket.
             self._to_send.set()
             return
         if self._client.deadline < self._tick_at:
@@ -226,6 +230,8 @@ class Driver:
     async def _send(self, connection: Connection) -> None:
         while True:
             self._to_send.clear()
+            if connection.is_lost:
+                raise DroppedError(LOST_SENDING)
             if not connection.is_sending:
                 await self._send_waiting(connection)
             self._wake_others()
