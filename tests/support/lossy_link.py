@@ -145,6 +145,9 @@ class Call:
         self._dialing = False
         self._no_socket_before = 0.0
         self._greets = True
+        self._is_live = False
+        """The last step was live audio, which needs no decision."""
+        self._wake_at = math.inf
         self._push_all(mutes or {}, burst=burst, at_once=at_once)
         for fault in faults or []:
             self._at(fault.at_s, partial(self._fail, fault))
@@ -180,20 +183,27 @@ class Call:
         self._at(at, self.client.end_input)
 
     def _push(self, frame: bytes) -> None:
-        self._note(self.client.push_audio(frame, self.now))
+        if self._socket and self.client.push_live(frame, self.now):
+            self._send(self._socket, Chunk(frame, len(frame) / 2 / RATE))
+            self._is_live = True
+        else:
+            self._note(self.client.push_audio(frame, self.now))
 
     def _at(self, at: float, action: Callable[[], None]) -> None:
         heapq.heappush(self._queue, (at, next(self._count), action))
 
     def _next(self) -> None:
         """Goes on to whatever is due next: something outside, or the client."""
-        wake = min(self.client.deadline, self.client.send_at)
+        wake = self._wake_at
         due = self._queue[0][0] if self._queue else math.inf
         assert min(wake, due) < math.inf, "nothing will ever happen again"
         if due <= wake:
             _, _, action = heapq.heappop(self._queue)
             self.now = max(self.now, due)
             action()
+            if self._is_live:
+                # As with the shell, nothing is asked of the client then.
+                return
         else:
             self.now = max(self.now, wake)
         if self.now >= self.client.deadline:
@@ -203,6 +213,9 @@ class Call:
 
     def _pump(self) -> None:
         """What the shell does after each step."""
+        if self._is_live:
+            self._is_live = False
+            return
         if self.client.hang_up and self._socket:
             self._lose(self._socket)
         while self._socket and (item := self.client.outgoing(self.now)) is not None:
@@ -212,6 +225,7 @@ class Call:
             self._dialing = True
             self._at(max(self.now, self._no_socket_before) + self._network.connect_s, self._connect)
         self.outcome.held_s = max(self.outcome.held_s, self.client.stats.held_s)
+        self._wake_at = min(self.client.deadline, self.client.send_at)
 
     def _note(self, events: list[ClientEvent]) -> None:
         for event in events:

@@ -26,7 +26,7 @@ steps = st.lists(
     st.one_of(
         frames,
         server_messages.map(serialize),
-        st.sampled_from(["audio", "silence", "open", "lost", "closed", "pong", "flush", "tick", "end"]),
+        st.sampled_from(["audio", "silence", "live", "live", "open", "lost", "closed", "pong", "flush", "tick", "end"]),
         st.floats(0, 12),
     ),
     max_size=40,
@@ -71,8 +71,9 @@ def _happens(client: TurnsClient, step: str | bytes, pings: deque[bytes], now: f
         case "open" if client.wants_link:
             client.link_opened(client.options, now)
             pings.clear()
-        case "audio" | "silence":
-            return client.push_audio((b"\0\x30\0\xd0" if step == "audio" else bytes(4)) * 800, now)
+        case "audio" | "silence" | "live":
+            pcm = (bytes(4) if step == "silence" else b"\0\x30\0\xd0") * (80 if step == "live" else 800)
+            return [] if step == "live" and client.push_live(pcm, now) else client.push_audio(pcm, now)
         case "pong":
             client.pong(pings.popleft() if pings else b"0", now)
         case "flush":

@@ -140,9 +140,11 @@ class TurnsClient:
         return not self._turn.is_open and not self._buffer.has_voice
 
     @property
-    def has_backlog(self) -> bool:
-        """There is audio that the present socket has not been given."""
-        return self._buffer.has_backlog
+    def may_send(self) -> bool:
+        """Whether `outgoing` may have something to say before `send_at`: audio, changed settings, the end."""
+        if self._link is None:
+            return False
+        return self._buffer.has_backlog or self._ending or not self._link.configs.is_settled(self._options)
 
     @property
     def wants_link(self) -> bool:

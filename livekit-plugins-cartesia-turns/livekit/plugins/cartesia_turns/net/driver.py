@@ -128,10 +128,7 @@ class Driver:
             # The sending task ends the socket.
             self._to_send.set()
             return
-        if self._client.deadline < self._tick_at:
-            self._to_tick.set()
-        if self._client.has_backlog:
-            self._to_send.set()
+        self._wake()
 
     def flush(self) -> None:
         """The user is done for now."""
@@ -155,12 +152,13 @@ class Driver:
         """Passes events on and wakes whoever has something to do now."""
         if events:
             self._listener.events(events)
-        self._to_send.set()
-        self._wake_others()
+        self._wake()
 
-    def _wake_others(self) -> None:
-        """Wakes those who have something to do now, but for the sending task."""
+    def _wake(self) -> None:
+        """Wakes whoever has something to do now."""
         client = self._client
+        if client.may_send:
+            self._to_send.set()
         if client.hang_up:
             self._to_hang_up.set()
         if client.wants_link:
@@ -229,12 +227,13 @@ class Driver:
 
     async def _send(self, connection: Connection) -> None:
         while True:
-            self._to_send.clear()
             if connection.is_lost:
                 raise DroppedError(LOST_SENDING)
             if not connection.is_sending:
                 await self._send_waiting(connection)
-            self._wake_others()
+            self._wake()
+            # What woke this task, or was brought about by itself, has been seen: no need to come back for it.
+            self._to_send.clear()
             await wait_for_event(self._to_send, self._client.send_at - time.monotonic())
 
     async def _send_waiting(self, connection: Connection) -> None:
@@ -256,7 +255,9 @@ class Driver:
                 continue
             if isinstance(message, Pong):
                 self._client.pong(message.payload, time.monotonic())
-                self._tell()
+                # It may let a backlog go on; all deadlines that it moves come later.
+                if self._client.may_send:
+                    self._to_send.set()
             else:
                 self._take_message(message)
 
