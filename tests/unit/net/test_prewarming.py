@@ -79,6 +79,17 @@ async def test_a_wait_that_takes_too_long_gives_the_connection_up(warmth: Warmth
     assert not warmth.server.open_streams
 
 
+async def test_one_that_was_waited_for_is_given_up_with_whoever_waited(warmth: Warmth) -> None:
+    warmth.server.faults = Faults(no_connected=True)
+    prewarmer = Prewarmer(warmth.connect, Options, greeting_timeout_s=30.0)
+    waiting = asyncio.create_task(prewarmer.take(Options(), timeout_s=30.0))
+    await until(lambda: warmth.server.open_streams)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    assert waiting.cancelled()
+    await until(lambda: not warmth.server.open_streams)
+
+
 @pytest.mark.parametrize("faults", [Faults(status=503), Faults(refuse=True), Faults(no_connected=True)])
 async def test_one_that_fails_is_none(warmth: Warmth, faults: Faults) -> None:
     warmth.server.faults = faults

@@ -68,7 +68,12 @@ class Prewarmer:
         Raises:
             APITimeoutError: the one under way takes longer than `timeout_s` seconds. It is given up.
         """
-        done, _ = await asyncio.wait([self._ready], timeout=timeout_s)
+        try:
+            done, _ = await asyncio.wait([self._ready], timeout=timeout_s)
+        except asyncio.CancelledError:
+            # The stream is closed, and nobody else knows of this connection.
+            self._task.cancel()
+            raise
         if not done:
             await self.aclose()
             raise APITimeoutError("the connection could not be made in time")
