@@ -24,6 +24,7 @@ LAYERS: dict[str, set[str]] = {
     "core": {"core", "wire"},
     "wire": {"wire"},
     "server": {"server", "wire", "log", "version"},
+    "testing": {"testing", "server", "wire", TOP},
 }
 """What the modules of each folder may import: whole layers, and single modules that stand in no folder."""
 
@@ -31,7 +32,10 @@ BELOW_ALL = {"log": set(), "version": set(), "errors": {"wire"}}
 """Modules in no folder that lower layers use, and what of the package they may import."""
 
 PURE_LAYERS = {"core", "wire"}
-PURE = {"live", "profiles", "doubts", "net.redaction", "server.dialogue", "server.pace", "server.vendor"}
+PURE = {
+    *("live", "profiles", "doubts", "net.redaction", "server.dialogue", "server.pace", "server.vendor"),
+    *("testing.ear", "testing.faults", "testing.speech"),
+}
 """Modules of other layers that are pure as well."""
 IMPURE_IMPORTS = {"asyncio", "aiohttp", "time", "random", "livekit"}
 
@@ -166,6 +170,10 @@ def test_each_module_has_a_test_module_of_its_name(module: str) -> None:
         ("server.dialogue", "from ..core.client import TurnsClient", {"core.client"}),
         ("server.recognition.listener", "from ...wire.messages import TurnStart", set()),
         ("server.recognition.listener", "from ...core import client", {"core.client"}),
+        ("stt", "from .testing import say", {"testing"}),
+        ("server.app", "from ..testing.speech import say", {"testing.speech"}),
+        ("testing.calls", "from ..stt import STT\nfrom ..server import LocalServer", set()),
+        ("testing.calls", "from ..core import client", {"core.client"}),
     ],
 )
 def test_the_guard_sees_a_wrong_arrow_however_it_is_written(module: str, statement: str, wrong: set[str]) -> None:
@@ -180,4 +188,17 @@ def test_importing_the_package_costs_no_more_than_the_framework_and_itself() -> 
     added = set(run.stdout.split())
     assert PACKAGE in added
     assert not {name for name in added if not is_own(name) and name != "livekit.plugins"}
-    assert not {name for name in added if name.startswith(f"{PACKAGE}.server")}
+    assert not {name for name in added if name.startswith((f"{PACKAGE}.server", f"{PACKAGE}.testing"))}
+
+
+def test_tests_of_an_agent_can_be_written_where_pytest_is_missing() -> None:
+    script = f"import sys; sys.modules['pytest'] = None; import {PACKAGE}.testing"
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_loading_the_pytest_plugin_costs_nothing_where_no_test_uses_it() -> None:
+    script = (
+        f"import pytest, sys; before = set(sys.modules); import {PACKAGE}_pytest; print(*set(sys.modules) - before)"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert set(run.stdout.split()) <= {"livekit", "livekit.plugins", f"{PACKAGE}_pytest"}

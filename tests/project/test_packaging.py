@@ -54,6 +54,11 @@ def test_the_namespace_packages_stay_open_to_other_plugins(wheel: zipfile.ZipFil
     assert not {"livekit/__init__.py", "livekit/plugins/__init__.py"} & set(wheel.namelist())
 
 
+def test_pytest_finds_the_plugin_for_tests_in_the_wheel(wheel: zipfile.ZipFile) -> None:
+    entries = wheel.read(next(name for name in wheel.namelist() if name.endswith("/entry_points.txt"))).decode()
+    assert entries.split() == ["[pytest11]", "cartesia_turns", "=", "livekit.plugins.cartesia_turns_pytest"]
+
+
 def test_the_wheel_carries_the_licence_text(wheel: zipfile.ZipFile) -> None:
     name = next(name for name in wheel.namelist() if name.endswith("licenses/LICENSE"))
     assert wheel.read(name) == (PROJECT.parent / "LICENSE").read_bytes()

@@ -9,12 +9,12 @@ from livekit import rtc
 from livekit.agents import TurnHandlingOptions, stt
 from livekit.plugins.cartesia_turns import STT, interrupt_on_turn_start, turn_handling
 from livekit.plugins.cartesia_turns.server import LocalServer
+from livekit.plugins.cartesia_turns.testing import Speaker
 from support.conversation import (
     RATE,
     START,
     VOICED,
     Conversation,
-    Speaker,
     another_conversation,
     conversation,
     end,

@@ -11,9 +11,10 @@ import pytest
 from livekit.agents import Agent, AgentSession, utils
 from livekit.plugins.cartesia_turns import STT, turn_handling
 from livekit.plugins.cartesia_turns.server import ConnectionRecord, LocalServer
+from livekit.plugins.cartesia_turns.testing import FakeLLM, FakeTTS, Speaker
 from livekit.plugins.cartesia_turns.wire.messages import ServerMessage
 from support.calls import talking
-from support.conversation import QUIET, START, Microphone, Model, Speaker, Voice, end, eventually, stt_for
+from support.conversation import QUIET, START, Microphone, end, eventually, stt_for
 from support.stage import Stage
 from support.waiting import holds
 
@@ -83,8 +84,8 @@ async def house(
         home = House(shared, server, stage, [])
         for number, own in enumerate(keyterms):
             session = AgentSession[None](
-                llm=Model(),
-                tts=Voice(),
+                llm=FakeLLM(),
+                tts=FakeTTS(),
                 stt=shared,
                 vad=None,
                 turn_handling=turn_handling(),

@@ -15,19 +15,17 @@ from typing import Any
 import numpy as np
 from livekit import rtc
 from livekit.agents import (
-    DEFAULT_API_CONNECT_OPTIONS,
     Agent,
     AgentSession,
-    APIConnectOptions,
     ConversationItemAddedEvent,
     UserInputTranscribedEvent,
     llm,
-    tts,
     utils,
 )
 from livekit.agents.voice import io
 from livekit.plugins.cartesia_turns import STT, turn_handling
 from livekit.plugins.cartesia_turns.server import LocalServer
+from livekit.plugins.cartesia_turns.testing import FakeLLM, FakeTTS, Speaker
 from livekit.plugins.cartesia_turns.wire.messages import (
     ServerMessage,
     TurnEagerEnd,
@@ -91,137 +89,6 @@ class Microphone(io.AudioInput):
         return time.time()
 
 
-class Speaker(io.AudioOutput):
-    """Plays in real time, and notes when sound began, stopped, was paused and went on.
-
-    It can pause where `pausable`. `played_s` has how much of each speech was heard.
-    """
-
-    def __init__(self, *, pausable: bool = True) -> None:
-        super().__init__(label="Speaker", capabilities=io.AudioOutputCapabilities(pause=pausable), sample_rate=24000)
-        self.started_at: list[float] = []
-        self.stopped_at: list[float] = []
-        self.paused_at: list[float] = []
-        self.resumed_at: list[float] = []
-        self.played_s: list[float] = []
-        self._pushed_s = 0.0
-        self._from = 0.0
-        self._paused_since: float | None = None
-        self._is_complete = False
-        self._player: asyncio.TimerHandle | None = None
-
-    async def capture_frame(self, frame: rtc.AudioFrame) -> None:
-        await super().capture_frame(frame)
-        if not self._pushed_s:
-            self._from = self._now
-            self.started_at.append(time.time())
-            self.on_playback_started(created_at=time.time())
-        self._pushed_s += frame.duration
-
-    def flush(self) -> None:
-        super().flush()
-        self._is_complete = bool(self._pushed_s)
-        self._play()
-
-    def clear_buffer(self) -> None:
-        if self._pushed_s:
-            self._finish(True)
-
-    def pause(self) -> None:
-        super().pause()
-        if self._paused_since is not None:
-            return
-        self._paused_since = time.monotonic()
-        self._stop()
-        if self.is_audible:
-            self.paused_at.append(time.time())
-
-    def resume(self) -> None:
-        super().resume()
-        if self._paused_since is None:
-            return
-        self._from += time.monotonic() - self._paused_since
-        self._paused_since = None
-        self._play()
-        if self.is_audible:
-            self.resumed_at.append(time.time())
-
-    @property
-    def is_audible(self) -> bool:
-        """Something was begun and is not over; it may be paused."""
-        return bool(self._pushed_s)
-
-    @property
-    def _now(self) -> float:
-        return time.monotonic() if self._paused_since is None else self._paused_since
-
-    def _play(self) -> None:
-        if self._is_complete and self._paused_since is None:
-            left_s = self._from + self._pushed_s - time.monotonic()
-            self._player = asyncio.get_running_loop().call_later(left_s, self._finish, False)
-
-    def _stop(self) -> None:
-        if self._player is not None:
-            self._player.cancel()
-
-    def _finish(self, interrupted: bool) -> None:
-        self._stop()
-        self.played_s.append(min(self._pushed_s, self._now - self._from))
-        self._pushed_s, self._is_complete = 0.0, False
-        self.stopped_at.append(time.time())
-        self.on_playback_finished(playback_position=self.played_s[-1], interrupted=interrupted)
-
-
-class Model(llm.LLM[Any]):
-    """Answers at once, and notes when it was asked, and after which words of the user's."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.reply = "Certainly."
-        self.asked_at: list[float] = []
-        self.heard: list[str] = []
-
-    def chat(
-        self,
-        *,
-        chat_ctx: llm.ChatContext,
-        tools: list[llm.Tool] | None = None,
-        conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
-        **_: Any,
-    ) -> llm.LLMStream:
-        said = [message.text_content or "" for message in chat_ctx.messages() if message.role == "user"]
-        self.asked_at.append(time.time())
-        self.heard.append(said[-1] if said else "")
-        return _Answer(self, chat_ctx=chat_ctx, tools=tools or [], conn_options=conn_options)
-
-
-class _Answer(llm.LLMStream):
-    async def _run(self) -> None:
-        reply = self._llm.reply if isinstance(self._llm, Model) else ""
-        self._event_ch.send_nowait(llm.ChatChunk(id="1", delta=llm.ChoiceDelta(role="assistant", content=reply)))
-
-
-class Voice(tts.TTS[str]):
-    """Says each text in `duration_s` seconds of audio."""
-
-    def __init__(self, duration_s: float = 0.2) -> None:
-        super().__init__(capabilities=tts.TTSCapabilities(streaming=False), sample_rate=24000, num_channels=1)
-        self.duration_s = duration_s
-
-    def synthesize(
-        self, text: str, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS
-    ) -> tts.ChunkedStream:
-        return _Utterance(tts=self, input_text=text, conn_options=conn_options)
-
-
-class _Utterance(tts.ChunkedStream):
-    async def _run(self, output_emitter: tts.AudioEmitter) -> None:
-        output_emitter.initialize(request_id="1", sample_rate=24000, num_channels=1, mime_type="audio/pcm")
-        duration_s = self._tts.duration_s if isinstance(self._tts, Voice) else 0.0
-        output_emitter.push(bytes(2 * round(24000 * duration_s)))
-        output_emitter.flush()
-
-
 @dataclass
 class Conversation:
     """All that a test touches."""
@@ -232,7 +99,7 @@ class Conversation:
     session: AgentSession[None]
     microphone: Microphone = field(default_factory=Microphone)
     speaker: Speaker = field(default_factory=Speaker)
-    model: Model = field(default_factory=Model)
+    model: FakeLLM = field(default_factory=FakeLLM)
     transcripts: list[UserInputTranscribedEvent] = field(default_factory=list)
     user_states: list[str] = field(default_factory=list)
     messages: list[llm.ChatMessage] = field(default_factory=list)
@@ -303,7 +170,7 @@ async def conversation(
         stt_handlers: of the STT's events, from before the session begins.
         options: of the AgentSession, which is set up as the README says where they don't say otherwise.
     """
-    stage, model = Stage(), Model()
+    stage, model = Stage(), FakeLLM()
     async with (
         utils.http_context.open(),
         LocalServer(**{"responder": stage, "record": True, **(server_options or {})}) as server,
@@ -324,7 +191,7 @@ async def conversation(
 @asynccontextmanager
 async def another_conversation(talk: Conversation, *, reply_s: float = 0.2) -> AsyncIterator[Conversation]:
     """A second session under way, with the server and the STT of the first: another room of one worker."""
-    model, sockets = Model(), len(talk.server.connections)
+    model, sockets = FakeLLM(), len(talk.server.connections)
     session = session_of(talk.stt, model, reply_s)
     other = Conversation(talk.server, talk.stage, talk.stt, session, model=model)
     async with under_way(other, None):
@@ -332,10 +199,10 @@ async def another_conversation(talk: Conversation, *, reply_s: float = 0.2) -> A
         yield other
 
 
-def session_of(stt: Any, model: Model, reply_s: float, **options: Any) -> AgentSession[None]:
+def session_of(stt: Any, model: FakeLLM, reply_s: float, **options: Any) -> AgentSession[None]:
     """One that is set up as the README says where options don't say otherwise."""
     usual = {"stt": stt, "vad": None, "turn_handling": turn_handling(), "aec_warmup_duration": None}
-    return AgentSession[None](llm=model, tts=Voice(reply_s), **{**usual, **options})
+    return AgentSession[None](llm=model, tts=FakeTTS(reply_s), **{**usual, **options})
 
 
 @asynccontextmanager

@@ -1,0 +1,36 @@
+"""Tests of an agent without a key, a recognizer or the internet: what the caller says is written in words and seconds.
+
+The fixture `cartesia_turns_server` of the pytest plugin is a `ScriptedServer`; without pytest make one yourself. See
+`ScriptedServer` for an example, `say` for what a caller says, `Heard` for what can be asserted, and `PASSING_FAULTS`
+for what may go wrong.
+"""
+
+from .caller import Caller
+from .calls import Conversation, StreamCall
+from .doubles import FakeLLM, FakeTTS, Microphone, Speaker
+from .ear import script
+from .faults import LASTING_FAULTS, PASSING_FAULTS, fault
+from .heard import Heard, Reply, Turn
+from .server import ScriptedServer
+from .speech import Say, say, silence
+
+__all__ = [
+    "LASTING_FAULTS",
+    "PASSING_FAULTS",
+    "Caller",
+    "Conversation",
+    "FakeLLM",
+    "FakeTTS",
+    "Heard",
+    "Microphone",
+    "Reply",
+    "Say",
+    "ScriptedServer",
+    "Speaker",
+    "StreamCall",
+    "Turn",
+    "fault",
+    "say",
+    "script",
+    "silence",
+]

@@ -1,0 +1,137 @@
+"""The caller: pushes what is said as audio, in real time or as fast as the plugin sends it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from livekit import rtc
+
+from ..server.recognition.pcm import RATE
+from . import speech
+from .heard import Heard
+from .speech import Say, Voice, quiet
+
+FRAME_S = 0.02
+WAIT_S = 15.0
+"""How long a test waits for what should come, in seconds."""
+POLL_S = 0.002
+MOST_AHEAD_S = 1.0
+"""So much audio may wait for the plugin where it is pushed faster than in real time."""
+
+
+class Caller:
+    """Says things in one call, and hears what came of them.
+
+    Args:
+        voice: how it sounds.
+        heard: what came of it.
+        push: takes a frame of audio: 20 ms, 16 kHz, mono.
+        backlog_s: where audio is pushed faster than in real time, how many seconds of it wait to be sent; else None.
+    """
+
+    def __init__(
+        self,
+        voice: Voice,
+        heard: Heard,
+        push: Callable[[rtc.AudioFrame], None],
+        backlog_s: Callable[[], float] | None = None,
+    ) -> None:
+        self.heard = heard
+        """What came of the call so far, with assertions."""
+        self._voice = voice
+        self._push = push
+        self._backlog_s = backlog_s
+        self._due = 0.0
+        self._rest = b""
+        self._words = 0
+
+    async def say(self, text: str, *, pause: float | None = None, word_s: float = 0.3) -> Heard:
+        """Says this; arguments as for the function `say`. As `play` does, it returns what was heard so far."""
+        return await self.play(speech.say(text, pause=pause, word_s=word_s))
+
+    async def play(self, *lines: Say) -> Heard:
+        """Says these lines one after the other, each with its pause.
+
+        No audio is pushed between two calls of this: the caller's microphone is muted meanwhile.
+
+        Returns:
+            What was heard so far.
+
+        Raises:
+            AssertionError: a turn that was to end did not within 15 s, or the call is over; it tells what was heard.
+        """
+        for line in lines:
+            await self._play(line)
+        return self.heard
+
+    async def until(self, condition: Callable[[], object], what: str) -> None:
+        """Waits until the condition holds.
+
+        Args:
+            condition: looked at every few milliseconds.
+            what: names it in the error.
+
+        Raises:
+            AssertionError: it did not hold within 15 s; it tells what was heard.
+        """
+        deadline = time.monotonic() + WAIT_S
+        while not condition():
+            self.check()
+            if time.monotonic() > deadline:
+                raise self.heard.failure(f"{what} did not come within {WAIT_S:g} s")
+            await asyncio.sleep(POLL_S)
+
+    def check(self) -> None:
+        """Looks whether the call is still there.
+
+        Raises:
+            AssertionError: it is over; it tells what was heard.
+        """
+
+    async def _play(self, line: Say) -> None:
+        if line.words:
+            self.heard.note(f'the user says "{" ".join(line.words)}"{_then(line.pause)}')
+        elif line.pause:
+            self.heard.note(f"the user is silent for {line.pause:.2f} s")
+        for word in line.words:
+            await self._send(self._voice.speak(word, line.word_s))
+            self.heard.said()
+        self._words += len(line.words)
+        await self._send(quiet(line.pause or 0.0))
+        deadline = time.monotonic() + WAIT_S
+        while line.pause is None and not self._is_told:
+            self.check()
+            if time.monotonic() > deadline:
+                raise self.heard.failure(f'the turn with "{" ".join(line.words)}" did not end within {WAIT_S:g} s')
+            await self._send(quiet(FRAME_S))
+
+    @property
+    def _is_told(self) -> bool:
+        """Whether all words are in turns that are over."""
+        return not self.heard.in_turn and len(self.heard.text.split()) >= self._words
+
+    async def _send(self, pcm: bytes) -> None:
+        pcm = self._rest + pcm
+        size = 2 * round(FRAME_S * RATE)
+        whole = len(pcm) - len(pcm) % size
+        self._rest = pcm[whole:]
+        for start in range(0, whole, size):
+            self.check()
+            await self._pace()
+            self._push(rtc.AudioFrame(pcm[start : start + size], RATE, 1, size // 2))
+
+    async def _pace(self) -> None:
+        if self._backlog_s is None:
+            # A frame is there once its last sample was spoken.
+            self._due = max(self._due + FRAME_S, time.monotonic())
+            await asyncio.sleep(self._due - time.monotonic())
+            return
+        await asyncio.sleep(0)
+        while self._backlog_s() > MOST_AHEAD_S:  # noqa: ASYNC110  # no event
+            await asyncio.sleep(POLL_S)
+
+
+def _then(pause: float | None) -> str:
+    return "" if pause is None else f", then nothing for {pause:.2f} s"

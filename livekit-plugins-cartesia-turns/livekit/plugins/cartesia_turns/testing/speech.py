@@ -1,0 +1,127 @@
+"""What the caller says, in words and seconds, and how that sounds: speech from which each word can be read again. Pure.
+
+No recognizer is needed for it. A word is a tone of 2 kHz that swells and fades like a syllable, on a constant offset
+that tells the word's number; the `Ear` of the server reads the number. So what is heard follows from the audio alone:
+it does not depend on the machine, and audio that is sent again after a lost connection is heard again.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..server.recognition.pcm import RATE, Samples
+
+LONGEST_PAUSE_S = 60.0
+SHORTEST_WORD_S = 0.1
+"""Three windows of the server's detector: a word that is in none of them as a whole might not be read."""
+MOST_WORDS = 1000
+"""How many words one voice can tell apart."""
+
+_PERIOD = 8
+"""Samples of one wave of the tone. The mean over them is the offset."""
+_SILENCE, _FIRST, _STEP = 512, 1024, 24
+"""Offsets as 16-bit samples: below the first is silence, the second is word 0, the third lies between two words."""
+_LOUDEST = 2500
+"""Where the tone swells it moves the mean, for the shortest word by a quarter of a step."""
+_LEAST_BLOCKS = 10
+"""So many waves with the same offset are a word; where one word meets the next the offset is anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Some words and the silence after them; made by `say` and `silence`.
+
+    Attributes:
+        words: what is said.
+        pause: seconds of silence after it; None is silence until the turn has ended.
+        word_s: how long each word takes, in seconds.
+    """
+
+    words: tuple[str, ...]
+    pause: float | None = None
+    word_s: float = 0.3
+
+
+def say(text: str, *, pause: float | None = None, word_s: float = 0.3) -> Say:
+    """The caller says this.
+
+        say("what time", pause=0.4), say("is it")
+
+    is one turn with a pause in it: at the server's default settings silence makes an eager end of it after 0.21 s and
+    ends it after 0.51 s.
+
+    Args:
+        text: words, separated by white space.
+        pause: how many seconds the caller is silent afterwards, 0 to 60. By default until the turn has ended.
+        word_s: how long each word takes, in seconds, from 0.1 on.
+
+    Raises:
+        ValueError: there is no word in the text, or a number is out of range.
+    """
+    words = tuple(text.split())
+    if not words:
+        raise ValueError("say() needs at least one word: silence(seconds) is for silence")
+    if not SHORTEST_WORD_S <= word_s < math.inf:
+        raise ValueError(f"word_s={word_s} is out of range: it must be {SHORTEST_WORD_S} seconds or more")
+    if pause is not None and not 0 <= pause <= LONGEST_PAUSE_S:
+        raise ValueError(f"pause={pause} is out of range: it must be 0 to {LONGEST_PAUSE_S:g} seconds")
+    return Say(words, pause, word_s)
+
+
+def silence(seconds: float) -> Say:
+    """The caller is silent for so many seconds, 0 to 60.
+
+    Raises:
+        ValueError: it is out of range.
+    """
+    if not 0 <= seconds <= LONGEST_PAUSE_S:
+        raise ValueError(f"silence({seconds}) is out of range: it must be 0 to {LONGEST_PAUSE_S:g} seconds")
+    return Say((), seconds)
+
+
+class Voice:
+    """Speaks words so that they can be read again, each one that it has ever said."""
+
+    def __init__(self) -> None:
+        self._words: list[str] = []
+
+    def speak(self, word: str, duration_s: float) -> bytes:
+        """The word as audio: 16 kHz, 16-bit, mono.
+
+        Raises:
+            ValueError: it is one word too many.
+        """
+        if len(self._words) == MOST_WORDS:
+            raise ValueError(f"{MOST_WORDS} words have been said: a new server takes as many again")
+        offset = _FIRST + _STEP * len(self._words)
+        self._words.append(word)
+        at = np.arange(round(duration_s * RATE))
+        loudness = _LOUDEST * np.sin(np.pi * (at + 0.5) / len(at))
+        return bytes((offset + loudness * np.sin(2 * np.pi * at / _PERIOD)).astype("<i2").tobytes())
+
+    def word(self, number: int) -> str:
+        """The word of this number, or an empty text where none has it: the audio is somebody else's."""
+        return self._words[number] if number < len(self._words) else ""
+
+
+def read(window: Samples) -> tuple[list[int], float, bool]:
+    """Reads a window of audio.
+
+    Returns:
+        The numbers of the words in it, in order; which part of it (0-1) is speech; and whether it ends in speech.
+    """
+    offsets = window.reshape(-1, _PERIOD).mean(axis=1) * 32768
+    spoken = offsets > _SILENCE
+    numbers = np.rint((offsets - _FIRST) / _STEP).astype(int)
+    ends = [*(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(numbers)]
+    runs = zip([0, *ends], ends, strict=False)
+    words = [int(numbers[start]) for start, end in runs if end - start >= _LEAST_BLOCKS and spoken[start]]
+    return words, float(spoken.mean()), bool(spoken[-1])
+
+
+def quiet(seconds: float) -> bytes:
+    """Digital silence: 16 kHz, 16-bit, mono."""
+    return bytes(2 * round(seconds * RATE))
