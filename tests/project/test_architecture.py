@@ -25,6 +25,7 @@ LAYERS: dict[str, set[str]] = {
     "wire": {"wire"},
     "server": {"server", "wire", "log", "version"},
     "testing": {"testing", "server", "wire", TOP},
+    "doctor": {"doctor", TOP, "net", "core", "wire"},
 }
 """What the modules of each folder may import: whole layers, and single modules that stand in no folder."""
 
@@ -35,6 +36,7 @@ PURE_LAYERS = {"core", "wire"}
 PURE = {
     *("live", "profiles", "doubts", "net.redaction", "server.dialogue", "server.pace", "server.vendor"),
     *("testing.ear", "testing.faults", "testing.speech"),
+    *("doctor.verdict", "doctor.sound", "doctor.tempo", "doctor.report"),
 }
 """Modules of other layers that are pure as well."""
 IMPURE_IMPORTS = {"asyncio", "aiohttp", "time", "random", "livekit"}
@@ -174,6 +176,10 @@ def test_each_module_has_a_test_module_of_its_name(module: str) -> None:
         ("server.app", "from ..testing.speech import say", {"testing.speech"}),
         ("testing.calls", "from ..stt import STT\nfrom ..server import LocalServer", set()),
         ("testing.calls", "from ..core import client", {"core.client"}),
+        ("doctor.calls", "from ..stt import STT\nfrom ..net.tasks import finish", set()),
+        ("doctor.calls", "from ..server import LocalServer", {"server"}),
+        ("stt", "from .doctor.calls import Call", {"doctor.calls"}),
+        ("__main__", "from .doctor import command", {"doctor.command"}),
     ],
 )
 def test_the_guard_sees_a_wrong_arrow_however_it_is_written(module: str, statement: str, wrong: set[str]) -> None:
@@ -188,7 +194,9 @@ def test_importing_the_package_costs_no_more_than_the_framework_and_itself() -> 
     added = set(run.stdout.split())
     assert PACKAGE in added
     assert not {name for name in added if not is_own(name) and name != "livekit.plugins"}
-    assert not {name for name in added if name.startswith((f"{PACKAGE}.server", f"{PACKAGE}.testing"))}
+    assert not {
+        name for name in added if name.startswith((f"{PACKAGE}.server", f"{PACKAGE}.testing", f"{PACKAGE}.doctor"))
+    }
 
 
 def test_tests_of_an_agent_can_be_written_where_pytest_is_missing() -> None:

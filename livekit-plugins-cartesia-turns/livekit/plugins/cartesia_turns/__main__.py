@@ -1,0 +1,39 @@
+"""Runs the package's commands: python -m livekit.plugins.cartesia_turns COMMAND."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+COMMANDS = {
+    "doctor": ("doctor.command", "check this machine, the key, the server, a recording and your session"),
+}
+"""Each command's module, imported once it is asked for, whose `main(arguments)` returns the exit code; and its help."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code; 2 where there is no such command."""
+    chosen = _parser().parse_args(arguments)
+    module = importlib.import_module(f"{__package__}.{COMMANDS[chosen.command][0]}")
+    code: int = module.main(chosen.arguments)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    texts = "\n".join(f"  {name:<10} {text}" for name, (_, text) in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m livekit.plugins.cartesia_turns",
+        usage="%(prog)s COMMAND ...",
+        description=f"commands:\n{texts}",
+        epilog="COMMAND --help says more of each.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help=argparse.SUPPRESS)
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

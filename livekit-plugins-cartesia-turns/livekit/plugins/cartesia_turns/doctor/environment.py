@@ -1,0 +1,107 @@
+"""What is installed, and whether there is a key: no network is needed."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+from ..net.dialer import KEY_VARIABLE
+from ..version import __version__
+from ..wire.checks import credential
+from .verdict import Verdict, ok, problem, warning
+
+OLDEST_PYTHON = (3, 10)
+AGENTS = "livekit-agents"
+AIOHTTP = "aiohttp"
+OLDEST = {AGENTS: "1.8.0", AIOHTTP: "3.14.1"}
+"""The oldest versions that the plugin works with."""
+WHOLE = "1.8.9"
+"""The oldest livekit-agents under which the plugin can do all that it does."""
+LACKING = (
+    "manual turns that end at once, a close that does not wait 2 s, the warning about a session in a wrong mode, and "
+    "several sessions or several STTs that do not disturb each other"
+)
+"""What goes missing below WHOLE."""
+QUOTES = "\"'`"
+UNTRIED = "2"
+"""The first livekit-agents that this version of the plugin was not made for."""
+
+
+def check(token_variable: str | None) -> list[Verdict]:
+    """Everything about this machine.
+
+    Args:
+        token_variable: the environment's variable with an access token, in place of the key.
+    """
+    return [_python(), _agents(), _aiohttp(), _credential(token_variable)]
+
+
+def _python() -> Verdict:
+    found = platform.python_version()
+    if sys.version_info < OLDEST_PYTHON:
+        oldest = ".".join(map(str, OLDEST_PYTHON))
+        return problem("python", f"Python {found} is too old.", f"Use Python {oldest} or newer.")
+    return ok("python", f"Python {found}, livekit-plugins-cartesia-turns {__version__}.")
+
+
+def _agents() -> Verdict:
+    found = _version(AGENTS)
+    if _parts(found) >= _parts(UNTRIED):
+        return warning(
+            AGENTS,
+            f"{AGENTS} {found} is newer than what this plugin was made for. These may be missing: {LACKING}.",
+            f'Install the newest version below {UNTRIED}: pip install "{AGENTS}<{UNTRIED}".',
+        )
+    if _parts(OLDEST[AGENTS]) <= _parts(found) < _parts(WHOLE):
+        return warning(
+            AGENTS,
+            f"{AGENTS} {found} lacks what these need: {LACKING}.",
+            f"Install {WHOLE} or newer: pip install --upgrade {AGENTS}.",
+        )
+    return _at_least(AGENTS, found)
+
+
+def _aiohttp() -> Verdict:
+    return _at_least(AIOHTTP, _version(AIOHTTP))
+
+
+def _at_least(name: str, found: str) -> Verdict:
+    if _parts(found) < _parts(OLDEST[name]):
+        what = f"{name} {found} is too old." if found else f"{name} is not installed."
+        return problem(name, what, f"Install {OLDEST[name]} or newer: pip install --upgrade {name}.")
+    return ok(name, f"{name} {found}.")
+
+
+def _credential(token_variable: str | None) -> Verdict:
+    name, kind = ("token", "access token") if token_variable else ("key", "key")
+    variable = token_variable or KEY_VARIABLE
+    try:
+        found = credential(variable, os.environ.get(variable))
+    except ValueError as error:
+        # The text names the variable and says what is wrong with its value, without showing it.
+        return problem(name, f"The {kind} can't be sent: {error}.", f"Set {variable} to the {kind} alone.")
+    if found is None:
+        advice = f"Set {variable}; keys are made at https://play.cartesia.ai/keys."
+        if token_variable:
+            advice = f"Set {variable} to a short-lived token that your own server has asked Cartesia for."
+        return problem(name, f"There is no {kind}: {variable} is not set.", advice)
+    if found[0] in QUOTES or found[-1] in QUOTES:
+        what = f"{variable} begins or ends with a quotation mark, which would be sent with the {kind}."
+        return problem(name, what, f"Set {variable} to the {kind} without quotation marks.")
+    return ok(name, f"{variable} is set (its value is not shown).")
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
+def _parts(text: str) -> tuple[int, ...]:
+    """The numbers of a release, so that they can be compared; what marks a pre-release is left out."""
+    release = re.match(r"\d+(\.\d+)*", text)
+    return tuple(map(int, release[0].split("."))) if release else ()

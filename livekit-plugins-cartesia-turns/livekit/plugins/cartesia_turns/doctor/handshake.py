@@ -1,0 +1,109 @@
+"""The handshake with the key, the server's `connected`, and a round trip: through the plugin itself."""
+
+from __future__ import annotations
+
+from livekit.agents import APIError
+
+from ..errors import Cause, ServerError, cause_of, status_of
+from ..events import DisconnectedEvent
+from ..wire.vendor import PLAN_STREAMS
+from .calls import Call, Server
+from .network import words_of
+from .verdict import Verdict, ok, printable, problem, skipped, warning
+
+FAR_S = 0.3
+"""A round trip that takes longer than this is felt in each reply."""
+SLOW_S = 2.0
+"""A connection that takes longer than this costs the caller's first words their speed."""
+PONG_S = 3.0
+"""How long the answer to the first ping is waited for."""
+NOT_REACHED = "An earlier step failed."
+TOO_MANY = 429
+ADVICE = {
+    401: "Check that the key is whole and has not been revoked; a token may have run out.",
+    402: "Check the account's credit.",
+    403: "Check that the account may use this model, and that the token has the grant for speech-to-text.",
+    404: "Check the base URL: this server has no such endpoint.",
+    TOO_MANY: "Close streams that nobody uses, or take a larger plan: idle sockets count too.",
+}
+"""What to do about a status of the server's."""
+STEPS = {Cause.DNS: "dns", Cause.TLS: "tls", Cause.PROXY: "proxy"}
+"""Failures of a handshake that are a matter of an earlier step."""
+
+
+async def check(server: Server) -> list[Verdict]:
+    """Connects once, and disconnects."""
+    async with Call(server.stt(), server.timeout_s) as call:
+        if not await call.connect():
+            return failed(call)
+        connect_s = call.connected.connect_s if call.connected else 0.0
+        await call.until(lambda: call.stream.stats.rtt_s is not None, PONG_S)
+        trip = _round_trip(call.stream.stats.rtt_s)
+    greeting = _greeting(connect_s)
+    return [ok("handshake", "The server takes the key or token."), greeting, trip, _concurrency()]
+
+
+def failed(call: Call) -> list[Verdict]:
+    """What a call that could not connect says about each step."""
+    later = [skipped(name, NOT_REACHED) for name in ("connected", "round trip")]
+    error = call.trouble
+    if error is None:
+        return [problem("handshake", "The server did not answer in time.", "Try again, or give --timeout."), *later]
+    if call.last(DisconnectedEvent) is None:
+        return [_refusal(error), *later]
+    # There was a socket, so the handshake went well.
+    let_in = ok("handshake", "The server opened a websocket.")
+    return [let_in, _refusal(error, "connected"), *later[1:]]
+
+
+def _refusal(error: APIError, step: str = "handshake") -> Verdict:
+    if status_of(error) == TOO_MANY:
+        return problem("concurrency", said(error), f"{ADVICE[TOO_MANY]} {plans()}")
+    if isinstance(error, ServerError):
+        return problem(step, said(error), advice_for(error))
+    what, advice = words_of(error)
+    return problem(STEPS.get(cause_of(error), step), what, advice or "Try again; give --timeout where the way is long.")
+
+
+def said(error: APIError) -> str:
+    """What went wrong. The server's own words are in it, without any secret that they quote."""
+    if not isinstance(error, ServerError):
+        return words_of(error)[0]
+    code = f", {printable(error.error_code, 40)}" if error.error_code else ""
+    return f"The server refused with status {error.status_code}{code}. It says: {printable(error.message)}"
+
+
+def advice_for(error: ServerError) -> str:
+    """What to do about a refusal."""
+    if error.status_code in ADVICE:
+        return ADVICE[error.status_code]
+    if error.status_code >= 500:
+        return "The server has trouble of its own: try again later."
+    return "Check the model and the settings; a newer version of the plugin may know what the server wants."
+
+
+def plans() -> str:
+    """How many open sockets the plans are known to allow."""
+    known = ", ".join(f"{plan} {streams}" for plan, streams in PLAN_STREAMS.value.items())
+    return f"Plans allow so many open sockets (read {PLAN_STREAMS.since}): {known}."
+
+
+def _greeting(connect_s: float) -> Verdict:
+    what = f"The server said `connected` after {connect_s:.2f} s."
+    if connect_s > SLOW_S:
+        return warning("connected", what, "Let the session prewarm the STT, as it does by itself.", connect_s=connect_s)
+    return ok("connected", what, connect_s=connect_s)
+
+
+def _round_trip(rtt_s: float | None) -> Verdict:
+    if rtt_s is None:
+        what = f"A ping was not answered within {PONG_S:.0f} s."
+        return warning("round trip", what, "Something in between may hold back small frames: try another network.")
+    what = f"A ping and its answer take {rtt_s * 1000:.1f} ms."
+    if rtt_s > FAR_S:
+        return warning("round trip", what, "Run the agent nearer to the server, or off the VPN.", round_trip_s=rtt_s)
+    return ok("round trip", what, round_trip_s=rtt_s)
+
+
+def _concurrency() -> Verdict:
+    return ok("concurrency", f"One more socket fits into the plan; --calls N tries N at once. {plans()}")

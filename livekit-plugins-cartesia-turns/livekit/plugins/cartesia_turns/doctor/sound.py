@@ -1,0 +1,188 @@
+"""What is wrong with a recording that a recognizer hears badly: silence, clipping, channels, sample rate. Pure."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .recording import Recording
+from .tempo import octaves_off
+from .verdict import Verdict, ok, problem, skipped, warning
+
+FULL = 32768.0
+FRAME_S = 0.02
+SILENT_DB = -60.0
+"""Below this, the loudest moments are silence: dBFS of 20 ms."""
+QUIET_DB = -40.0
+"""Below this, speech is so quiet that noise may hide it."""
+FLAT = 0.995
+"""Samples in a row so near to the peak are cut off."""
+FLAT_RUN = 3
+STEEP = 0.02
+"""A wave that was cut off comes to its flat top by a step of this part of the peak or more; a smooth one creeps up."""
+SOME_CLIPPED, MUCH_CLIPPED = 0.0005, 0.01
+"""Parts of the samples that are cut off."""
+ALIKE, OPPOSITE = 0.98, -0.5
+"""Correlations of two channels."""
+BESIDE_DB = 30.0
+"""A channel so much quieter than another holds nothing."""
+DOUBLED = 0.02
+"""Neighbours differ by so little, beside the neighbours of those, only where each sample is there twice."""
+NARROW_HZ, NARROW = 4000.0, 1e-6
+"""Speech that has no more than this part of its power above is from a telephone line."""
+FAST, SLOW = 0.6, -0.7
+"""Octaves off from which speech is too fast or too slow to be somebody's own way. Measured with 17 recordings in five
+languages, real and synthetic voices, in noise and as by telephone: none was off by more than 0.45 and -0.65."""
+WIDE_RATE = 16000
+USUAL_RATES = (8000, 16000, 24000, 44100, 48000)
+
+
+def check(recording: Recording) -> list[Verdict]:
+    """All that can be told without a server."""
+    kind = "channel" if recording.channels == 1 else "channels"
+    what = f"{recording.name}: {recording.duration_s:.1f} s, {recording.sample_rate} Hz, {recording.channels} {kind}."
+    verdicts = [ok("audio file", what, duration_s=recording.duration_s), _loudness(recording)]
+    if not has_sound(recording):
+        return [*verdicts, *(skipped(name, "There is no sound.") for name in ("clipping", "channels", "sample rate"))]
+    return [*verdicts, _clipping(recording), _channels(recording), _rate(recording)]
+
+
+def has_sound(recording: Recording) -> bool:
+    """Whether anything can be heard in it, mixed down as it is sent."""
+    return loudness_db(recording.mono, recording.sample_rate) >= SILENT_DB
+
+
+def loudness_db(samples: NDArray[np.int16], rate: int) -> float:
+    """How loud the loud parts are, in dBFS: the 95th of a hundred frames, by loudness."""
+    return float(np.percentile(_frames_db(samples, rate), 95)) if samples.size else -math.inf
+
+
+def _frames_db(samples: NDArray[np.int16], rate: int) -> NDArray[np.float64]:
+    size = max(1, min(round(rate * FRAME_S), samples.size))
+    frames = samples[: samples.size // size * size].reshape(-1, size) / FULL
+    power: NDArray[np.float64] = np.maximum((frames**2).mean(axis=1), 1e-12)
+    return 10 * np.log10(power)
+
+
+def _loudness(recording: Recording) -> Verdict:
+    level_db = loudness_db(recording.mono, recording.sample_rate)
+    if not recording.samples.any():
+        what = "There is nothing but zeros in it: digital silence."
+        return problem("loudness", what, "The microphone was muted, or another device was recorded.", level_dbfs=-120.0)
+    if level_db < SILENT_DB:
+        loudest = max(loudness_db(channel, recording.sample_rate) for channel in recording.samples)
+        if loudest >= SILENT_DB:
+            what = "The channels cancel each other out: mixed down to one, nothing is left."
+            return problem(
+                "loudness", what, "Turn the polarity of one channel, or send one alone.", level_dbfs=level_db
+            )
+        what = f"There is no sound in it: its loud parts are at {level_db:.0f} dBFS."
+        return problem(
+            "loudness", what, "Check that the microphone is the right one, and not muted.", level_dbfs=level_db
+        )
+    if level_db < QUIET_DB:
+        what = f"It is very quiet: its loud parts are at {level_db:.0f} dBFS."
+        return warning("loudness", what, "Raise the microphone's gain: -30 to -10 dBFS is usual.", level_dbfs=level_db)
+    return ok("loudness", f"Its loud parts are at {level_db:.0f} dBFS.", level_dbfs=level_db)
+
+
+def _clipping(recording: Recording) -> Verdict:
+    part = max(clipped_part(channel) for channel in recording.samples)
+    if part < SOME_CLIPPED:
+        return ok("clipping", "The peaks are whole.", clipped_part=part)
+    what = f"The peaks are cut off: {part:.1%} of the samples."
+    advice = "Lower the gain where the sound comes in; to lower it later does not help."
+    level = problem if part >= MUCH_CLIPPED else warning
+    return level("clipping", what, advice, clipped_part=part)
+
+
+def clipped_part(samples: NDArray[np.int16]) -> float:
+    """Which part of the samples stands in flat tops, however loud they are played now."""
+    wave = samples.astype(np.float64)
+    clipped = 0
+    for side in (wave, -wave):
+        peak = side.max(initial=0.0)
+        if peak <= 0:
+            continue
+        edges = np.flatnonzero(np.diff(np.concatenate(([0], (side >= FLAT * peak).astype(np.int8), [0]))))
+        starts, ends = edges[::2], edges[1::2]
+        steps = side[starts] - side[np.maximum(starts - 1, 0)]
+        flat = (ends - starts >= FLAT_RUN) & (steps >= STEEP * peak)
+        clipped += int((ends - starts)[flat].sum())
+    return clipped / max(1, wave.size)
+
+
+def _channels(recording: Recording) -> Verdict:
+    if recording.channels == 1:
+        return ok("channels", "It is mono.")
+    levels = [loudness_db(channel, recording.sample_rate) for channel in recording.samples]
+    silent = sum(level < max(levels) - BESIDE_DB for level in levels)
+    advice = "Send only the channel that has the caller: the plugin mixes all of them down to one."
+    if silent:
+        lost_db = 20 * math.log10(recording.channels / (recording.channels - silent))
+        what = (
+            f"{silent} of {recording.channels} channels are silent, which costs {lost_db:.0f} dB when they are mixed."
+        )
+        return warning("channels", what, advice)
+    alike = min(_correlation(recording.samples[0], other) for other in recording.samples[1:])
+    if alike >= ALIKE:
+        return ok("channels", "All channels hold the same; the plugin mixes them down to one.", correlation=alike)
+    if alike <= OPPOSITE:
+        what = "The channels are of opposite polarity, and cancel each other out when they are mixed."
+        return problem("channels", what, "Turn the polarity of one of them, or send one alone.", correlation=alike)
+    what = "The channels differ: it may be two people, whose words would be mixed into one call."
+    return warning("channels", what, advice, correlation=alike)
+
+
+def _correlation(one: NDArray[np.int16], other: NDArray[np.int16]) -> float:
+    a, b = one.astype(np.float64), other.astype(np.float64)
+    scale = math.sqrt(float((a**2).sum()) * float((b**2).sum()))
+    return float((a * b).sum()) / scale if scale else 0.0
+
+
+def _rate(recording: Recording) -> Verdict:
+    name, rate = "sample rate", recording.sample_rate
+    if recording.channels == 1 and _is_interleaved(recording.mono):
+        what = "Each sample is there twice: it is stereo that is labelled as mono, and plays at half its speed."
+        return problem(name, what, "Tell the frame's number of channels as it is.")
+    off = octaves_off(recording.mono, rate)
+    if off is None:
+        return skipped(name, "There is too little speech in it to tell whether the sample rate is right.")
+    if off > FAST or off < SLOW:
+        return _wrong_rate(rate, off)
+    if rate > WIDE_RATE / 2 and _high_part(recording.mono, rate) < NARROW:
+        what = (
+            f"{rate} Hz, but nothing in it is above {NARROW_HZ:.0f} Hz: it has been at 8000 Hz on its way, as by phone."
+        )
+        return warning(name, what, "Take it before it is reduced, where you can; words are harder to tell like this.")
+    return ok(name, f"{rate} Hz seems to be what it was recorded at; the plugin converts it.", octaves_off=off)
+
+
+def _wrong_rate(rate: int, off: float) -> Verdict:
+    times = 2.0 ** abs(off)
+    pace = "fast and high" if off > 0 else "slow and deep"
+    likely = rate / times if off > 0 else rate * times
+    others = sorted({*USUAL_RATES} - {rate}, key=lambda known: abs(math.log(known / likely)))
+    perhaps = " or ".join(map(str, sorted(others[:2])))
+    what = f"{rate} Hz is unlikely: if this is speech, it is about {times:.1f} times too {pace} at that rate."
+    advice = (
+        f"Give the frames the rate that the audio was recorded at, perhaps {perhaps} Hz: a wrong one gives wrong "
+        "words, and no error."
+    )
+    return warning("sample rate", what, advice, octaves_off=off)
+
+
+def _is_interleaved(samples: NDArray[np.int16]) -> bool:
+    """Whether the samples come in pairs that are (almost) the same."""
+    pairs = samples[: samples.size // 2 * 2].astype(np.float64).reshape(-1, 2)
+    within = float(((pairs[:, 0] - pairs[:, 1]) ** 2).mean())
+    between = float(((pairs[1:, 0] - pairs[:-1, 1]) ** 2).mean()) if len(pairs) > 1 else 0.0
+    return between > 0 and within < DOUBLED * between
+
+
+def _high_part(samples: NDArray[np.int16], rate: int) -> float:
+    power = np.abs(np.fft.rfft(samples)) ** 2
+    frequencies = np.fft.rfftfreq(samples.size, 1 / rate)
+    return float(power[frequencies > NARROW_HZ * 1.1].sum() / power.sum())

@@ -1,0 +1,141 @@
+"""A recording spoken to the server in real time, through the plugin, as a caller would: its words and its delays."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+import time
+
+from livekit.agents import APIError
+
+from ..audio import PcmConverter
+from ..events import TurnEndEvent, TurnStartEvent, TurnUpdateEvent
+from ..wire.vendor import TURN_DEFAULTS
+from .calls import Call, Server, Told, frame
+from .handshake import said
+from .recording import Recording
+from .verdict import Verdict, ok, printable, problem, skipped, warning
+
+RATE = 16000
+FRAME_S = 0.02
+LONGEST_S = 15.0
+"""So much of the recording is spoken."""
+MORE_S = 2.0
+"""A turn that is cut off by its end timeout comes so much later at most, by the way to the server and back."""
+QUIET_S = 1.0
+"""After the speech, as long as no turn is open, a further turn is waited for so long."""
+LATE_S = 1.2
+"""An end of turn that comes later than this after the speech makes the agent seem slow."""
+HALF = 0.5
+"""Of the words that are said in the sample, at least this part has to be heard."""
+WORDS, DELAY = "words", "end of turn"
+
+
+async def check(server: Server, recording: Recording) -> list[Verdict]:
+    """Speaks the recording, then stays silent until its turns are over."""
+    pcm = as_sent(recording)[: round(LONGEST_S * RATE) * 2]
+    async with Call(server.stt(), server.timeout_s) as call:
+        if not await call.connect():
+            why = said(call.trouble) if call.trouble else "The server did not answer in time."
+            return [
+                problem(WORDS, why, "Look at what is said about the handshake."),
+                skipped(DELAY, "There were none."),
+            ]
+        began = time.monotonic()
+        await _speak(call, pcm)
+        return judge(call.told, call.trouble, began, recording.text)
+
+
+def as_sent(recording: Recording) -> bytes:
+    """The recording as it goes to the server: 16-bit PCM at RATE, mono."""
+    converter = PcmConverter(RATE)
+    pieces = converter.push(frame(recording.mono.tobytes(), recording.sample_rate))
+    return b"".join([*pieces, *converter.flush()])
+
+
+async def _speak(call: Call, pcm: bytes) -> None:
+    """Pushes audio frame by frame at the pace of real time; behind it silence, as from a microphone that stays on."""
+    size = round(RATE * FRAME_S) * 2
+    spoken, most = math.ceil(len(pcm) / size), math.ceil((len(pcm) / 2 / RATE + _longest_wait_s()) / FRAME_S)
+    began = time.monotonic()
+    for number in range(most):
+        piece = pcm[number * size : (number + 1) * size].ljust(size, b"\0")
+        call.stream.push_frame(frame(piece, RATE))
+        await asyncio.sleep(max(0.0, began + (number + 1) * FRAME_S - time.monotonic()))
+        if call.is_over or (number > spoken and _is_done(call, (number - spoken) * FRAME_S)):
+            return
+
+
+def _longest_wait_s() -> float:
+    return (TURN_DEFAULTS[0].value.end_timeout_ms or 0) / 1000 + MORE_S
+
+
+def _is_done(call: Call, silent_s: float) -> bool:
+    starts, ends = call.all(TurnStartEvent), call.all(TurnEndEvent)
+    return bool(ends) and len(ends) >= len(starts) and silent_s >= QUIET_S
+
+
+def judge(told: list[Told], trouble: APIError | None, began: float, text: str = "") -> list[Verdict]:
+    """What the events of a call say of it.
+
+    Args:
+        told: the events.
+        trouble: what went wrong with the connection.
+        began: when the first audio was pushed, in monotonic seconds.
+        text: what was said, where that is known.
+    """
+    ends = [(item, item.event) for item in told if isinstance(item.event, TurnEndEvent)]
+    heard = " ".join(event.transcript.strip() for _, event in ends if event.transcript.strip())
+    delays = [item.at_wall - event.speech_end_time for item, event in ends if event.speech_end_time is not None]
+    started = any(isinstance(item.event, TurnStartEvent) for item in told)
+    if trouble is not None:
+        advice = "Try again: a lost socket that comes again and again is the network's or the server's."
+        return [problem(WORDS, f"The connection broke while audio was sent. {said(trouble)}", advice), _delay(delays)]
+    if not heard:
+        return [_nothing_heard(started=started), _delay(delays)]
+    first = next(item.at for item in told if isinstance(item.event, TurnUpdateEvent | TurnEndEvent))
+    return [_words(heard, text, first - began, len(ends)), _delay(delays)]
+
+
+def _nothing_heard(*, started: bool) -> Verdict:
+    if started:
+        what = "The server heard that somebody speaks, but no word."
+        return problem(WORDS, what, "Check the language that the model hears, and the recording's sample rate.")
+    what = "The server heard nobody speak."
+    return problem(
+        WORDS, what, "Check that there is speech in the recording: loud enough, and at the right sample rate."
+    )
+
+
+def _words(heard: str, text: str, first_s: float, turns: int) -> Verdict:
+    shown = f'Heard in {turns} turn{"s" if turns > 1 else ""}: "{printable(heard)}".'
+    if text and _part_heard(text, heard) < HALF:
+        what = f'{shown} What was said: "{text}"'
+        return warning(WORDS, what, "Check that the model hears English.", first_words_s=first_s, turns=turns)
+    return ok(
+        WORDS,
+        f"{shown} The first words came {first_s:.1f} s after the audio began.",
+        first_words_s=first_s,
+        turns=turns,
+    )
+
+
+def _part_heard(said_text: str, heard: str) -> float:
+    words, found = _plain(said_text), set(_plain(heard))
+    return sum(word in found for word in words) / len(words)
+
+
+def _plain(text: str) -> list[str]:
+    return re.findall(r"[a-z']+", text.lower())
+
+
+def _delay(delays: list[float]) -> Verdict:
+    if not delays:
+        return skipped(DELAY, "No turn of the server's ended.")
+    last_s = max(delays)
+    what = f"A turn ended {last_s:.2f} s after its speech did."
+    if last_s > LATE_S:
+        advice = 'Raise turn_end_threshold, lower turn_end_timeout_ms, or start from PROFILES["yes_no"].'
+        return warning(DELAY, f"{what} A listener takes more than {LATE_S} s for slow.", advice, delay_s=last_s)
+    return ok(DELAY, what, delay_s=last_s)
