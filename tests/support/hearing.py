@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -26,7 +26,7 @@ from livekit.plugins.cartesia_turns.wire.messages import (
 from livekit.plugins.cartesia_turns.wire.protocol import parse
 
 Lag = Callable[[float, int], float]
-"""From the seconds of audio in a look, and the count of looks before it, to the seconds of audio it takes."""
+"""From the seconds of audio transcribed, and the count of times before, to the seconds of audio that it takes."""
 
 
 class AudioClock:
@@ -56,7 +56,8 @@ class LaggingDecoder(Decoder):
     """Transcribes at once and tells it later, one job at a time."""
 
     def __init__(self, recognizer: Recognizer, clock: AudioClock, lag: Lag) -> None:
-        super().__init__(Recognizer(recognizer.detector, recognizer.transcriber, in_thread=False))
+        super().__init__(replace(recognizer, transcriber=self._hear, in_thread=False))
+        self._real = recognizer.transcriber
         self._clock = clock
         self._lag = lag
         self._count = 0
@@ -66,11 +67,15 @@ class LaggingDecoder(Decoder):
     def is_free(self) -> bool:
         return self._clock.now_s >= self._busy_until_s
 
-    def submit(self, audio: Samples) -> Future[str]:
-        begins_s = max(self._clock.now_s, self._busy_until_s)
-        self._busy_until_s = begins_s + self._lag(len(audio) / RATE, self._count)
+    def submit(self, audio: Samples, *, final: bool = False) -> Future[str]:
+        self._busy_until_s = max(self._clock.now_s, self._busy_until_s)
+        text = super().submit(audio, final=final).result()
+        return LaggingText(text, self._clock, self._busy_until_s)
+
+    def _hear(self, audio: Samples) -> str:
+        self._busy_until_s += self._lag(len(audio) / RATE, self._count)
         self._count += 1
-        return LaggingText(super().submit(audio).result(), self._clock, self._busy_until_s)
+        return self._real(audio)
 
 
 @dataclass
@@ -108,12 +113,12 @@ async def hear(recognizer: Recognizer, pcm: bytes, lag: Lag, *, frame_bytes: int
 
 
 def steady(factor: float, least_s: float = 0.03) -> Lag:
-    """A look takes this part of its audio's duration."""
+    """Transcribing takes this part of the audio's duration."""
     return lambda audio_s, _: least_s + factor * audio_s
 
 
 def uneven(seed: int, most_s: float = 0.6) -> Lag:
-    """A look takes any time up to the most, as on a machine that others use too."""
+    """Transcribing takes any time up to the most, as on a machine that others use too."""
     return lambda _, count: float(np.random.default_rng((seed, count)).uniform(0.02, most_s))
 
 

@@ -4,6 +4,7 @@ import threading
 from collections.abc import AsyncIterator
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from livekit.plugins.cartesia_turns.server import Recognizer
 from livekit.plugins.cartesia_turns.server.handshake import StreamRequest
@@ -97,6 +98,27 @@ async def test_a_decode_that_raises_comes_out_of_the_listener(in_thread: bool) -
     listener = listening(transcribe, in_thread=in_thread)
     with pytest.raises(RuntimeError, match="the model is broken"):
         await all_of(listener.hear(SENTENCE))
+
+
+@pytest.mark.parametrize("pause_s", [0.45, 0.0], ids=["a pause", "the end of the stream"])
+async def test_the_text_of_a_pause_and_of_the_end_is_heard_at_several_shifts_and_no_other(pause_s: float) -> None:
+    looks: list[tuple[str, int]] = []
+
+    def transcribe(audio: Samples) -> str:
+        text = synthetic.transcribe(audio)
+        first = np.flatnonzero(audio >= synthetic.FIRST / 32768)[0]
+        looks.append((text, int(first) % 512))
+        return text
+
+    recognizer = Recognizer(lambda: synthetic.detect, transcribe, in_thread=False, shifts=(0, 128))
+    stream = StreamRequest("id", "pcm_s16le", synthetic.RATE, TurnSettings())
+    listener = Listener(stream, recognizer, Decoder(recognizer))
+    await all_of(listener.hear(synthetic.words(0, 6) + synthetic.silence(pause_s)))
+    await all_of(listener.finish())
+    whole = synthetic.text(0, 6)
+    assert looks[-2:] == [(whole, 0), (whole, 128)]
+    assert {shift for _, shift in looks[:-2]} == {0}
+    assert len(looks) > 3
 
 
 async def test_a_decode_that_raises_comes_out_where_the_stream_ends_too() -> None:

@@ -60,6 +60,17 @@ async def test_the_sentences_streamed_are_those_that_the_recognizer_hears_in_the
     assert max(steadily.update_gaps_s()) <= 0.8
 
 
+@pytest.mark.slow  # a call for each start
+@pytest.mark.recognizer
+@pytest.mark.parametrize("start", [24, 96, 168, 372])
+async def test_a_turn_ends_with_the_right_words_where_one_look_alone_hears_ill_sposed(
+    recognizer: Recognizer, start: int
+) -> None:
+    audio = bytes(2 * (8000 + start)) + speech.pcm("sense-0880.wav") + speech.silence(1.0)
+    heard = await hear(recognizer, audio, steady(0.03))
+    assert [speech.plain(text) for text in heard.finals()] == [speech.clips()["sense-0880.wav"]]
+
+
 @pytest.mark.recognizer
 async def test_speech_cut_off_by_close_is_transcribed(recognizer: Recognizer) -> None:
     async with LocalServer(recognizer=recognizer) as local, connected(local) as client:
@@ -159,6 +170,22 @@ def test_the_decoder_takes_as_many_jobs_at_once_as_it_is_allowed() -> None:
     assert decoder.is_free
     jobs.append(decoder.submit(np.zeros(1, np.float32)))
     assert [job.result(10) for job in jobs] == ["done", "done"]
+    decoder.close()
+
+
+@pytest.mark.parametrize("in_thread", [True, False])
+def test_what_may_become_final_is_heard_at_several_shifts_until_two_agree(in_thread: bool) -> None:
+    shifts: list[int] = []
+
+    def transcribe(audio: NDArray[np.float32]) -> str:
+        shifts.append(int(np.flatnonzero(audio)[0]))
+        return "ill-sposed" if shifts[-1] == 0 else "ill-disposed"
+
+    recognizer = Recognizer(lambda: synthetic.detect, transcribe, in_thread=in_thread, shifts=(0, 5, 7, 9))
+    decoder = Decoder(recognizer)
+    assert decoder.submit(np.ones(1, np.float32)).result(10) == "ill-sposed"
+    assert decoder.submit(np.ones(1, np.float32), final=True).result(10) == "ill-disposed"
+    assert shifts == [0, 0, 5, 7]
     decoder.close()
 
 

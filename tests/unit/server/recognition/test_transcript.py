@@ -1,6 +1,7 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from livekit.plugins.cartesia_turns.server.recognition.transcript import TurnTranscript, remainder
+from livekit.plugins.cartesia_turns.server.recognition.transcript import TurnTranscript, agreed, remainder
 
 AGREED_S = 1.5
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "d"]), max_size=12)
@@ -101,3 +102,23 @@ def test_text_only_grows(hypotheses: list[tuple[bool, float, list[str]]]) -> Non
         after = subject.settle(hypothesis) if settles else subject.agree(hypothesis, heard_s)
         assert after.startswith(before)
         before = after
+
+
+@pytest.mark.parametrize(
+    ("heard", "chosen", "taken"),
+    [
+        (["an ill-sposed man", "an ill-disposed man", "An ill disposed man."], "an ill-disposed man", 3),
+        (["an ill-disposed man", "an ill-sposed man", "An ill disposed man."], "an ill-disposed man", 3),
+        (["an ill-disposed man", "An ill disposed man.", "an ill-sposed man"], "an ill-disposed man", 2),
+        (["a less to be", "I'd less to be rather", "unless to be rather"], "I'd less to be rather", 3),
+        (["", "", "you"], "", 2),
+        (["", "you", "thank you"], "you", 3),
+        (["one"], "one", 1),
+    ],
+)
+def test_of_three_hypotheses_two_decide_and_else_the_one_nearest_to_the_others(
+    heard: list[str], chosen: str, taken: int
+) -> None:
+    left = iter(heard)
+    assert agreed(left) == chosen
+    assert len(heard) - len(list(left)) == taken

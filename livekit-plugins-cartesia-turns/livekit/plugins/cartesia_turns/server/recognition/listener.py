@@ -121,7 +121,7 @@ class Listener:
         # What was said before a pause is needed whether or not the turn ends there; other looks can be left out.
         if not paused and not self._decoder.is_free:
             return
-        self._look = _Look(self._decoder.submit(self._segment.audio()), len(self._segment), paused)
+        self._look = _Look(self._decoder.submit(self._segment.audio(), final=paused), len(self._segment), paused)
         self._unseen_s = 0.0
 
     def _end_look(self) -> str | None:
@@ -153,7 +153,7 @@ class Listener:
         """Removes the segment, or what of it lies before the cut; returns the words in it."""
         self._forget_look()
         audio = self._segment.take(cut)
-        return "" if audio is None else await asyncio.wrap_future(self._decoder.submit(audio))
+        return "" if audio is None else await asyncio.wrap_future(self._decoder.submit(audio, final=True))
 
     def _forget_look(self) -> None:
         if self._look is not None:

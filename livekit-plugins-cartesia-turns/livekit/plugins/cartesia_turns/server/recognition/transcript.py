@@ -9,7 +9,7 @@ What is held back goes out when the segment ends, at the latest with the turn. P
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate, takewhile
 
 
@@ -83,6 +83,21 @@ def remainder(given: Sequence[str], hypothesis: Sequence[str]) -> list[str]:
     letters = accumulate((len(_plain(word)) for word in hypothesis), initial=0)
     ranked = [(distances[position], abs(cut - len(given)), cut) for cut, position in enumerate(letters)]
     return list(hypothesis[min(ranked)[2] :])
+
+
+def agreed(hypotheses: Iterable[str]) -> str:
+    """What two hypotheses of the same audio agree on, taking no more than that needs; else the one nearest to all.
+
+    Args:
+        hypotheses: one or more.
+    """
+    heard: dict[str, str] = {}
+    for text in hypotheses:
+        letters = _plain(text)
+        if letters in heard:
+            return heard[letters]
+        heard[letters] = text
+    return heard[min(heard, key=lambda one: sum(_edits_to_prefixes(one, other)[-1] for other in heard))]
 
 
 def _edits_to_prefixes(source: str, target: str) -> list[int]:
