@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from support import speech, synthetic
 from support.hearing import hear, steady, uneven, worsened
 from support.localserver import finals, kinds
+from support.music import music
 from support.rawclient import connected
 
 
@@ -109,6 +110,30 @@ def test_the_detector_forgets_what_was_no_speech_and_keeps_what_was(monkeypatch:
     heard = [detector(np.ones(512, np.float32)) for _ in range(30)]
     assert heard[0] > 0.5
     assert heard == sorted(heard, reverse=True), "it must not forget within speech"
+
+
+@pytest.mark.slow  # a minute through the detector, for each clip
+@pytest.mark.recognizer
+@pytest.mark.parametrize("name", ["sense-0880.wav", "sense-0920.wav"])
+async def test_after_a_minute_of_music_speech_is_heard_in_time_and_from_its_first_word(
+    recognizer: Recognizer, name: str
+) -> None:
+    clip = speech.pcm(name) + speech.silence(1.0)
+    after_silence = await hear(recognizer, speech.silence(2.0) + clip, steady(0.03))
+    after_music = await hear(recognizer, music(60.0) + clip, steady(0.03))
+    [late_s], [early_s] = after_music.starts_s(), after_silence.starts_s()
+    assert abs((late_s - 60.0) - (early_s - 2.0)) <= 0.3
+    assert [speech.plain(text) for text in after_music.finals()] == [speech.clips()[name]]
+
+
+@pytest.mark.slow  # a minute through the detector
+@pytest.mark.recognizer
+async def test_the_server_hears_no_turn_in_a_minute_of_music_and_a_whole_one_behind_it(recognizer: Recognizer) -> None:
+    async with LocalServer(recognizer=recognizer) as local, connected(local) as client:
+        await client.send(music(60.0) + speech.pcm("sense-0930.wav"))
+        messages = await client.close()
+    assert kinds(messages).count(TurnStart) == 1
+    assert [speech.plain(text) for text in finals(messages)] == [speech.clips()["sense-0930.wav"]]
 
 
 @pytest.mark.recognizer
