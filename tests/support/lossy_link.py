@@ -12,7 +12,7 @@ from enum import Enum
 from functools import partial
 
 from livekit.plugins.cartesia_turns.core.audio_queue import Chunk
-from livekit.plugins.cartesia_turns.core.client import ClientEvent, Limits, Notice, TurnsClient
+from livekit.plugins.cartesia_turns.core.client import Limits, Notice, TurnsClient, Usage
 from livekit.plugins.cartesia_turns.core.link import Outgoing, Ping
 from livekit.plugins.cartesia_turns.core.stats import Stats
 from livekit.plugins.cartesia_turns.core.turn import Kind, TurnEvent
@@ -167,7 +167,8 @@ class Call:
             self._pump()
             assert spins < MOST_SPINS, f"the client spins at {self.now}"
             assert self.now < LONGEST_S, "the call never ends"
-        self.outcome.billed_s += self.client.take_usage(self.now)
+        self.client.report_usage(self.now)
+        self._note()
         self.outcome.stats = self.client.stats
         return self.outcome
 
@@ -187,7 +188,8 @@ class Call:
             self._send(self._socket, Chunk(frame, len(frame) / 2 / RATE))
             self._is_live = True
         else:
-            self._note(self.client.push_audio(frame, self.now))
+            self.client.push_audio(frame, self.now)
+            self._note()
 
     def _at(self, at: float, action: Callable[[], None]) -> None:
         heapq.heappush(self._queue, (at, next(self._count), action))
@@ -207,9 +209,8 @@ class Call:
         else:
             self.now = max(self.now, wake)
         if self.now >= self.client.deadline:
-            self._note(self.client.tick(self.now))
-        if self.client.usage_due(self.now):
-            self.outcome.billed_s += self.client.take_usage(self.now)
+            self.client.tick(self.now)
+            self._note()
 
     def _pump(self) -> None:
         """What the shell does after each step."""
@@ -227,12 +228,15 @@ class Call:
         self.outcome.held_s = max(self.outcome.held_s, self.client.stats.held_s)
         self._wake_at = min(self.client.deadline, self.client.send_at)
 
-    def _note(self, events: list[ClientEvent]) -> None:
-        for event in events:
+    def _note(self) -> None:
+        for event in self.client.take_events():
             if isinstance(event, Notice):
                 self.outcome.notices.append(event)
             elif isinstance(event, TurnEvent):
+                self.outcome.billed_s += event.usage_s
                 self.outcome.events.append((self.now, event))
+            elif isinstance(event, Usage):
+                self.outcome.billed_s += event.seconds
 
     # The link.
 
@@ -280,7 +284,8 @@ class Call:
                 self._tell(socket, partial(self._receive, message))
 
     def _receive(self, message: ServerMessage, now: float) -> None:
-        self._note(self.client.receive(message, now))
+        self.client.receive(message, now)
+        self._note()
 
     def _tell(self, socket: Socket, action: Callable[[float], None]) -> None:
         """Lets something reach the client, in order, unless the socket is lost by then."""
@@ -325,4 +330,5 @@ class Call:
         # A close that crosses the client's own request for one looks like its answer: nobody can tell them apart, so
         # that is left out.
         clean = clean and socket.heard_close == socket.asked_to_close
-        self._note(self.client.link_lost(self.now, clean=clean))
+        self.client.link_lost(self.now, clean=clean)
+        self._note()

@@ -12,7 +12,7 @@ from collections import deque
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from livekit.plugins.cartesia_turns.core.client import ClientEvent, Limits, TurnsClient
+from livekit.plugins.cartesia_turns.core.client import Limits, TurnsClient
 from livekit.plugins.cartesia_turns.core.link import Ping
 from livekit.plugins.cartesia_turns.core.turn import Kind, TurnEvent
 from livekit.plugins.cartesia_turns.wire.options import Options
@@ -48,7 +48,8 @@ def check_client(life: list[str | bytes | float]) -> None:
     now, opened, pings = 0.0, False, deque[bytes]()
     for step in life:
         now += step if isinstance(step, float) else 0.0
-        events = [] if isinstance(step, float) else _happens(client, step, pings, now)
+        if not isinstance(step, float):
+            _happens(client, step, pings, now)
         for _ in range(50):
             if (item := client.outgoing(now)) is None:
                 break
@@ -56,34 +57,35 @@ def check_client(life: list[str | bytes | float]) -> None:
             if isinstance(item, Ping):
                 pings.append(item.payload)
         if now >= client.deadline:
-            events += client.tick(now)
-        for event in events:
+            client.tick(now)
+        for event in client.take_events():
             opened = _follow(event, opened)
         assert client.turn.is_open == opened
         assert client.stats.held_s <= 2.0
 
 
-def _happens(client: TurnsClient, step: str | bytes, pings: deque[bytes], now: float) -> list[ClientEvent]:
+def _happens(client: TurnsClient, step: str | bytes, pings: deque[bytes], now: float) -> None:
     """What comes of one step of a life that takes no time: an incident by its name, or else a frame that comes in."""
     match step:
         case "lost" | "closed":
-            return client.link_lost(now, clean=step == "closed") if client.stats.connections else []
+            if client.stats.connections:
+                client.link_lost(now, clean=step == "closed")
         case "open" if client.wants_link:
             client.link_opened(client.options, now)
             pings.clear()
         case "audio" | "silence" | "live":
             pcm = (bytes(4) if step == "silence" else b"\0\x30\0\xd0") * (80 if step == "live" else 800)
-            return [] if step == "live" and client.push_live(pcm, now) else client.push_audio(pcm, now)
+            if step != "live" or not client.push_live(pcm, now):
+                client.push_audio(pcm, now)
         case "pong":
             client.pong(pings.popleft() if pings else b"0", now)
         case "flush":
-            return client.flush(now)
+            client.flush(now)
         case "end":
             client.end_input()
         case _:
             with contextlib.suppress(ProtocolError):
-                return client.receive(parse(step), now)
-    return []
+                client.receive(parse(step), now)
 
 
 def _follow(event: object, opened: bool) -> bool:

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 import pytest
 from livekit.agents import APIConnectionError, LanguageCode, stt
-from livekit.plugins.cartesia_turns.core.client import Limits, Notice, TurnsClient
+from livekit.plugins.cartesia_turns.core.client import Notice, Usage
 from livekit.plugins.cartesia_turns.core.flush import Flushed
+from livekit.plugins.cartesia_turns.core.stats import Stats
 from livekit.plugins.cartesia_turns.core.turn import Kind, TurnEvent
 from livekit.plugins.cartesia_turns.events import EventName
 from livekit.plugins.cartesia_turns.live import CallOptions, UserOptions
@@ -24,11 +25,9 @@ class Ears:
     def __init__(self, *, speech_times: bool = True) -> None:
         self.events: list[stt.SpeechEvent] = []
         self.announced: list[str] = []
-        client = TurnsClient(Options(), Limits(), time.monotonic())
         self.reporter = Reporter(
             self,
             CallOptions(UserOptions(Options())),
-            client,
             self.events.append,
             speech_times=speech_times,
             acquired=lambda _, __: None,
@@ -46,7 +45,7 @@ class Ears:
 
 def test_a_flush_is_acknowledged_by_an_empty_final() -> None:
     ears = Ears()
-    ears.reporter.events([Flushed()])
+    ears.reporter.events([Flushed()], Stats())
     (event,) = ears.events
     assert event.type is stt.SpeechEventType.FINAL_TRANSCRIPT
     assert [data.text for data in event.alternatives] == [""]
@@ -56,7 +55,7 @@ def test_a_flush_is_acknowledged_by_an_empty_final() -> None:
 def test_start_and_end_carry_wall_clock_times_in_order() -> None:
     ears = Ears()
     begun = time.time()
-    ears.reporter.events([START, TurnEvent(Kind.UPDATE, "hello"), TurnEvent(Kind.END, "hello")])
+    ears.reporter.events([START, TurnEvent(Kind.UPDATE, "hello"), TurnEvent(Kind.END, "hello")], Stats())
     start, _, final, end = ears.events
     assert begun - 0.1 <= (start.speech_start_time or 0) <= (end.speech_end_time or 0) <= time.time()
     assert final.speech_end_time == end.speech_end_time
@@ -65,15 +64,15 @@ def test_start_and_end_carry_wall_clock_times_in_order() -> None:
 
 def test_without_speech_times_there_are_none() -> None:
     ears = Ears(speech_times=False)
-    ears.reporter.events([START, TurnEvent(Kind.END, "hello")])
+    ears.reporter.events([START, TurnEvent(Kind.END, "hello")], Stats())
     assert {(event.speech_start_time, event.speech_end_time) for event in ears.events} == {(None, None)}
 
 
 def test_texts_have_the_language_that_is_expected_at_the_time() -> None:
     ears = Ears()
-    ears.reporter.events([START, TurnEvent(Kind.UPDATE, "hello")])
+    ears.reporter.events([START, TurnEvent(Kind.UPDATE, "hello")], Stats())
     ears.reporter.language = LanguageCode("hi")
-    ears.reporter.events([TurnEvent(Kind.END, "hello"), Flushed()])
+    ears.reporter.events([TurnEvent(Kind.END, "hello"), Flushed()], Stats())
     assert [data.language for event in ears.events for data in event.alternatives] == ["en", "hi", "hi"]
 
 
@@ -84,10 +83,14 @@ def test_a_stray_turn_is_ended_and_nothing_else_is_said() -> None:
     assert ears.announced == []
 
 
-def test_no_usage_is_reported_where_nothing_was_sent() -> None:
+def test_usage_is_told_where_something_was_sent_and_between_the_final_and_the_end_of_speech() -> None:
     ears = Ears()
-    ears.reporter.usage()
-    assert ears.events == []
+    ears.reporter.events([START, TurnEvent(Kind.END, "hello"), Usage(2.0)], Stats())
+    ears.reporter.events([START, TurnEvent(Kind.END, "hello", usage_s=1.5)], Stats())
+    told = [event.recognition_usage.audio_duration for event in ears.events if event.recognition_usage]
+    assert told == [2.0, 1.5]
+    kinds = [event.type.name for event in ears.events]
+    assert kinds[-3:] == ["FINAL_TRANSCRIPT", "RECOGNITION_USAGE", "END_OF_SPEECH"]
 
 
 def test_an_odd_frame_of_a_kind_is_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
@@ -101,7 +104,7 @@ def test_an_odd_frame_of_a_kind_is_logged_once_a_minute(caplog: pytest.LogCaptur
 def test_what_was_said_is_never_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     ears = Ears()
     with caplog.at_level(logging.DEBUG):
-        ears.reporter.events([START, TurnEvent(Kind.UPDATE, SECRET), *Notice, TurnEvent(Kind.END, SECRET)])
+        ears.reporter.events([START, TurnEvent(Kind.UPDATE, SECRET), *Notice, TurnEvent(Kind.END, SECRET)], Stats())
         ears.reporter.failed(KeyError(SECRET))
         ears.reporter.attempt_failed(APIConnectionError(SECRET), 1.0)
     assert caplog.records

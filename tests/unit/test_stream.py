@@ -603,7 +603,7 @@ async def test_a_bug_in_the_connection_is_an_api_error(
 
 
 @pytest.mark.parametrize(
-    "name", ["push_audio", "tick", "receive", "outgoing", "pong", "take_usage", "deadline", "stats"]
+    "name", ["push_audio", "tick", "receive", "outgoing", "pong", "take_events", "deadline", "may_send"]
 )
 async def test_a_bug_in_the_client_is_an_api_error(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed_module, "USAGE_EVERY_S", 0.1)
@@ -619,7 +619,7 @@ async def test_a_bug_in_the_client_is_an_api_error(name: str, monkeypatch: pytes
         await failure(call)
 
 
-@pytest.mark.parametrize("step", ["failed", "usage", "closed", "events"])
+@pytest.mark.parametrize("step", ["failed", "report_usage", "closed", "events"])
 async def test_a_bug_at_the_end_of_a_stream_that_fails_keeps_nothing_from_ending(
     step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -627,7 +627,8 @@ async def test_a_bug_at_the_end_of_a_stream_that_fails_keeps_nothing_from_ending
         call.push(0.2)
         await until(lambda: "INTERIM a" in call.log)
         monkeypatch.setattr(type(call.stream._client), "receive", lambda *_: 1 / 0)
-        monkeypatch.setattr(type(call.stream._reporter), step, lambda *_: 1 / 0)
+        part = call.stream._client if step == "report_usage" else call.stream._reporter
+        monkeypatch.setattr(type(part), step, lambda *_: 1 / 0)
         await server.drop_all(1011)
         call.push(0.2)
         await failure(call)

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 from livekit.agents import telemetry
-from livekit.plugins.cartesia_turns.core.client import Limits, Notice, TurnsClient
+from livekit.plugins.cartesia_turns.core.client import Notice
 from livekit.plugins.cartesia_turns.core.turn import Kind, TurnEvent
 from livekit.plugins.cartesia_turns.telemetry import Telemetry
 from livekit.plugins.cartesia_turns.wire.messages import DetectedLanguage
-from livekit.plugins.cartesia_turns.wire.options import Options
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -30,7 +29,7 @@ def exporter() -> Iterator[InMemorySpanExporter]:
 
 @pytest.fixture
 def told() -> Telemetry:
-    return Telemetry(TurnsClient(Options(), Limits(), time.monotonic()))
+    return Telemetry()
 
 
 def test_a_turn_begins_when_its_speech_began(exporter: InMemorySpanExporter, told: Telemetry) -> None:
@@ -64,7 +63,7 @@ def test_a_notice_is_an_event_of_the_turn(exporter: InMemorySpanExporter, told: 
 
 
 def test_the_end_of_the_stream_ends_every_span(exporter: InMemorySpanExporter, told: Telemetry) -> None:
-    told.connected("an id", 0.1, reused=False)
+    told.connected("an id", 0.1, reused=False, is_first=True)
     told.turn(TurnEvent(Kind.START), time.time())
     told.closed()
     told.closed()
@@ -79,7 +78,7 @@ def test_what_ends_without_a_beginning_is_no_span(exporter: InMemorySpanExporter
 
 def test_a_close_code_is_told_where_there_is_one(exporter: InMemorySpanExporter, told: Telemetry) -> None:
     for code in (1001, None):
-        told.connected("an id", 0.1, reused=True)
+        told.connected("an id", 0.1, reused=True, is_first=True)
         told.disconnected("gone", code)
     first, second = (dict(span.attributes or {}) for span in exporter.get_finished_spans())
     assert first["cartesia_turns.close_code"] == 1001

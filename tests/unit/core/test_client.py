@@ -7,7 +7,14 @@ from dataclasses import replace
 
 import pytest
 from livekit.plugins.cartesia_turns.core.audio_queue import UNHEARD_S, Chunk
-from livekit.plugins.cartesia_turns.core.client import MOST_LOST_ENDS, REPLACED_EVERY_S, Limits, Notice, TurnsClient
+from livekit.plugins.cartesia_turns.core.client import (
+    MOST_LOST_ENDS,
+    REPLACED_EVERY_S,
+    Limits,
+    Notice,
+    TurnsClient,
+    Usage,
+)
 from livekit.plugins.cartesia_turns.core.configs import CLOSE_FOLLOWS_S, LONGEST_END_TIMEOUT_MS, Rejected
 from livekit.plugins.cartesia_turns.core.feed import DOUBTED_S, PRE_ROLL_S, SILENCE_S, USAGE_EVERY_S
 from livekit.plugins.cartesia_turns.core.flush import FLUSH_S, FLUSH_SILENCE_S, Flushed
@@ -60,6 +67,7 @@ class Scenario:
         self.told: list[str] = []
         self.notices: list[Notice] = []
         self.rejections: list[Rejected] = []
+        self.usage_s = 0.0
         self.number = 0
         self.pongs = True
         if linked:
@@ -84,18 +92,29 @@ class Scenario:
         self.say(Connected("r"))
         self.pump()
 
-    def note(self, events: list[object]) -> None:
-        for event in events:
+    def note(self) -> None:
+        for event in self.client.take_events():
             if isinstance(event, TurnEvent):
                 self.told.append(f"{event.kind.value} {event.transcript}".strip())
+                self.usage_s += event.usage_s
             elif isinstance(event, Notice):
                 self.notices.append(event)
             elif isinstance(event, Rejected):
                 self.rejections.append(event)
+            elif isinstance(event, Usage):
+                self.usage_s += event.seconds
+
+    def usage(self) -> float:
+        """Seconds of audio that were told as sent since the last call."""
+        self.client.report_usage(self.now)
+        self.note()
+        told_s, self.usage_s = self.usage_s, 0.0
+        return told_s
 
     def say(self, *messages: ServerMessage) -> None:
         for message in messages:
-            self.note([*self.client.receive(message, self.now)])
+            self.client.receive(message, self.now)
+            self.note()
         self.pump()
 
     def pump(self) -> None:
@@ -113,7 +132,8 @@ class Scenario:
             swing = b"\0\0" if is_silent else b"\0\x20\0\xe0" if self.number % 10 else b"\0\2\0\xfe"
             frame = bytearray((swing * round(RATE * FRAME_S))[: 2 * round(RATE * FRAME_S)])
             frame[:2] = (0 if is_silent else 100 * (self.number % 300)).to_bytes(2, "little")
-            self.note([*self.client.push_audio(bytes(frame), self.now)])
+            self.client.push_audio(bytes(frame), self.now)
+            self.note()
             if answers:
                 self.pump()
 
@@ -126,9 +146,8 @@ class Scenario:
                 break
             self.now = max(self.now, wake)
             if self.now >= self.client.deadline:
-                if self.client.usage_due(self.now):
-                    self.client.take_usage(self.now)
-                self.note([*self.client.tick(self.now)])
+                self.client.tick(self.now)
+                self.note()
             if answers:
                 self.pump()
         else:
@@ -136,7 +155,8 @@ class Scenario:
         self.now = until
 
     def lose(self, *, clean: bool = False, leaving: bool = False) -> None:
-        self.note([*self.client.link_lost(self.now, clean=clean, leaving=leaving)])
+        self.client.link_lost(self.now, clean=clean, leaving=leaving)
+        self.note()
         self.sent.clear()
 
 
@@ -731,7 +751,9 @@ def test_a_message_without_text_does_not_bring_a_turn_back_that_never_comes() ->
 
 def flushed(scenario: Scenario) -> bool:
     """Flushes; whether that is answered at once."""
-    return scenario.client.flush(scenario.now) == [Flushed()]
+    scenario.note()
+    scenario.client.flush(scenario.now)
+    return scenario.client.take_events() == [Flushed()]
 
 
 def test_a_flush_waits_for_the_server_unless_there_was_nothing_but_digital_silence_since_the_last_turn() -> None:
@@ -902,7 +924,8 @@ def test_a_steady_noise_in_which_nothing_stands_out_is_no_proof_that_the_server_
     noise = Noise(dbfs=dbfs).frames([False] * 300)
     for number in range(1250):
         scenario.wait(SIMULATED_FRAME_S)
-        scenario.note([*scenario.client.push_audio(noise[number % 300].tobytes(), scenario.now)])
+        scenario.client.push_audio(noise[number % 300].tobytes(), scenario.now)
+        scenario.note()
         scenario.pump()
         if number == 50:
             scenario.say(START)
@@ -1187,7 +1210,7 @@ def test_usage_is_what_was_sent_silence_and_replay_included_and_told_once() -> N
     scenario = in_turn()
     scenario.lose()
     scenario.speak(0.5, answers=False)
-    assert scenario.client.take_usage(scenario.now) == pytest.approx(1.0)
+    assert scenario.usage() == pytest.approx(1.0)
     scenario.open()
     scenario.wait(0.3)
     scenario.say(START)
@@ -1196,26 +1219,27 @@ def test_usage_is_what_was_sent_silence_and_replay_included_and_told_once() -> N
     assert stats.replayed_s == pytest.approx(1.0)
     assert stats.silent_s > 0
     assert stats.sent_s == pytest.approx(1.0 + 1.5 + stats.silent_s)
-    assert scenario.client.take_usage(scenario.now) == pytest.approx(stats.sent_s - 1.0)
-    assert scenario.client.take_usage(scenario.now) == 0
+    assert scenario.usage() == pytest.approx(stats.sent_s - 1.0)
+    assert scenario.usage() == 0
 
 
 def test_usage_is_due_every_five_seconds_while_audio_is_sent_and_never_without() -> None:
     scenario = Scenario()
     scenario.wait(60)
-    assert not scenario.client.usage_due(scenario.now)
-    scenario.client.take_usage(scenario.now)
-    scenario.note([*scenario.client.push_audio(b"\0\0", scenario.now)])
+    assert scenario.usage() == 0
+    scenario.client.push_audio(b"\0\0", scenario.now)
     scenario.pump()
-    assert not scenario.client.usage_due(scenario.now)
-    assert scenario.client.usage_due(scenario.now + USAGE_EVERY_S)
+    scenario.wait(USAGE_EVERY_S - 0.1)
+    assert scenario.usage_s == 0
+    scenario.wait(0.1)
+    assert scenario.usage_s == pytest.approx(1 / RATE)
 
 
 def test_a_socket_that_was_refused_has_cost_nothing() -> None:
     scenario = Scenario(linked=False)
     scenario.speak(1.0)
     scenario.client.attempt_failed()
-    assert scenario.client.take_usage(scenario.now) == 0
+    assert scenario.usage() == 0
     assert scenario.client.stats.sent_s == 0
     assert scenario.client.stats.backlog_s == 1.0
 

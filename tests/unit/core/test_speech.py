@@ -226,7 +226,7 @@ def turn(*, voice_s: float, rest_s: float, text_s: float | None) -> float:
     assert times.turn_started(now) == pytest.approx(began)
     now = push(activity, -25, voice_s - 0.3, now)
     if text_s is not None:
-        times.text_grew(began + text_s)
+        times.turn_went_on("a", began + text_s)
     return times.turn_ended(push(activity, -70, rest_s, now)) - began
 
 
@@ -244,6 +244,6 @@ def test_speech_that_nobody_heard_ended_with_its_last_words_or_just_now() -> Non
     assert times.turn_started(5.0) == 5.0
     assert times.turn_ended(7.0) == 7.0
     times.turn_started(8.0)
-    times.text_grew(8.5)
+    times.turn_went_on("a", 8.5)
     assert times.turn_ended(9.0) == 8.5
     assert times.turn_started(10.0) == times.turn_ended(10.0) == 10.0

@@ -11,10 +11,10 @@ from typing import Protocol
 from livekit.agents import APIError, APIStatusError, stt
 
 from .agent_session import fault_of_session
-from .core.client import ClientEvent, Notice, TurnsClient
+from .core.client import ClientEvent, Notice, Usage
 from .core.configs import Rejected, names_of
 from .core.flush import Flushed
-from .core.speech import SpeechTimes
+from .core.stats import Stats
 from .core.turn import Kind, TurnEvent
 from .errors import DroppedError, ServerError, bare, cause_of, reason_of, status_of
 from .events import ConnectedEvent, ConnectionErrorEvent, DisconnectedEvent, EventName, OptionsRejectedEvent
@@ -46,7 +46,6 @@ class Reporter:
     Args:
         owner: the STT.
         call: keeps its options up to date by what happens.
-        client: asked for request id and usage.
         send: takes the speech events.
         speech_times: whether START and END say when speech began and ended.
         acquired: takes how long a connection took, in seconds, and whether it was there before.
@@ -56,7 +55,6 @@ class Reporter:
         self,
         owner: Owner,
         call: CallOptions,
-        client: TurnsClient,
         send: Callable[[stt.SpeechEvent], None],
         *,
         speech_times: bool,
@@ -66,63 +64,55 @@ class Reporter:
         """Labels the texts whose language the server does not tell; may be changed at any time."""
         self._owner = owner
         self._call = call
-        self._client = client
         self._send = send
-        self._times = SpeechTimes(client.activity)
         self._with_times = speech_times
         self._acquired = acquired
-        self._telemetry = Telemetry(client)
-        self._text = ""
+        self._telemetry = Telemetry()
+        self._request_id = ""
+        self._in_turn = False
         self._odd_frames: dict[str, float] = {}
 
-    def events(self, events: Sequence[ClientEvent]) -> None:
-        """Passes on what the client said."""
+    def events(self, events: Sequence[ClientEvent], stats: Stats) -> None:
+        """Passes on what the client said when its counters stood so."""
+        self._telemetry.counted(stats)
         for event in events:
-            if isinstance(event, TurnEvent):
-                self._turn(event)
-            elif isinstance(event, Flushed):
-                final = stt.SpeechEventType.FINAL_TRANSCRIPT
-                self._send(transcript_event(final, "", self._client.request_id, self.language))
-            elif isinstance(event, Rejected):
-                self._rejected(event)
-            else:
-                self._notice(event)
+            match event:
+                case TurnEvent():
+                    self._turn(event)
+                case Usage():
+                    self._usage(event.seconds)
+                case Flushed():
+                    final = stt.SpeechEventType.FINAL_TRANSCRIPT
+                    self._send(transcript_event(final, "", self._request_id, self.language))
+                case Rejected():
+                    self._rejected(event)
+                case _:
+                    self._notice(event)
         for event in events:
             if self._call.hear(event):
                 self._owner.apply([self._call])
-
-    def usage(self) -> None:
-        """Reports the audio sent since the last time."""
-        seconds = self._client.take_usage(time.monotonic())
-        if seconds:
-            self._send(
-                stt.SpeechEvent(
-                    type=stt.SpeechEventType.RECOGNITION_USAGE,
-                    request_id=self._client.request_id,
-                    recognition_usage=stt.RecognitionUsage(audio_duration=seconds),
-                )
-            )
 
     def stray_turn(self) -> None:
         """Ends a turn that another stream was cut off in: somebody may still take the user to be speaking."""
         self._send(end_of_speech(""))
 
-    def connected(self, request_id: str, connect_s: float, *, reused: bool) -> None:
+    def connected(self, request_id: str, connect_s: float, *, reused: bool, is_first: bool) -> None:
         """A socket is open and the server said so, `connect_s` seconds after it was asked for."""
+        self._request_id = request_id or self._request_id
         self._acquired(connect_s, reused)
-        self._telemetry.connected(request_id, connect_s, reused=reused)
+        self._telemetry.connected(request_id, connect_s, reused=reused, is_first=is_first)
         self._owner.announce("connected", ConnectedEvent(request_id, connect_s))
 
     def disconnected(self, reason: str, code: int | None) -> None:
         """A socket is gone."""
         self._telemetry.disconnected(reason, code)
-        self._owner.announce("disconnected", DisconnectedEvent(self._client.request_id, reason, code))
+        self._owner.announce("disconnected", DisconnectedEvent(self._request_id, reason, code))
 
     def attempt_failed(self, error: APIError, retry_in_s: float | None) -> None:
         """A connection could not be made or did not last."""
         cause = cause_of(error)
         self._owner.announce("connection_error", ConnectionErrorEvent(bare(error), retry_in_s, cause.name.lower()))
-        if retry_in_s is None or (isinstance(error, DroppedError) and self._client.turn.is_open):
+        if retry_in_s is None or (isinstance(error, DroppedError) and self._in_turn):
             # Whoever gives up raises it. A socket that was lost in mid-turn is logged by `dropped`.
             return
         request_id = error.request_id if isinstance(error, APIStatusError) else None
@@ -138,7 +128,7 @@ class Reporter:
 
     def dropped(self, error: DroppedError, *, in_turn: bool, at_once: bool) -> None:
         """A socket was lost; the next one follows, `at_once` or after what `attempt_failed` tells."""
-        extra = {"code": error.code, "request_id": self._client.request_id}
+        extra = {"code": error.code, "request_id": self._request_id}
         if not in_turn:
             logger.debug("the socket was closed between turns", extra=extra)
             return
@@ -161,38 +151,35 @@ class Reporter:
             where = f"{frames[-1].name}:{frames[-1].lineno}" if frames else "?"
             logger.error("the stream failed unexpectedly", extra={"error": type(error).__name__, "where": where})
 
-    def closed(self) -> None:
-        """The stream is over."""
+    def closed(self, stats: Stats) -> None:
+        """The stream is over, with these counters."""
+        self._telemetry.counted(stats)
         self._telemetry.closed()
 
     def _turn(self, event: TurnEvent) -> None:
-        request_id = self._client.request_id
-        at = self._time_of(event)
+        self._request_id = event.request_id or self._request_id
+        self._in_turn = event.kind is not Kind.END
         if event.kind is Kind.START and (fault := fault_of_session()) is not None:
             self._owner.warn_once(fault)
+        now = time.monotonic()
+        at = time.time() - (0.0 if event.at is None else now - event.at)
         told = at if self._with_times else None
-        for speech_event in speech_events(event, request_id, told, self.language):
+        for speech_event in speech_events(event, self._request_id, told, self.language):
             self._send(speech_event)
             if event.kind is Kind.END and speech_event.type is not stt.SpeechEventType.END_OF_SPEECH:
-                self.usage()
+                self._usage(event.usage_s)
         self._telemetry.turn(event, at)
-        self._owner.announce(*public_event(event, request_id, told))
+        self._owner.announce(*public_event(event, self._request_id, told))
 
-    def _time_of(self, event: TurnEvent) -> float:
-        """The wall clock's time at which speech began, for START, or ended, for END; else the present."""
-        at = now = time.monotonic()
-        if event.kind is Kind.START:
-            at = self._times.turn_started(now)
-        elif event.transcript != self._text:
-            self._times.text_grew(now)
-        self._text = event.transcript
-        if event.kind is Kind.END:
-            at = self._times.turn_ended(now)
-        return time.time() - (now - at)
+    def _usage(self, seconds: float) -> None:
+        if seconds:
+            usage = stt.RecognitionUsage(audio_duration=seconds)
+            kind = stt.SpeechEventType.RECOGNITION_USAGE
+            self._send(stt.SpeechEvent(type=kind, request_id=self._request_id, recognition_usage=usage))
 
     def _rejected(self, rejected: Rejected) -> None:
         change, error = rejected.change, ServerError(rejected.error)
-        request_id = self._client.request_id
+        request_id = self._request_id
         told = OptionsRejectedEvent(request_id, error, change.turn, change.keyterms, change.language_hints)
         extra = {"request_id": request_id, "status_code": error.status_code, "options": ", ".join(names_of(change))}
         logger.warning("the server rejected changed options, going on with those in force", extra=extra)
@@ -200,4 +187,4 @@ class Reporter:
 
     def _notice(self, notice: Notice) -> None:
         self._telemetry.notice(notice)
-        logger.warning(notice.value, extra={"request_id": self._client.request_id})
+        logger.warning(notice.value, extra={"request_id": self._request_id})

@@ -64,7 +64,6 @@ class SpeechStream(stt.RecognizeStream):
         self._reporter = Reporter(
             stt,
             call,
-            self._client,
             self._event_ch.send_nowait,
             speech_times=settings.speech_end_time,
             acquired=self._report_connection_acquired,
@@ -164,8 +163,8 @@ class SpeechStream(stt.RecognizeStream):
             at_the_end.callback(self._retire)
             handover.enter(self)
             at_the_end.callback(self._leave, handover)
-            at_the_end.callback(self._reporter.closed)
-            at_the_end.callback(self._reporter.usage)
+            at_the_end.callback(self._close_report)
+            at_the_end.callback(self._driver.report_usage)
             at_the_end.push(self._close_turn_of_failure)
             async with self._http_session() as session:
                 await until_done(self._driver.run(session), self._take_input())
@@ -176,6 +175,9 @@ class SpeechStream(stt.RecognizeStream):
         if isinstance(error, Exception):
             self._reporter.failed(error)
             self._driver.close_turn()
+
+    def _close_report(self) -> None:
+        self._reporter.closed(self._client.stats)
 
     def _retire(self) -> None:
         self._is_over = True

@@ -7,7 +7,8 @@ import time
 from livekit.agents.telemetry import tracer
 from opentelemetry import metrics, trace
 
-from .core.client import Notice, TurnsClient
+from .core.client import Notice
+from .core.stats import Stats
 from .core.turn import Kind, TurnEvent
 
 NAMESPACE = "cartesia_turns"
@@ -20,22 +21,22 @@ _lost_audio = _meter.create_counter(f"{NAMESPACE}.lost_audio", unit="s", descrip
 
 
 class Telemetry:
-    """The spans of one stream.
+    """The spans of one stream."""
 
-    Args:
-        client: asked for its counters.
-    """
-
-    def __init__(self, client: TurnsClient) -> None:
-        self._client = client
+    def __init__(self) -> None:
+        self._stats = self._at_turn_start = Stats()
         self._connection: trace.Span | None = None
         self._turn: trace.Span | None = None
-        self._at_turn_start = client.stats
-        self._lost_s = 0.0
 
-    def connected(self, request_id: str, connect_s: float, *, reused: bool) -> None:
+    def counted(self, stats: Stats) -> None:
+        """The counters of the stream stand so."""
+        if stats.lost_s > self._stats.lost_s:
+            _lost_audio.add(stats.lost_s - self._stats.lost_s)
+        self._stats = stats
+
+    def connected(self, request_id: str, connect_s: float, *, reused: bool, is_first: bool) -> None:
         """A socket is open, after `connect_s` seconds of waiting for it; `reused` where it was prewarmed."""
-        if self._client.stats.reconnects:
+        if not is_first:
             _reconnects.add(1)
         self._connection = tracer.start_span(
             f"{NAMESPACE}.connection", start_time=_nanoseconds(time.time() - connect_s)
@@ -60,9 +61,8 @@ class Telemetry:
 
     def turn(self, event: TurnEvent, at: float) -> None:
         """A step of a turn, whose speech began or ended at `at`: wall clock, seconds."""
-        self._count_lost()
         if event.kind is Kind.START:
-            self._at_turn_start = self._client.stats
+            self._at_turn_start = self._stats
             self._turn = tracer.start_span(f"{NAMESPACE}.turn", start_time=_nanoseconds(at))
             self._turn.set_attribute(f"{NAMESPACE}.start_delay_s", round(time.time() - at, 6))
         elif self._turn is None:
@@ -74,32 +74,24 @@ class Telemetry:
 
     def notice(self, notice: Notice) -> None:
         """Something unusual."""
-        self._count_lost()
         _notices.add(1, {"kind": notice.name.lower()})
         if self._turn is not None:
             self._turn.add_event(notice.name.lower())
 
     def closed(self) -> None:
         """The stream is over."""
-        self._count_lost()
         self.disconnected("the stream was closed", None)
         if self._turn is not None:
             self._turn.set_attribute(f"{NAMESPACE}.ended_by", "stream closed")
             self._turn.end()
             self._turn = None
 
-    def _count_lost(self) -> None:
-        lost_s = self._client.stats.lost_s
-        if lost_s > self._lost_s:
-            _lost_audio.add(lost_s - self._lost_s)
-            self._lost_s = lost_s
-
     def _end_turn(self, span: trace.Span, event: TurnEvent, speech_end: float) -> None:
-        before, after = self._at_turn_start, self._client.stats
+        before, after = self._at_turn_start, self._stats
         by_us = after.turns_closed_by_us > before.turns_closed_by_us
         span.set_attributes(
             {
-                f"{NAMESPACE}.request_id": self._client.request_id,
+                f"{NAMESPACE}.request_id": event.request_id,
                 f"{NAMESPACE}.ended_by": "plugin" if by_us else "server",
                 f"{NAMESPACE}.speech_end_time": speech_end,
                 f"{NAMESPACE}.end_delay_s": round(time.time() - speech_end, 6),

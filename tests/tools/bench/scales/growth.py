@@ -42,10 +42,12 @@ class Wired:
     def hear(self, frame: str) -> None:
         """Takes a message."""
         self.client.receive(parse(frame), self.now_s)
+        self.client.take_events()
 
     def push(self) -> None:
         """A frame of speech, and the time that it takes."""
-        self.client.push_audio(FRAME, self.now_s)
+        if not self.client.push_live(FRAME, self.now_s):
+            self.client.push_audio(FRAME, self.now_s)
         self.now_s += FRAME_S
 
     def send(self) -> None:

@@ -21,7 +21,7 @@ from .flush import FLUSH_SILENCE_S, Flushed, FlushRule
 from .link import HangUp, Link, Outgoing
 from .pacing import CATCH_UP_SPEED, Pace
 from .settling import SERVER_LAG_S
-from .speech import Activity
+from .speech import SpeechTimes
 from .stats import Stats
 from .timeouts import STALLED_AFTER_S, DeafRule, RescueRule, StallRule, Watchdog
 from .turn import Kind, State, Turn, TurnEvent
@@ -47,7 +47,15 @@ class Notice(Enum):
     AUDIO_LOST = "more audio waits than the buffer holds: dropping silence first, then the oldest"
 
 
-ClientEvent: TypeAlias = TurnEvent | Flushed | Notice | Rejected
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """So much audio was sent since the last report, beside what the ends of turns tell."""
+
+    seconds: float
+
+
+ClientEvent: TypeAlias = TurnEvent | Flushed | Notice | Rejected | Usage
+"""What `take_events` gives. A TurnEvent has the request id, the time of its speech and the usage up to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +102,8 @@ class TurnsClient:
         self._ending = self._drained = self._owes_voice = False
         self._ends_in_doubt = 0
         self._taken: Config | None = None
+        self._events: list[ClientEvent] = []
+        self._times = SpeechTimes(self._feed.activity)
         self._live: list[tuple[bytes, float]] = []
         self._live_left = 0
         self.tries_again = False
@@ -164,18 +174,18 @@ class TurnsClient:
         self._book_live()
         return self._feed.count(self._stats)
 
-    @property
-    def activity(self) -> Activity:
-        """When somebody was heard in the audio."""
-        self._book_live()
-        return self._feed.activity
+    def take_events(self) -> list[ClientEvent]:
+        """What happened since the last call, in order. To be asked for after each call that takes the time."""
+        events, self._events = self._events, []
+        return events
 
     # Input.
 
-    def push_audio(self, pcm: bytes, now: float) -> list[ClientEvent]:
+    def push_audio(self, pcm: bytes, now: float) -> None:
         """The user's audio: signed 16-bit little-endian mono PCM at the rate of the options, of any length."""
         self._close_live()
-        return [Notice.AUDIO_LOST] if self._feed.push(pcm, now) else []
+        if self._feed.push(pcm, now):
+            self._events.append(Notice.AUDIO_LOST)
 
     def push_live(self, pcm: bytes, now: float) -> bool:
         """The user's audio, as `push_audio`, which the shell sends at once where this returns True.
@@ -194,19 +204,19 @@ class TurnsClient:
         self._close_live()
         self._ending = True
 
-    def flush(self, now: float) -> list[ClientEvent]:
+    def flush(self, now: float) -> None:
         """The user is done for now: what was said is to be final at once, within FLUSH_S at most."""
         self._close_live()
         is_waiting = self._turn.is_open or self._flush.is_waiting
         if not is_waiting and self._buffer.sound_end <= max(self._flushed_to, self._buffer.begins):
-            return [Flushed()]
+            self._events.append(Flushed())
+            return
         self._flushed_to = self._buffer.ends
         if not self._flush.is_waiting:
             # Sent ahead of its time: the watchdog has nothing to add until then.
             silence_s = self._feed.push_silence(FLUSH_SILENCE_S, for_good=True)
             self._watchdog.silence_sent(silence_s, now + FLUSH_SILENCE_S)
         self._flush.begin(now)
-        return []
 
     def update(self, options: Options) -> None:
         """Other options: what a config can change goes out at once, the rest with a new socket, taken between turns."""
@@ -230,9 +240,7 @@ class TurnsClient:
         self._count(connections=1)
         self._rotate_if_stale()
 
-    def link_lost(
-        self, now: float, *, clean: bool = False, leaving: bool = False, abrupt: bool = False
-    ) -> list[ClientEvent]:
+    def link_lost(self, now: float, *, clean: bool = False, leaving: bool = False, abrupt: bool = False) -> None:
         """The socket is gone.
 
         Args:
@@ -245,32 +253,34 @@ class TurnsClient:
         link, self._link = self._link, None
         if link and link.close_sent and self._drains(link, clean=clean and not leaving):
             self._drained = True
-            return self.close_turn()
+            self.close_turn(now)
+            return
         self._count_loss(link, clean=clean)
-        events = self._find_reason(link, now, clean=clean, abrupt=abrupt) if link else []
+        if link:
+            self._find_reason(link, now, clean=clean, abrupt=abrupt)
         if self._turn.is_open and self._turn.state is not State.RESUMING:
             self._rescue.lost(now)
         self._turn.lost(self._feed.text_gone())
         doubt_to, told, is_whole = self._doubt
         self._turn.expect_echo(told if self._buffer.begins < doubt_to else "", is_whole=is_whole)
-        overflowed = self._feed.rewind()
+        if self._feed.rewind():
+            self._events.append(Notice.AUDIO_LOST)
         # With no more audio to come, nothing but digital silence is sure to hold no word.
         self._owes_voice = self._buffer.has_sound if self._ending else self._buffer.has_voice
-        return [*events, Notice.AUDIO_LOST] if overflowed else events
 
-    def attempt_failed(self, error: ErrorMessage | None = None) -> list[ClientEvent]:
+    def attempt_failed(self, error: ErrorMessage | None = None) -> None:
         """A socket could not be opened; `error` is what the server said, if it said anything."""
         self._count(failed_attempts=1)
-        return self._do_without(refused(settings_of(self._options), self._taken, error))
+        self._do_without(refused(settings_of(self._options), self._taken, error))
 
-    def receive(self, message: ServerMessage, now: float) -> list[ClientEvent]:
+    def receive(self, message: ServerMessage, now: float) -> None:
         """A message from the server."""
         self._book_live()
         if self._link is None or isinstance(message, Unknown):
-            return []
+            return
         if isinstance(message, ErrorMessage):
             self._link.failed(message, now)
-            return []
+            return
         was_in_turn = self._link.in_turn
         self._link.heard(message, now)
         if self._link.in_turn != was_in_turn:
@@ -280,7 +290,8 @@ class TurnsClient:
             self._stall.heard(now)
         self._feed.flows()
         self.request_id = message.request_id or self.request_id
-        return [] if isinstance(message, Connected) else self._receive_turn(message, now)
+        if not isinstance(message, Connected):
+            self._receive_turn(message, now)
 
     def pong(self, payload: bytes, now: float) -> None:
         """The answer to a ping: while no turn is open, what was sent before that ping need not be kept for long."""
@@ -339,43 +350,45 @@ class TurnsClient:
         ]
         return min(times)
 
-    def tick(self, now: float) -> list[ClientEvent]:
+    def tick(self, now: float) -> None:
         """Does what is due."""
         self._close_live()
+        if now >= self._feed.usage_at:
+            self.report_usage(now)
         rejected = self._link.check(now) if self._link else None
         if rejected is not None:
-            return self._keep_what_is_in_force(rejected)
-        if now >= self._stalled_at():
-            return self._leave_stalled(now)
-        if now >= self._deaf.deadline:
+            self._keep_what_is_in_force(rejected)
+        elif now >= self._stalled_at():
+            self._leave_stalled(now)
+        elif now >= self._deaf.deadline:
             self._count(stalls=1)
+            self._events.append(Notice.STALLED)
             self._replace(now)
-            return [Notice.STALLED]
-        if self._turn.state is State.RESUMING and now >= self._rescue.deadline:
-            return self._give_up_replay(now)
-        if now >= self._flush.deadline:
-            return self.close_turn() or [*self._flush.turn_ended([])]
-        return self._feed_silence(now) if now >= self._silence_at() else []
+        elif self._turn.state is State.RESUMING and now >= self._rescue.deadline:
+            self._give_up_replay(now)
+        elif now >= self._flush.deadline:
+            if not self.close_turn(now):
+                self._events += self._flush.turn_ended([])
+        elif now >= self._silence_at():
+            self._feed_silence(now)
 
-    def usage_due(self, now: float) -> bool:
-        """Whether it is time to report usage although no turn ended."""
+    def report_usage(self, now: float) -> None:
+        """Tells how much audio was sent since the last report; due every USAGE_EVERY_S and at the end."""
         self._book_live()
-        return now >= self._feed.usage_at
+        if seconds := self._feed.take_usage(now):
+            self._events.append(Usage(seconds))
 
-    def take_usage(self, now: float) -> float:
-        """Seconds of audio sent since the last call."""
-        self._book_live()
-        return self._feed.take_usage(now)
-
-    def close_turn(self) -> list[ClientEvent]:
-        """Ends an open turn with the text so far."""
+    def close_turn(self, now: float) -> bool:
+        """Ends an open turn with the text so far; returns whether there was one."""
         self._close_live()
         events = self._turn.close()
         if not events:
-            return []
+            return False
         self._count(turns_closed_by_us=1)
         self._closed_to = self._feed.text_end
-        return self._turn_ended(events)
+        self._say(events, now)
+        self._turn_ended(events)
+        return True
 
     # Inside.
 
@@ -422,29 +435,44 @@ class TurnsClient:
     def _count(self, **changes: float) -> None:
         self._stats = replace(self._stats, **{name: getattr(self._stats, name) + by for name, by in changes.items()})
 
-    def _find_reason(self, link: Link, now: float, *, clean: bool, abrupt: bool) -> list[ClientEvent]:
+    def _say(self, events: Sequence[TurnEvent], now: float) -> None:
+        """Passes on steps of a turn, with all that a reader needs."""
+        for event in events:
+            at, usage_s = None, 0.0
+            if event.kind is Kind.START:
+                at = self._times.turn_started(now)
+            else:
+                self._times.turn_went_on(event.transcript, now)
+            if event.kind is Kind.END:
+                at, usage_s = self._times.turn_ended(now), self._feed.take_usage(now)
+            self._events.append(replace(event, request_id=self.request_id, at=at, usage_s=usage_s))
+
+    def _find_reason(self, link: Link, now: float, *, clean: bool, abrupt: bool) -> None:
         """Takes note of what the next socket has to do without."""
         if not link.is_connected:
-            return self._do_without(refused(link.configs.in_force, self._taken, link.last_error))
+            self._do_without(refused(link.configs.in_force, self._taken, link.last_error))
+            return
         self._taken = link.configs.in_force
         if clean and link.close_sent:
             # It was asked for.
             self.tries_again = False
-            return []
-        return self._go_slower(link, now, abrupt=abrupt)
+        else:
+            self._go_slower(link, now, abrupt=abrupt)
 
-    def _do_without(self, rejected: Rejected | None) -> list[ClientEvent]:
+    def _do_without(self, rejected: Rejected | None) -> None:
         self.tries_again = rejected is not None
-        return self._keep_what_is_in_force(rejected) if rejected else []
+        if rejected:
+            self._keep_what_is_in_force(rejected)
 
-    def _go_slower(self, link: Link, now: float, *, abrupt: bool) -> list[ClientEvent]:
+    def _go_slower(self, link: Link, now: float, *, abrupt: bool) -> None:
         """Takes note of it if the server may have ended a socket since audio came too fast."""
         error = link.last_error
         is_other = error is not None and error.status_code in REFUSALS
         if link.hang_up or is_other or not link.pacer.is_blamed(now):
-            return []
+            return
         self.tries_again = self._pace.was_too_fast(link.pacer.speed, now, for_certain=not abrupt)
-        return [Notice.SLOWER] if self.tries_again else []
+        if self.tries_again:
+            self._events.append(Notice.SLOWER)
 
     def _count_loss(self, link: Link | None, *, clean: bool) -> None:
         if link and link.hang_up is HangUp.DEAD:
@@ -453,9 +481,11 @@ class TurnsClient:
             is_idle_close = clean and link.is_connected and not self._turn.is_open
             self._count(**{"idle_closes" if is_idle_close else "drops": 1})
 
-    def _receive_turn(self, message: TurnMessage, now: float) -> list[ClientEvent]:
+    def _receive_turn(self, message: TurnMessage, now: float) -> None:
         self._deaf.heard()
         events = self._turn.receive(message)
+        if events:
+            self._say(events, now)
         if self._turn.text:
             # Without words a turn is not kept open by messages that have none either.
             self._stall.heard(now)
@@ -465,9 +495,10 @@ class TurnsClient:
         if isinstance(message, TurnEnd):
             ended = next((event for event in events if event.kind is Kind.END), None)
             self._settle(now, ended.transcript if ended else message.transcript, is_news=ended is not None)
-            return list(events) if self._turn.is_open else self._turn_ended(events)
-        self._feed.text_known(self._turn.length)
-        return list(events)
+            if not self._turn.is_open:
+                self._turn_ended(events)
+        else:
+            self._feed.text_known(self._turn.length)
 
     def _settle(self, now: float, told: str, *, is_news: bool) -> None:
         """The server ended a turn, which is told with this text or was before: its words and audio are done with."""
@@ -486,9 +517,9 @@ class TurnsClient:
         if self._buffer.begins >= self._closed_to:
             self._turn.forget(self._turn.length)
 
-    def _turn_ended(self, events: list[TurnEvent]) -> list[ClientEvent]:
+    def _turn_ended(self, events: Sequence[TurnEvent]) -> None:
         self._rotate_if_stale()
-        return [*events, *self._flush.turn_ended(events)]
+        self._events += self._flush.turn_ended(events)
 
     def _audio_sent(self, chunk: Chunk, now: float) -> None:
         self._feed.sent(chunk, now)
@@ -508,11 +539,11 @@ class TurnsClient:
         if not self._link.configs.serves(self._options):
             self._link.hang_up = HangUp.ROTATE
 
-    def _keep_what_is_in_force(self, rejected: Rejected) -> list[ClientEvent]:
+    def _keep_what_is_in_force(self, rejected: Rejected) -> None:
         self._count(rejected_configs=1)
         self._options = without(self._options, rejected)
         self._rotate_if_stale()
-        return [rejected]
+        self._events.append(rejected)
 
     def _server_turn_is_open(self) -> bool:
         return self._link is not None and self._link.in_turn and not self._link.hang_up
@@ -536,48 +567,49 @@ class TurnsClient:
         is_due = self._server_turn_is_open() and not self._buffer.has_backlog and not self._ending
         return self._watchdog.deadline() if is_due else math.inf
 
-    def _feed_silence(self, now: float) -> list[ClientEvent]:
+    def _feed_silence(self, now: float) -> None:
         if self._answers(now) and self._watchdog.gives_up(self._end_timeout_s()):
             self._count(overdue=1)
-            return [Notice.OVERDUE, *self._give_up_turn(now)]
-        if self._watchdog.postpone(now):
-            return []
-        first = not self._watchdog.silence_s
-        self._watchdog.silence_sent(self._feed.push_silence(self._watchdog.due_s(now)), now)
-        return [Notice.FEEDING] if first else []
+            self._events.append(Notice.OVERDUE)
+            self._give_up_turn(now)
+        elif not self._watchdog.postpone(now):
+            if not self._watchdog.silence_s:
+                self._events.append(Notice.FEEDING)
+            self._watchdog.silence_sent(self._feed.push_silence(self._watchdog.due_s(now)), now)
 
     def _answers(self, now: float) -> bool:
         return self._link is not None and now <= self._link.liveness.answers_until
 
-    def _give_up_replay(self, now: float) -> list[ClientEvent]:
+    def _give_up_replay(self, now: float) -> None:
         """Closes a turn that has waited for its replay for too long."""
-        if self._link is None:
-            return [Notice.NOT_RECONNECTED, *self.close_turn()]
-        events = self.close_turn()
-        if self._link.is_connected and self._answers(now) and not self._buffer.has_backlog:
+        self._events.append(Notice.NOT_RESUMED if self._link else Notice.NOT_RECONNECTED)
+        self.close_turn(now)
+        if self._link and self._link.is_connected and self._answers(now) and not self._buffer.has_backlog:
             # The server has had all of it and made nothing of it: what it tells next is new.
             self._feed.forget_idle(self._buffer.sent_to, now - SERVER_LAG_S - UNHEARD_S)
             self._turn.forget(self._turn.length)
-        return [Notice.NOT_RESUMED, *events]
 
-    def _leave_stalled(self, now: float) -> list[ClientEvent]:
+    def _leave_stalled(self, now: float) -> None:
         """Closes a turn in which the server says nothing more; where it never had words, that may be right."""
         if self._turn.text:
             self._count(stalls=1)
-            return [Notice.STALLED, *self._give_up_turn(now)]
+            self._events.append(Notice.STALLED)
+            self._give_up_turn(now)
+            return
         if self._link:
             self._link.in_turn = False
             self._deaf.turn_left(max(now, self._replaced_at + REPLACED_EVERY_S))
-        return [Notice.NO_WORDS, *self.close_turn()]
+        self._events.append(Notice.NO_WORDS)
+        self.close_turn(now)
 
-    def _give_up_turn(self, now: float) -> list[ClientEvent]:
+    def _give_up_turn(self, now: float) -> None:
         """Closes a turn that the server does not end, and leaves the rest of it behind with the socket."""
         if now >= self._replaced_at + REPLACED_EVERY_S:
             self._replace(now)
         elif self._link:
             self._link.in_turn = False
             self._deaf.turn_left(self._replaced_at + REPLACED_EVERY_S, is_deaf=True)
-        return self.close_turn()
+        self.close_turn(now)
 
     def _replace(self, now: float) -> None:
         self._replaced_at = now

@@ -178,18 +178,20 @@ class SpeechTimes:
     def __init__(self, activity: Activity) -> None:
         self._activity = activity
         self._started_at = 0.0
+        self._text = ""
         self._text_at: float | None = None
+
+    def turn_went_on(self, text: str, now: float) -> None:
+        """The turn has this text by now: what is new of it was spoken before, or nearly so."""
+        if text != self._text:
+            self._text, self._text_at = text, now
 
     def turn_started(self, now: float) -> float:
         """A turn started; returns when its speech began: the onset that was heard, or else `now`."""
         heard = self._activity.voice_began(now, within_s=LONGEST_ONSET_S)
         self._started_at = now if heard is None else heard
-        self._text_at = None
+        self._text, self._text_at = "", None
         return self._started_at
-
-    def text_grew(self, now: float) -> None:
-        """New words came: they were spoken before `now`, or nearly so."""
-        self._text_at = now
 
     def turn_ended(self, now: float) -> float:
         """The turn ended; returns when its speech ended.

@@ -45,12 +45,18 @@ class TurnEvent:
 
     `transcript` is the whole text of the turn so far, verbatim; empty for START. `turn_id` is the server's name for the
     turn, and `languages` are those that it heard, most likely first; both are empty where it does not say.
+
+    The rest is added by the client: `request_id` is the server's name for the socket, `at` for START and END when the
+    speech began or ended (monotonic, seconds), and `usage_s` for END how much audio was sent since the last report.
     """
 
     kind: Kind
     transcript: str = ""
     turn_id: str = ""
     languages: tuple[DetectedLanguage, ...] = ()
+    request_id: str = ""
+    at: float | None = None
+    usage_s: float = 0.0
 
 
 class Action(Enum):

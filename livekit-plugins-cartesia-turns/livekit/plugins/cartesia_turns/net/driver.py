@@ -19,6 +19,7 @@ from livekit.agents import APIError, APITimeoutError
 from ..core.client import ClientEvent, TurnsClient
 from ..core.link import HangUp
 from ..core.retry import RetryPolicy, judge, may_try_again
+from ..core.stats import Stats
 from ..errors import (
     CLEAN_CODES,
     LOST_CODE,
@@ -46,13 +47,10 @@ STREAM_CLOSED = "the stream was closed"
 class Listener(Protocol):
     """Hears what a driver has to tell."""
 
-    def events(self, events: Sequence[ClientEvent]) -> None:
-        """The client said this."""
+    def events(self, events: Sequence[ClientEvent], stats: Stats) -> None:
+        """The client said this; so far it has counted that."""
 
-    def usage(self) -> None:
-        """It is time to report the audio that was sent."""
-
-    def connected(self, request_id: str, connect_s: float, *, reused: bool) -> None:
+    def connected(self, request_id: str, connect_s: float, *, reused: bool, is_first: bool) -> None:
         """A socket is open and the server said so, `connect_s` seconds after it was asked for."""
 
     def disconnected(self, reason: str, code: int | None) -> None:
@@ -119,20 +117,18 @@ class Driver:
             if connection and is_clear and self._client.push_live(pcm, time.monotonic()):
                 await connection.send_audio(pcm)
                 return
-            events = self._client.push_audio(pcm, time.monotonic())
-            if events or not connection or not is_clear:
-                self._tell(events)
-                return
-            await self._send_waiting(connection)
+            self._client.push_audio(pcm, time.monotonic())
+            if connection and is_clear:
+                await self._send_waiting(connection)
         except DroppedError:
             # The sending task ends the socket.
             self._to_send.set()
-            return
-        self._wake()
+        self._tell()
 
     def flush(self) -> None:
         """The user is done for now."""
-        self._tell(self._client.flush(time.monotonic()))
+        self._client.flush(time.monotonic())
+        self._tell()
 
     def end_input(self) -> None:
         """No more audio comes."""
@@ -146,12 +142,18 @@ class Driver:
 
     def close_turn(self) -> None:
         """Ends an open turn with the text so far."""
-        self._tell(self._client.close_turn())
+        self._client.close_turn(time.monotonic())
+        self._tell()
 
-    def _tell(self, events: Sequence[ClientEvent] = ()) -> None:
-        """Passes events on and wakes whoever has something to do now."""
-        if events:
-            self._listener.events(events)
+    def report_usage(self) -> None:
+        """Has the audio told that was sent since the last report."""
+        self._client.report_usage(time.monotonic())
+        self._tell()
+
+    def _tell(self) -> None:
+        """Passes on what the client has to tell, and wakes whoever has something to do now."""
+        if events := self._client.take_events():
+            self._listener.events(events, self._client.stats)
         self._wake()
 
     def _wake(self) -> None:
@@ -172,11 +174,8 @@ class Driver:
         while True:
             self._tick_at = self._client.deadline
             await wait_for_event(self._to_tick, self._tick_at - time.monotonic())
-            now = time.monotonic()
-            events = self._client.tick(now)
-            if self._client.usage_due(now):
-                self._listener.usage()
-            self._tell(events)
+            self._client.tick(time.monotonic())
+            self._tell()
 
     async def _keep_linked(self, session: aiohttp.ClientSession) -> None:
         while True:
@@ -187,7 +186,8 @@ class Driver:
             try:
                 opened = await self._connect(session)
             except APIError as error:
-                self._tell(self._client.attempt_failed(_said(error)))
+                self._client.attempt_failed(_said(error))
+                self._tell()
                 if self._client.tries_again:
                     self._listener.attempt_failed(error, 0.0)
                 else:
@@ -267,10 +267,13 @@ class Driver:
             self._listener.odd_frame("a message of an unknown type")
         elif isinstance(message, Connected):
             self._in_call = True
-            self._listener.connected(message.request_id, now - self._attempt_at, reused=reused)
+            is_first = self._client.stats.connections == 1
+            connect_s = now - self._attempt_at
+            self._listener.connected(message.request_id, connect_s, reused=reused, is_first=is_first)
         elif isinstance(message, TurnEnd):
             self._policy.succeeded()
-        self._tell(self._client.receive(message, now))
+        self._client.receive(message, now)
+        self._tell()
         if self._client.failure is not None:
             raise ServerError(self._client.failure)
 
@@ -283,7 +286,8 @@ class Driver:
         code = failure.code if isinstance(failure, DroppedError) else None
         failure = self._reason_for(failure)
         ending = {"clean": code in CLEAN_CODES, "leaving": code == GOING_AWAY, "abrupt": code == LOST_CODE}
-        self._tell(client.link_lost(time.monotonic(), **ending))
+        client.link_lost(time.monotonic(), **ending)
+        self._tell()
         dropped = failure if isinstance(failure, DroppedError) else None
         verdict = judge(hang_up, connected_s, is_drop=dropped is not None)
         reason = hang_up.value if hang_up else reason_of(failure) if failure else ""
