@@ -5,5 +5,5 @@ import { defineConfig } from "vite";
 export default defineConfig({
   base: "./",
   server: { host: "127.0.0.1", proxy: { "/api": { target: "http://127.0.0.1:8080", changeOrigin: false } } },
-  build: { target: "es2023", chunkSizeWarningLimit: 800, license: { fileName: "licences.md" } },
+  build: { target: "es2023", chunkSizeWarningLimit: 800, license: { fileName: "assets/licences.md" } },
 });

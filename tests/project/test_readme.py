@@ -97,7 +97,7 @@ def _a_readers_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_a_readers_machine")
-@pytest.mark.parametrize("code", snippet_cases())
+@pytest.mark.parametrize("code", list(snippet_cases()))
 async def test_a_snippet_runs_and_knows_each_name_in_it(code: str) -> None:
     known: dict[str, object] = {"cartesia_turns": cartesia_turns}  # a page imports it once
     compiled = compile(code, "snippet", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
