@@ -13,7 +13,7 @@ from typing import get_args
 
 import pytest
 from livekit.plugins import cartesia_turns
-from livekit.plugins.cartesia_turns import Cause, Stats, server
+from livekit.plugins.cartesia_turns import Cause, Stats, server, testing
 from livekit.plugins.cartesia_turns.core.client import Notice
 from livekit.plugins.cartesia_turns.events import EventName
 from livekit.plugins.cartesia_turns.server import Faults
@@ -123,6 +123,12 @@ def test_each_fault_of_the_local_server_is_told_and_can_be_set_as_it_says() -> N
         assert Faults(**{name: ast.literal_eval(value)}) is not None
 
 
+def test_each_fault_by_name_is_told() -> None:
+    text = section(page("testing"), "Faults by name")
+    assert [row[0].strip("`") for row in rows(text)[1:]] == list(testing.PASSING_FAULTS)
+    assert all(f"`{name}`" in text for name in testing.LASTING_FAULTS)
+
+
 def test_each_counter_that_is_named_exists() -> None:
     named = {name for path in PAGES for name in re.findall(r"st(?:ream|t)\.stats\.(\w+)", path.read_text())}
     assert named
@@ -130,7 +136,7 @@ def test_each_counter_that_is_named_exists() -> None:
 
 
 def test_the_api_has_each_public_name_and_no_other() -> None:
-    names = {f"{module.__name__}.{name}" for module in (cartesia_turns, server) for name in module.__all__}
+    names = {f"{module.__name__}.{name}" for module in (cartesia_turns, server, testing) for name in module.__all__}
     told = re.findall(r"^::: (\S+)$", page("api"), re.MULTILINE)
     assert len(told) == len(set(told))
     assert set(told) == names - {"livekit.plugins.cartesia_turns.__version__"}

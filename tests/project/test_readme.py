@@ -10,10 +10,12 @@ import re
 import types
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from livekit.agents import telemetry
 from livekit.plugins import cartesia_turns
+from livekit.plugins.cartesia_turns.testing import ScriptedServer
 from support.pages import PACKAGE, PAGES, READMES, ROOT, anchors, commands, links, name_of, snippets
 
 MAKE = re.compile(r"(?:\w+=\S+ )*make(?: ([a-z][a-z-]*))?(?: .*)?")
@@ -99,20 +101,21 @@ def _a_readers_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_a_readers_machine")
 @pytest.mark.parametrize("code", list(snippet_cases()))
 async def test_a_snippet_runs_and_knows_each_name_in_it(code: str) -> None:
-    known: dict[str, object] = {"cartesia_turns": cartesia_turns}  # a page imports it once
+    known: dict[str, Any] = {"cartesia_turns": cartesia_turns}  # a page imports it once
     compiled = compile(code, "snippet", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     running = types.FunctionType(compiled, known)()
     if inspect.isawaitable(running):
         await running
+    for name in [name for name in known if name.startswith("test_")]:
+        await known[name](ScriptedServer())  # it takes the fixture
     assert set(names(code)) <= known.keys() | vars(builtins).keys()
     for name in re.findall(r"cartesia_turns\.(\w+)", re.sub(r"(from|import) [\w.]+", "", code)):
         assert hasattr(cartesia_turns, name), name
 
 
 def names(code: str) -> Iterator[str]:
-    """Names that are read somewhere in the code and are no arguments of a function in it."""
-    tree = ast.parse(code)
-    arguments = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id not in arguments:
-            yield node.id
+    """Names that are read somewhere in the code and are set nowhere in a function of it."""
+    nodes = list(ast.walk(ast.parse(code)))
+    variables = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    variables |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    yield from (node.id for node in nodes if isinstance(node, ast.Name) and node.id not in variables)

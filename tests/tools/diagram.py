@@ -15,8 +15,12 @@ from livekit.plugins.cartesia_turns.core.turn import TRANSITIONS, State
 from livekit.plugins.cartesia_turns.wire.messages import TurnMessage
 
 PACKAGE = Path(cartesia_turns.__file__).parent
-LAYERS = {"": "what LiveKit touches", "net": "net", "core": "core", "wire": "wire", "server": "server"}
-"""The folders of the package, the package itself first, and how they are called."""
+FOLDERS = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
+LAYERS = ["", *sorted(FOLDERS, key=["net", "core", "wire", "server", *FOLDERS].index)]
+"""The folders of the package from above to below, the package itself first."""
+
+BELOW_ALL = {"errors", "log", "version"}
+"""Modules of the package itself that its folders may use."""
 
 OUTSIDE = (
     (State.SPEAKING, State.RESUMING, "socket lost"),
@@ -45,13 +49,12 @@ def turn_diagram() -> str:
 def layers_diagram() -> str:
     """The folders of the package and which imports from which, as a Mermaid diagram."""
     arrows = sorted({arrow for path in PACKAGE.rglob("*.py") for arrow in _arrows(path)}, key=_by_layer)
-    boxes = [f'    {folder or "top"}["{name}"]' for folder, name in LAYERS.items()]
-    lines = [f"    {source or 'top'} --> {target}" for source, target in arrows]
-    return "\n".join(["flowchart TD", *boxes, *lines])
+    lines = [f"    {source or 'package'} --> {target or 'package'}" for source, target in arrows]
+    return "\n".join(["flowchart TD", *lines])
 
 
 def _by_layer(arrow: tuple[str, str]) -> list[int]:
-    return [list(LAYERS).index(folder) for folder in arrow]
+    return [LAYERS.index(folder) for folder in arrow]
 
 
 def _arrows(path: Path) -> Iterator[tuple[str, str]]:
@@ -61,8 +64,9 @@ def _arrows(path: Path) -> Iterator[tuple[str, str]]:
         if isinstance(node, ast.ImportFrom) and node.level:
             base = [*within[: len(within) - node.level + 1], *(node.module or "").split(".")]
             source, target = (within or ("",))[0], base[0]
-            if target in LAYERS and target not in ("", source):
-                yield source, target
+            folder = target if target in LAYERS else ""
+            if target not in BELOW_ALL and folder != source:
+                yield source, folder
 
 
 def _name(state: State) -> str:
