@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
+from pathlib import Path
 
 import pytest
+import trustme
 from aiohttp import web
 from livekit.plugins.cartesia_turns.doctor import handshake
 from livekit.plugins.cartesia_turns.doctor.calls import Server
@@ -12,10 +15,11 @@ from livekit.plugins.cartesia_turns.doctor.verdict import Verdict
 from livekit.plugins.cartesia_turns.server import Faults
 from support.localserver import server
 from support.peers import ForwardProxy, tcp_peer, web_peer
-from support.vendor_peer import vendor
+from support.vendor_peer import Vendor, vendor
 from support.verdicts import advised, called, levels
 
 SECRET = "sk-the-very-secret-key"
+SKIPPED = dict.fromkeys(handshake.STEPS, "skipped")
 REACHED = {"handshake": "ok", "connected": "ok", "round trip": "ok", "concurrency": "ok"}
 
 
@@ -85,16 +89,33 @@ async def test_each_refusal_says_what_to_do(monkeypatch: pytest.MonkeyPatch, sta
 
 async def test_a_full_plan_is_a_problem_of_concurrency(monkeypatch: pytest.MonkeyPatch) -> None:
     async with server(max_streams=0) as local:
-        verdict = called("concurrency", await shaken(local.url, monkeypatch, local.key))
-    level, advice = advised(verdict)
-    assert level == "problem"
-    assert "Scale 60" in advice
+        verdicts = await shaken(local.url, monkeypatch, local.key)
+    assert levels(verdicts) == {**SKIPPED, "concurrency": "problem"}
+    assert "Scale 60" in called("concurrency", verdicts).advice
+
+
+async def test_a_server_is_reached_with_tls_through_a_proxy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    encryption = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("cartesia.test").configure_cert(encryption)
+    async with web_peer(Vendor().handle, encryption=encryption) as target, tcp_peer(ForwardProxy(target)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        assert levels(await shaken("https://cartesia.test", monkeypatch)) == REACHED
+
+
+async def test_the_model_that_is_named_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARTESIA_API_KEY", SECRET)
+    async with vendor() as peer:
+        assert levels(await handshake.check(Server(peer.url, model="ink-preview"))) == REACHED
+        assert dict(peer.lines[0].query)["model"] == "ink-preview"
 
 
 async def test_a_server_that_never_says_connected_has_opened_a_websocket(monkeypatch: pytest.MonkeyPatch) -> None:
     async with server(faults=Faults(no_connected=True)) as local:
         verdicts = await shaken(local.url, monkeypatch, local.key, timeout_s=0.3)
-    assert levels(verdicts) == {"handshake": "ok", "connected": "problem", "round trip": "skipped"}
+    assert levels(verdicts) == {**SKIPPED, "handshake": "ok", "connected": "problem"}
     assert "connected" in called("connected", verdicts).what
 
 
@@ -128,11 +149,11 @@ async def test_a_server_that_does_not_answer_is_given_up_in_time(monkeypatch: py
     assert "--timeout" in advice
 
 
-async def test_a_proxy_that_wants_a_password_is_a_problem_of_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_proxy_that_wants_a_password_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
     async with tcp_peer(ForwardProxy(refusal=refusal)) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy)
-        level, advice = advised(called("proxy", await shaken("https://cartesia.test", monkeypatch)))
+        level, advice = advised(called("handshake", await shaken("https://cartesia.test", monkeypatch)))
     assert level == "problem"
     assert "HTTPS_PROXY" in advice
 

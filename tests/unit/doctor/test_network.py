@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import threading
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -37,9 +37,7 @@ async def page(_: web.Request) -> web.StreamResponse:
     return web.Response(text="a page")
 
 
-def encryption(authority: trustme.CA, *names: str) -> Any:
-    import ssl  # noqa: PLC0415
-
+def encryption(authority: trustme.CA, *names: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(*names).configure_cert(context)
     return context
@@ -111,6 +109,19 @@ async def test_a_certificate_that_this_machine_trusts_is_told_with_who_made_it(
     assert advised(verdict)[0] == "ok"
     assert "trustme" in verdict.what
     assert "TLSv1." in verdict.what
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+async def test_certificates_that_can_not_be_read_are_a_problem_of_tls(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None
+) -> None:
+    if content is not None:
+        (tmp_path / "ca.pem").write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    async with web_peer(page, encryption=encryption(trustme.CA(), "127.0.0.1")) as url:
+        verdict = called("tls", await way_to(url))
+    assert advised(verdict)[0] == "problem"
+    assert "SSL_CERT_FILE" in verdict.what
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_a_problem_of_tls() -> None:

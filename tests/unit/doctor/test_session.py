@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 
 import pytest
 from livekit.agents import Agent, AgentSession
-from livekit.agents.stt import FallbackAdapter
+from livekit.agents.stt import STT as FrameworkSTT  # noqa: N811  # both are called STT
+from livekit.agents.stt import FallbackAdapter, SpeechEvent
 from livekit.plugins.cartesia_turns import STT, turn_handling
 from livekit.plugins.cartesia_turns.doctor import session
 from livekit.plugins.cartesia_turns.doctor.session import NotFoundError, find
@@ -98,6 +100,22 @@ async def test_a_session_without_an_stt_is_a_problem() -> None:
     assert advised(called("session stt", await inspected(stt="left out")))[0] == "problem"
 
 
+class AnotherSTT(FrameworkSTT[Any]):
+    """Of another vendor."""
+
+    def __init__(self) -> None:
+        super().__init__(capabilities=stt().capabilities)
+
+    async def _recognize_impl(self, *_: object, **__: object) -> SpeechEvent:
+        raise NotImplementedError
+
+
+async def test_an_stt_of_another_vendor_is_a_problem_that_names_it() -> None:
+    verdict = called("session stt", await inspected(stt=AnotherSTT()))
+    assert advised(verdict)[0] == "problem"
+    assert "AnotherSTT" in verdict.what
+
+
 async def test_the_plugin_is_found_within_a_fallback_adapter() -> None:
     verdict = called("session stt", await inspected(stt=FallbackAdapter([stt(), stt()])))
     assert advised(verdict)[0] == "ok"
@@ -126,6 +144,22 @@ async def test_a_function_that_raises_is_a_problem_that_does_not_show_its_text()
     assert advised(verdict)[0] == "problem"
     assert "RuntimeError (line " in verdict.what
     assert SECRET not in str(verdict)
+
+
+async def test_a_coroutine_that_takes_too_long_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "BUILD_S", 0.05)
+    (verdict,) = await session.check(lambda: asyncio.sleep(60))
+    assert "TimeoutError" in verdict.what
+
+
+async def test_a_function_that_exits_or_prints_spoils_no_report(capsys: pytest.CaptureFixture[str]) -> None:
+    def build() -> None:
+        sys.stdout.write("hello")
+        sys.exit(0)
+
+    (verdict,) = await session.check(build)
+    assert "SystemExit" in verdict.what
+    assert capsys.readouterr().out == ""
 
 
 async def test_what_the_plugin_itself_refuses_is_shown() -> None:

@@ -139,6 +139,12 @@ def test_speech_from_a_telephone_line_in_a_wider_file_is_a_warning() -> None:
     assert "phone" in verdict.what
 
 
+def test_speech_at_the_rate_of_a_telephone_is_well() -> None:
+    samples = speech()
+    half = np.fft.irfft(np.fft.rfft(samples)[: len(samples) // 4 + 1], len(samples) // 2) / 2
+    assert levels(of(half, rate=8000)) == WELL
+
+
 def test_too_little_speech_tells_nothing_of_the_rate() -> None:
     assert levels(of(speech()[16000:24000]))["sample rate"] == "skipped"
     hiss = np.random.default_rng(1).normal(0, 3000, 48000)

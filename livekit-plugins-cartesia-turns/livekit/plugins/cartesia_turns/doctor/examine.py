@@ -12,7 +12,6 @@ from .calls import Server
 from .recording import Recording, sample
 from .verdict import Level, Verdict, skipped
 
-OF_THE_SERVER = ("handshake", "connected", "round trip", "concurrency")
 OF_SPEECH = (speech.WORDS, speech.DELAY, pace.NAME)
 
 
@@ -53,7 +52,7 @@ async def examine(plan: Plan) -> AsyncIterator[Verdict]:
     for verdict in way:
         yield verdict
     if why := _obstacle(here, way):
-        for name in (*OF_THE_SERVER, thresholds.NAME, *OF_SPEECH):
+        for name in (*handshake.STEPS, thresholds.NAME, *OF_SPEECH):
             yield skipped(name, why)
         return
     async for verdict in _server(plan):
@@ -69,10 +68,11 @@ def _obstacle(here: list[Verdict], way: list[Verdict]) -> str:
 
 async def _server(plan: Plan) -> AsyncIterator[Verdict]:
     shaken = await handshake.check(plan.server)
+    failed = any(verdict.level is Level.PROBLEM for verdict in shaken)
     for verdict in shaken:
-        if verdict.name != streams.NAME or verdict.level is Level.PROBLEM or not plan.calls:
+        if failed or not plan.calls or verdict.name != streams.NAME:
             yield verdict
-    if any(verdict.level is Level.PROBLEM for verdict in shaken):
+    if failed:
         for name in (thresholds.NAME, *OF_SPEECH):
             yield skipped(name, "No connection could be made.")
         return

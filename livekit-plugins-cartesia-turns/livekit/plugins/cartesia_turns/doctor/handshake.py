@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from livekit.agents import APIError
 
-from ..errors import Cause, ServerError, cause_of, status_of
+from ..errors import ServerError, status_of
 from ..events import DisconnectedEvent
 from ..wire.vendor import PLAN_STREAMS
 from .calls import Call, Server
@@ -18,6 +18,8 @@ SLOW_S = 2.0
 PONG_S = 3.0
 """How long the answer to the first ping is waited for."""
 NOT_REACHED = "An earlier step failed."
+NO_ANSWER = "The server did not answer in time."
+AGAIN = "Try again; give --timeout where the way is long."
 TOO_MANY = 429
 ADVICE = {
     401: "Check that the key is whole and has not been revoked; a token may have run out.",
@@ -27,8 +29,7 @@ ADVICE = {
     TOO_MANY: "Close streams that nobody uses, or take a larger plan: idle sockets count too.",
 }
 """What to do about a status of the server's."""
-STEPS = {Cause.DNS: "dns", Cause.TLS: "tls", Cause.PROXY: "proxy"}
-"""Failures of a handshake that are a matter of an earlier step."""
+STEPS = ("handshake", "connected", "round trip", "concurrency")
 
 
 async def check(server: Server) -> list[Verdict]:
@@ -45,24 +46,23 @@ async def check(server: Server) -> list[Verdict]:
 
 def failed(call: Call) -> list[Verdict]:
     """What a call that could not connect says about each step."""
-    later = [skipped(name, NOT_REACHED) for name in ("connected", "round trip")]
-    error = call.trouble
+    found = {name: skipped(name, NOT_REACHED) for name in STEPS}
+    if call.last(DisconnectedEvent) is not None:
+        # There was a socket, so the handshake went well.
+        found["handshake"] = ok("handshake", "The server opened a websocket.")
+    verdict = _refusal(call.trouble, "handshake" if call.last(DisconnectedEvent) is None else "connected")
+    return list({**found, verdict.name: verdict}.values())
+
+
+def _refusal(error: APIError | None, step: str) -> Verdict:
     if error is None:
-        return [problem("handshake", "The server did not answer in time.", "Try again, or give --timeout."), *later]
-    if call.last(DisconnectedEvent) is None:
-        return [_refusal(error), *later]
-    # There was a socket, so the handshake went well.
-    let_in = ok("handshake", "The server opened a websocket.")
-    return [let_in, _refusal(error, "connected"), *later[1:]]
-
-
-def _refusal(error: APIError, step: str = "handshake") -> Verdict:
+        return problem(step, NO_ANSWER, AGAIN)
     if status_of(error) == TOO_MANY:
         return problem("concurrency", said(error), f"{ADVICE[TOO_MANY]} {plans()}")
     if isinstance(error, ServerError):
         return problem(step, said(error), advice_for(error))
     what, advice = words_of(error)
-    return problem(STEPS.get(cause_of(error), step), what, advice or "Try again; give --timeout where the way is long.")
+    return problem(step, what, advice or AGAIN)
 
 
 def said(error: APIError) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 import threading
@@ -69,9 +70,15 @@ def words_of(error: APIError) -> tuple[str, str]:
 def trust() -> ssl.SSLContext:
     """What this machine trusts, as the framework's sessions do: the system, else the certificates of certifi.
 
-    SSL_CERT_FILE and SSL_CERT_DIR replace the system's.
+    SSL_CERT_FILE and SSL_CERT_DIR replace both.
+
+    Raises:
+        OSError: what they name can't be read, or holds no certificates.
     """
-    context = ssl.create_default_context()
+    file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    context = ssl.create_default_context(cafile=file or None, capath=folder or None)
+    if file or folder:
+        return context
     paths = ssl.get_default_verify_paths()
     if not (paths.cafile or paths.capath):
         context.load_verify_locations(cafile=certifi.where())
@@ -136,7 +143,12 @@ async def _encrypt(parts: SplitResult, timeout_s: float) -> Verdict:
     if parts.scheme == "ws":
         return skipped("tls", "The address is not encrypted.")
     host = parts.hostname or ""
-    opened = await _attempt(_open(host, _port(parts), ssl=trust(), server_hostname=host), timeout_s)
+    try:
+        trusted = trust()
+    except OSError:
+        what = "SSL_CERT_FILE or SSL_CERT_DIR names something that can't be read, or holds no certificates."
+        return problem("tls", what, "Let it name the certificates that this machine trusts, or unset it.")
+    opened = await _attempt(_open(host, _port(parts), ssl=trusted, server_hostname=host), timeout_s)
     if isinstance(opened, APIError):
         what, advice = words_of(opened)
         return problem("tls", what, advice or "Something else than the server may answer at this port.")

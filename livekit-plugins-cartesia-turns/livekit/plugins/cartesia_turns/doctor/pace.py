@@ -15,7 +15,7 @@ from livekit.agents import APIError
 from ..core.pacing import CATCH_UP_SPEED
 from ..errors import DroppedError, ServerError
 from .calls import Call, Server, frame
-from .handshake import said
+from .handshake import NO_ANSWER, said
 from .speech import RATE
 from .verdict import Verdict, ok, skipped, warning
 
@@ -97,7 +97,7 @@ def _is_sent(call: Call) -> bool:
 
 def _failed(trial: _Trial, taken: float, speed: float) -> Verdict:
     if not trial.is_connected or not isinstance(trial.error, ServerError | DroppedError):
-        why = said(trial.error) if trial.error else "The server did not answer in time."
+        why = said(trial.error) if trial.error else NO_ANSWER
         return skipped(NAME, f"It could not be tried. {why}")
     what = (
         f"The server takes audio that has waited at {taken:g} times real time. It ended the socket at {speed:g} times. "

@@ -73,6 +73,8 @@ def load(path: Path) -> Recording:
         raise UnreadableError(f"{path}: there is no audio in it") from None
     except av.FFmpegError as error:
         raise UnreadableError(f"{path}: {_why(error)}") from None
+    except ValueError:
+        raise UnreadableError(f"{path}: its format changes on the way") from None
     except OSError as error:
         raise UnreadableError(f"{path}: {error.strerror or 'it could not be read'}") from None
     if not pieces:

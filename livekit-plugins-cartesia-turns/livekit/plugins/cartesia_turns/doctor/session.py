@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import importlib
 import inspect
 import os
+import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from livekit.agents import Agent, AgentSession, utils
 from livekit.agents.stt import STT as FrameworkSTT  # noqa: N811  # both are called STT
 
+from ..net.tasks import finish
 from ..stt import STT
 from .verdict import Verdict, ok, problem, skipped, warning
 
+BUILD_S = 30.0
+"""How long a coroutine that builds the session may take."""
 MIN_DELAY_S = 0.5
 """The server's turn.end comes about so long after the speech, so that a `min_delay` of this costs nothing."""
 BUILT, STT_, TURNS, VAD, DELAY, WARM_UP, PREEMPTIVE = (
@@ -44,10 +50,12 @@ def find(name: str) -> Callable[[], Any]:
     if not module_name or not function_name:
         raise NotFoundError(f"--session takes module:function, such as agent:build_session, not {name!r}")
     try:
-        function = getattr(importlib.import_module(module_name), function_name, None)
+        # What the user's code prints is no part of the report.
+        with contextlib.redirect_stdout(sys.stderr):
+            function = getattr(importlib.import_module(module_name), function_name, None)
     except ModuleNotFoundError as error:
         raise NotFoundError(f"--session {name}: there is no module {error.name}") from None
-    except Exception as error:  # the boundary to code of the user's, which may raise anything
+    except (Exception, SystemExit) as error:  # the boundary to code of the user's, which may raise anything
         raise NotFoundError(f"--session {name}: {module_name} can't be imported: {type(error).__name__}") from None
     if not callable(function):
         raise NotFoundError(f"--session {name}: {module_name} has no function {function_name}")
@@ -74,9 +82,9 @@ async def check(function: Callable[[], Any]) -> list[Verdict]:
             started with, whose settings go before those of the session.
     """
     try:
-        built = function()
-        built = await built if inspect.isawaitable(built) else built
-    except Exception as error:  # the boundary to code of the user's, which may raise anything
+        with contextlib.redirect_stdout(sys.stderr):
+            built = await _build(function)
+    except (Exception, SystemExit) as error:  # the boundary to code of the user's, which may raise anything
         return [
             problem(
                 BUILT, _raised(error, function), "Let the function build the session without a room and without a job."
@@ -94,7 +102,21 @@ async def check(function: Callable[[], Any]) -> list[Verdict]:
         await session.aclose()
 
 
-def _raised(error: Exception, function: Callable[[], Any]) -> str:
+async def _build(function: Callable[[], Any]) -> Any:
+    built = function()
+    if not inspect.isawaitable(built):
+        return built
+    building = await finish(asyncio.ensure_future(_await(built)), BUILD_S)
+    if building.cancelled():
+        raise TimeoutError
+    return building.result()
+
+
+async def _await(built: Awaitable[Any]) -> Any:
+    return await built
+
+
+def _raised(error: BaseException, function: Callable[[], Any]) -> str:
     """Where the user's function failed, and with what. Only this plugin's own text is shown: it holds no secret."""
     steps = list(traceback.walk_tb(error.__traceback__))
     own_file = getattr(getattr(function, "__code__", None), "co_filename", None)

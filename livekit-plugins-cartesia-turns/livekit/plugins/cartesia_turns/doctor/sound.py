@@ -13,6 +13,7 @@ from .verdict import Verdict, ok, problem, skipped, warning
 
 FULL = 32768.0
 FRAME_S = 0.02
+DIGITAL_SILENCE_DB = -120.0
 SILENT_DB = -60.0
 """Below this, the loudest moments are silence: dBFS of 20 ms."""
 QUIET_DB = -40.0
@@ -56,7 +57,7 @@ def has_sound(recording: Recording) -> bool:
 
 def loudness_db(samples: NDArray[np.int16], rate: int) -> float:
     """How loud the loud parts are, in dBFS: the 95th of a hundred frames, by loudness."""
-    return float(np.percentile(_frames_db(samples, rate), 95)) if samples.size else -math.inf
+    return float(np.percentile(_frames_db(samples, rate), 95)) if samples.size else DIGITAL_SILENCE_DB
 
 
 def _frames_db(samples: NDArray[np.int16], rate: int) -> NDArray[np.float64]:
@@ -70,7 +71,9 @@ def _loudness(recording: Recording) -> Verdict:
     level_db = loudness_db(recording.mono, recording.sample_rate)
     if not recording.samples.any():
         what = "There is nothing but zeros in it: digital silence."
-        return problem("loudness", what, "The microphone was muted, or another device was recorded.", level_dbfs=-120.0)
+        return problem(
+            "loudness", what, "The microphone was muted, or another device was recorded.", level_dbfs=DIGITAL_SILENCE_DB
+        )
     if level_db < SILENT_DB:
         loudest = max(loudness_db(channel, recording.sample_rate) for channel in recording.samples)
         if loudest >= SILENT_DB:

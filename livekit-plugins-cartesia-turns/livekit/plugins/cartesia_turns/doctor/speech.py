@@ -13,7 +13,7 @@ from ..audio import PcmConverter
 from ..events import TurnEndEvent, TurnStartEvent, TurnUpdateEvent
 from ..wire.vendor import TURN_DEFAULTS
 from .calls import Call, Server, Told, frame
-from .handshake import said
+from .handshake import NO_ANSWER, said
 from .recording import Recording
 from .verdict import Verdict, ok, printable, problem, skipped, warning
 
@@ -37,7 +37,7 @@ async def check(server: Server, recording: Recording) -> list[Verdict]:
     pcm = as_sent(recording)[: round(LONGEST_S * RATE) * 2]
     async with Call(server.stt(), server.timeout_s) as call:
         if not await call.connect():
-            why = said(call.trouble) if call.trouble else "The server did not answer in time."
+            why = said(call.trouble) if call.trouble else NO_ANSWER
             return [
                 problem(WORDS, why, "Look at what is said about the handshake."),
                 skipped(DELAY, "There were none."),

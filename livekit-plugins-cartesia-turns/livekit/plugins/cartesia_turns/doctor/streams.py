@@ -8,7 +8,7 @@ from livekit.agents import APIError
 
 from ..errors import status_of
 from .calls import Call, Server
-from .handshake import TOO_MANY, plans, said
+from .handshake import NO_ANSWER, TOO_MANY, plans, said
 from .verdict import Verdict, ok, problem, warning
 
 NAME = "concurrency"
@@ -31,5 +31,5 @@ def _refused(opened: int, wanted: int, error: APIError | None) -> Verdict:
         return problem(
             NAME, f"{so_far} The next one was refused: the plan's limit is met.", advice, open_sockets=opened
         )
-    why = said(error) if error else "The server did not answer in time."
+    why = said(error) if error else NO_ANSWER
     return warning(NAME, f"{so_far} Then: {why}", "Try again: this is no matter of the plan.", open_sockets=opened)
