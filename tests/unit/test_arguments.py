@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import pytest
-from livekit.agents import NOT_GIVEN, stt
+from livekit.agents import NOT_GIVEN
 from livekit.plugins.cartesia_turns import arguments
 from livekit.plugins.cartesia_turns.wire.messages import TurnSettings
 
@@ -80,10 +79,3 @@ def test_what_is_no_list_of_terms_is_refused_and_not_repeated(keyterm: Any) -> N
 def test_a_timeout_in_whole_milliseconds_is_an_int(given: Any, sent: Any) -> None:
     turn = arguments.turn_settings(NOT_GIVEN, NOT_GIVEN, NOT_GIVEN, given)
     assert repr(turn.end_timeout_ms) == repr(sent)
-
-
-def test_a_capability_that_the_framework_does_not_know_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = [field for field in dataclasses.fields(stt.STTCapabilities) if field.name != "manual_flush"]
-    monkeypatch.setattr(arguments, "fields", lambda _: known)
-    assert not getattr(arguments.capabilities(manual_flush=True), "manual_flush", False)
-    assert arguments.capabilities(manual_flush=True).keyterms

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args, get_origin, get_type_hints
 
-from livekit.agents import Agent, TurnHandlingOptions
-from livekit.agents.voice import agent_activity, audio_recognition
+from livekit.agents import TurnHandlingOptions
 from typing_extensions import Unpack, is_typeddict
 
+from . import compat
 from .events import TurnStartEvent
 from .log import logger
 
@@ -27,10 +27,6 @@ VAD_BESIDE = (
     "a VAD runs beside the turns that the server detects, and interrupts the agent by rules of its own: pass the "
     "session vad=None"
 )
-_PIPELINE = "_STTPipelineContextVar"
-_NO_PIPELINE: ContextVar[object] = ContextVar("no_pipeline")
-_ACTIVITY = "_AgentActivityContextVar"
-_NO_ACTIVITY: ContextVar[object] = ContextVar("no_activity")
 
 
 def turn_handling(**changes: Unpack[TurnHandlingOptions]) -> TurnHandlingOptions:
@@ -119,7 +115,7 @@ class _BargeIn:
             return
         if session.options.interruption["min_words"] > 0:
             self._stt.warn_once("interrupt_on_turn_start does nothing: the session's min_words asks for words first")
-        elif (pause := _way_to_pause(session)) is not None:
+        elif (pause := compat.way_to_pause(session)) is not None:
             pause()
         else:
             self._interrupt(session)
@@ -132,17 +128,6 @@ class _BargeIn:
             logger.debug("the user starts to speak and the agent goes on: it can't be interrupted now")
         else:
             self._stt.warn_once("the agent's speech can't be paused here: a turn without words ends it for good")
-
-
-def _way_to_pause(session: AgentSession[Any]) -> Callable[[], None] | None:
-    """What pauses the agent until the turn has words or is over; None where the session would not go on by itself."""
-    # Names of livekit-agents 1.8, all private: the framework has no public way to pause. Only in mode "stt" does the
-    # end of the STT's turn start the time after which it goes on.
-    activity = getattr(session, "_activity", None)
-    may_pause = getattr(activity, "_pause_enabled", None)
-    pause: Callable[[], None] | None = getattr(activity, "_interrupt_by_audio_activity", None)
-    in_stt_mode = getattr(activity, "_turn_detection", None) == "stt"
-    return pause if in_stt_mode and may_pause is not None and may_pause() else None
 
 
 _SERVED: ContextVar[weakref.ref[AgentSession[Any]] | None] = ContextVar("served", default=None)
@@ -170,7 +155,7 @@ def session_around() -> AgentSession[Any] | None:
     """
     if (served := _SERVED.get()) is not None:
         return served()
-    return getattr(_activity_around(), "_session", None)
+    return compat.session_of(compat.serving_activity())
 
 
 def session_of_caller() -> AgentSession[Any] | None:
@@ -178,8 +163,7 @@ def session_of_caller() -> AgentSession[Any] | None:
 
     None where it can't be told: the code of a job's entrypoint belongs to no session.
     """
-    activity = getattr(agent_activity, _ACTIVITY, _NO_ACTIVITY).get(None)
-    return getattr(activity, "_session", None) or session_around()
+    return compat.session_of(compat.calling_activity()) or session_around()
 
 
 def keyterms_of(session: AgentSession[Any]) -> tuple[str, ...]:
@@ -189,24 +173,43 @@ def keyterms_of(session: AgentSession[Any]) -> tuple[str, ...]:
 
 def fault_of_session() -> str | None:
     """What is known to be wrong with how the AgentSession around the present task is set up: a static text."""
-    activity = _activity_around()
-    mode = getattr(activity, "_turn_detection", "stt")
+    activity = compat.serving_activity()
+    mode = compat.turn_detection_of(activity)
     if mode not in ("stt", "manual"):
         return IGNORED
-    return VAD_BESIDE if mode == "stt" and getattr(activity, "vad", None) is not None else None
+    return VAD_BESIDE if mode == "stt" and compat.has_vad(activity) else None
 
 
 def may_be_in_session() -> bool:
     """Whether the present task may serve an AgentSession: it does, or an older framework does not tell."""
-    return _pipeline_around() is not None or not hasattr(audio_recognition, _PIPELINE)
+    return compat.is_in_stt_node() or not compat.TELLS_SESSION
 
 
-def _pipeline_around() -> object:
-    # The framework has no public way from a stream to its session. These names are of 1.8; where they are gone, nothing
-    # can be told.
-    return getattr(audio_recognition, _PIPELINE, _NO_PIPELINE).get(None)
+class Commits:
+    """Tells of a session's manual commits, its close included, where the framework does not flush the STT for them.
+
+    To be asked as audio comes: the framework tells nobody of a commit, but a microphone goes on, and at a close and
+    where the microphone is off, silence is pushed in its place.
+
+    Args:
+        session: whose commits; it is not kept alive.
+    """
+
+    def __init__(self, session: AgentSession[Any]) -> None:
+        self._session = weakref.ref(session)
+        self._answered: object = None
+
+    def is_new(self) -> bool:
+        """Whether a commit waits for words that this was not asked about before."""
+        session = self._session()
+        commit = None if session is None else compat.commit_that_waits(session)
+        if commit is None or commit is self._answered:
+            return False
+        self._answered = commit
+        return True
 
 
-def _activity_around() -> object:
-    agent = getattr(getattr(_pipeline_around(), "_stt_node", None), "__self__", None)
-    return getattr(agent, "_activity", None) if isinstance(agent, Agent) else None
+def commits_to_answer() -> Commits | None:
+    """The commits of the session around the present task, where they are to be looked for."""
+    session = session_around()
+    return None if compat.FLUSHES or session is None else Commits(session)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import TypeVar
 
-from livekit.agents import LanguageCode, stt, utils
+from livekit.agents import LanguageCode, utils
 from livekit.agents.types import NotGivenOr
 
 from .wire.checks import check_text, check_texts, shown
@@ -30,19 +29,6 @@ def turn_settings(
     """The turn settings that are given."""
     timeout_ms = whole(given(end_timeout_ms))
     return TurnSettings(given(start_threshold), given(eager_end_threshold), given(end_threshold), timeout_ms)
-
-
-def capabilities(*, manual_flush: bool) -> stt.STTCapabilities:
-    """What the plugin can do, as far as the framework installed knows of it."""
-    # Older versions of the framework have neither of these.
-    known = {field.name for field in fields(stt.STTCapabilities)}
-    newer = {"keyterms": True, "manual_flush": manual_flush}
-    return stt.STTCapabilities(
-        streaming=True,
-        interim_results=True,
-        offline_recognize=False,
-        **{name: value for name, value in newer.items() if name in known},  # type: ignore[arg-type]  # by name
-    )
 
 
 def given(value: NotGivenOr[T | None]) -> T | None:

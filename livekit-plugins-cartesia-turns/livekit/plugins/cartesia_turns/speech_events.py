@@ -47,20 +47,22 @@ def speech_events(
         language: what the user is expected to speak: the label where the server does not say what it heard.
     """
     if event.kind is Kind.START:
-        start = stt.SpeechEvent(type=stt.SpeechEventType.START_OF_SPEECH, request_id=request_id)
-        yield _timed(start, "speech_start_time", at)
+        started = stt.SpeechEventType.START_OF_SPEECH
+        yield stt.SpeechEvent(type=started, request_id=request_id, speech_start_time=at)
     elif event.kind is not Kind.END:
         yield _transcript_of(event, _TRANSCRIPTS[event.kind], request_id, language)
     else:
         # An empty final would leave a stale interim in place; an empty interim clears it, and interrupts nobody.
         said = stt.SpeechEventType.FINAL_TRANSCRIPT if event.transcript else stt.SpeechEventType.INTERIM_TRANSCRIPT
-        yield _timed(_transcript_of(event, said, request_id, language), "speech_end_time", at)
-        yield _timed(end_of_speech(request_id), "speech_end_time", at)
+        transcript = _transcript_of(event, said, request_id, language)
+        transcript.speech_end_time = at
+        yield transcript
+        yield end_of_speech(request_id, at)
 
 
-def end_of_speech(request_id: str) -> stt.SpeechEvent:
-    """The end of a turn."""
-    return stt.SpeechEvent(type=stt.SpeechEventType.END_OF_SPEECH, request_id=request_id)
+def end_of_speech(request_id: str, at: float | None = None) -> stt.SpeechEvent:
+    """The end of a turn whose speech ended at `at`: wall clock, seconds."""
+    return stt.SpeechEvent(type=stt.SpeechEventType.END_OF_SPEECH, request_id=request_id, speech_end_time=at)
 
 
 def public_event(event: TurnEvent, request_id: str, at: float | None = None) -> tuple[EventName, TurnEventData]:
@@ -106,10 +108,3 @@ def _transcript_of(
     event: TurnEvent, kind: stt.SpeechEventType, request_id: str, language: LanguageCode
 ) -> stt.SpeechEvent:
     return transcript_event(kind, event.transcript, request_id, language, event.languages)
-
-
-def _timed(event: stt.SpeechEvent, name: str, at: float | None) -> stt.SpeechEvent:
-    # Older versions of the framework have no such field.
-    if at is not None and hasattr(event, name):
-        setattr(event, name, at)
-    return event

@@ -13,11 +13,11 @@ import aiohttp
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions, LanguageCode, stt, utils
 from livekit.agents.types import NOT_GIVEN, NotGivenOr
 
+from . import compat
 from .agent_session import keyterms_of, may_be_in_session, session_around, session_of_caller
 from .arguments import (
     base_code,
     base_codes,
-    capabilities,
     check_one_credential,
     given,
     language_tag,
@@ -133,7 +133,7 @@ class STT(stt.STT[EventName]):
         http_session: aiohttp.ClientSession | None = None,
     ) -> None:
         check_flag("manual_flush", manual_flush)
-        super().__init__(capabilities=capabilities(manual_flush=manual_flush))
+        super().__init__(capabilities=compat.capabilities(manual_flush=manual_flush))
         turn = turn_settings(turn_start_threshold, turn_eager_end_threshold, turn_end_threshold, turn_end_timeout_ms)
         hints = base_codes(given(language_hints))
         self._language = language_tag(given(language))

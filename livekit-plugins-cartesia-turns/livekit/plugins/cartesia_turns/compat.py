@@ -1,0 +1,159 @@
+"""Every name of livekit-agents that is private, or that not all versions from 1.8.0 on have.
+
+`NAMES` lists them, each with the versions it is of and what the plugin does without it. The functions below are the
+only places that use them: where a name is gone, a function says that it does not know, and nothing fails. What the
+framework's base classes offer to every STT plugin (`_event_ch`, `_input_ch`, `_FlushSentinel`, the hooks that begin
+with `_`) is used by `stt.py` and `stream.py` directly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from livekit.agents import Agent, stt
+
+if TYPE_CHECKING:
+    from livekit.agents import AgentSession
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A name of livekit-agents.
+
+    `where` is its module and its path in it, `versions` a version specifier, `without` what happens where it is gone.
+    """
+
+    where: str
+    versions: str
+    without: str
+
+
+_UNKNOWN_SESSION = (
+    "a stream does not know its session: no warning about a session that ignores the turns, the key terms that were "
+    "set last count for all sessions of the STT, and a turn that was cut off may leave the user speaking"
+)
+_NO_PAUSE = "interrupt_on_turn_start ends the agent's speech for good"
+_SLOW_COMMIT = "a manual commit and the close of a session wait up to 2 s for words, which may come twice"
+
+NAMES = (
+    Name("voice.audio_recognition:_STTPipelineContextVar", ">=1.8.9,<2.0.0a0", _UNKNOWN_SESSION),
+    Name("voice.audio_recognition:_STTPipeline._stt_node", ">=1.8.0", _UNKNOWN_SESSION),
+    Name("voice.agent:Agent._activity", ">=1.8.0,<2.0.0a0", _UNKNOWN_SESSION),
+    Name("voice.agent_activity:AgentActivity._bound_stt_node", ">=2.0.0a0", _UNKNOWN_SESSION),
+    Name(
+        "voice.agent_activity:_AgentActivityContextVar", ">=1.8.0", "a turn profile set by a tool is for all sessions"
+    ),
+    Name("voice.agent_activity:AgentActivity._session", ">=1.8.0", _UNKNOWN_SESSION),
+    Name("voice.agent_activity:AgentActivity._turn_detection", ">=1.8.0", f"no such warning, and {_NO_PAUSE}"),
+    Name("voice.agent_activity:AgentActivity.vad", ">=1.8.0", "no warning about a VAD beside the server's turns"),
+    Name("voice.agent_session:AgentSession._activity", ">=1.8.0", f"{_NO_PAUSE}, and before 1.8.9 {_SLOW_COMMIT}"),
+    Name("voice.agent_activity:AgentActivity._pause_enabled", ">=1.8.0", _NO_PAUSE),
+    Name("voice.agent_activity:AgentActivity._interrupt_by_audio_activity", ">=1.8.0", _NO_PAUSE),
+    Name(
+        "stt:STTCapabilities.manual_flush",
+        ">=1.8.9,<2.0.0a0",
+        "the plugin itself looks for a commit, by the next three",
+    ),
+    Name("voice.agent_activity:AgentActivity._audio_recognition", ">=1.8.0", _SLOW_COMMIT),
+    Name("voice.audio_recognition:AudioRecognition._commit_user_turn_atask", ">=1.8.0", _SLOW_COMMIT),
+    Name("voice.audio_recognition:AudioRecognition._final_transcript_received", ">=1.8.0", _SLOW_COMMIT),
+)
+
+
+def _module(name: str) -> object:
+    """A module of the framework; None where it is gone."""
+    try:
+        return importlib.import_module(f"livekit.agents.{name}")
+    except ImportError:
+        return None
+
+
+_RECOGNITION = _module("voice.audio_recognition")
+_ACTIVITIES = _module("voice.agent_activity")
+_PIPELINE = "_STTPipelineContextVar"
+_ACTIVITY = "_AgentActivityContextVar"
+_BINDS_NODES = hasattr(getattr(_ACTIVITIES, "AgentActivity", None), "_bound_stt_node")
+"""An STT node runs with its activity bound in the context. Before 2.0 whatever starts the node may have bound any."""
+
+TELLS_SESSION = _BINDS_NODES or hasattr(_RECOGNITION, _PIPELINE)
+"""This version of the framework tells a stream which session it serves, unless the session's STT node is custom."""
+FLUSHES = "manual_flush" in {field.name for field in fields(stt.STTCapabilities)}
+"""This version of the framework flushes the STT's stream at a manual commit and at the close of a session."""
+
+
+def capabilities(*, manual_flush: bool) -> stt.STTCapabilities:
+    """What the plugin can do, as far as this version of the framework knows of it."""
+    known: dict[str, Any] = {"manual_flush": manual_flush} if FLUSHES else {}
+    return stt.STTCapabilities(streaming=True, interim_results=True, offline_recognize=False, keyterms=True, **known)
+
+
+def _context(module: object, name: str) -> object:
+    """What a context variable holds for the present task; None where it holds nothing or is gone."""
+    variable = getattr(module, name, None)
+    return variable.get(None) if isinstance(variable, ContextVar) else None
+
+
+def is_in_stt_node() -> bool:
+    """Whether the present task runs a session's STT node or was started by one. False where that can't be told."""
+    return (
+        _context(_ACTIVITIES, _ACTIVITY) is not None if _BINDS_NODES else _context(_RECOGNITION, _PIPELINE) is not None
+    )
+
+
+def serving_activity() -> object:
+    """The agent's activity whose STT node the present task runs, or was started by.
+
+    None where that can't be told: outside a session and, before 2.0, in a custom node that is no method of an Agent.
+    """
+    if _BINDS_NODES:
+        return _context(_ACTIVITIES, _ACTIVITY)
+    node = getattr(_context(_RECOGNITION, _PIPELINE), "_stt_node", None)
+    agent = getattr(node, "__self__", None)
+    return getattr(agent, "_activity", None) if isinstance(agent, Agent) else None
+
+
+def calling_activity() -> object:
+    """The agent's activity whose code calls: a tool, `on_enter` and the like, a node. None where that can't be told."""
+    return _context(_ACTIVITIES, _ACTIVITY)
+
+
+def session_of(activity: object) -> AgentSession[Any] | None:
+    """The session of an agent's activity."""
+    session: AgentSession[Any] | None = getattr(activity, "_session", None)
+    return session
+
+
+def turn_detection_of(activity: object) -> object:
+    """How this activity detects turns: "stt", "manual", "vad", a model or None. "stt" where that can't be told."""
+    return getattr(activity, "_turn_detection", "stt")
+
+
+def has_vad(activity: object) -> bool:
+    """Whether a VAD runs beside. False where that can't be told."""
+    return getattr(activity, "vad", None) is not None
+
+
+def way_to_pause(session: AgentSession[Any]) -> Callable[[], None] | None:
+    """What pauses the agent until the turn has words or is over; None where the session would not go on by itself."""
+    # The framework has no public way to pause. Only in mode "stt" does the end of the STT's turn start the time after
+    # which the agent goes on.
+    activity = getattr(session, "_activity", None)
+    may_pause = getattr(activity, "_pause_enabled", None)
+    pause: Callable[[], None] | None = getattr(activity, "_interrupt_by_audio_activity", None)
+    in_stt_mode = getattr(activity, "_turn_detection", None) == "stt"
+    return pause if in_stt_mode and may_pause is not None and may_pause() else None
+
+
+def commit_that_waits(session: AgentSession[Any]) -> object:
+    """The session's manual commit that waits for a final transcript now, the one at its close included; or None."""
+    recognition = getattr(getattr(session, "_activity", None), "_audio_recognition", None)
+    commit = getattr(recognition, "_commit_user_turn_atask", None)
+    answered = getattr(recognition, "_final_transcript_received", None)
+    if not isinstance(commit, asyncio.Task) or not isinstance(answered, asyncio.Event):
+        return None
+    return None if commit.done() or answered.is_set() else commit
