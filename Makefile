@@ -16,7 +16,7 @@ LOWEST := $(shell sed -n '/^dependencies/,/^]/s/^  "\([a-z-]*\)>=\([0-9.]*\)[^"]
 SOCKET_TESTS := tests/unit/net tests/unit/test_stream.py \
 	$(addprefix tests/unit/server/test_,app.py endpoint.py session.py faults.py)
 
-.PHONY: help install demo room vendors test test-lowest test-uvloop check format docs fuzz soak bench clean
+.PHONY: help install demo room vendors test test-lowest test-next test-uvloop check format docs fuzz soak bench clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -40,6 +40,10 @@ test: $(READY) ## Run the tests, two at once and without the slow ones; with ARG
 test-lowest: ## Run the quick tests with the lowest supported livekit-agents and aiohttp
 	@.ci/setup .venvs/lowest "$(PYTHON)" $(LOWEST)
 	@.venvs/lowest/bin/python -m pytest -m "not slow and not room and not newest" --ignore tests/examples --ignore tests/room $(ARGS)
+
+test-next: ## Run the quick tests with the newest livekit-agents, a pre-release of 2.0 included
+	@UNBOUNDED=1 .ci/setup .venvs/next "$(PYTHON)" --upgrade-package livekit-agents "livekit-agents>=2.0.0a0"
+	@.venvs/next/bin/python -m pytest -m "not slow and not room" --ignore tests/examples --ignore tests/room $(ARGS)
 
 test-uvloop: $(READY) ## Run the tests whose matter are sockets on uvloop's event loop, as LOOP=uvloop does with any test
 	@LOOP=uvloop $(BIN)/python -m pytest -m "not slow" $(or $(ARGS),$(SOCKET_TESTS))

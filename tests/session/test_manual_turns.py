@@ -17,9 +17,10 @@ AT_ONCE_S = 0.25
 
 
 async def seconds_to_commit(talk: Conversation) -> tuple[float, str]:
-    begun = time.monotonic()
-    text = await talk.session.commit_user_turn(transcript_timeout=5.0)
-    return time.monotonic() - begun, text
+    async with talk.microphone.going_on():
+        begun = time.monotonic()
+        text = await talk.session.commit_user_turn(transcript_timeout=5.0)
+        return time.monotonic() - begun, text
 
 
 async def test_a_commit_with_no_open_turn_is_acknowledged_at_once() -> None:
@@ -90,9 +91,10 @@ async def test_push_to_talk_keeps_each_press_apart() -> None:
 async def empty_press(talk: Conversation, *, skip_reply: bool = False) -> None:
     talk.microphone.push(QUIET)
     await eventually(lambda: talk.server.connections[0].audio)
-    begun = time.monotonic()
-    assert await talk.session.commit_user_turn(skip_reply=skip_reply) == ""
-    assert time.monotonic() - begun < AT_ONCE_S
+    async with talk.microphone.going_on():
+        begun = time.monotonic()
+        assert await talk.session.commit_user_turn(skip_reply=skip_reply) == ""
+        assert time.monotonic() - begun < AT_ONCE_S
 
 
 async def test_an_empty_press_is_acknowledged_at_once_and_the_framework_asks_the_model_with_no_words() -> None:
@@ -167,8 +169,12 @@ async def test_a_session_that_closes_in_mid_turn_keeps_the_words() -> None:
         assert talk.said == ["one more thing"]
 
 
-async def test_with_manual_flush_off_the_framework_is_told_so() -> None:
-    async with conversation(stt_options={"manual_flush": False}) as talk:
-        assert not talk.stt.capabilities.manual_flush
-        await talk.turn("hello")
-        await talk.answered()
+async def test_with_manual_flush_off_a_commit_is_left_to_the_framework() -> None:
+    async with conversation(turn_handling=MANUAL, stt_options={"manual_flush": False}) as talk:
+        assert not getattr(talk.stt.capabilities, "manual_flush", False), "a version of the framework may not have it"
+        await talk.hears(START, update("turn left"))
+        async with talk.microphone.going_on():
+            begun = time.monotonic()
+            assert await talk.session.commit_user_turn(transcript_timeout=1.5) == "turn left"
+        assert time.monotonic() - begun >= 1.5, "a flush would have ended the turn after a second"
+        assert talk.stt.stats.turns_closed_by_us == 0

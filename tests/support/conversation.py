@@ -88,6 +88,15 @@ class Microphone(io.AudioInput):
             self.push(pcm)
         return time.time()
 
+    @asynccontextmanager
+    async def going_on(self) -> AsyncIterator[None]:
+        """A microphone in a silent room, as long as the block lasts: one that is on never stops."""
+        on = asyncio.create_task(self.speak(BOUND_S, QUIET))
+        try:
+            yield
+        finally:
+            await utils.aio.cancel_and_wait(on)
+
 
 @dataclass
 class Conversation:

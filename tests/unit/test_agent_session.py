@@ -7,11 +7,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from livekit.agents import Agent, AgentSession
-from livekit.agents.voice import audio_recognition
-from livekit.agents.voice.agent_activity import AgentActivity
-from livekit.plugins.cartesia_turns import STT
+from livekit.agents import AgentSession
+from livekit.plugins.cartesia_turns import STT, compat
 from livekit.plugins.cartesia_turns.agent_session import (
+    Commits,
+    commits_to_answer,
     fault_of_session,
     interrupt_on_turn_start,
     may_be_in_session,
@@ -78,32 +78,43 @@ def test_what_it_returns_is_the_callers_own() -> None:
 
 def test_outside_a_session_nothing_is_told_of_it() -> None:
     assert session_around() is None
-    assert may_be_in_session() is not hasattr(audio_recognition, "_STTPipelineContextVar")
+    assert may_be_in_session() is not compat.TELLS_SESSION
     assert fault_of_session() is None
 
 
-@pytest.mark.newest
-def test_the_frameworks_names_that_lead_to_the_session_are_still_there() -> None:
-    # Private to livekit-agents. Without them a session in the wrong mode is not warned, and a turn that was cut off in
-    # one STT is not ended by another.
-    assert hasattr(audio_recognition, "_STTPipelineContextVar")
-
-
-def test_the_frameworks_names_that_pause_the_agent_are_still_there() -> None:
-    # Private too. Without them interrupt_on_turn_start ends the agent's speech for good.
-    assert hasattr(AgentActivity, "_interrupt_by_audio_activity")
-    assert hasattr(AgentActivity, "_pause_enabled")
-
-
-@pytest.mark.newest
-async def test_a_stream_knows_its_session_while_one_agent_leaves_and_the_other_comes() -> None:
-    session, agent = AgentSession[None](), Agent(instructions="")
-    agent._activity = SimpleNamespace(_session=session)  # type: ignore[assignment]  # all that is asked of it
-    audio_recognition._STTPipelineContextVar.set(SimpleNamespace(_stt_node=agent.stt_node))  # type: ignore[arg-type]
+async def test_a_stream_knows_its_session_while_one_agent_leaves_and_the_other_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    session = AgentSession[None]()
+    activity: Any = SimpleNamespace(_session=session)
+    monkeypatch.setattr(compat, "serving_activity", lambda: activity)
     remember_session()
-    agent._activity = None
+    monkeypatch.setattr(compat, "serving_activity", lambda: None)
     assert session_around() is session
     assert await asyncio.create_task(asyncio.to_thread(session_around)) is session, "so do the tasks that it starts"
+
+
+async def test_each_commit_that_waits_is_answered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = AgentSession[None]()
+    commits = Commits(session)
+    asked = []
+    for commit in (None, "first", "first", None, "second"):
+        monkeypatch.setattr(compat, "commit_that_waits", lambda _, commit=commit: commit)
+        asked.append(commits.is_new())
+    assert asked == [False, True, False, False, True]
+
+
+async def test_the_commits_of_a_session_that_is_gone_ask_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = AgentSession[None]()
+    commits = Commits(session)
+    monkeypatch.setattr(compat, "commit_that_waits", lambda _: "a commit")
+    del session
+    gc.collect()
+    assert not commits.is_new()
+
+
+def test_outside_a_session_there_are_no_commits_to_answer() -> None:
+    assert commits_to_answer() is None
 
 
 async def test_a_session_is_not_kept_alive_by_what_silences_its_agent() -> None:

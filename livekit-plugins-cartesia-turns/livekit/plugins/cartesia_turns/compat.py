@@ -51,7 +51,8 @@ NAMES = (
     Name("voice.agent_activity:AgentActivity._session", ">=1.8.0", _UNKNOWN_SESSION),
     Name("voice.agent_activity:AgentActivity._turn_detection", ">=1.8.0", f"no such warning, and {_NO_PAUSE}"),
     Name("voice.agent_activity:AgentActivity.vad", ">=1.8.0", "no warning about a VAD beside the server's turns"),
-    Name("voice.agent_session:AgentSession._activity", ">=1.8.0", f"{_NO_PAUSE}, and before 1.8.9 {_SLOW_COMMIT}"),
+    Name("voice.agent_session:AgentSession._activity", ">=1.8.0,<2.0.0a0", f"{_NO_PAUSE}, and {_SLOW_COMMIT}"),
+    Name("voice.agent_session:LiveSession._activity", ">=2.0.0a0", f"{_NO_PAUSE}, and {_SLOW_COMMIT}"),
     Name("voice.agent_activity:AgentActivity._pause_enabled", ">=1.8.0", _NO_PAUSE),
     Name("voice.agent_activity:AgentActivity._interrupt_by_audio_activity", ">=1.8.0", _NO_PAUSE),
     Name(

@@ -36,6 +36,7 @@ class StreamSettings:
     outage_timeout: float | None = None
     audio_chunk_duration_ms: int | None = None
     speech_end_time: bool = True
+    manual_flush: bool = True
     early_preflight: int = 0
     catch_up_speed: float = CATCH_UP_SPEED
     http_session: aiohttp.ClientSession | None = None
@@ -50,6 +51,7 @@ class StreamSettings:
         if self.audio_chunk_duration_ms is not None:
             check_whole("audio_chunk_duration_ms", self.audio_chunk_duration_ms, *CHUNKS_MS, "milliseconds")
         check_flag("speech_end_time", self.speech_end_time)
+        check_flag("manual_flush", self.manual_flush)
         check_whole("early_preflight", self.early_preflight, 0, MOST_REPLIES, "replies")
         check_number("catch_up_speed", self.catch_up_speed)
         if self.catch_up_speed < 1:

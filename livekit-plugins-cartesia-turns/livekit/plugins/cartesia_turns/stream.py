@@ -12,7 +12,7 @@ import aiohttp
 from livekit import rtc
 from livekit.agents import APIConnectOptions, APIError, LanguageCode, stt, utils
 
-from .agent_session import may_be_in_session, remember_session, session_around
+from .agent_session import commits_to_answer, may_be_in_session, remember_session, session_around
 from .audio import PcmConverter
 from .core.client import TurnsClient
 from .core.stats import Stats
@@ -187,6 +187,7 @@ class SpeechStream(stt.RecognizeStream):
         handover.leave(self, left_open=self._client.turn.is_open, in_session=may_be_in_session())
 
     async def _take_input(self) -> None:
+        commits = commits_to_answer() if self._settings.manual_flush else None
         while True:
             try:
                 item = await self._next_input()
@@ -197,6 +198,9 @@ class SpeechStream(stt.RecognizeStream):
             else:
                 await self._push(self._converter.flush())
             if isinstance(item, self._FlushSentinel):
+                self._flush()
+            elif commits is not None and commits.is_new():
+                await self._push(self._converter.flush())
                 self._flush()
         self._driver.end_input()
 

@@ -35,7 +35,7 @@ from .net.dialer import Credentials, Dialer, TokenProvider
 from .profiles import profile as turn_profile_settings
 from .settings import StreamSettings
 from .stream import SpeechStream
-from .wire.checks import check_flag, shown
+from .wire.checks import shown
 from .wire.options import Options, endpoint, merge
 from .wire.vendor import API_VERSION, MODEL
 
@@ -132,7 +132,6 @@ class STT(stt.STT[EventName]):
         api_version: str = API_VERSION,
         http_session: aiohttp.ClientSession | None = None,
     ) -> None:
-        check_flag("manual_flush", manual_flush)
         super().__init__(capabilities=compat.capabilities(manual_flush=manual_flush))
         turn = turn_settings(turn_start_threshold, turn_eager_end_threshold, turn_end_threshold, turn_end_timeout_ms)
         hints = base_codes(given(language_hints))
@@ -148,6 +147,7 @@ class STT(stt.STT[EventName]):
             outage_timeout=outage_timeout,
             audio_chunk_duration_ms=given(audio_chunk_duration_ms),
             speech_end_time=speech_end_time,
+            manual_flush=manual_flush,
             early_preflight=early_preflight,
             catch_up_speed=catch_up_speed,
             http_session=http_session,
