@@ -60,11 +60,11 @@ class Call:
         self.exposed: list[str] = []
         self.raised: BaseException | None = None
         for name in PUBLIC_EVENTS:
-            owner.on(name, self._noter(name))  # type: ignore[arg-type]  # a str is not a Literal
+            owner.on(name, self._noter(name))  # type: ignore[call-overload]  # a str is not a Literal
         owner.on("error", self.errors.append)
         # As it is when listeners hear of it: later, others raise it again.
         for name in ("connection_error", "error"):
-            owner.on(name, lambda event: self.exposed.append(exposed(event.error)))  # type: ignore[arg-type]  # as above
+            owner.on(name, lambda event: self.exposed.append(exposed(event.error)))  # type: ignore[call-overload]  # as above
         self.reader = asyncio.create_task(self._read())
 
     @property

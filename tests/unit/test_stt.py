@@ -450,7 +450,7 @@ async def test_a_handler_that_raises_harms_neither_the_stream_nor_the_other_hand
     async with LocalServer(script=DIALOGUE) as server:
         owner = cartesia_turns.STT(base_url=server.url, api_key=server.key)
         for name in (*PUBLIC_EVENTS, "error", "metrics_collected"):
-            owner.on(name, fail)  # type: ignore[arg-type]  # a str is not a Literal
+            owner.on(name, fail)  # type: ignore[call-overload]  # a str is not a Literal
         async with talking(owner) as call:
             call.push(0.6)
             await until(lambda: "END" in call.log)
@@ -477,12 +477,12 @@ async def test_a_handler_may_come_go_and_take_no_argument() -> None:
 def test_a_handler_for_an_event_that_never_comes_is_warned_about(caplog: pytest.LogCaptureFixture) -> None:
     owner = make()
     for name in PUBLIC_EVENTS:
-        owner.on(name, print)  # type: ignore[arg-type]  # a str is not a Literal
+        owner.on(name, print)  # type: ignore[call-overload]  # a str is not a Literal
     owner.on("metrics_collected", print)
     owner.on("error")(print)
     assert caplog.messages == []
-    owner.on("turn_ends", print)  # type: ignore[arg-type]  # the mistake that this is about
-    owner.once("turn_started", print)  # type: ignore[arg-type]  # and this
+    owner.on("turn_ends", print)  # type: ignore[call-overload]  # the mistake that this is about
+    owner.once("turn_started", print)  # type: ignore[call-overload]  # and this
     assert "'turn_ends', which this STT never emits; it emits connected, " in caplog.messages[0]
     assert [vars(record)["event"] for record in caplog.records] == ["turn_ends", "turn_started"]
 

@@ -62,12 +62,12 @@ class ServerError(APIStatusError):
             request_id=error.request_id or None,
             retryable=may_pass(error.status_code),
         )
-        self.title = error.title
-        self.error_code = error.error_code
-        self.doc_url = error.doc_url
+        self.title: str = error.title
+        self.error_code: str | None = error.error_code
+        self.doc_url: str | None = error.doc_url
         self.retry_after_s = retry_after_s
         """What the handshake's Retry-After asked for, in seconds."""
-        self.is_vendors = in_band or bool(error.message and (error.title or error.error_code or error.doc_url))
+        self.is_vendors: bool = in_band or bool(error.message and (error.title or error.error_code or error.doc_url))
         """It came from the server itself: with the fields that its errors have, and not from something in between."""
         self.in_band = in_band
         """It came over an open socket, and not as the answer to a handshake."""

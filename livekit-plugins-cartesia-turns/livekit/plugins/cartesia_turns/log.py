@@ -2,4 +2,4 @@
 
 import logging
 
-logger = logging.getLogger("livekit.plugins.cartesia_turns")
+logger: logging.Logger = logging.getLogger("livekit.plugins.cartesia_turns")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions, LanguageCode, stt, utils
@@ -27,8 +27,8 @@ from .arguments import (
 from .core.pacing import CATCH_UP_SPEED
 from .core.stats import Stats
 from .doubts import doubts
+from .emitter import EventEmitter
 from .events import EventName
-from .handlers import call as call_handlers
 from .live import CallOptions, Profile, UserOptions
 from .log import logger
 from .net.dialer import Credentials, Dialer, TokenProvider
@@ -42,12 +42,8 @@ from .wire.vendor import API_VERSION, MODEL
 if TYPE_CHECKING:
     from livekit.agents import AgentSession
 
-FrameworkEvent: TypeAlias = Literal["metrics_collected", "error"]
-EVENTS = {*get_args(FrameworkEvent), *get_args(EventName)}
-"""What an STT emits: the framework's events and the plugin's own."""
 
-
-class STT(stt.STT[EventName]):
+class STT(EventEmitter):
     """Cartesia Ink-2: streaming speech-to-text that tells when a turn starts, may be over, and is over.
 
     Use it with `AgentSession(stt=STT(), vad=None, turn_handling=turn_handling())`: in any other mode than "stt" the
@@ -286,24 +282,6 @@ class STT(stt.STT[EventName]):
         await asyncio.gather(
             *(stream.aclose() for stream in self._streams if not stream.is_over), return_exceptions=True
         )
-
-    def emit(self, event: str, *args: object) -> None:
-        """Calls the handlers of an event; one that raises harms neither the others nor the stream."""
-        call_handlers(self._events.get(event, ()), event, args)  # type: ignore[call-overload]  # the base has names of its own
-
-    def on(
-        self, event: EventName | FrameworkEvent, callback: Callable[..., object] | None = None
-    ) -> Callable[..., object]:
-        """Has a function called at each event of this name; see `events.py`. It may not be async.
-
-        A name that this STT never emits is warned about, not refused: a newer framework may ask for events of its own.
-        """
-        if event not in EVENTS:
-            known = ", ".join(sorted(EVENTS))
-            text = f"a handler waits for {shown(event)}, which this STT never emits; it emits {known}"
-            logger.warning(text, extra={"event": event})
-        handler: Callable[..., object] = super().on(event, callback)
-        return handler
 
     async def _recognize_impl(
         self, buffer: utils.AudioBuffer, *, language: NotGivenOr[str] = NOT_GIVEN, conn_options: APIConnectOptions

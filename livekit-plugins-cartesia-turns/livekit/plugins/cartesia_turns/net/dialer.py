@@ -123,7 +123,7 @@ class Dialer:
         self._endpoint = endpoint
         self._credentials = credentials
         self._headers = {**headers, VERSION_HEADER: api_version}
-        self.pace = _paces.setdefault(endpoint, Pace())
+        self.pace: Pace = _paces.setdefault(endpoint, Pace())
         """How fast the endpoint takes a backlog."""
         secret = credentials.api_key or credentials.access_token
         shared = secret if isinstance(secret, Hashable) else id(secret)

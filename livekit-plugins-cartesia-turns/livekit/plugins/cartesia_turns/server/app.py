@@ -37,7 +37,7 @@ class _OddRequests(logging.Filter):
         return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
-http_logger = logger.getChild("server")
+http_logger: logging.Logger = logger.getChild("server")
 http_logger.addFilter(_OddRequests())
 
 
@@ -80,7 +80,7 @@ class LocalServer:
         idle_timeout_s: float | None = None,
         record: bool = False,
     ) -> None:
-        self.key = key or f"local-{secrets.token_hex(12)}"
+        self.key: str = key or f"local-{secrets.token_hex(12)}"
         numbers = Vendor.of(vendor) if isinstance(vendor, str) else vendor
         idle_s = numbers.idle_close_s if idle_timeout_s is None else idle_timeout_s
         if not idle_s > 0:

@@ -46,7 +46,7 @@ class TurnLikelihood:
     FALL_S = 0.42
 
     def __init__(self) -> None:
-        self.value = 0.0
+        self.value: float = 0.0
 
     def step(self, speech: float, duration_s: float) -> float:
         """Takes the probability of speech in the next `duration_s` seconds; returns the likelihood after them."""

@@ -61,7 +61,7 @@ class Script:
     """
 
     def __init__(self, lines: Iterable[Line], *, flush_on_close: bool = True) -> None:
-        self.lines = tuple(sorted(map(_checked, lines), key=lambda line: line.at_s))
+        self.lines: tuple[Line, ...] = tuple(sorted(map(_checked, lines), key=lambda line: line.at_s))
         self.flush_on_close = flush_on_close
 
     @classmethod

@@ -41,7 +41,7 @@ class Session:
         record: ConnectionRecord,
         idle_timeout_s: float,
     ) -> None:
-        self.over = asyncio.Event()
+        self.over: asyncio.Event = asyncio.Event()
         self._socket = socket
         self._transport = transport
         self._stream = stream

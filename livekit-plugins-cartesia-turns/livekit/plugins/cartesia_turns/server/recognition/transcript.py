@@ -22,7 +22,7 @@ class TurnTranscript:
     """
 
     def __init__(self, agreed_s: float = 0.0, context_s: float = 0.0) -> None:
-        self.text = ""
+        self.text: str = ""
         """All that was given out; it only grows."""
         self._agreed_s = agreed_s
         self._context_s = context_s

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from livekit.plugins.cartesia_turns.handlers import call
+from livekit.plugins.cartesia_turns.emitter import call
 
 
 def raising(error: BaseException) -> Callable[[object], None]:
