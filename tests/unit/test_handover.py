@@ -5,10 +5,10 @@ from livekit.plugins.cartesia_turns.handover import Handover, handover_of
 
 class Stream:
     def __init__(self, *, has_had_turn: bool = False) -> None:
-        self.has_had_turn = has_had_turn
+        self._has_had_turn = has_had_turn
         self.ended = 0
 
-    def end_stray_turn(self) -> None:
+    def _end_stray_turn(self) -> None:
         self.ended += 1
 
 

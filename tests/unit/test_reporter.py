@@ -10,7 +10,6 @@ from livekit.plugins.cartesia_turns.core.client import Notice, Usage
 from livekit.plugins.cartesia_turns.core.flush import Flushed
 from livekit.plugins.cartesia_turns.core.stats import Stats
 from livekit.plugins.cartesia_turns.core.turn import Kind, TurnEvent
-from livekit.plugins.cartesia_turns.events import EventName
 from livekit.plugins.cartesia_turns.live import CallOptions, UserOptions
 from livekit.plugins.cartesia_turns.reporter import Reporter
 from livekit.plugins.cartesia_turns.wire.options import Options
@@ -33,13 +32,13 @@ class Ears:
             acquired=lambda _, __: None,
         )
 
-    def announce(self, name: EventName, event: object) -> None:
-        self.announced.append(name)
+    def emit(self, event: str, *_: object) -> None:
+        self.announced.append(event)
 
-    def warn_once(self, text: str) -> None:
+    def _warn_once(self, text: str) -> None:
         raise AssertionError("nobody is to be warned here")
 
-    def apply(self, calls: Iterable[CallOptions]) -> None:
+    def _apply(self, calls: Iterable[CallOptions]) -> None:
         raise AssertionError("no options have changed here")
 
 

@@ -632,7 +632,7 @@ async def test_a_bug_at_the_end_of_a_stream_that_fails_keeps_nothing_from_ending
         await server.drop_all(1011)
         call.push(0.2)
         await failure(call)
-        assert call.stream.is_over
+        assert call.stream._is_over
         await until(lambda: server.open_streams == 0)
 
 

@@ -9,6 +9,7 @@ from .events import (
     ConnectedEvent,
     ConnectionErrorEvent,
     DisconnectedEvent,
+    EventName,
     OptionsRejectedEvent,
     TurnEagerEndEvent,
     TurnEndEvent,
@@ -17,11 +18,12 @@ from .events import (
     TurnUpdateEvent,
 )
 from .log import logger
+from .net.dialer import TokenProvider
 from .profiles import PROFILES
 from .stream import SpeechStream
 from .stt import STT
 from .version import __version__
-from .wire.messages import DetectedLanguage
+from .wire.messages import DetectedLanguage, TurnSettings
 
 __all__ = [
     "PROFILES",
@@ -33,13 +35,16 @@ __all__ = [
     "DetectedLanguage",
     "DisconnectedEvent",
     "DroppedError",
+    "EventName",
     "OptionsRejectedEvent",
     "ServerError",
     "SpeechStream",
     "Stats",
+    "TokenProvider",
     "TurnEagerEndEvent",
     "TurnEndEvent",
     "TurnResumeEvent",
+    "TurnSettings",
     "TurnStartEvent",
     "TurnUpdateEvent",
     "UnreachableError",

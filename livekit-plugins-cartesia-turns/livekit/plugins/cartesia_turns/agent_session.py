@@ -114,7 +114,7 @@ class _BargeIn:
         if session is None or not _may_serve(session) or session.agent_state != "speaking":
             return
         if session.options.interruption["min_words"] > 0:
-            self._stt.warn_once("interrupt_on_turn_start does nothing: the session's min_words asks for words first")
+            self._stt._warn_once("interrupt_on_turn_start does nothing: the session's min_words asks for words first")
         elif (pause := compat.way_to_pause(session)) is not None:
             pause()
         else:
@@ -127,7 +127,7 @@ class _BargeIn:
             # The session is closing, or this speech is not to be interrupted.
             logger.debug("the user starts to speak and the agent goes on: it can't be interrupted now")
         else:
-            self._stt.warn_once("the agent's speech can't be paused here: a turn without words ends it for good")
+            self._stt._warn_once("the agent's speech can't be paused here: a turn without words ends it for good")
 
 
 _SERVED: ContextVar[weakref.ref[AgentSession[Any]] | None] = ContextVar("served", default=None)

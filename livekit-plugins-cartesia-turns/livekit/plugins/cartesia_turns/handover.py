@@ -14,10 +14,10 @@ class Successor(Protocol):
     """What is asked of a stream."""
 
     @property
-    def has_had_turn(self) -> bool:
+    def _has_had_turn(self) -> bool:
         """A turn of its own has begun."""
 
-    def end_stray_turn(self) -> None:
+    def _end_stray_turn(self) -> None:
         """Says END_OF_SPEECH for a turn of another stream."""
 
 
@@ -35,7 +35,7 @@ class Handover:
         self._live[stream] = self._begun
         if self._left_open:
             self._left_open = False
-            stream.end_stray_turn()
+            stream._end_stray_turn()
 
     def leave(self, stream: Successor, *, left_open: bool, in_session: bool = True) -> None:
         """A stream is over.
@@ -49,9 +49,9 @@ class Handover:
         begun = self._live.pop(stream)
         if not left_open:
             return
-        heirs = [other for other, later in self._live.items() if later > begun and not other.has_had_turn]
+        heirs = [other for other, later in self._live.items() if later > begun and not other._has_had_turn]
         if heirs and in_session:
-            heirs[0].end_stray_turn()
+            heirs[0]._end_stray_turn()
         else:
             self._left_open = not self._live
 

@@ -17,7 +17,7 @@ from .core.flush import Flushed
 from .core.stats import Stats
 from .core.turn import Kind, TurnEvent
 from .errors import DroppedError, ServerError, bare, cause_of, reason_of, status_of
-from .events import ConnectedEvent, ConnectionErrorEvent, DisconnectedEvent, EventName, OptionsRejectedEvent
+from .events import ConnectedEvent, ConnectionErrorEvent, DisconnectedEvent, OptionsRejectedEvent
 from .live import CallOptions
 from .log import logger
 from .speech_events import ENGLISH, end_of_speech, public_event, speech_events, transcript_event
@@ -30,13 +30,13 @@ ODD_FRAMES_EVERY_S = 60.0
 class Owner(Protocol):
     """What a reporter needs of the STT."""
 
-    def announce(self, name: EventName, event: object) -> None:
-        """Emits one of the STT's own events."""
+    def emit(self, event: str, *args: object) -> None:
+        """Calls the handlers of one of the STT's own events."""
 
-    def warn_once(self, text: str) -> None:
+    def _warn_once(self, text: str) -> None:
         """Logs a static text, once in the life of the STT."""
 
-    def apply(self, calls: Iterable[CallOptions]) -> None:
+    def _apply(self, calls: Iterable[CallOptions]) -> None:
         """Lets the streams of these calls take over their options."""
 
 
@@ -90,7 +90,7 @@ class Reporter:
                     self._notice(event)
         for event in events:
             if self._call.hear(event):
-                self._owner.apply([self._call])
+                self._owner._apply([self._call])
 
     def stray_turn(self) -> None:
         """Ends a turn that another stream was cut off in: somebody may still take the user to be speaking."""
@@ -101,17 +101,17 @@ class Reporter:
         self._request_id = request_id or self._request_id
         self._acquired(connect_s, reused)
         self._telemetry.connected(request_id, connect_s, reused=reused, is_first=is_first)
-        self._owner.announce("connected", ConnectedEvent(request_id, connect_s))
+        self._owner.emit("connected", ConnectedEvent(request_id, connect_s))
 
     def disconnected(self, reason: str, code: int | None) -> None:
         """A socket is gone."""
         self._telemetry.disconnected(reason, code)
-        self._owner.announce("disconnected", DisconnectedEvent(self._request_id, reason, code))
+        self._owner.emit("disconnected", DisconnectedEvent(self._request_id, reason, code))
 
     def attempt_failed(self, error: APIError, retry_in_s: float | None) -> None:
         """A connection could not be made or did not last."""
         cause = cause_of(error)
-        self._owner.announce("connection_error", ConnectionErrorEvent(bare(error), retry_in_s, cause.name.lower()))
+        self._owner.emit("connection_error", ConnectionErrorEvent(bare(error), retry_in_s, cause.name.lower()))
         if retry_in_s is None or (isinstance(error, DroppedError) and self._in_turn):
             # Whoever gives up raises it. A socket that was lost in mid-turn is logged by `dropped`.
             return
@@ -135,7 +135,7 @@ class Reporter:
         logger.warning("the socket was lost in mid-turn, going on with a new one", extra=extra)
         if at_once:
             cause = cause_of(error).name.lower()
-            self._owner.announce("connection_error", ConnectionErrorEvent(bare(error), 0.0, cause))
+            self._owner.emit("connection_error", ConnectionErrorEvent(bare(error), 0.0, cause))
 
     def odd_frame(self, kind: str) -> None:
         """Logs each kind of odd frame once a minute at most."""
@@ -160,7 +160,7 @@ class Reporter:
         self._request_id = event.request_id or self._request_id
         self._in_turn = event.kind is not Kind.END
         if event.kind is Kind.START and (fault := fault_of_session()) is not None:
-            self._owner.warn_once(fault)
+            self._owner._warn_once(fault)
         now = time.monotonic()
         at = time.time() - (0.0 if event.at is None else now - event.at)
         told = at if self._with_times else None
@@ -169,7 +169,7 @@ class Reporter:
             if event.kind is Kind.END and speech_event.type is not stt.SpeechEventType.END_OF_SPEECH:
                 self._usage(event.usage_s)
         self._telemetry.turn(event, at)
-        self._owner.announce(*public_event(event, self._request_id, told))
+        self._owner.emit(*public_event(event, self._request_id, told))
 
     def _usage(self, seconds: float) -> None:
         if seconds:
@@ -183,7 +183,7 @@ class Reporter:
         told = OptionsRejectedEvent(request_id, error, change.turn, change.keyterms, change.language_hints)
         extra = {"request_id": request_id, "status_code": error.status_code, "options": ", ".join(names_of(change))}
         logger.warning("the server rejected changed options, going on with those in force", extra=extra)
-        self._owner.announce("options_rejected", told)
+        self._owner.emit("options_rejected", told)
 
     def _notice(self, notice: Notice) -> None:
         self._telemetry.notice(notice)

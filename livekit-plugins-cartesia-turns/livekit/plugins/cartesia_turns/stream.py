@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 from livekit import rtc
 from livekit.agents import APIConnectOptions, APIError, LanguageCode, stt, utils
+from typing_extensions import Self
 
 from .agent_session import commits_to_answer, may_be_in_session, remember_session, session_around
 from .audio import PcmConverter
@@ -68,42 +69,23 @@ class SpeechStream(stt.RecognizeStream):
             speech_times=settings.speech_end_time,
             acquired=self._report_connection_acquired,
         )
-        self.relabel(language)
+        self._relabel(language)
         self._converter = PcmConverter(options.sample_rate, settings.audio_chunk_duration_ms)
         policy = settings.retry_policy(conn_options.max_retry)
         self._driver = Driver(self._client, self._reporter, dialer, policy, timeout_s=conn_options.timeout)
         self._piece_bytes = 2 * round(options.sample_rate * LONGEST_PIECE_S)
         self._loop = asyncio.get_running_loop()
-        self._is_over = False
+        self._is_retired = False
+        """The STT has taken over its counters."""
 
     @property
     def stats(self) -> Stats:
         """A snapshot of what happened on this stream so far."""
         return self._client.stats
 
-    @property
-    def is_over(self) -> bool:
-        """Nothing happens on this stream any more: it has ended, or its event loop is closed."""
-        return self._is_over or self._loop.is_closed()
-
-    @property
-    def is_retired(self) -> bool:
-        """The STT has taken over its counters."""
-        return self._is_over
-
-    @property
-    def in_turn(self) -> bool:
-        """The user is in a turn."""
-        return self._client.turn.is_open and not self.is_over
-
-    @property
-    def has_had_turn(self) -> bool:
-        """The user has begun to speak, now or before."""
-        return self._client.stats.turns > 0
-
     def turn_profile(self, profile: str | None = None, **settings: float) -> contextlib.AbstractContextManager[None]:
         """As `STT.turn_profile`, for this stream's call alone, wherever it is called from."""
-        return self._owner.profile_of([self._call], profile, settings)
+        return self._owner._profile_of([self._call], profile, settings)
 
     def push_frame(self, frame: rtc.AudioFrame) -> None:
         """Pushes audio to be recognized: signed 16-bit PCM of any rate and number of channels, which may change.
@@ -120,23 +102,40 @@ class SpeechStream(stt.RecognizeStream):
         self._check_not_closed()
         self._input_ch.send_nowait(frame)
 
-    def relabel(self, language: LanguageCode | None) -> None:
+    async def __aenter__(self) -> Self:
+        return self
+
+    # For the STT and for the other streams of the conversation.
+
+    @property
+    def _is_over(self) -> bool:
+        """Nothing happens on this stream any more: it has ended, or its event loop is closed."""
+        return self._is_retired or self._loop.is_closed()
+
+    @property
+    def _in_turn(self) -> bool:
+        """The user is in a turn."""
+        return self._client.turn.is_open and not self._is_over
+
+    @property
+    def _has_had_turn(self) -> bool:
+        """The user has begun to speak, now or before."""
+        return self._client.stats.turns > 0
+
+    def _relabel(self, language: LanguageCode | None) -> None:
         """Labels the events to come with this language, or with English where there is none."""
         self._reporter.language = language or ENGLISH
 
-    @property
-    def call(self) -> CallOptions:
-        """The options of its call."""
-        return self._call
-
-    def apply(self, options: Options) -> None:
+    def _apply(self, options: Options) -> None:
         """Takes over changed options."""
-        if not self.is_over:
+        if not self._is_over:
             self._driver.update(options)
 
-    def end_stray_turn(self) -> None:
+    def _end_stray_turn(self) -> None:
         """Says END_OF_SPEECH for a turn that another stream of this conversation was cut off in."""
         self._reporter.stray_turn()
+
+    # Its own.
 
     async def _run(self) -> None:
         """Serves the stream to its end.
@@ -180,8 +179,8 @@ class SpeechStream(stt.RecognizeStream):
         self._reporter.closed(self._client.stats)
 
     def _retire(self) -> None:
-        self._is_over = True
-        self._owner.retire(self._client.stats)
+        self._is_retired = True
+        self._owner._retire(self._client.stats)
 
     def _leave(self, handover: Handover) -> None:
         handover.leave(self, left_open=self._client.turn.is_open, in_session=may_be_in_session())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions, LanguageCode, stt, utils
 from livekit.agents.types import NOT_GIVEN, NotGivenOr
+from typing_extensions import Self
 
 from . import compat
 from .agent_session import keyterms_of, may_be_in_session, session_around, session_of_caller
@@ -28,7 +29,6 @@ from .core.pacing import CATCH_UP_SPEED
 from .core.stats import Stats
 from .doubts import doubts
 from .emitter import EventEmitter
-from .events import EventName
 from .live import CallOptions, Profile, UserOptions
 from .log import logger
 from .net.dialer import Credentials, Dialer, TokenProvider
@@ -170,7 +170,7 @@ class STT(EventEmitter):
     @property
     def stats(self) -> Stats:
         """A snapshot over all streams, those that ended included."""
-        return sum((stream.stats for stream in self._streams if not stream.is_retired), start=self._past)
+        return sum((stream.stats for stream in self._streams if not stream._is_retired), start=self._past)
 
     def stream(
         self,
@@ -237,7 +237,7 @@ class STT(EventEmitter):
         if utils.is_given(language):
             self._relabel(label)
         self._warn_of(changed, self._language)
-        self.apply(self._calls)
+        self._apply(self._calls)
 
     def turn_profile(self, profile: str | None = None, **settings: float) -> contextlib.AbstractContextManager[None]:
         """Other turn settings for what the agent asks meanwhile, put back once the answer is over.
@@ -261,14 +261,14 @@ class STT(EventEmitter):
             ValueError: no such profile or setting, or a value that can't be right.
         """
         session = session_of_caller()
-        return self.profile_of(None if session is None else [self._call_of(session)], profile, settings)
+        return self._profile_of(None if session is None else [self._call_of(session)], profile, settings)
 
     def prewarm(self) -> None:
         """Opens a connection in the background; the first `stream()` within 30 seconds takes it over.
 
         Called by the framework before a session's first stream. Never fails: the stream meets and reports the error.
         """
-        if any(not stream.is_over for stream in self._streams):
+        if any(not stream._is_over for stream in self._streams):
             return
         try:
             session = self._settings.http_session or utils.http_context.http_session()
@@ -276,11 +276,14 @@ class STT(EventEmitter):
         except RuntimeError:
             logger.debug("not prewarming: no event loop, or no HTTP session as a job has one")
 
+    async def __aenter__(self) -> Self:
+        return self
+
     async def aclose(self) -> None:
         """Closes every stream; a session that was passed in stays open."""
         await self._dialer.aclose()
         await asyncio.gather(
-            *(stream.aclose() for stream in self._streams if not stream.is_over), return_exceptions=True
+            *(stream.aclose() for stream in self._streams if not stream._is_over), return_exceptions=True
         )
 
     async def _recognize_impl(
@@ -295,7 +298,7 @@ class STT(EventEmitter):
             call.session_keyterms = self._session_keyterms
         for session, call in self._sessions.items():
             call.session_keyterms = keyterms_of(session)
-        self.apply(self._calls)
+        self._apply(self._calls)
 
     def _call_of(self, session: AgentSession[Any] | None) -> CallOptions:
         """The options of the call that this session makes; without one, those of a call that begins now."""
@@ -320,7 +323,7 @@ class STT(EventEmitter):
 
     def _options_of(self, call: CallOptions) -> Options:
         if call.keyterms_left_out:
-            self.warn_once("more keyterms than the server takes: leaving out the last ones")
+            self._warn_once("more keyterms than the server takes: leaving out the last ones")
         options = call.current
         self._warn_of(options, self._language)
         return options
@@ -328,7 +331,7 @@ class STT(EventEmitter):
     def _warn_of(self, options: Options, language: LanguageCode | None) -> None:
         """Tells what the server is not known to take, once for each option and kind."""
         for doubt in doubts(options, language and base_code(language)):
-            self._warn(doubt.text, **doubt.details)
+            self._warn_once(doubt.text, **doubt.details)
 
     def _language_of(self, language: NotGivenOr[str]) -> LanguageCode | None:
         """The language that a stream is opened with, else the STT's."""
@@ -337,7 +340,7 @@ class STT(EventEmitter):
         try:
             label = language_tag(language)
         except ValueError:
-            self.warn_once("a stream's language is no language tag: ignoring it")
+            self._warn_once("a stream's language is no language tag: ignoring it")
             return self._language
         self._warn_of(self._options.base, label)
         return label
@@ -345,13 +348,9 @@ class STT(EventEmitter):
     def _relabel(self, language: LanguageCode | None) -> None:
         self._language = language
         for stream in list(self._streams):
-            stream.relabel(language)
+            stream._relabel(language)
 
-    def warn_once(self, text: str) -> None:
-        """Logs a static text, once in the life of this STT."""
-        self._warn(text)
-
-    def _warn(self, text: str, option: str = "", **details: str) -> None:
+    def _warn_once(self, text: str, option: str = "", **details: str) -> None:
         """Logs a static text with details, once in the life of this STT for each option."""
         if (text, option) not in self._warned:
             self._warned.add((text, option))
@@ -359,15 +358,15 @@ class STT(EventEmitter):
 
     # For the streams.
 
-    def apply(self, calls: Iterable[CallOptions]) -> None:
+    def _apply(self, calls: Iterable[CallOptions]) -> None:
         """Lets the streams of these calls take over their options."""
         options = {call: self._options_of(call) for call in calls}
         for stream in list(self._streams):
-            if stream.call in options:
-                stream.apply(options[stream.call])
+            if stream._call in options:
+                stream._apply(options[stream._call])
 
     @contextlib.contextmanager
-    def profile_of(
+    def _profile_of(
         self, calls: list[CallOptions] | None, name: str | None, settings: dict[str, float]
     ) -> Iterator[None]:
         """As `turn_profile`, for these calls; None means all, also those that begin meanwhile."""
@@ -381,7 +380,7 @@ class STT(EventEmitter):
         if calls is None:
             self._options.profiles.append(profile)
         try:
-            self.apply(begun)
+            self._apply(begun)
             yield
         finally:
             if calls is None:
@@ -390,15 +389,11 @@ class STT(EventEmitter):
 
     def _take_back(self, profile: Profile, begun: dict[CallOptions, int]) -> None:
         """Ends a profile for each call that has it, once the turn is over that answers what was asked."""
-        in_turn = {stream.call for stream in self._streams if stream.in_turn}
+        in_turn = {stream._call for stream in self._streams if stream._in_turn}
         for call in self._calls:
             call.remove(profile, after_turn=call in in_turn or call.turns == begun.get(call, 0))
-        self.apply(self._calls)
+        self._apply(self._calls)
 
-    def announce(self, name: EventName, event: object) -> None:
-        """Emits one of the plugin's own events."""
-        self.emit(name, event)
-
-    def retire(self, stats: Stats) -> None:
+    def _retire(self, stats: Stats) -> None:
         """A stream is over; its counters stay."""
         self._past += replace(stats, backlog_s=0.0, held_s=0.0)
