@@ -74,7 +74,7 @@ class CallOptions:
         self._rejected: dict[tuple[str, ...], tuple[str, ...]] = {}
         self.session_keyterms: tuple[str, ...] = ()
         """Terms that join the user's."""
-        self.turns = 0
+        self.turns: int = 0
         """How many turns began."""
 
     @property

@@ -106,9 +106,9 @@ class TurnsClient:
         self._times = SpeechTimes(self._feed.activity)
         self._live: list[tuple[bytes, float]] = []
         self._live_left = 0
-        self.tries_again = False
+        self.tries_again: bool = False
         """The last socket ended for something that the next one does without: the speed of a backlog, or options."""
-        self.request_id = ""
+        self.request_id: str = ""
         """The vendor's name for the present socket, or the last."""
 
     # What the shell asks.

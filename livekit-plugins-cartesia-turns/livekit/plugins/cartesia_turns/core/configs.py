@@ -65,7 +65,7 @@ class Configs:
 
     def __init__(self, options: Options) -> None:
         self._opened = options
-        self.in_force = settings_of(options)
+        self.in_force: Config = settings_of(options)
         """What the server goes by, as far as that is known: a None has a default that only the server knows."""
         self._sent: list[_Sent] = []
         self._rejected: list[Config] = []
@@ -73,9 +73,9 @@ class Configs:
         self._answered: _Sent | None = None
         self._is_unsure = False
         self._reached: Options | None = None
-        self.decide_at = math.inf
+        self.decide_at: float = math.inf
         """When to call `decide`."""
-        self.send_at = math.inf
+        self.send_at: float = math.inf
         """When a change may go out for which `change_to` found it too early."""
 
     @property

@@ -51,13 +51,13 @@ class Feed:
         self._overflow_told = False
         self._marks = Marks()
         self._keep_silence_to = 0
-        self.pushed_s = 0.0
+        self.pushed_s: float = 0.0
         """How long the user's last piece of audio was: so much time passes without any in an even stream."""
-        self.buffer = ReplayBuffer(limit_s, sample_rate)
+        self.buffer: ReplayBuffer = ReplayBuffer(limit_s, sample_rate)
         """What is kept, and what waits."""
-        self.settling = Settling(sample_rate)
+        self.settling: Settling = Settling(sample_rate)
         """Which of it the end of a turn settles."""
-        self.activity = Activity()
+        self.activity: Activity = Activity()
         """When somebody was heard in the user's audio."""
 
     @property

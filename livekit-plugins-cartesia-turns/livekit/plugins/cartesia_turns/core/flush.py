@@ -26,7 +26,7 @@ class FlushRule:
     """Whether a flush is under way, until when, and what answers it."""
 
     def __init__(self) -> None:
-        self.deadline = math.inf
+        self.deadline: float = math.inf
         """When the turn is closed with the text so far."""
 
     @property

@@ -69,22 +69,22 @@ class Link:
     def __init__(
         self, options: Options, connect_timeout_s: float, now: float, *, speed: float = CATCH_UP_SPEED
     ) -> None:
-        self.configs = Configs(options)
+        self.configs: Configs = Configs(options)
         """The options, as they change with each config."""
-        self.liveness = Liveness(now)
-        self.close_sent = False
+        self.liveness: Liveness = Liveness(now)
+        self.close_sent: bool = False
         """The server was asked to finish."""
         self.hang_up: HangUp | None = None
         """Set when the socket has to go."""
-        self.in_turn = False
+        self.in_turn: bool = False
         """The server is in a turn, by its own messages."""
         self.failure: ErrorMessage | None = None
         """The error by which the socket is over."""
-        self.receipts = Receipts()
+        self.receipts: Receipts = Receipts()
         """What the server has received."""
-        self.has_finished = False
+        self.has_finished: bool = False
         """A turn ended after the server was asked to finish."""
-        self.pacer = Pacer(now, speed)
+        self.pacer: Pacer = Pacer(now, speed)
         """How fast audio goes out."""
         self._connected_by = now + connect_timeout_s
         self._drain_by = self._drain_end = math.inf

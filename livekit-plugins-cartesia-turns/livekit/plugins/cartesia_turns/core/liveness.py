@@ -28,7 +28,7 @@ class Liveness:
         self._pinged_at = now - PING_EVERY_S
         self.rtt_s: float | None = None
         """Round-trip time of the last answered ping."""
-        self.shortest_rtt_s = 0.0
+        self.shortest_rtt_s: float = 0.0
         """Of all so far: what was sent since can't have been heard yet. 0 before the first."""
 
     @property

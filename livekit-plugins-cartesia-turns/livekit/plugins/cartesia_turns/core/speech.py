@@ -66,9 +66,9 @@ class Activity:
         self._minima = deque([0.0], maxlen=_FLOOR // _BLOCK)
         self._minimum, self._left = math.inf, _BLOCK
         self._quiet = math.inf
-        self.quiet_s = math.inf
+        self.quiet_s: float = math.inf
         """Seconds of audio since the last voice."""
-        self.power = 0.0
+        self.power: float = 0.0
         """Of the last slice: the mean square of its samples, without an offset and hum."""
 
     def push(self, pcm: bytes, seconds: float, now: float) -> None:

@@ -131,7 +131,7 @@ class DeafRule:
     def __init__(self) -> None:
         self._quiet_s = self._pauses_s = self._loudest = 0.0
         self._not_before = math.inf
-        self.deadline = math.inf
+        self.deadline: float = math.inf
         """When the server is to be replaced."""
 
     @property
@@ -187,7 +187,7 @@ class RescueRule:
 
     def __init__(self) -> None:
         self._lost_at = -math.inf
-        self.deadline = -math.inf
+        self.deadline: float = -math.inf
         """When the turn is given up."""
 
     def lost(self, now: float) -> None:

@@ -41,9 +41,9 @@ class Connection:
         self._transport = handshake.transport
         self._redaction = handshake.redaction
         self._identifiers: dict[str, str] = {}
-        self.is_sending = False
+        self.is_sending: bool = False
         """A `send` is under way; there may be one at a time."""
-        self.is_lost = False
+        self.is_lost: bool = False
         """A `send` has failed."""
 
     @property
