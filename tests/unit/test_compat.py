@@ -23,8 +23,8 @@ def is_there(where: str) -> bool:
     owner, _, attribute = path.rpartition(".")
     if not owner:
         return hasattr(found, path)
-    kind = getattr(found, owner)
-    return hasattr(kind, attribute) or f"self.{attribute}" in inspect.getsource(kind)
+    kind = getattr(found, owner, None)
+    return hasattr(kind, attribute) or (kind is not None and f"self.{attribute}" in inspect.getsource(kind))
 
 
 @pytest.mark.parametrize("name", compat.NAMES, ids=lambda name: name.where)
