@@ -103,7 +103,7 @@ class Heard:
             "turn_end": self._on_end,
         }
         for name, handler in self._handlers.items():
-            stt.on(name, handler)  # type: ignore[arg-type]  # a str is not a Literal
+            stt.on(name, handler)  # type: ignore[call-overload]  # a str is not a Literal
 
     @property
     def now_s(self) -> float:
