@@ -37,8 +37,8 @@ async def test_words_and_pauses_are_pushed_in_frames_of_20_ms() -> None:
 
 async def test_words_of_odd_lengths_add_up() -> None:
     line = Line()
-    await line.caller.play(say("a b c d e f g h i j", word_s=0.1234, pause=0.5))
-    assert line.seconds == pytest.approx(1.734, abs=0.02)
+    await line.caller.play(say("a b c d e f g h i j", word_s=0.2345, pause=0.5))
+    assert line.seconds == pytest.approx(2.845, abs=0.02)
 
 
 async def test_in_real_time_each_frame_is_pushed_once_it_was_spoken() -> None:

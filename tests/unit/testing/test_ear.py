@@ -6,7 +6,7 @@ from livekit.plugins.cartesia_turns.server import LocalServer, Script
 from livekit.plugins.cartesia_turns.server.recognition.pcm import RATE, WINDOW, PcmReader
 from livekit.plugins.cartesia_turns.testing import say, script, silence
 from livekit.plugins.cartesia_turns.testing.ear import Ear
-from livekit.plugins.cartesia_turns.testing.speech import Voice, quiet
+from livekit.plugins.cartesia_turns.testing.speech import SHORTEST_WORD_S, Voice, quiet
 from livekit.plugins.cartesia_turns.wire.messages import TurnEnd, TurnMessage, TurnSettings
 from support.localserver import finals
 from support.rawclient import connected
@@ -53,6 +53,11 @@ def test_the_text_grows_with_each_word_that_is_over() -> None:
         "what time is",
     ]
     assert [line.at_s for line in updates] == pytest.approx([0.5, 1.0, 1.5], abs=0.04)
+
+
+@pytest.mark.parametrize("lead_s", [0.2, 0.207, 0.215, 0.223])
+def test_the_shortest_word_by_itself_is_a_turn(lead_s: float) -> None:
+    assert ends(script(silence(lead_s), say("a", word_s=SHORTEST_WORD_S))) == ["a"]
 
 
 def test_a_turn_ends_half_a_second_after_its_last_word() -> None:

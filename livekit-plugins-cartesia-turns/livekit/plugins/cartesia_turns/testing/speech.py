@@ -15,8 +15,8 @@ import numpy as np
 from ..server.recognition.pcm import RATE, Samples
 
 LONGEST_PAUSE_S = 60.0
-SHORTEST_WORD_S = 0.1
-"""Three windows of the server's detector: a word that is in none of them as a whole might not be read."""
+SHORTEST_WORD_S = 0.2
+"""A shorter word by itself would start no turn at the server's default settings: it is taken for a click."""
 MOST_WORDS = 1000
 """How many words one voice can tell apart."""
 
@@ -25,7 +25,7 @@ _PERIOD = 8
 _SILENCE, _FIRST, _STEP = 512, 1024, 24
 """Offsets as 16-bit samples: below the first is silence, the second is word 0, the third lies between two words."""
 _LOUDEST = 2500
-"""Where the tone swells it moves the mean, for the shortest word by a quarter of a step."""
+"""Where the tone swells it moves the mean, for the shortest word by an eighth of a step."""
 _LEAST_BLOCKS = 10
 """So many waves with the same offset are a word; where one word meets the next the offset is anything."""
 
@@ -56,7 +56,7 @@ def say(text: str, *, pause: float | None = None, word_s: float = 0.3) -> Say:
     Args:
         text: words, separated by white space.
         pause: how many seconds the caller is silent afterwards, 0 to 60. By default until the turn has ended.
-        word_s: how long each word takes, in seconds, from 0.1 on.
+        word_s: how long each word takes, in seconds, from 0.2 on.
 
     Raises:
         ValueError: there is no word in the text, or a number is out of range.
