@@ -6,7 +6,7 @@ import time
 import pytest
 from livekit import rtc
 from livekit.plugins.cartesia_turns import STT, TurnEndEvent
-from livekit.plugins.cartesia_turns.testing import Caller, Heard, caller, say, silence
+from livekit.plugins.cartesia_turns.testing import Caller, Heard, caller, noise, say, silence
 from livekit.plugins.cartesia_turns.testing.speech import Voice
 from support.waiting import until
 
@@ -74,7 +74,10 @@ async def test_without_a_pause_silence_is_pushed_until_the_turn_with_its_words_i
 async def test_a_turn_that_never_ends_is_told_with_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(caller, "WAIT_S", 0.05)
     line = Line()
-    with pytest.raises(AssertionError, match=r'the turn with "one two" did not end.*\n.*\n.*the user says "one two"'):
+    with pytest.raises(
+        AssertionError,
+        match=r'did not end within 0.05 s in which the user says "one two"\n.*\n.*the user says "one two"',
+    ):
         await line.caller.say("one two")
 
 
@@ -88,6 +91,18 @@ async def test_what_never_comes_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 
 async def test_what_is_said_is_noted_with_its_pause() -> None:
     line = Line()
-    await line.caller.play(say("what time", pause=0.4), silence(1.0))
+    await line.caller.play(say("what time", pause=0.4), silence(1.0), noise(0.5, pause=0.0))
     told = [text.split("s  ", 1)[1] for text in str(line.heard).splitlines()[1:]]
-    assert told == ['the user says "what time", then nothing for 0.40 s', "the user is silent for 1.00 s"]
+    assert told == [
+        'the user says "what time", then is silent for 0.40 s',
+        "the user is silent for 1.00 s",
+        "the user makes a noise for 0.50 s, then is silent for 0.00 s",
+    ]
+
+
+async def test_after_a_noise_silence_is_pushed_until_its_turn_is_over() -> None:
+    line = Line()
+    playing = asyncio.ensure_future(line.caller.play(noise(0.5)))
+    await until(lambda: line.seconds > 1.0)
+    line.stt.emit("turn_end", TurnEndEvent("r", ""))
+    assert await playing is line.heard

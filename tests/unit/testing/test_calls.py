@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from livekit.agents import Agent, AgentSession, stt
-from livekit.plugins.cartesia_turns import STT, turn_handling
-from livekit.plugins.cartesia_turns.testing import FakeLLM, FakeTTS, ScriptedServer, Speaker, say
+from livekit.plugins.cartesia_turns import STT, interrupt_on_turn_start, turn_handling
+from livekit.plugins.cartesia_turns.testing import FakeLLM, FakeTTS, ScriptedServer, Speaker, noise, say
 
 
 def session(ears: STT) -> AgentSession[Any]:
@@ -71,6 +71,23 @@ async def test_the_user_can_interrupt_an_agent_that_speaks() -> None:
         assert told.interrupted
         assert told.delay_s is not None
         assert told.delay_s > 0.3
+
+
+async def test_after_a_cough_the_agent_goes_on() -> None:
+    def make(ears: STT) -> AgentSession[Any]:
+        made = session(ears)
+        interrupt_on_turn_start(made, ears)
+        return made
+
+    talk, speaker = ScriptedServer(), Speaker()
+    async with talk as server, server.conversation(make, Agent(instructions=""), speaker=speaker) as call:
+        await call.say("tell me a story")
+        await call.speaking()
+        await call.play(noise(0.4))
+        call.heard.assert_turns("tell me a story", "")
+        await call.until(lambda: speaker.resumed_at, "the rest of the story")
+        assert speaker.paused_at
+        call.heard.assert_no_reply()
 
 
 async def test_a_session_that_is_closed_is_told_and_nobody_waits_for_it() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from livekit.plugins.cartesia_turns.server import LocalServer, Script
 from livekit.plugins.cartesia_turns.server.recognition.pcm import RATE, WINDOW, PcmReader
-from livekit.plugins.cartesia_turns.testing import say, script, silence
+from livekit.plugins.cartesia_turns.testing import noise, say, script, silence
 from livekit.plugins.cartesia_turns.testing.ear import Ear
 from livekit.plugins.cartesia_turns.testing.speech import SHORTEST_WORD_S, Voice, quiet
 from livekit.plugins.cartesia_turns.wire.messages import TurnEnd, TurnMessage, TurnSettings
@@ -58,6 +58,10 @@ def test_the_text_grows_with_each_word_that_is_over() -> None:
 @pytest.mark.parametrize("lead_s", [0.2, 0.207, 0.215, 0.223])
 def test_the_shortest_word_by_itself_is_a_turn(lead_s: float) -> None:
     assert ends(script(silence(lead_s), say("a", word_s=SHORTEST_WORD_S))) == ["a"]
+
+
+def test_a_noise_is_a_turn_without_words_and_no_word_within_one() -> None:
+    assert ends(script(noise(0.5), say("yes", pause=0.2), noise(0.3, pause=0.2), say("no"))) == ["", "yes no"]
 
 
 def test_a_turn_ends_half_a_second_after_its_last_word() -> None:

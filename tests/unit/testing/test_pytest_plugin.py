@@ -51,6 +51,6 @@ def test_a_test_that_fails_tells_what_was_heard_and_one_that_needs_no_server_cos
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=100)
     assert "3 failed, 2 passed" in run.stdout, run.stdout + run.stderr
     assert 'the turns should have been "what", "time", and were "what time is it"' in run.stdout
-    said = 'the user says "what time", then nothing for 0.40 s'
+    said = 'the user says "what time", then is silent for 0.40 s'
     by_the_error, by_the_plugin = run.stdout.split(" Cartesia turns ")
     assert by_the_error.count(said) == by_the_plugin.count(said) == 1

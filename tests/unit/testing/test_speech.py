@@ -5,7 +5,7 @@ import pytest
 from livekit import rtc
 from livekit.plugins.cartesia_turns.audio import PcmConverter
 from livekit.plugins.cartesia_turns.server.recognition.pcm import RATE, WINDOW, PcmReader, Samples
-from livekit.plugins.cartesia_turns.testing import say, silence
+from livekit.plugins.cartesia_turns.testing import noise, say, silence
 from livekit.plugins.cartesia_turns.testing.speech import MOST_WORDS, SHORTEST_WORD_S, Say, Voice, quiet, read
 
 
@@ -23,6 +23,7 @@ def test_what_is_said_is_words_and_the_silence_after_them() -> None:
     assert say(" what  time\n", pause=0.4) == Say(("what", "time"), 0.4, 0.3)
     assert say("what").pause is None
     assert silence(1.5) == Say((), 1.5)
+    assert noise(0.5) == Say((), None, noise_s=0.5)
 
 
 @pytest.mark.parametrize("text", ["", " \n"])
@@ -37,6 +38,10 @@ def test_a_pause_that_can_not_be_right_is_refused(seconds: float) -> None:
         say("what", pause=seconds)
     with pytest.raises(ValueError, match="out of range"):
         silence(seconds)
+    with pytest.raises(ValueError, match="out of range"):
+        noise(1.0, pause=seconds)
+    with pytest.raises(ValueError, match="out of range"):
+        noise(seconds)
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.19, -1.0, math.nan, math.inf])
@@ -86,3 +91,9 @@ def test_one_word_too_many_is_refused() -> None:
         voice.speak("no", 0.1)
     with pytest.raises(ValueError, match=f"{MOST_WORDS} words"):
         voice.speak("no", 0.1)
+
+
+def test_a_noise_is_speech_without_a_word() -> None:
+    (pcm,) = Voice().sound(noise(0.5))
+    assert numbers(pcm) == [MOST_WORDS]
+    assert Voice().word(MOST_WORDS) == ""

@@ -12,7 +12,7 @@ from .ear import script
 from .faults import LASTING_FAULTS, PASSING_FAULTS, fault
 from .heard import Heard, Reply, Turn
 from .server import ScriptedServer
-from .speech import Say, say, silence
+from .speech import Say, noise, say, silence
 
 __all__ = [
     "LASTING_FAULTS",
@@ -30,6 +30,7 @@ __all__ = [
     "StreamCall",
     "Turn",
     "fault",
+    "noise",
     "say",
     "script",
     "silence",

@@ -91,26 +91,24 @@ class Caller:
         """
 
     async def _play(self, line: Say) -> None:
-        if line.words:
-            self.heard.note(f'the user says "{" ".join(line.words)}"{_then(line.pause)}')
-        elif line.pause:
-            self.heard.note(f"the user is silent for {line.pause:.2f} s")
-        for word in line.words:
-            await self._send(self._voice.speak(word, line.word_s))
+        self.heard.note(str(line))
+        turns = len(self.heard.turns)
+        for pcm in self._voice.sound(line):
+            await self._send(pcm)
             self.heard.said()
         self._words += len(line.words)
         await self._send(quiet(line.pause or 0.0))
         deadline = time.monotonic() + WAIT_S
-        while line.pause is None and not self._is_told:
+        while line.pause is None and not self._is_told(turns + bool(line.noise_s)):
             self.check()
             if time.monotonic() > deadline:
-                raise self.heard.failure(f'the turn with "{" ".join(line.words)}" did not end within {WAIT_S:g} s')
+                raise self.heard.failure(f"the turn did not end within {WAIT_S:g} s in which {line}")
             await self._send(quiet(FRAME_S))
 
-    @property
-    def _is_told(self) -> bool:
-        """Whether all words are in turns that are over."""
-        return not self.heard.in_turn and len(self.heard.text.split()) >= self._words
+    def _is_told(self, turns: int) -> bool:
+        """Whether all words are in turns that are over, and there are so many of them at least."""
+        said = len(self.heard.text.split())
+        return not self.heard.in_turn and said >= self._words and len(self.heard.turns) >= turns
 
     async def _send(self, pcm: bytes) -> None:
         pcm = self._rest + pcm
@@ -131,7 +129,3 @@ class Caller:
         await asyncio.sleep(0)
         while self._backlog_s() > MOST_AHEAD_S:  # noqa: ASYNC110  # no event
             await asyncio.sleep(POLL_S)
-
-
-def _then(pause: float | None) -> str:
-    return "" if pause is None else f", then nothing for {pause:.2f} s"

@@ -148,7 +148,7 @@ def _line(at_s: float, message: TurnMessage) -> Line:
 
 def _audio(voice: Voice, ear: Ear, lines: Iterable[Say]) -> Iterator[bytes]:
     for each in lines:
-        yield from (voice.speak(word, each.word_s) for word in each.words)
+        yield from voice.sound(each)
         yield quiet(each.pause or 0.0)
         left_s = LONGEST_TURN_END_S if each.pause is None else 0.0
         while left_s > 0 and ear.in_turn:

@@ -8,6 +8,7 @@ it does not depend on the machine, and audio that is sent again after a lost con
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,17 +33,25 @@ _LEAST_BLOCKS = 10
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Some words and the silence after them; made by `say` and `silence`.
+    """Some words and the silence after them; made by `say`, `noise` and `silence`.
 
     Attributes:
         words: what is said.
         pause: seconds of silence after it; None is silence until the turn has ended.
         word_s: how long each word takes, in seconds.
+        noise_s: seconds of a sound without words, in their place.
     """
 
     words: tuple[str, ...]
     pause: float | None = None
     word_s: float = 0.3
+    noise_s: float = 0.0
+
+    def __str__(self) -> str:
+        what = [f"makes a noise for {self.noise_s:.2f} s"] if self.noise_s else []
+        what += [f'says "{" ".join(self.words)}"'] if self.words else []
+        what += [f"is silent for {self.pause:.2f} s"] if self.pause is not None else []
+        return "the user " + ", then ".join(what)
 
 
 def say(text: str, *, pause: float | None = None, word_s: float = 0.3) -> Say:
@@ -66,9 +75,25 @@ def say(text: str, *, pause: float | None = None, word_s: float = 0.3) -> Say:
         raise ValueError("say() needs at least one word: silence(seconds) is for silence")
     if not SHORTEST_WORD_S <= word_s < math.inf:
         raise ValueError(f"word_s={word_s} is out of range: it must be {SHORTEST_WORD_S} seconds or more")
-    if pause is not None and not 0 <= pause <= LONGEST_PAUSE_S:
-        raise ValueError(f"pause={pause} is out of range: it must be 0 to {LONGEST_PAUSE_S:g} seconds")
+    _check_pause(pause)
     return Say(words, pause, word_s)
+
+
+def noise(seconds: float, *, pause: float | None = None) -> Say:
+    """The caller coughs, or sighs, or a door slams: a sound that the server takes for speech without words.
+
+    Args:
+        seconds: how long it takes, 0.2 to 60.
+        pause: as for `say`.
+
+    Raises:
+        ValueError: a number is out of range.
+    """
+    if not SHORTEST_WORD_S <= seconds <= LONGEST_PAUSE_S:
+        limits = f"{SHORTEST_WORD_S} to {LONGEST_PAUSE_S:g} seconds"
+        raise ValueError(f"noise({seconds}) is out of range: it must be {limits}")
+    _check_pause(pause)
+    return Say((), pause, noise_s=seconds)
 
 
 def silence(seconds: float) -> Say:
@@ -80,6 +105,11 @@ def silence(seconds: float) -> Say:
     if not 0 <= seconds <= LONGEST_PAUSE_S:
         raise ValueError(f"silence({seconds}) is out of range: it must be 0 to {LONGEST_PAUSE_S:g} seconds")
     return Say((), seconds)
+
+
+def _check_pause(pause: float | None) -> None:
+    if pause is not None and not 0 <= pause <= LONGEST_PAUSE_S:
+        raise ValueError(f"pause={pause} is out of range: it must be 0 to {LONGEST_PAUSE_S:g} seconds")
 
 
 class Voice:
@@ -96,15 +126,25 @@ class Voice:
         """
         if len(self._words) == MOST_WORDS:
             raise ValueError(f"{MOST_WORDS} words have been said: a new server takes as many again")
-        offset = _FIRST + _STEP * len(self._words)
         self._words.append(word)
-        at = np.arange(round(duration_s * RATE))
-        loudness = _LOUDEST * np.sin(np.pi * (at + 0.5) / len(at))
-        return bytes((offset + loudness * np.sin(2 * np.pi * at / _PERIOD)).astype("<i2").tobytes())
+        return _tone(len(self._words) - 1, duration_s)
+
+    def sound(self, line: Say) -> Iterator[bytes]:
+        """The audio of a line but for the silence after it, word by word."""
+        if line.noise_s:
+            yield _tone(MOST_WORDS, line.noise_s)
+        yield from (self.speak(word, line.word_s) for word in line.words)
 
     def word(self, number: int) -> str:
         """The word of this number, or an empty text where none has it: the audio is somebody else's."""
         return self._words[number] if number < len(self._words) else ""
+
+
+def _tone(number: int, duration_s: float) -> bytes:
+    at = np.arange(round(duration_s * RATE))
+    loudness = _LOUDEST * np.sin(np.pi * (at + 0.5) / len(at))
+    samples = _FIRST + _STEP * number + loudness * np.sin(2 * np.pi * at / _PERIOD)
+    return bytes(samples.astype("<i2").tobytes())
 
 
 def read(window: Samples) -> tuple[list[int], float, bool]:
