@@ -50,12 +50,11 @@ async def test_the_end_of_the_input_brings_what_is_open() -> None:
 
 async def test_an_agent_in_a_session_answers_in_text() -> None:
     async with ScriptedServer() as server, server.conversation(session, Agent(instructions="")) as call:
-        await call.play(say("what time", pause=0.4), say("is it"))
-        first = await call.reply()
-        assert first.text == "You said what time is it."
+        await call.say("hello")
+        assert (await call.reply()).text == "You said hello."
         await call.say("thanks")
         assert (await call.reply()).text == "You said thanks."
-        call.heard.assert_turns("what time is it", "thanks")
+        call.heard.assert_turns("hello", "thanks")
         call.heard.assert_reply("thanks", within=1.5)
         call.heard.assert_no_errors()
         assert call.speaker is None
@@ -64,7 +63,7 @@ async def test_an_agent_in_a_session_answers_in_text() -> None:
 async def test_the_user_can_interrupt_an_agent_that_speaks() -> None:
     talk = ScriptedServer()
     async with talk as server, server.conversation(session, Agent(instructions=""), speaker=Speaker()) as call:
-        await call.say("tell me a story")
+        await call.say("story")
         await call.speaking()
         await call.say("stop")
         told = await call.reply()
@@ -81,10 +80,10 @@ async def test_after_a_cough_the_agent_goes_on() -> None:
 
     talk, speaker = ScriptedServer(), Speaker()
     async with talk as server, server.conversation(make, Agent(instructions=""), speaker=speaker) as call:
-        await call.say("tell me a story")
+        await call.say("story")
         await call.speaking()
         await call.play(noise(0.4))
-        call.heard.assert_turns("tell me a story", "")
+        call.heard.assert_turns("story", "")
         await call.until(lambda: speaker.resumed_at, "the rest of the story")
         assert speaker.paused_at
         call.heard.assert_no_reply()
