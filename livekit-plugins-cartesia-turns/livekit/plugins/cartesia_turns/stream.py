@@ -205,6 +205,9 @@ class SpeechStream(stt.RecognizeStream):
 
     async def _push(self, pieces: list[bytes]) -> None:
         for pcm in pieces:
+            if len(pcm) <= self._piece_bytes and not self._input_ch.closed:
+                await self._driver.push(pcm)
+                continue
             for start in range(0, len(pcm), self._piece_bytes):
                 await self._wait_for_room()
                 await self._driver.push(pcm[start : start + self._piece_bytes])

@@ -234,7 +234,7 @@ class ReplayBuffer:
     def _keep(self, chunk: Chunk, samples: int) -> None:
         self._chunks.append(chunk)
         self._held += samples
-        if not chunk.injected and chunk.pcm.strip(b"\0"):
+        if not chunk.injected and chunk.pcm != bytes(len(chunk.pcm)):
             self._sound_end = self._end
 
     def _book(self, samples: int, *, voiced: bool) -> None:

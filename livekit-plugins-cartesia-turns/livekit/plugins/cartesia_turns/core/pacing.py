@@ -106,7 +106,7 @@ class Pacer:
         """
         if self._catches_up:
             return 0.0
-        return min(self._credit_s, PROBE_S - (self._sent_s - self._pinged_s) if probes else PROBE_S)
+        return min(self._credit_s, PROBE_S - (self._sent_s - self._pinged_s)) if probes else self._credit_s
 
     def spend(self, chunk: Chunk, now: float, waiting_s: float) -> None:
         """Audio went out, and so many seconds wait behind it."""
