@@ -7,7 +7,7 @@ import { BEGAN, play, WORTH_SEEING_MS } from "./example";
 import { hear, type Heard, SILENT } from "./heard";
 import { layout, type View as Window, xOf } from "./layout";
 import { type Level, Levels } from "./levels";
-import { Painter, type Waves } from "./paint";
+import { GUTTER, Painter, type Waves } from "./paint";
 import type { Agent } from "./people";
 import type { SessionListener } from "./session";
 import * as model from "./timeline";
@@ -67,6 +67,14 @@ export class App implements SessionListener {
   fail(words: string): void {
     this.#settle();
     this.setPhase("failed");
+    this.alert("visit", words);
+  }
+
+  /** There was no visit: the page is again what it was before, with a word on why. */
+  couldNotJoin(words: string): void {
+    this.#settle();
+    this.showExample();
+    this.setPhase("before");
     this.alert("visit", words);
   }
 
@@ -162,20 +170,21 @@ export class App implements SessionListener {
     const now = this.#now();
     this.#levels.you.add(now, levels.you * 4);
     this.#levels.agent.add(now, levels.agent * 4);
-    this.#view.showLevel(levels.you);
+    this.#heardYou = hear(this.#heardYou, levels.you, now);
+    this.#view.showLevel(levels.you, this.#heardYou.speaking);
     const heard = hear(this.#heard, levels.agent, now);
     if (heard.speaking !== this.#heard.speaking) {
       this.#timeline = model.setAgentSpeaking(this.#timeline, heard.speaking, heard.since);
       this.#show();
     }
     this.#heard = heard;
-    this.#heardYou = hear(this.#heardYou, levels.you, now);
   }
 
   /** Draw the timeline as it stands at this moment. */
   draw(): void {
     const width = this.#painter.width;
-    const window = { now: this.#now(), width, span: Math.min(width * MS_PER_PIXEL, MOST_SHOWN_MS) };
+    const span = Math.min((width - GUTTER) * MS_PER_PIXEL, MOST_SHOWN_MS);
+    const window = { now: this.#now(), left: GUTTER, width, span };
     this.#painter.paint(layout(this.#timeline, window), this.#waves(window));
     this.#view.showTurnState(model.turnState(this.#timeline, window.now));
   }
@@ -190,7 +199,7 @@ export class App implements SessionListener {
       measure: (levels: { you: number; agent: number }) => this.measure(levels),
     };
     play(audience, WORTH_SEEING_MS, clock);
-    this.#view.showLevel(0);
+    this.#view.showLevel(0, false);
   }
 
   themeChanged(): void {
@@ -220,11 +229,11 @@ export class App implements SessionListener {
   }
 
   #show(): void {
+    this.#view.showLog(this.#captions, (turn) => model.delays(this.#timeline, turn));
     this.#view.showStatus(this.#isBusy ? OTHERS_TURN : PHASE_WORDS[this.#phase]);
     // They tell the visitor to use the controls, which are hidden while joining.
     this.#view.showAlert(this.isJoining ? null : this.#alerts.shown);
     this.#view.showCaptions(this.#captions, this.#hint());
-    this.#view.showLog(this.#captions, (turn) => model.delays(this.#timeline, turn));
   }
 
   get #isBusy(): boolean {

@@ -36,7 +36,7 @@ function finish(state: string, app: App): void {
   if (state === "muted") app.onMuted(true, true);
   if (state === "unplugged") app.onMuted(true, false);
   if (state === "silent") app.onSoundBlocked(true);
-  if (state === "denied") app.fail(errorWords(new DOMException("", "NotAllowedError")));
+  if (state === "denied") app.couldNotJoin(errorWords(new DOMException("", "NotAllowedError")));
 }
 
 async function start(): Promise<void> {

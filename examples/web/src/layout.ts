@@ -17,12 +17,14 @@ export interface Mark {
   readonly x: number;
 }
 
-/** A measured delay: a bracket from one moment to another, with its figure. */
+/** A measured delay: a bracket from one moment to another, with its figure, whose middle is at `labelX`. */
 export interface Bracket {
   readonly kind: "end" | "reply" | "stop";
+  readonly lane: Lane;
   readonly from: number;
   readonly to: number;
   readonly label: string;
+  readonly labelX: number;
 }
 
 export interface Tick {
@@ -40,6 +42,8 @@ export interface Layout {
 
 export interface View {
   readonly now: number;
+  /** Where the oldest moment stands: what is left of it is for the names of the lanes. */
+  readonly left: number;
   readonly width: number;
   /** Milliseconds from the left edge to now. */
   readonly span: number;
@@ -48,10 +52,13 @@ export interface View {
 const AFTER_NOW = 0.04;
 const TICK_MS = 5000;
 
+/** Figures are some 42 pixels wide; nearer to each other than this they can't be told apart. */
+export const LABEL_WIDTH = 48;
+
 /** The x of a moment. */
 export function xOf(view: View, at: number): number {
   const nowX = view.width * (1 - AFTER_NOW);
-  return nowX - ((view.now - at) / view.span) * nowX;
+  return nowX - ((view.now - at) / view.span) * (nowX - view.left);
 }
 
 export function layout(timeline: Timeline, view: View): Layout {
@@ -63,7 +70,7 @@ export function layout(timeline: Timeline, view: View): Layout {
   return {
     bars: [...turns.flatMap((turn) => turnBars(view, turn)), ...talkBars],
     marks: [...turns.flatMap((turn) => turnMarks(view, turn)), ...cuts.map((talk) => mark(view, "cut", "agent", talk.to ?? 0))],
-    brackets: turns.flatMap((turn) => turnBrackets(view, timeline, turn)),
+    brackets: spread(turns.flatMap((turn) => turnBrackets(view, timeline, turn))),
     ticks: ticks(view),
     nowX: xOf(view, view.now),
   };
@@ -109,8 +116,21 @@ function turnBrackets(view: View, timeline: Timeline, turn: Turn): Bracket[] {
   return brackets;
 }
 
-function bracket(view: View, kind: Bracket["kind"], from: number, length: number): Bracket {
-  return { kind, from: xOf(view, from), to: xOf(view, from + length), label: seconds(length) };
+function bracket(view: View, kind: Bracket["kind"], at: number, length: number): Bracket {
+  const [from, to] = [xOf(view, at), xOf(view, at + length)];
+  const lane = kind === "end" ? "you" : "agent";
+  return { kind, lane, from, to, label: seconds(length), labelX: (from + to) / 2 };
+}
+
+/** The brackets with no figure over another: the newest stands over its bracket, and pushes older ones to the left. */
+function spread(brackets: readonly Bracket[]): Bracket[] {
+  const limits = { you: Infinity, agent: Infinity };
+  const newestFirst = [...brackets].sort((one, other) => other.labelX - one.labelX);
+  return newestFirst.map((one) => {
+    const labelX = Math.min(one.labelX, limits[one.lane] - LABEL_WIDTH);
+    limits[one.lane] = labelX;
+    return { ...one, labelX };
+  });
 }
 
 function ticks(view: View): Tick[] {

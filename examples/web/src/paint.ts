@@ -1,6 +1,6 @@
 /** Draws a laid-out timeline on a canvas, in the colours that the style sheet gives for the visitor's theme. */
 
-import type { Bar, Bracket, Lane, Layout, Mark } from "./layout";
+import { type Bar, type Bracket, LABEL_WIDTH, type Lane, type Layout, type Mark } from "./layout";
 import type { Level } from "./levels";
 
 export interface Palette {
@@ -29,7 +29,9 @@ export function readPalette(element: HTMLElement): Palette {
 const BAR = 34;
 const LANES: Record<Lane, number> = { you: 0.34, agent: 0.77 };
 /** Height of a delay's bracket, as a fraction of the canvas: each kind has a row of its own. */
-const ROWS: Record<Bracket["kind"], number> = { end: 0.16, reply: 0.59, stop: 0.59 };
+const ROWS: Record<Lane, number> = { you: 0.16, agent: 0.59 };
+/** So far from the left the names of the lanes stand, and nothing is drawn over them. */
+export const GUTTER = 62;
 
 export interface Waves {
   readonly you: readonly { x: number; level: Level }[];
@@ -64,12 +66,17 @@ export class Painter {
   paint(layout: Layout, waves: Waves): void {
     this.#fit();
     this.#context.clearRect(0, 0, this.#canvas.clientWidth, this.#canvas.clientHeight);
+    this.#context.save();
+    this.#context.beginPath();
+    this.#context.rect(GUTTER, 0, this.#canvas.clientWidth, this.#canvas.clientHeight);
+    this.#context.clip();
     this.#grid(layout);
     for (const bar of layout.bars) this.#bar(bar);
     this.#wave("you", waves.you);
     this.#wave("agent", waves.agent);
     for (const mark of layout.marks) this.#mark(mark);
     for (const bracket of layout.brackets) this.#bracket(bracket);
+    this.#context.restore();
   }
 
   #fit(): void {
@@ -97,7 +104,7 @@ export class Painter {
     pen.lineWidth = 1;
     for (const tick of layout.ticks) {
       this.#rule(tick.x, 0, bottom);
-      if (tick.x > 30) pen.fillText(tick.label, tick.x, this.#canvas.clientHeight - 4);
+      if (tick.x > GUTTER + 30) pen.fillText(tick.label, tick.x, this.#canvas.clientHeight - 4);
     }
     pen.strokeStyle = this.#palette.ink;
     this.#rule(layout.nowX, 0, bottom);
@@ -173,9 +180,8 @@ export class Painter {
 
   #bracket(bracket: Bracket): void {
     const pen = this.#context;
-    const y = this.#y(ROWS[bracket.kind]);
-    const tone = bracket.kind === "end" ? this.#palette.you : this.#palette.agent;
-    pen.strokeStyle = tone;
+    const y = this.#y(ROWS[bracket.lane]);
+    pen.strokeStyle = this.#palette[bracket.lane];
     pen.fillStyle = this.#palette.ink;
     pen.lineWidth = 1.5;
     pen.beginPath();
@@ -186,7 +192,7 @@ export class Painter {
     pen.stroke();
     pen.font = `600 13px ${this.#palette.font}`;
     pen.textAlign = "center";
-    pen.fillText(bracket.label, (bracket.from + bracket.to) / 2, y - 5);
+    if (bracket.labelX - LABEL_WIDTH / 2 >= GUTTER) pen.fillText(bracket.label, bracket.labelX, y - 5);
   }
 
   #hatchPattern(): CanvasPattern | null {

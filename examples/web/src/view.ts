@@ -34,6 +34,20 @@ export class View {
   readonly sound = byId<HTMLButtonElement>("sound");
   readonly canvas = byId<HTMLCanvasElement>("timeline");
   readonly #rows = new Map<string, HTMLLIElement>();
+  readonly #calm = matchMedia("(prefers-reduced-motion: reduce)");
+  readonly #log = byId("log");
+  #following = true;
+  #scrolledTo = 0;
+
+  constructor() {
+    this.#log.addEventListener("scroll", () => this.#isFollowing());
+    // It gets smaller where the captions above it need more room, and its rows higher when the font has come.
+    const sizes = new ResizeObserver(() => {
+      if (this.#isFollowing()) this.#followLog();
+    });
+    sizes.observe(this.#log);
+    sizes.observe(byId("rows"));
+  }
 
   /** Show a phase; the focus follows to the button that now matters. */
   showPhase(phase: Phase): void {
@@ -72,13 +86,18 @@ export class View {
     this.sound.hidden = !blocked;
   }
 
-  showLevel(level: number): void {
-    byId("level").style.transform = `scaleX(${Math.min(1, level * 6).toFixed(2)})`;
+  /** Show how loud the visitor is, 0 to 1; to visitors who ask for less motion, only whether anything is heard. */
+  showLevel(level: number, heard: boolean): void {
+    const shown = this.#calm.matches ? Number(heard) : Math.min(1, level * 6);
+    byId("level").style.transform = `scaleX(${shown.toFixed(2)})`;
   }
 
+  /** Show where the visitor's turn stands, and tell a screen reader of each change. */
   showTurnState(state: TurnState): void {
-    if (document.body.dataset.turn === state) return;
+    const was = document.body.dataset.turn as TurnState | undefined;
+    if (was === state) return;
     document.body.dataset.turn = state;
+    setText(byId("turn-news"), IN_ROOM.has(document.body.dataset.phase as Phase) ? turnWords(was, state) : "");
     for (const item of byId("states").querySelectorAll("li")) {
       if (item.dataset.state === state) item.setAttribute("aria-current", "step");
       else item.removeAttribute("aria-current");
@@ -107,8 +126,7 @@ export class View {
    * newest row for a reader who is at its end, and stands still for one who has scrolled up.
    */
   showLog(captions: Captions, delaysOf: (turn: number) => Delays): void {
-    const log = byId("log");
-    const following = log.scrollHeight - log.clientHeight - log.scrollTop < AT_END_PX;
+    const following = this.#isFollowing();
     for (const line of captions.lines.filter((one) => one.final)) {
       const key = `${line.who} ${line.id}`;
       const row = this.#rows.get(key) ?? this.#addRow(key, line);
@@ -116,7 +134,20 @@ export class View {
       const place = row.querySelector<HTMLElement>(".figures");
       if (place !== null) setText(place, figures);
     }
-    if (following) log.scrollTop = log.scrollHeight;
+    if (following) this.#followLog();
+  }
+
+  /** Whether the reader is at the log's end, or was before it grew: only scrolling up leaves it. */
+  #isFollowing(): boolean {
+    const { scrollHeight, clientHeight, scrollTop } = this.#log;
+    if (scrollHeight - clientHeight - scrollTop < AT_END_PX) this.#following = true;
+    else if (scrollTop < this.#scrolledTo - AT_END_PX) this.#following = false;
+    return this.#following;
+  }
+
+  #followLog(): void {
+    this.#log.scrollTop = this.#log.scrollHeight;
+    this.#scrolledTo = this.#log.scrollTop;
   }
 
   clearLog(): void {
@@ -132,6 +163,13 @@ export class View {
     this.#rows.set(key, row);
     return row;
   }
+}
+
+/** What a screen reader says as the visitor's turn goes from one state to the next. */
+function turnWords(was: TurnState | undefined, state: TurnState): string {
+  if (state === "speaking") return was === "maybe" ? "Your turn goes on." : "Your turn has begun.";
+  if (state === "maybe") return "Your turn may be over.";
+  return state === "done" ? "Your turn is over." : "";
 }
 
 /** The delays of a turn in a line: `turn over after 0.42 s · reply after 0.81 s`. */

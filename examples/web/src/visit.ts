@@ -26,7 +26,7 @@ export class Visit {
       this.#app.joined();
     } catch (error) {
       // Why a session is over, the visitor knows already.
-      if (!session.isOver) this.#app.fail(errorWords(error));
+      if (!session.isOver) this.#app.couldNotJoin(errorWords(error));
       await session.leave();
     }
   }

@@ -77,6 +77,7 @@ describe("a visit", () => {
     const room = await joinUntilPrompt();
     await room.prompt.fail(DENIED);
     expect(view.alert).toMatch(/^The microphone could not be turned on: /);
+    expect(view).toMatchObject({ phase: "before", status: "Not connected" });
     expect(states()).toEqual([[false, false]]);
   });
 
