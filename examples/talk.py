@@ -102,7 +102,8 @@ def listen(port: int) -> socket.socket:
         return socket.create_server(("127.0.0.1", port))
     except OSError as error:
         why = os.strerror(error.errno or 0)
-        raise RoomError(f"port {port} cannot be used ({why}): choose another with --port") from None
+        another = f'`make room ARGS="--port {port + 1 if port < 65535 else PORT}"`'
+        raise RoomError(f"port {port} cannot be used ({why}): choose another with --port, as in {another}") from None
 
 
 async def show(parts: contextlib.AsyncExitStack, settings: Settings, door: socket.socket) -> None:

@@ -33,8 +33,6 @@ from transcription.views import JsonLines, PlainLines, Source, View
 
 BACKLOG_S = 1.0
 """Audio that may wait in the plugin with --fast."""
-SPEEDS = (0.1, 2.0)
-"""Audio that comes faster than that waits in the plugin, so that nothing happens when it seems to."""
 PICTURES = (".png", ".svg", ".pdf")
 
 
@@ -115,7 +113,7 @@ def open_source(options: argparse.Namespace) -> Source:
     if options.mic:
         return Microphone()
     recording = load(options.file) if options.file else demo_call()
-    return Player(recording, None if options.fast else options.speed)
+    return Player(recording, is_live=not options.fast)
 
 
 @contextlib.contextmanager
@@ -157,19 +155,15 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("file", nargs="?", type=Path, help="audio in any format; default: recorded sentences")
     parser.add_argument("--mic", action="store_true", help="listen to the default microphone instead")
     parser.add_argument("--cartesia", action="store_true", help="use Cartesia, with the key in CARTESIA_API_KEY")
-    pace = parser.add_mutually_exclusive_group()
-    pace.add_argument("--speed", type=float, default=1.0, metavar="N", help="play N times as fast as real time")
-    pace.add_argument("--fast", action="store_true", help="as fast as the server takes it; nothing is timed then")
+    parser.add_argument("--fast", action="store_true", help="as fast as the server takes it; nothing is timed then")
     parser.add_argument("--json", action="store_true", help="write the events to stdout, one JSON object a line")
     parser.add_argument("--timeline", type=Path, metavar="OUT.PNG", help="draw the call when it is over")
     options = parser.parse_args(arguments)
-    if not SPEEDS[0] <= options.speed <= SPEEDS[1]:
-        raise UserError(f"--speed must be from {SPEEDS[0]} to {SPEEDS[1]}; --fast is as fast as can be")
-    if options.mic and (options.file or options.fast or options.speed != 1.0):
-        raise UserError("--mic takes neither a file nor a speed")
+    if options.mic and (options.file or options.fast):
+        raise UserError("--mic takes neither a file nor --fast")
     if options.timeline:
         if options.fast:
-            raise UserError("--timeline shows when things happened, which --fast can't tell: use --speed 2, say")
+            raise UserError("--timeline shows when things happened, which is not known with --fast: leave --fast out")
         check_picture(options.timeline)
     if options.cartesia and not os.environ.get("CARTESIA_API_KEY"):
         raise UserError("--cartesia needs a key: set CARTESIA_API_KEY")

@@ -96,10 +96,10 @@ def levels(samples: Samples, bins: int) -> list[float]:
 class Player:
     """Plays a recording as a microphone would: each frame comes when its last sample has been spoken."""
 
-    def __init__(self, recording: Recording, speed: float | None) -> None:
+    def __init__(self, recording: Recording, *, is_live: bool = True) -> None:
         self.name = recording.name
         self.duration_s: float | None = recording.duration_s
-        self.clock = Clock(speed)
+        self.clock = Clock(is_live=is_live)
         self.played_s = 0.0
         self._samples = recording.samples
         self._stopped = False

@@ -12,31 +12,28 @@ from livekit.agents.stt import SpeechEvent, SpeechEventType
 class Clock:
     """Tells which second of the audio was being spoken at a moment of the wall clock.
 
-    `speed` is 1 for real time, 2 for twice as fast. Without one, audio goes out faster than anyone speaks, the two
-    clocks have nothing to do with each other, and every position is None.
+    Where audio is not live it goes out faster than anyone speaks: the two clocks have nothing to do with each other,
+    and every position is None.
     """
 
-    def __init__(self, speed: float | None = 1.0) -> None:
-        self._speed = speed
+    def __init__(self, *, is_live: bool = True) -> None:
+        self.is_live = is_live
+        """Whether audio comes in real time, so that it can't wait. At another speed the plugin could not tell when
+        somebody spoke, and the delays of the server and the network would not be what they are in a call."""
         self._started_at = 0.0
 
     def start(self, wall: float) -> None:
         """Notes that the audio begins now; `wall` is what `time.time()` says."""
         self._started_at = wall
 
-    @property
-    def is_live(self) -> bool:
-        """Whether audio comes at a pace of its own, so that it can't wait."""
-        return self._speed is not None
-
     def position(self, wall: float | None) -> float | None:
-        if wall is None or self._speed is None:
+        if wall is None or not self.is_live:
             return None
-        return max(0.0, (wall - self._started_at) * self._speed)
+        return max(0.0, wall - self._started_at)
 
     def wall(self, position_s: float) -> float:
-        """When this second of audio is due: at once, where no speed is set."""
-        return self._started_at + (position_s / self._speed if self._speed else 0.0)
+        """When this second of audio is due: at once, where it is not live."""
+        return self._started_at + (position_s if self.is_live else 0.0)
 
 
 class State(Enum):

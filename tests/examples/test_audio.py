@@ -87,15 +87,15 @@ def test_levels_of_silence_are_zero_however_little_there_is(samples: np.ndarray,
 
 
 async def test_a_stopped_player_ends_early() -> None:
-    player = Player(Recording("long", silence(60.0)), None)
+    player = Player(Recording("long", silence(60.0)), is_live=False)
     async for _ in player.frames():
         if player.played_s > 1.01:
             player.stop()
     assert player.played_s == pytest.approx(1.02)
 
 
-async def test_a_player_without_a_speed_plays_at_once_and_lets_others_run() -> None:
-    player = Player(Recording("long", silence(30.0)), None)
+async def test_a_player_that_is_not_live_plays_at_once_and_lets_others_run() -> None:
+    player = Player(Recording("long", silence(30.0)), is_live=False)
     turns_of_the_loop = 0
 
     async def count() -> None:

@@ -7,8 +7,8 @@ from transcription.call import EAGER_END, FINAL, RESUME, Call, Clock, State, sum
 STARTED_AT = 1000.0
 
 
-def call_at_speed(speed: float | None) -> Call:
-    clock = Clock(speed)
+def a_call(*, is_live: bool = True) -> Call:
+    clock = Clock(is_live=is_live)
     clock.start(STARTED_AT)
     return Call(clock)
 
@@ -46,7 +46,7 @@ def close_to(value: float | None, expected: float) -> bool:
 
 
 def test_a_turn_has_its_text_and_its_times_in_seconds_of_audio() -> None:
-    call = call_at_speed(1.0)
+    call = a_call()
     for each in turn(start_s=2.0, text="good morning", end_s=4.0, eager_s=4.3):
         call.add(each)
     (only,) = call.turns
@@ -57,16 +57,8 @@ def test_a_turn_has_its_text_and_its_times_in_seconds_of_audio() -> None:
     assert close_to(only.eager_lead_s, 0.3)
 
 
-def test_at_twice_the_speed_a_second_on_the_wall_is_two_of_audio() -> None:
-    call = call_at_speed(2.0)
-    for each in turn(start_s=2.0, text="good morning", end_s=4.0, eager_s=4.3):
-        call.add(each)
-    assert close_to(call.turns[0].speech_end_s, 8.0)
-    assert close_to(call.turns[0].delay_s, 1.2)
-
-
 def test_without_pacing_nothing_is_timed() -> None:
-    call = call_at_speed(None)
+    call = a_call(is_live=False)
     for each in turn(start_s=2.0, text="good morning", end_s=4.0, eager_s=4.3):
         call.add(each)
     summary = summarize(call.turns, audio_s=5.0, silence_sent_s=0.0)
@@ -75,7 +67,7 @@ def test_without_pacing_nothing_is_timed() -> None:
 
 
 def test_an_interim_after_an_eager_end_is_shown_as_a_resume() -> None:
-    call = call_at_speed(1.0)
+    call = a_call()
     call.add(event(SpeechEventType.START_OF_SPEECH, 1.0))
     call.add(event(SpeechEventType.PREFLIGHT_TRANSCRIPT, 2.0, "good"))
     states = [call.turns[0].state]
@@ -86,7 +78,7 @@ def test_an_interim_after_an_eager_end_is_shown_as_a_resume() -> None:
 
 
 def test_the_eager_lead_counts_from_the_last_eager_end() -> None:
-    call = call_at_speed(1.0)
+    call = a_call()
     call.add(event(SpeechEventType.START_OF_SPEECH, 1.0))
     call.add(event(SpeechEventType.PREFLIGHT_TRANSCRIPT, 2.0, "good"))
     call.add(event(SpeechEventType.INTERIM_TRANSCRIPT, 2.5, "good"))
@@ -96,7 +88,7 @@ def test_the_eager_lead_counts_from_the_last_eager_end() -> None:
 
 
 def test_a_turn_in_which_nothing_was_said_does_not_count() -> None:
-    call = call_at_speed(1.0)
+    call = a_call()
     for each in (
         event(SpeechEventType.START_OF_SPEECH, 1.0),
         event(SpeechEventType.INTERIM_TRANSCRIPT, 2.0, "uh"),
@@ -109,7 +101,7 @@ def test_a_turn_in_which_nothing_was_said_does_not_count() -> None:
 
 
 def test_turns_are_numbered_and_the_summary_takes_medians() -> None:
-    call = call_at_speed(1.0)
+    call = a_call()
     for start_s, eager_s in ((1.0, 2.1), (4.0, 5.2), (7.0, 8.5)):
         for each in turn(start_s=start_s, text="so be it", end_s=start_s + 1, eager_s=eager_s):
             call.add(each)
@@ -126,7 +118,7 @@ def test_a_summary_of_nothing_has_no_delays() -> None:
 
 
 def test_usage_belongs_to_no_turn() -> None:
-    call = call_at_speed(1.0)
+    call = a_call()
     usage = SpeechEvent(SpeechEventType.RECOGNITION_USAGE, recognition_usage=RecognitionUsage(audio_duration=1.0))
     (moment,) = call.add(usage)
     assert moment.turn is None
@@ -134,7 +126,7 @@ def test_usage_belongs_to_no_turn() -> None:
 
 
 def test_text_is_kept_as_it_came() -> None:
-    call = call_at_speed(1.0)
+    call = a_call()
     (eager,) = call.add(event(SpeechEventType.PREFLIGHT_TRANSCRIPT, 1.0, " well,  "))
     (final,) = call.add(event(SpeechEventType.FINAL_TRANSCRIPT, 1.2, " well,  then "))
     assert [(eager.type, eager.text), (final.type, final.text)] == [(EAGER_END, " well,  "), (FINAL, " well,  then ")]

@@ -23,10 +23,10 @@ EVENTS = [
 
 
 def show(
-    events: int, *, width: int = 80, speed: float | None = 1.0, name: str = "a call", side: str = "local server"
+    events: int, *, width: int = 80, is_live: bool = True, name: str = "a call", side: str = "local server"
 ) -> str:
     """What stands on a terminal after that many events, the live part included."""
-    player = Player(Recording(name, (np.sin(np.arange(80000) / 9) * 9000).astype(np.int16)), speed)
+    player = Player(Recording(name, (np.sin(np.arange(80000) / 9) * 9000).astype(np.int16)), is_live=is_live)
     player.clock.start(0.0)
     call = Call(player.clock)
     out = io.StringIO()
@@ -71,8 +71,8 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
 
 
 def test_without_a_clock_there_are_no_times() -> None:
-    assert "◐ maybe done  So be" in show(4, speed=None)
-    assert "+0.50 s" not in show(6, speed=None)
+    assert "◐ maybe done  So be" in show(4, is_live=False)
+    assert "+0.50 s" not in show(6, is_live=False)
 
 
 def test_nothing_in_the_words_or_names_is_obeyed_by_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

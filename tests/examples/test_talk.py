@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import signal
 import socket
 import subprocess
@@ -135,5 +136,6 @@ async def test_a_port_that_is_taken_is_told_before_anything_is_built_or_started(
     monkeypatch.setattr(talk, "prepare", too_late)
     with socket.create_server(("127.0.0.1", 0)) as first:
         port = first.getsockname()[1]
-        with pytest.raises(RoomError, match=rf"port {port} cannot be used \(Address already in use\): choose another"):
+        with pytest.raises(RoomError, match=rf"port {port} cannot be used \(Address already in use\)") as refused:
             await talk.serve(port, tmp_path / "agent.log")
+    assert re.search(r'with --port, as in `make room ARGS="--port \d+"`$', str(refused.value))

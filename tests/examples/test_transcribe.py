@@ -12,13 +12,14 @@ import wave
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 import transcribe
 from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns.server import LocalServer, Script
 from support.recognizer import PACKAGES
 from support.wer import CLIPS, SPOKEN, word_error_rate
-from transcription.audio import SAMPLE_RATE, Player, Recording, silence
+from transcription.audio import SAMPLE_RATE, Player, Recording, load, silence
 from transcription.call import Call
 from transcription.views import JsonLines
 
@@ -68,7 +69,7 @@ def test_the_demo_hears_five_turns_and_the_right_words() -> None:
 def timed(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, object]], Path]:
     """One clip with JSON and a picture: the events, and where the picture is."""
     picture = tmp_path_factory.mktemp("timeline") / "call.png"
-    call = run(str(CLIP), "--speed", "2", "--json", "--timeline", str(picture))
+    call = run(str(CLIP), "--json", "--timeline", str(picture))
     assert (call.returncode, call.stderr) == (0, "")
     return [json.loads(line) for line in call.stdout.splitlines()], picture
 
@@ -93,6 +94,25 @@ def test_json_times_are_seconds_of_audio_and_rise(timed: tuple[list[dict[str, ob
 
 
 @pytest.mark.recognizer
+def test_the_span_of_a_turn_is_where_somebody_speaks_in_the_file(timed: tuple[list[dict[str, object]], Path]) -> None:
+    final = next(event for event in timed[0] if event["type"] == "final_transcript")
+    loud = np.flatnonzero(np.abs(load(CLIP).samples) > 500) / SAMPLE_RATE
+    assert final["speech_start_s"] == pytest.approx(loud[0], abs=0.3)
+    assert final["speech_end_s"] == pytest.approx(loud[-1], abs=0.3)
+    assert isinstance(final["delay_s"], float)
+    assert final["delay_s"] > 0.2
+
+
+def test_no_speed_is_offered_at_which_times_would_be_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        transcribe.main(["--speed", "2"])
+    assert "--speed" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="0"):
+        transcribe.main(["--help"])
+    assert "speed" not in capsys.readouterr().out
+
+
+@pytest.mark.recognizer
 def test_the_timeline_is_a_picture(timed: tuple[list[dict[str, object]], Path]) -> None:
     _, picture = timed
     assert picture.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
@@ -100,7 +120,7 @@ def test_the_timeline_is_a_picture(timed: tuple[list[dict[str, object]], Path]) 
 
 
 async def test_a_recording_longer_than_the_plugin_keeps_is_streamed_whole() -> None:
-    player = Player(Recording("long", silence(20.0)), None)
+    player = Player(Recording("long", silence(20.0)), is_live=False)
     async with LocalServer(script=Script([]), record=True) as server:
         ears = cartesia_turns.STT(api_key=server.key, base_url=server.url, max_buffer=2.0)
         stream = ears.stream()
@@ -203,10 +223,7 @@ def empty_wav(path: Path) -> str:
         (["{dir}/text.txt"], "text.txt is not an audio file"),
         (["{dir}"], "directory"),
         (["--cartesia"], "--cartesia needs a key: set CARTESIA_API_KEY"),
-        (["--speed", "0"], "--speed must be from"),
-        (["--speed", "nan"], "--speed must be from"),
-        (["--speed", "2.5"], "--speed must be from 0.1 to 2.0"),
-        (["--mic", "--speed", "2"], "--mic takes neither a file nor a speed"),
+        (["--mic", "--fast"], "--mic takes neither a file nor --fast"),
         (["--fast", "--timeline", "{dir}/a.png"], "--timeline shows when things happened"),
         (["--timeline", "{dir}/a.mp3"], "the name must end in one of .png"),
         (["--timeline", "{dir}/none/a.png"], "no such directory"),

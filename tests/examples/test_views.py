@@ -24,7 +24,7 @@ def play(view: JsonLines | PlainLines, call: Call) -> None:
 
 
 def a_call() -> tuple[Player, Call]:
-    player = Player(Recording(f"{EVIL}.wav", np.zeros(16000, np.int16)), None)
+    player = Player(Recording(f"{EVIL}.wav", np.zeros(16000, np.int16)), is_live=False)
     return player, Call(player.clock)
 
 
