@@ -19,8 +19,26 @@ from tools.bench.cells import Cell, Place
 from tools.bench.figures import FLOOR, NOTHING, OFFICIAL, OURS, Figure, exponent, quantile
 from tools.bench.load import Wakes, counting_loop
 from tools.bench.processes import ENVIRONMENT
+from tools.bench.progress import working_on
 from tools.bench.runner import Run
 from tools.bench.scales import SCALES
+
+SCRIPTS = sorted((Path(__file__).parent / "bench").glob("*_figures.py"))
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_each_script_of_figures_says_what_it_measures_and_measures_nothing_then(script: Path) -> None:
+    said = subprocess.run(
+        [sys.executable, str(script), "--help"], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert said.stdout.startswith(f"usage: {script.name} [-h]")
+    assert "Prints " in said.stdout
+    assert said.stderr == ""
+
+
+def test_progress_goes_where_no_figure_goes(capsys: pytest.CaptureFixture[str]) -> None:
+    working_on("one real-time stream", 0, 2)
+    assert tuple(capsys.readouterr()) == ("", "[1/2] one real-time stream\n")
 
 
 def figure(name: str = "age, ms", *, more_is_better: bool = False, **values: list[float]) -> Figure:

@@ -17,6 +17,7 @@ import numpy as np
 from livekit.plugins.cartesia_turns.server.recognition.recognizer import Recognizer, packaged_recognizer
 from support import speech
 from support.hearing import Heard, hear, steady, uneven, worsened
+from tools.bench.progress import parser, working_on
 
 STARTS_S = (0.0, 0.107, 0.213, 0.331)
 LAGS = (steady(0.03), steady(0.1, 0.1), uneven(1))
@@ -42,7 +43,8 @@ async def streamed(recognizer: Recognizer, noise_dbfs: float | None, offset: flo
 
 async def main() -> None:
     recognizer, said = packaged_recognizer(), list(speech.clips().values())
-    for name, (noise_dbfs, offset) in SOUNDS.items():
+    for number, (name, (noise_dbfs, offset)) in enumerate(SOUNDS.items()):
+        working_on(name, number, len(SOUNDS))
         at_once = speech.word_error_rate(said, whole(recognizer, noise_dbfs, offset))
         calls = await streamed(recognizer, noise_dbfs, offset)
         errors = [speech.word_error_rate(said, call.finals()) for call in calls]
@@ -54,4 +56,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    parser(__doc__).parse_args()
     asyncio.run(main())

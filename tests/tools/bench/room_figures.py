@@ -33,6 +33,7 @@ from room.stage import ARTIFACTS, KEY, SpeechServer
 from roomkit.grants import LivekitAccess, issue
 from roomkit.livekit_server import LivekitServer
 from roomkit.worker import Worker
+from tools.bench.progress import parser, working_on
 from tools.bench.room_call import EndlessCall
 from tools.bench.room_worker import REPORT_EVERY_S, report
 
@@ -184,19 +185,25 @@ async def staged(call: EndlessCall, wanted: argparse.Namespace) -> AsyncIterator
             yield Stage(access, hearing, recording, wanted.rooms, wanted.seconds)
 
 
+def parse() -> argparse.Namespace:
+    """Reads the command line."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--rooms", type=int, default=4, help="at once (default: %(default)s)")
+    arguments.add_argument("--seconds", type=float, default=30.0, help="length of the window (default: %(default)s)")
+    arguments.add_argument("--rounds", type=int, default=2, help="the figures are medians of (default: %(default)s)")
+    return arguments.parse_args()
+
+
 async def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rooms", type=int, default=4)
-    parser.add_argument("--seconds", type=float, default=30.0, help="length of the window")
-    parser.add_argument("--rounds", type=int, default=2)
-    wanted = parser.parse_args()
+    wanted = parse()
     length_s = WARM_UP_S + wanted.seconds
     call = EndlessCall(length_s)
     candidates = columns(call, length_s)
     async with staged(call, wanted) as stage:
-        for _ in range(wanted.rounds):
-            for ears in candidates:
-                await stage.measure(ears)
+        rounds = [ears for _ in range(wanted.rounds) for ears in candidates]
+        for number, ears in enumerate(rounds):
+            working_on(f"{ears.name}, {length_s:.0f} s", number, len(rounds))
+            await stage.measure(ears)
     print(table(candidates))
 
 

@@ -23,7 +23,9 @@ from livekit.plugins.cartesia_turns.server import ConnectionRecord, LocalServer
 from livekit.plugins.cartesia_turns.wire.protocol import PATH
 from support import speech
 from support.rawclient import QUERY
+from tools.bench.progress import parser, working_on
 
+STREAMS = {"one real-time stream": 1, "four real-time streams at once": 4}
 FRAME_S = 0.02
 FRAME_BYTES = round(FRAME_S * speech.RATE) * 2
 
@@ -106,7 +108,8 @@ def spread(values: list[float]) -> str:
 
 async def main() -> None:
     async with LocalServer(record=True) as server, aiohttp.ClientSession() as session:
-        for name, count in (("one real-time stream", 1), ("four real-time streams at once", 4)):
+        for number, (name, count) in enumerate(STREAMS.items()):
+            working_on(f"{name}, half a minute", number, len(STREAMS))
             calls = [Call() for _ in range(count)]
             used_s = time.process_time()
             await asyncio.gather(*(call.run(server, session) for call in calls))
@@ -118,4 +121,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    parser(__doc__).parse_args()
     asyncio.run(main())

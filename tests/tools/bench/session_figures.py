@@ -24,6 +24,7 @@ from livekit.plugins.cartesia_turns import STT, interrupt_on_turn_start
 from livekit.plugins.cartesia_turns.server import LocalServer
 from livekit.plugins.cartesia_turns.wire.messages import TurnEnd, TurnStart
 from support.conversation import QUIET, START, VOICED, Conversation, conversation, eager_end, end, eventually, update
+from tools.bench.progress import parser, working_on
 
 OFFICIAL = "livekit.plugins.cartesia"
 RUNS = 5
@@ -132,10 +133,12 @@ async def main() -> None:
     logging.disable(logging.CRITICAL)
     peer = {"wrap": theirs} if importlib.util.find_spec(OFFICIAL) else None
     print("| what | this plugin | livekit-plugins-cartesia |\n| --- | --- | --- |")
-    for name, measure, options, has_peer in MEASURES:
+    for number, (name, measure, options, has_peer) in enumerate(MEASURES):
+        working_on(name, number, len(MEASURES))
         other = await median(measure, **peer, **options) if peer and has_peer else "-"
         print(f"| {name} | {await median(measure, **options)} | {other} |", flush=True)
 
 
 if __name__ == "__main__":
+    parser(__doc__).parse_args()
     asyncio.run(main())
