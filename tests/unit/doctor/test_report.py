@@ -24,8 +24,8 @@ def test_long_sentences_are_wrapped_under_themselves() -> None:
 
 
 def test_the_summary_counts() -> None:
-    assert summary([GOOD, NONE]) == "All is well: 1 checks, 1 skipped."
-    assert summary([GOOD, SOSO, BAD, BAD]).startswith("2 problem(s), 1 warning(s)")
+    assert summary([GOOD, NONE]) == "All is well: 1 check passed, 1 skipped."
+    assert summary([GOOD, GOOD, SOSO, BAD, BAD]) == "2 problems, 1 warning; 2 checks passed, 0 skipped."
 
 
 def test_warnings_alone_are_well_enough() -> None:

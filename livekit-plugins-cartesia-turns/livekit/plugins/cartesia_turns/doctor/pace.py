@@ -56,7 +56,7 @@ async def check(server: Server, pcm: bytes) -> Verdict:
             advice = "After an outage words come late here. Check the way to the server, and how busy this machine is."
             return warning(NAME, what, advice, speed=TRIED_S / trial.took_s)
         taken = speed
-    return ok(NAME, f"The server takes audio that has waited at {taken:g} times real time.", speed=taken)
+    return ok(NAME, f"The server takes a backlog of audio at {taken:g} times real time.", speed=taken)
 
 
 def without_pauses(pcm: bytes) -> bytes:
@@ -100,7 +100,7 @@ def _failed(trial: _Trial, taken: float, speed: float) -> Verdict:
         why = said(trial.error) if trial.error else NO_ANSWER
         return skipped(NAME, f"It could not be tried. {why}")
     what = (
-        f"The server takes audio that has waited at {taken:g} times real time. It ended the socket at {speed:g} times. "
+        f"The server takes a backlog of audio at {taken:g} times real time, and ended the socket at {speed:g} times. "
         f"{said(trial.error)}"
     )
     advice = f"Pass STT(catch_up_speed={taken:g}). By itself the plugin slows down too, one socket later."

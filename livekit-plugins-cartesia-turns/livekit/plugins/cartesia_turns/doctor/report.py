@@ -33,12 +33,14 @@ def lines(verdict: Verdict) -> str:
 def summary(verdicts: Sequence[Verdict]) -> str:
     """How many there are of each kind, in one line."""
     count = Counter(verdict.level for verdict in verdicts)
+    rest = f"{_counted(count[Level.OK], 'check')} passed, {count[Level.SKIPPED]} skipped."
     if not count[Level.PROBLEM] and not count[Level.WARNING]:
-        return f"All is well: {count[Level.OK]} checks, {count[Level.SKIPPED]} skipped."
-    return (
-        f"{count[Level.PROBLEM]} problem(s), {count[Level.WARNING]} warning(s); "
-        f"{count[Level.OK]} checks are well, {count[Level.SKIPPED]} skipped."
-    )
+        return f"All is well: {rest}"
+    return f"{_counted(count[Level.PROBLEM], 'problem')}, {_counted(count[Level.WARNING], 'warning')}; {rest}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def is_well(verdicts: Sequence[Verdict]) -> bool:

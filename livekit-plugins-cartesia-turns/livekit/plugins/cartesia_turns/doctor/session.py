@@ -183,7 +183,7 @@ def _vad(vad: Any, mode: Any) -> Verdict:
 
 def _min_delay(session: AgentSession[Any], mode: Any) -> Verdict:
     if mode != "stt":
-        return skipped(DELAY, 'It matters for turns of the server\'s, with turn detection "stt".')
+        return skipped(DELAY, 'It matters only with turn detection "stt".')
     delay_s = float(session.options.endpointing.get("min_delay", MIN_DELAY_S))
     if delay_s > MIN_DELAY_S:
         what = f"It is {delay_s:g} s from the end of the speech: the server is done sooner, and the reply waits."

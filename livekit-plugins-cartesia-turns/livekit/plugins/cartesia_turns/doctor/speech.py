@@ -132,10 +132,10 @@ def _plain(text: str) -> list[str]:
 
 def _delay(delays: list[float]) -> Verdict:
     if not delays:
-        return skipped(DELAY, "No turn of the server's ended.")
+        return skipped(DELAY, "The server ended no turn.")
     last_s = max(delays)
     what = f"A turn ended {last_s:.2f} s after its speech did."
     if last_s > LATE_S:
-        advice = 'Raise turn_end_threshold, lower turn_end_timeout_ms, or start from PROFILES["yes_no"].'
-        return warning(DELAY, f"{what} A listener takes more than {LATE_S} s for slow.", advice, delay_s=last_s)
+        advice = "Raise turn_end_threshold or lower turn_end_timeout_ms. A server that is busy is late, too."
+        return warning(DELAY, f"{what} More than {LATE_S} s makes an agent seem slow.", advice, delay_s=last_s)
     return ok(DELAY, what, delay_s=last_s)
