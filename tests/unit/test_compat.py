@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from livekit.agents import Agent, __version__
+from livekit.agents.stt import FallbackAdapter
+from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns import compat
 from packaging.specifiers import SpecifierSet
 
@@ -125,3 +127,9 @@ async def test_a_commit_waits_until_it_is_answered_or_done() -> None:
     answered.clear()
     await commit
     assert compat.commit_that_waits(session) is None
+
+
+def test_the_stts_within_an_adapter_are_found() -> None:
+    one, other = cartesia_turns.STT(api_key="k"), cartesia_turns.STT(api_key="k")
+    assert compat.wrapped_stts(FallbackAdapter([one, other])) == [one, other]
+    assert compat.wrapped_stts(one) == []

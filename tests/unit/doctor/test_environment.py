@@ -4,6 +4,7 @@ import re
 from importlib.metadata import requires
 
 import pytest
+from livekit.plugins.cartesia_turns import compat
 from livekit.plugins.cartesia_turns.doctor import environment
 from support.verdicts import advised, called, levels
 
@@ -17,6 +18,7 @@ def install(monkeypatch: pytest.MonkeyPatch, **versions: str) -> None:
 
 def test_all_is_well_with_the_newest_versions_and_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch)
+    monkeypatch.setattr(compat, "TELLS_SESSION", True)
     monkeypatch.setenv("CARTESIA_API_KEY", SECRET)
     verdicts = environment.check(None)
     assert set(levels(verdicts).values()) == {"ok"}
@@ -24,20 +26,22 @@ def test_all_is_well_with_the_newest_versions_and_a_key(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    ("version", "level", "says"),
+    ("version", "tells_session", "level", "says"),
     [
-        ("1.7.9", "problem", "1.8.0 or newer"),
-        ("1.8.0", "warning", "1.8.9 or newer"),
-        ("1.8.8", "warning", "1.8.9 or newer"),
-        ("1.8.9", "ok", ""),
-        ("1.10.0", "ok", ""),
-        ("2.0.0b1", "warning", "below 2"),
+        ("1.7.9", False, "problem", "1.8.0 or newer"),
+        ("1.8.0", False, "warning", "1.8.9 or newer"),
+        ("1.8.8", False, "warning", "1.8.9 or newer"),
+        ("1.8.9", True, "ok", ""),
+        ("1.10.0", True, "ok", ""),
+        ("2.0.0b1", True, "ok", ""),
+        ("3.0.0", True, "warning", "newer plugin"),
     ],
 )
 def test_a_livekit_agents_of_another_age_lacks_something(
-    monkeypatch: pytest.MonkeyPatch, version: str, level: str, says: str
+    monkeypatch: pytest.MonkeyPatch, version: str, tells_session: bool, level: str, says: str
 ) -> None:
     install(monkeypatch, livekit_agents=version)
+    monkeypatch.setattr(compat, "TELLS_SESSION", tells_session)
     found, advice = advised(called("livekit-agents", environment.check(None)))
     assert found == level
     assert says in advice

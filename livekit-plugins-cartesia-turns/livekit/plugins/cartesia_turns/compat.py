@@ -39,6 +39,7 @@ _UNKNOWN_SESSION = (
 )
 _NO_PAUSE = "interrupt_on_turn_start ends the agent's speech for good"
 _SLOW_COMMIT = "a manual commit and the close of a session wait up to 2 s for words, which may come twice"
+_NOT_FOUND = "the doctor does not find this STT within the adapter"
 
 NAMES = (
     Name("voice.audio_recognition:_STTPipelineContextVar", ">=1.8.9,<2.0.0a0", _UNKNOWN_SESSION),
@@ -63,6 +64,8 @@ NAMES = (
     Name("voice.agent_activity:AgentActivity._audio_recognition", ">=1.8.0", _SLOW_COMMIT),
     Name("voice.audio_recognition:AudioRecognition._commit_user_turn_atask", ">=1.8.0", _SLOW_COMMIT),
     Name("voice.audio_recognition:AudioRecognition._final_transcript_received", ">=1.8.0", _SLOW_COMMIT),
+    Name("stt.fallback_adapter:FallbackAdapter._stt_instances", ">=1.8.0", _NOT_FOUND),
+    Name("stt.multi_speaker_adapter:MultiSpeakerAdapter._stt", ">=1.8.0", _NOT_FOUND),
 )
 
 
@@ -158,3 +161,8 @@ def commit_that_waits(session: AgentSession[Any]) -> object:
     if not isinstance(commit, asyncio.Task) or not isinstance(answered, asyncio.Event):
         return None
     return None if commit.done() or answered.is_set() else commit
+
+
+def wrapped_stts(adapter: stt.STT[Any]) -> list[object]:
+    """The STTs that one of the framework's adapters is made of; none where it is no adapter."""
+    return [*getattr(adapter, "_stt_instances", ()), *filter(None, [getattr(adapter, "_stt", None)])]

@@ -8,6 +8,7 @@ import re
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
+from .. import compat
 from ..net.dialer import KEY_VARIABLE
 from ..version import __version__
 from ..wire.checks import credential
@@ -21,13 +22,13 @@ OLDEST = {AGENTS: "1.8.0", AIOHTTP: "3.14.1"}
 WHOLE = "1.8.9"
 """The oldest livekit-agents under which the plugin can do all that it does."""
 LACKING = (
-    "manual turns that end at once, a close that does not wait 2 s, the warning about a session in a wrong mode, and "
-    "several sessions or several STTs that do not disturb each other"
+    "manual turns that end at once, the warning about a session in a wrong mode, and several sessions on one STT, or "
+    "several STTs in one session, that do not disturb each other"
 )
-"""What goes missing below WHOLE."""
-QUOTES = "\"'`"
-UNTRIED = "2"
+"""What goes missing where the framework does not tell a stream which session it serves."""
+UNTRIED = "3"
 """The first livekit-agents that this version of the plugin was not made for."""
+QUOTES = "\"'`"
 
 
 def check(token_variable: str | None) -> list[Verdict]:
@@ -50,17 +51,12 @@ def _python() -> Verdict:
 def _agents() -> Verdict:
     found = _version(AGENTS)
     if _parts(found) >= _parts(UNTRIED):
-        return warning(
-            AGENTS,
-            f"{AGENTS} {found} is newer than what this plugin was made for. These may be missing: {LACKING}.",
-            f'Install the newest version below {UNTRIED}: pip install "{AGENTS}<{UNTRIED}".',
-        )
-    if _parts(OLDEST[AGENTS]) <= _parts(found) < _parts(WHOLE):
-        return warning(
-            AGENTS,
-            f"{AGENTS} {found} lacks what these need: {LACKING}.",
-            f"Install {WHOLE} or newer: pip install --upgrade {AGENTS}.",
-        )
+        what = f"{AGENTS} {found} is newer than what this plugin was made for: it was not tried."
+        advice = f'Look for a newer plugin, or install an older one: pip install "{AGENTS}<{UNTRIED}".'
+        return warning(AGENTS, what, advice)
+    if _parts(found) >= _parts(OLDEST[AGENTS]) and not compat.TELLS_SESSION:
+        advice = f"Install {WHOLE} or newer: pip install --upgrade {AGENTS}."
+        return warning(AGENTS, f"{AGENTS} {found} lacks what these need: {LACKING}.", advice)
     return _at_least(AGENTS, found)
 
 

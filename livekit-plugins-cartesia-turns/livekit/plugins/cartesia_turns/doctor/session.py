@@ -15,6 +15,7 @@ from typing import Any, cast
 from livekit.agents import Agent, AgentSession, utils
 from livekit.agents.stt import STT as FrameworkSTT  # noqa: N811  # both are called STT
 
+from ..compat import wrapped_stts
 from ..net.tasks import finish
 from ..stt import STT
 from .verdict import Verdict, ok, problem, skipped, warning
@@ -152,9 +153,7 @@ def _stt(stt: FrameworkSTT[Any] | None) -> Verdict:
         return ok(STT_, f"It is this plugin's, with the model {stt.model}.")
     if stt is None:
         return problem(STT_, "The session has no STT.", "Pass AgentSession(stt=cartesia_turns.STT()).")
-    # The framework's adapters have no public name for what they wrap.
-    wrapped = [*getattr(stt, "_stt_instances", ()), getattr(stt, "_stt", None), getattr(stt, "wrapped_stt", None)]
-    if any(isinstance(inner, STT) for inner in wrapped):
+    if any(isinstance(inner, STT) for inner in wrapped_stts(stt)):
         return ok(STT_, f"It is this plugin's, within a {type(stt).__name__}.")
     what = f"It is a {type(stt).__module__}.{type(stt).__name__}, and not this plugin's."
     return problem(STT_, what, "Pass AgentSession(stt=cartesia_turns.STT()).")
