@@ -173,6 +173,18 @@ def test_a_server_that_had_words_and_fell_silent_needs_no_other_proof() -> None:
     assert rule.deadline == math.inf
 
 
+def test_an_event_that_neither_ends_the_turn_nor_goes_on_with_it_leaves_it_to_be_waited_for() -> None:
+    rule = DeafRule()
+    rule.turn_left(not_before=100.0)
+    send_quiet(rule, 8.0, 110.0)
+    rule.heard(settles=False)
+    assert rule.is_in_doubt
+    send_quiet(rule, 8.0, 120.0)
+    assert rule.deadline == math.inf
+    send_quiet(rule, 1.0, 121.0)
+    assert rule.deadline == 121.0
+
+
 def test_a_deaf_server_is_not_replaced_before_its_time_and_an_event_proves_that_it_hears() -> None:
     rule = DeafRule()
     send_quiet(rule, 20.0, 90.0)

@@ -482,8 +482,8 @@ class TurnsClient:
             self._count(**{"idle_closes" if is_idle_close else "drops": 1})
 
     def _receive_turn(self, message: TurnMessage, now: float) -> None:
-        self._deaf.heard()
         events = self._turn.receive(message)
+        self._deaf.heard(settles=self._turn.is_open or isinstance(message, TurnEnd))
         if events:
             self._say(events, now)
         if self._turn.text:

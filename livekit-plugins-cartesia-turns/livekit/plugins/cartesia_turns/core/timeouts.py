@@ -154,10 +154,16 @@ class DeafRule:
         self._not_before = not_before
         self.deadline = not_before if is_deaf else math.inf
 
-    def heard(self) -> None:
-        """An event came."""
+    def heard(self, *, settles: bool = True) -> None:
+        """An event came.
+
+        Args:
+            settles: the turn that was closed goes on or is over, so that it is not waited for any more.
+        """
         self._quiet_s = self._pauses_s = self._loudest = 0.0
-        self._not_before = self.deadline = math.inf
+        self.deadline = math.inf
+        if settles:
+            self._not_before = math.inf
 
     def audio_sent(self, seconds: float, now: float, *, voiced: bool, power: float, limit_s: float) -> None:
         """Audio of any kind went out.
