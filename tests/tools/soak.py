@@ -23,6 +23,7 @@ from pathlib import Path
 
 from livekit.agents import APIConnectOptions, stt
 from livekit.plugins import cartesia_turns
+from livekit.plugins.cartesia_turns.core.client import REPLACED_EVERY_S
 from livekit.plugins.cartesia_turns.server import LocalServer, StreamRequest
 from support.faults import NOISY, ODD_FRAMES
 from support.numbered import NO_NOISE, Ear, Microphone
@@ -34,8 +35,9 @@ PIECES_S = (0.16, 0.05, 0.1, 0.16, 0.1, 0.02, 0.16, 0.1, 0.05, 0.01)
 """The pieces in which the calls push their audio, in turn: the shortest are the most work."""
 FAULTS_PER_STREAM_S = 0.05
 """Faults in a second and stream."""
-SETTLE_S = 30.0
-"""At the end, how long after its last event a call may still have something under way."""
+SETTLE_S = REPLACED_EVERY_S + 30.0
+"""At the end, how long after its last event a call may still have something under way: a server that has fallen silent
+has to be noticed, its time has to come, and all that was said to it meanwhile is sent again, at real time at worst."""
 MEMORY_SLACK = 1.15
 """Growth over the second half of the time that counts as flat: Python's heap is never quite still."""
 
