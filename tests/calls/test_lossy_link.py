@@ -17,8 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from livekit.plugins.cartesia_turns.core.client import Limits, Notice
 from livekit.plugins.cartesia_turns.core.turn import Kind
+from livekit.plugins.cartesia_turns.wire.messages import TurnSettings
+from livekit.plugins.cartesia_turns.wire.options import Options
 from support.lossy_link import Break, Call, Fault, Network, Outcome
-from support.simulated_server import FRAME_S, Noise, Speech
+from support.simulated_server import FRAME_S, RATE, Noise, Speech
 
 CALLS = int(os.environ.get("LOSSY_CALLS", "40"))
 """How many calls each test plays."""
@@ -211,6 +213,49 @@ def test_a_short_word_said_while_the_end_of_the_turn_before_is_on_its_way_is_kep
     drop_s = (sum(said.pauses[:4]) + sum(said.lengths[:4])) * 0.02
     outcome = Call(said, network=Network(0.3, 0.3, server_s=0.1), faults=[Fault(drop_s)]).run()
     assert outcome.text == said.text
+
+
+def a_talk(turns: int, *, words: int = 5, pause: int = 70) -> Speech:
+    """Turns of so many words, and pauses of so many frames between them."""
+    return Speech((pause, *[4] * (words - 1)) * turns, (20,) * (words * turns), tail=LONG_TAIL)
+
+
+@pytest.mark.parametrize(
+    ("end_timeout_ms", "outage_s", "silent_s"),
+    [(None, 0.0, 2.2), (None, 12.0, 12.9), (1000, 0.0, 2.2), (1000, 12.0, 12.9), (1000, 24.0, 24.9)],
+)
+@pytest.mark.parametrize("catch_up_speed", [4.0, 1.0])
+@pytest.mark.parametrize("again_s", [math.inf, 20.0])
+def test_what_is_said_to_a_server_that_fell_silent_in_a_turn_without_words_is_told_by_another(
+    end_timeout_ms: int | None, outage_s: float, silent_s: float, catch_up_speed: float, again_s: float
+) -> None:
+    said = a_talk(turns=18)
+    options = Options(sample_rate=RATE, turn=TurnSettings(end_timeout_ms=end_timeout_ms))
+    faults = [Fault(0.0, outage_s=outage_s)]
+    faults += [Fault(at_s, Break.STALL, outage_s=0.0) for at_s in (silent_s, silent_s + again_s) if at_s < 100.0]
+    limits = Limits(catch_up_speed=catch_up_speed)
+    outcome = Call(said, options=options, faults=faults, limits=limits, delay_frames=60).run()
+    assert outcome.notices[0] is Notice.NO_WORDS
+    check_nothing_lost(outcome, said)
+
+
+def test_what_there_is_no_room_for_while_a_server_may_be_deaf_is_counted() -> None:
+    said = a_talk(turns=18)
+    faults = [Fault(0.0, outage_s=24.0), Fault(24.9, Break.STALL, outage_s=0.0)]
+    outcome = Call(said, faults=faults, limits=Limits(catch_up_speed=1.0), delay_frames=60).run()
+    missing = set(said.text.split()) - set(outcome.text.split())
+    assert missing
+    assert outcome.stats.lost_s > 0.4 * len(missing)
+    assert outcome.held_s <= Limits().buffer_s
+
+
+@pytest.mark.parametrize("at_once", [2, 8, 10])
+def test_no_word_is_cut_where_the_silence_of_a_backlog_is_left_out(at_once: int) -> None:
+    for pause in range(80, 96, 2):
+        said = Speech((30, pause, pause, pause), (20, 8, 8, 8), tail=LONG_TAIL, noise=Noise(-38.0), soft=2)
+        outcome = Call(said, network=Network(connect_s=5.0), limits=Limits(catch_up_speed=1.0), at_once=at_once).run()
+        assert outcome.stats.sent_s < said.seconds - 1.0
+        check_nothing_lost(outcome, said)
 
 
 def test_silence_dropped_in_an_outage_does_not_make_words_come_twice() -> None:

@@ -111,6 +111,7 @@ class Call:
         network: how long things take.
         faults: what happens to the sockets.
         limits: of the client.
+        options: what sockets are opened with.
         mutes: at these moments, counted in frames, the audio stops for so many seconds.
         burst: push all the audio at once.
         at_once: so many frames of 20 ms are pushed together, as one piece.
@@ -125,13 +126,14 @@ class Call:
         network: Network | None = None,
         faults: list[Fault] | None = None,
         limits: Limits | None = None,
+        options: Options | None = None,
         mutes: dict[int, float] | None = None,
         burst: bool = False,
         at_once: int = 1,
         delay_frames: int = 0,
         seed: int = 0,
     ) -> None:
-        self.client = TurnsClient(Options(sample_rate=RATE), limits or Limits(), 0.0)
+        self.client = TurnsClient(options or Options(sample_rate=RATE), limits or Limits(), 0.0)
         self.outcome = Outcome()
         self.now = 0.0
         self._speech = speech

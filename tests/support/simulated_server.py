@@ -22,6 +22,8 @@ CODES = 256
 """A sample is a multiple of this, the sound, and a code: 0 where nobody speaks, else the number of the word and 1."""
 LOUD = 24 * CODES
 """The level of a word, about -15 dBFS."""
+SOFTER = 12
+"""By this factor a voice may be softer and is still a multiple of CODES."""
 _VOICE = np.where(np.arange(FRAME_SAMPLES) // 8 % 2, -LOUD, LOUD)
 """A square wave of 500 Hz."""
 
@@ -69,6 +71,8 @@ class Speech:
     tail: int = 60
     """Silence at the end."""
     noise: Noise = field(default_factory=Noise)
+    soft: int = 0
+    """So many frames at the beginning of each word are 22 dB softer."""
 
     @property
     def frames(self) -> list[bytes]:
@@ -79,9 +83,15 @@ class Speech:
         words = [code > 0 for code in codes]
         sound = self.noise.frames(words)
         return [
-            (row + code + _VOICE * is_word).astype("<i2").tobytes()
-            for row, code, is_word in zip(sound, codes, words, strict=True)
+            (row + code + self._voice(codes, at)).astype("<i2").tobytes()
+            for at, (row, code) in enumerate(zip(sound, codes, strict=True))
         ]
+
+    def _voice(self, codes: Sequence[int], at: int) -> npt.NDArray[np.int64]:
+        if not codes[at]:
+            return _VOICE * 0
+        is_soft = codes[at] != codes[at - self.soft] if at >= self.soft else True
+        return _VOICE // SOFTER if is_soft else _VOICE
 
     @property
     def seconds(self) -> float:

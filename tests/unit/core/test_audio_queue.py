@@ -168,6 +168,26 @@ def test_over_the_limit_silence_that_waits_goes_before_speech() -> None:
     assert buffer.lost_s == pytest.approx(0.2)
 
 
+def test_over_the_limit_silence_goes_before_speech_that_was_sent_and_may_be_wanted_again() -> None:
+    buffer = ReplayBuffer(1.0, RATE)
+    fill(buffer, "vvdvd")
+    send(buffer)
+    fill(buffer, "vvvvvv", first=6)
+    assert send(buffer) == [6, 7, 8, 9, 10, 11]
+    assert buffer.lost_s == 0
+    buffer.rewind()
+    assert send(buffer) == [1, 2, 4, 6, 7, 8, 9, 10, 11]
+    assert buffer.lost_s == pytest.approx(0.2)
+
+
+def test_over_the_limit_the_onset_of_speech_is_no_silence() -> None:
+    buffer = ReplayBuffer(1.0, RATE)
+    fill(buffer, "vvddd")
+    buffer.keep_onset(RATE // 10)
+    fill(buffer, "vvvvvv", first=6)
+    assert send(buffer) == [1, 2, 5, 6, 7, 8, 9, 10, 11]
+
+
 def test_silence_that_goes_from_the_middle_does_not_move_where_the_queue_begins() -> None:
     buffer = ReplayBuffer(1.0, RATE)
     fill(buffer, "vvvddddvvvvv")

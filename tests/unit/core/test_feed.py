@@ -7,6 +7,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from livekit.plugins.cartesia_turns.core.audio_queue import ONSET_S
 from livekit.plugins.cartesia_turns.core.feed import (
     LONGEST_CHUNK_S,
     LONGEST_SLICE_S,
@@ -63,7 +64,29 @@ def test_what_lies_right_before_speech_is_known_as_its_onset() -> None:
         feed.push(pcm(0.1, SILENCE), 0.0)
     feed.push(pcm(0.1, VOICE), 0.0)
     onset = [chunk.is_onset for chunk in feed.buffer._chunks][-6:]
-    assert onset == [False, False, False, True, True, True]
+    assert onset == [False, False, True, True, True, True]
+
+
+def test_a_piece_that_reaches_into_the_onset_of_speech_is_kept_whole() -> None:
+    feed = Feed(RATE, 60.0, 0.0)
+    for _ in range(15):
+        feed.push(pcm(0.16, SILENCE), 0.0)
+    feed.push(pcm(0.16, VOICE), 0.0)
+    kept = [chunk for chunk in feed.buffer._chunks if chunk.is_onset]
+    assert kept[-1].voiced
+    assert kept[-1].start - kept[0].start >= round(ONSET_S * RATE)
+    assert len(kept) == 3
+
+
+def test_an_overflow_leaves_the_onset_of_the_speech_that_brings_it() -> None:
+    feed = Feed(RATE, 2.0, 0.0)
+    for _ in range(20):
+        feed.push(pcm(0.1, SILENCE), 0.0)
+    feed.push(pcm(0.1, VOICE), 0.0)
+    voice = feed.buffer._chunks[-1]
+    onset = [chunk.start for chunk in feed.buffer._chunks if voice.start - round(ONSET_S * RATE) <= chunk.start]
+    assert onset == [voice.start - round(0.1 * RATE) * number for number in (3, 2, 1, 0)]
+    assert feed.buffer.lost_s > 0
 
 
 def test_a_piece_is_booked_as_speech_and_pause_in_slices_however_long_it_is() -> None:

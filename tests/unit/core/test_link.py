@@ -191,7 +191,7 @@ def test_a_backlog_is_sent_faster_than_real_time_but_not_at_once() -> None:
     assert done_at == pytest.approx((30 - BURST_S) / CATCH_UP_SPEED, abs=0.1)
 
 
-@pytest.mark.parametrize(("in_turn", "sent"), [(False, 11), (True, 30)])
+@pytest.mark.parametrize(("in_turn", "sent"), [(False, 13), (True, 30)])
 def test_at_real_time_long_silence_of_a_backlog_is_left_out_but_not_in_a_turn(in_turn: bool, sent: int) -> None:
     subject, audio = Link(OPTIONS, 10.0, 0.0, speed=1.0), ReplayBuffer(60, RATE)
     for number in range(30):

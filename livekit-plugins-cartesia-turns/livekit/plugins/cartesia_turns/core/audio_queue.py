@@ -15,6 +15,8 @@ from .settling import Run
 
 UNHEARD_S = 5.0
 """Voice sent so long ago may still start a turn, at a server that is far behind."""
+ONSET_S = 0.3
+"""Speech is noticed so late at most: what lies before it is no silence to be dropped."""
 ROOM_AFTER_OVERFLOW = 0.9
 """An overflow drops audio down to this part of the limit, so that it is a rare event and not one for each frame."""
 
@@ -99,11 +101,6 @@ class ReplayBuffer:
     def has_sound(self) -> bool:
         """The audio held is not digital silence alone."""
         return self._sound_end > self.begins
-
-    @property
-    def voice_end(self) -> int:
-        """Where the last voice ends."""
-        return self._voice_end
 
     @property
     def sound_end(self) -> int:
@@ -208,16 +205,19 @@ class ReplayBuffer:
             self._voice_end = 0
         voices = (run.start for run in self.runs if run.voiced and run.end > unheard_from and run.start < before)
         first = max(next(voices, before), unheard_from)
-        position = min(first, before) - round(keep_s * self._rate)
+        self.forget_heard(min(first, before) - round(keep_s * self._rate))
+
+    def forget_heard(self, position: int) -> None:
+        """Forgets what was sent and lies before this position, although no turn has ended there."""
         # What went over the limit is no loss where it would have been forgotten by now.
         self._unreplayable = min(self._unreplayable, max(0, self.begins - position))
         self._forget_to(position)
 
     def keep_onset(self, samples: int) -> None:
-        """So much of the audio at the end lies right before speech, or is its beginning."""
+        """Somebody is heard in what is appended next: so much before it may be the beginning of that speech."""
         since = self._end - samples
         for chunk in reversed(self._chunks):
-            if chunk.start < since or (chunk.is_onset and chunk.voiced):
+            if chunk.start + len(chunk.pcm) // 2 <= since or (chunk.is_onset and chunk.voiced):
                 # What lies before speech that was noticed earlier is kept already.
                 break
             chunk.is_onset = True
@@ -288,8 +288,9 @@ class ReplayBuffer:
             self._lost += chunk.samples
 
     def _make_room(self) -> None:
-        """Drops what was sent already, oldest first; then silence that waits; then whatever is oldest."""
+        """Drops what was sent already, and then what waits; of each silence first, and then the oldest."""
         goal = self._limit * ROOM_AFTER_OVERFLOW
+        self._drop_silence(goal)
         while self._cursor and self._held > goal:
             self._unreplayable += self._chunks[0].samples * (not self._chunks[0].injected)
             self._forget_first()
@@ -303,12 +304,19 @@ class ReplayBuffer:
             self._forget_first()
 
     def _drop_silence(self, goal: float) -> None:
+        """Drops silence of what was sent, or, where nothing was, of what waits."""
         kept: deque[Chunk] = deque()
-        for chunk in self._chunks:
-            if chunk.droppable and self._held > goal:
-                self._held -= chunk.samples
+        sent = self._cursor
+        end = sent or len(self._chunks)
+        for index, chunk in enumerate(self._chunks):
+            if index >= end or not chunk.droppable or chunk.is_onset or self._held <= goal:
+                kept.append(chunk)
+                continue
+            self._held -= chunk.samples
+            if index < sent:
+                self._cursor -= 1
+                self._unreplayable += chunk.samples * (not chunk.injected)
+            else:
                 self._backlog -= chunk.samples
                 self._count_lost(chunk)
-            else:
-                kept.append(chunk)
         self._chunks = kept

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
-from .audio_queue import Chunk, ReplayBuffer
+from .audio_queue import ONSET_S, ROOM_AFTER_OVERFLOW, Chunk, ReplayBuffer
 from .settling import SERVER_LAG_S, Receipts, Settling
 from .speech import Activity
 from .stats import Stats
@@ -21,15 +21,11 @@ SLICE_S, LONGEST_SLICE_S = 0.04, 0.05
 """A piece is booked as speech or pause in slices of this length; one that is hardly longer is a slice of its own."""
 SILENCE_S = 0.1
 """The longest piece of silence that is sent in place of audio."""
-ONSET_S = 0.3
-"""Speech is noticed so late at most: what lies before it is no silence to be dropped."""
 QUIET_S = 1.0
 """Silence beyond this is dropped first when too much audio waits."""
 USAGE_EVERY_S = 5.0
 PRE_ROLL_S = 1.0
 """Kept while no turn is open, since turn.start comes after the onset of speech."""
-DOUBTED_S = 30.0
-"""So much of what was said last is kept for another server, where it is in doubt whether this one hears."""
 
 
 class Feed:
@@ -45,6 +41,7 @@ class Feed:
         self._sample_rate = sample_rate
         self._longest_chunk = round(LONGEST_CHUNK_S * sample_rate)
         self._onset = round(ONSET_S * sample_rate)
+        self._doubted = round(ROOM_AFTER_OVERFLOW * limit_s * sample_rate)
         self._slice, self._longest_slice = round(SLICE_S * sample_rate), round(LONGEST_SLICE_S * sample_rate)
         self._sent = self._silent = self._replayed = self._unreported = 0
         self._usage_at = now + USAGE_EVERY_S
@@ -104,9 +101,9 @@ class Feed:
         for (pcm, at), _ in zip(pieces, activity.push_all(pieces, seconds), strict=True):
             quiet_s = activity.quiet_s
             chunk = Chunk(pcm, seconds, quiet_s < seconds, activity.power, quiet_s > QUIET_S, sent_at=at)
-            self.buffer.append_sent(chunk)
             if chunk.voiced:
-                self.buffer.keep_onset(self._onset)
+                self._keep_onset(chunk)
+            self.buffer.append_sent(chunk)
             chunks.append(chunk)
         samples = len(pieces) * (len(pieces[0][0]) // 2)
         self._unreported += samples
@@ -201,13 +198,14 @@ class Feed:
         Args:
             received: up to where the server has the audio.
             unheard_since: voice that was sent since this time may still start a turn, monotonic seconds.
-            is_in_doubt: the server may be deaf, so that the last that was said is kept, however long ago that was.
+            is_in_doubt: the server has begun a turn and not ended it, and may be deaf by now. As in an open turn,
+                whatever it was sent is kept for another one, as far as there is room.
         """
         before = received - round(SERVER_LAG_S * self._sample_rate)
-        unheard_from = self.buffer.sent_by(unheard_since)
         if is_in_doubt:
-            unheard_from = min(unheard_from, self.buffer.voice_end - round(DOUBTED_S * self._sample_rate))
-        self.buffer.forget_idle(PRE_ROLL_S, before, unheard_from)
+            self.buffer.forget_heard(before - self._doubted)
+        else:
+            self.buffer.forget_idle(PRE_ROLL_S, before, self.buffer.sent_by(unheard_since))
 
     def take_usage(self, now: float) -> float:
         """Seconds of audio sent since the last call."""
@@ -237,10 +235,10 @@ class Feed:
         activity = self.activity
         activity.push(pcm, seconds, now)
         quiet_s = activity.quiet_s
-        voiced = quiet_s < seconds
-        self.buffer.append(Chunk(pcm, seconds, voiced, activity.power, quiet_s > QUIET_S))
-        if voiced:
-            self.buffer.keep_onset(self._onset)
+        chunk = Chunk(pcm, seconds, quiet_s < seconds, activity.power, quiet_s > QUIET_S)
+        if chunk.voiced:
+            self._keep_onset(chunk)
+        self.buffer.append(chunk)
 
     def _append(self, pcm: bytes, now: float) -> None:
         slices = []
@@ -255,9 +253,14 @@ class Feed:
         voiced = any(is_voiced for _, is_voiced in slices)
         seconds, is_deep = len(pcm) / 2 / self._sample_rate, self.activity.quiet_s > QUIET_S
         chunk = Chunk(pcm, seconds, voiced, self.activity.power, droppable=is_deep)
-        self.buffer.append(chunk, slices)
         if voiced:
-            self.buffer.keep_onset(self._onset)
+            self._keep_onset(chunk)
+        self.buffer.append(chunk, slices)
+
+    def _keep_onset(self, speech: Chunk) -> None:
+        """Before this piece is appended, since what it is appended to may be over the limit."""
+        speech.is_onset = True
+        self.buffer.keep_onset(self._onset)
 
 
 class Marks:

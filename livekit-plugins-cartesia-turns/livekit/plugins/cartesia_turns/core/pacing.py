@@ -9,7 +9,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 
-from .audio_queue import Chunk
+from .audio_queue import ONSET_S, Chunk
 from .settling import PAUSE_S, PROBE_S, SERVER_LAG_S
 
 CATCH_UP_SPEED = 4.0
@@ -132,8 +132,10 @@ class Pacer:
             self._fast_at = now
         self._at = now
         self._sent_s += seconds
-        # As soon as a frame waits, live audio is not a backlog yet; a backlog is one to its last frame.
-        self._catches_up = waiting_s > (0.0 if self._catches_up else BURST_S)
+        # As soon as a frame waits, live audio is not a backlog yet. A backlog is one to its last frame, or to the last
+        # of which silence can be left out: what is slower would never be gone.
+        least_s = ONSET_S if self.leaves_out_silence else 0.0
+        self._catches_up = waiting_s > (least_s if self._catches_up else BURST_S)
         if not self._catches_up:
             self._began_at, self._began_s = now, self._sent_s
 
@@ -149,7 +151,8 @@ class Pacer:
     def leaves_out(self, chunk: Chunk, waiting_s: float) -> bool:
         """Whether this audio of a backlog is skipped, with so many seconds behind it: at so low a speed silence is."""
         is_silence = chunk.droppable and not chunk.injected and not chunk.is_onset
-        return is_silence and self.leaves_out_silence and waiting_s > 0
+        # What comes right behind it must be known: it may be speech, which has begun before it is noticed.
+        return is_silence and self.leaves_out_silence and waiting_s >= ONSET_S
 
     def ping_sent(self, now: float) -> None:
         """A ping went out."""
