@@ -95,6 +95,12 @@ def test_a_diagram_is_drawn_from_the_code(drawn: Callable[[], str]) -> None:
     assert f"```mermaid\n{drawn()}\n```" in page("architecture"), "run `python -m tools.diagram` in tests/"
 
 
+def test_each_module_that_the_architecture_names_exists() -> None:
+    named = re.findall(r"`((?:\w+/)?\w+\.py)`", page("architecture"))
+    assert len(named) > 10
+    assert all((PACKAGE / name).exists() for name in named)
+
+
 def test_the_table_of_faults_is_the_one_that_is_tested() -> None:
     assert fault_table() in page("faults"), f"the table in docs/faults.md must be:\n\n{fault_table()}"
 
