@@ -14,7 +14,7 @@ from typing import get_args
 import pytest
 from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns import Cause, Stats, server, testing
-from livekit.plugins.cartesia_turns.core.client import Notice
+from livekit.plugins.cartesia_turns.core.events import Notice
 from livekit.plugins.cartesia_turns.events import EventName
 from livekit.plugins.cartesia_turns.server import Faults
 from livekit.plugins.cartesia_turns.settings import CHUNKS_MS

@@ -12,7 +12,8 @@ from enum import Enum
 from functools import partial
 
 from livekit.plugins.cartesia_turns.core.audio_queue import Chunk
-from livekit.plugins.cartesia_turns.core.client import Limits, Notice, TurnsClient, Usage
+from livekit.plugins.cartesia_turns.core.client import Limits, TurnsClient
+from livekit.plugins.cartesia_turns.core.events import Notice, Usage
 from livekit.plugins.cartesia_turns.core.link import Outgoing, Ping
 from livekit.plugins.cartesia_turns.core.stats import Stats
 from livekit.plugins.cartesia_turns.core.turn import Kind, TurnEvent

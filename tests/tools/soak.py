@@ -23,7 +23,7 @@ from pathlib import Path
 
 from livekit.agents import APIConnectOptions, stt
 from livekit.plugins import cartesia_turns
-from livekit.plugins.cartesia_turns.core.client import REPLACED_EVERY_S
+from livekit.plugins.cartesia_turns.core.hangs import REPLACED_EVERY_S
 from livekit.plugins.cartesia_turns.server import LocalServer, StreamRequest
 from support.faults import NOISY, ODD_FRAMES
 from support.numbered import NO_NOISE, Ear, Microphone

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 from livekit.agents import APIConnectionError, LanguageCode, stt
-from livekit.plugins.cartesia_turns.core.client import Notice, Usage
+from livekit.plugins.cartesia_turns.core.events import Notice, Usage
 from livekit.plugins.cartesia_turns.core.flush import Flushed
 from livekit.plugins.cartesia_turns.core.stats import Stats
 from livekit.plugins.cartesia_turns.core.turn import Kind, TurnEvent

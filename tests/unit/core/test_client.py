@@ -7,17 +7,12 @@ from dataclasses import replace
 
 import pytest
 from livekit.plugins.cartesia_turns.core.audio_queue import ONSET_S, ROOM_AFTER_OVERFLOW, UNHEARD_S, Chunk
-from livekit.plugins.cartesia_turns.core.client import (
-    MOST_LOST_ENDS,
-    REPLACED_EVERY_S,
-    Limits,
-    Notice,
-    TurnsClient,
-    Usage,
-)
+from livekit.plugins.cartesia_turns.core.client import MOST_LOST_ENDS, Limits, TurnsClient
 from livekit.plugins.cartesia_turns.core.configs import CLOSE_FOLLOWS_S, LONGEST_END_TIMEOUT_MS, Rejected
+from livekit.plugins.cartesia_turns.core.events import Notice, Usage
 from livekit.plugins.cartesia_turns.core.feed import PRE_ROLL_S, SILENCE_S, USAGE_EVERY_S
 from livekit.plugins.cartesia_turns.core.flush import FLUSH_S, FLUSH_SILENCE_S, Flushed
+from livekit.plugins.cartesia_turns.core.hangs import REPLACED_EVERY_S
 from livekit.plugins.cartesia_turns.core.link import DRAIN_S, LONGEST_DRAIN_S, HangUp, Outgoing, Ping
 from livekit.plugins.cartesia_turns.core.liveness import DEAD_AFTER_S
 from livekit.plugins.cartesia_turns.core.pacing import BURST_S, CATCH_UP_SPEED

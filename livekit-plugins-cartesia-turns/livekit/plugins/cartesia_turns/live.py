@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from .core.client import ClientEvent
 from .core.configs import Rejected, settings_of, undone, without
+from .core.events import ClientEvent
 from .core.turn import Kind, TurnEvent
 from .wire.messages import Config, TurnSettings
 from .wire.options import Options, fitting_keyterms, merge

@@ -11,8 +11,8 @@ from typing import Protocol
 from livekit.agents import APIError, APIStatusError, stt
 
 from .agent_session import fault_of_session
-from .core.client import ClientEvent, Notice, Usage
 from .core.configs import Rejected, names_of
+from .core.events import ClientEvent, Notice, Usage
 from .core.flush import Flushed
 from .core.stats import Stats
 from .core.turn import Kind, TurnEvent

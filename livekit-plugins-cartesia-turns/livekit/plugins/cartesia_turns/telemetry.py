@@ -7,7 +7,7 @@ import time
 from livekit.agents.telemetry import tracer
 from opentelemetry import metrics, trace
 
-from .core.client import Notice
+from .core.events import Notice
 from .core.stats import Stats
 from .core.turn import Kind, TurnEvent
 

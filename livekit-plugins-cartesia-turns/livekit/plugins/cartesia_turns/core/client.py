@@ -9,53 +9,25 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
-from typing import TypeAlias
 
-from ..wire.messages import Config, Connected, ErrorMessage, ServerMessage, TurnEnd, TurnMessage, Unknown
+from ..wire.messages import Connected, ErrorMessage, ServerMessage, TurnEnd, TurnMessage, Unknown
 from ..wire.options import Options
 from .audio_queue import UNHEARD_S, Chunk
-from .configs import Rejected, refused, settings_of, without
+from .configs import Rejected
+from .events import ClientEvent, Notice, Usage
 from .feed import Feed
 from .flush import FLUSH_SILENCE_S, Flushed, FlushRule
+from .hangs import Hang, Hangs, answers
 from .link import HangUp, Link, Outgoing
+from .next_socket import NextSocket
 from .pacing import CATCH_UP_SPEED, Pace
 from .settling import SERVER_LAG_S
 from .speech import SpeechTimes
 from .stats import Stats
-from .timeouts import STALLED_AFTER_S, DeafRule, RescueRule, StallRule, Watchdog
 from .turn import Kind, State, Turn, TurnEvent
 
-REFUSALS = frozenset({401, 402, 403})
-"""Statuses that tell of the key, whatever was sent."""
 MOST_LOST_ENDS = 2
 """How often a socket is replaced that is lost after the end of the input, while no turn is open."""
-REPLACED_EVERY_S = 30.0
-"""A socket whose server has stalled is replaced no more often than that."""
-
-
-class Notice(Enum):
-    """Something the user of the stream may want to know. The value is a static text for the log."""
-
-    FEEDING = "audio stopped in mid-turn: sending silence until it comes back or the turn ends"
-    OVERDUE = "silence did not end the turn: closing it with the text so far"
-    NO_WORDS = "the server is in a turn and has no words for it: closing the turn and listening on"
-    STALLED = "the server sends no events in mid-turn: closing the turn with the text so far"
-    NOT_RESUMED = "the replayed audio did not bring the turn back: closing it with the text so far"
-    NOT_RECONNECTED = "there is no connection in time: closing the turn with the text so far"
-    SLOWER = "the server did not take a backlog at this speed: sending it slower from now on"
-    AUDIO_LOST = "more audio waits than the buffer holds: dropping silence first, then the oldest"
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """So much audio was sent since the last report, beside what the ends of turns tell."""
-
-    seconds: float
-
-
-ClientEvent: TypeAlias = TurnEvent | Flushed | Notice | Rejected | Usage
-"""What `take_events` gives. A TurnEvent has the request id, the time of its speech and the usage up to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,32 +54,26 @@ class TurnsClient:
     """
 
     def __init__(self, options: Options, limits: Limits, now: float, pace: Pace | None = None) -> None:
-        self._options = options
         self._limits = limits
-        self._pace = pace or Pace()
+        self._next = NextSocket(options, pace or Pace(), limits.catch_up_speed)
+        self._sample_rate = options.sample_rate
         self._link: Link | None = None
         self._turn = Turn(limits.early_preflight)
         self._feed = Feed(options.sample_rate, limits.buffer_s, now)
         self._buffer = self._feed.buffer
-        self._watchdog = Watchdog(limits.watchdog_min_timeout_s)
-        self._stall = StallRule()
-        self._deaf = DeafRule()
+        self._hangs = Hangs(limits.watchdog_min_timeout_s)
+        self._watchdog = self._hangs.watchdog
         self._stats = Stats()
-        self._rescue = RescueRule()
         self._flush = FlushRule()
         self._flushed_to = self._closed_to = 0
-        self._replaced_at = -math.inf
         self._doubt = (0, "", False)
         """Up to where the audio held may belong to the turn told last, its text, and whether it may be all of it."""
         self._ending = self._drained = self._owes_voice = False
         self._ends_in_doubt = 0
-        self._taken: Config | None = None
         self._events: list[ClientEvent] = []
         self._times = SpeechTimes(self._feed.activity)
         self._live: list[tuple[bytes, float]] = []
         self._live_left = 0
-        self.tries_again: bool = False
-        """The last socket ended for something that the next one does without: the speed of a backlog, or options."""
         self.request_id: str = ""
         """The vendor's name for the present socket, or the last."""
 
@@ -116,7 +82,12 @@ class TurnsClient:
     @property
     def options(self) -> Options:
         """What the next socket is opened with."""
-        return self._options
+        return self._next.options
+
+    @property
+    def tries_again(self) -> bool:
+        """The last socket ended for something that the next one does without: another attempt may follow at once."""
+        return self._next.tries_again
 
     @property
     def turn(self) -> Turn:
@@ -154,7 +125,7 @@ class TurnsClient:
         """Whether `outgoing` may have something to say before `send_at`: audio, changed settings, the end."""
         if self._link is None:
             return False
-        return self._buffer.has_backlog or self._ending or not self._link.configs.is_settled(self._options)
+        return self._buffer.has_backlog or self._ending or not self._link.configs.is_settled(self._next.options)
 
     @property
     def wants_link(self) -> bool:
@@ -221,20 +192,17 @@ class TurnsClient:
     def update(self, options: Options) -> None:
         """Other options: what a config can change goes out at once, the rest with a new socket, taken between turns."""
         self._close_live()
-        self._options = options
+        self._next.options = options
         self._rotate_if_stale()
 
     # The socket.
 
     def link_opened(self, options: Options, now: float) -> None:
         """A socket is open that was asked for with these options, which may have changed since."""
-        speed = self._pace.speed(self._limits.catch_up_speed, now)
-        self._link = Link(options, self._limits.connect_timeout_s, now, speed=speed)
-        self.tries_again = False
+        self._link = Link(options, self._limits.connect_timeout_s, now, speed=self._next.speed(now))
+        self._next.tries_again = False
         self._owes_voice = False
-        self._stall.heard(now)
-        self._deaf.heard()
-        self._rescue.linked(now)
+        self._hangs.socket_opened(now)
         # While there was no socket, more of the turn's audio may have gone.
         self._turn.lost(self._feed.text_gone())
         self._count(connections=1)
@@ -257,9 +225,9 @@ class TurnsClient:
             return
         self._count_loss(link, clean=clean)
         if link:
-            self._find_reason(link, now, clean=clean, abrupt=abrupt)
+            self._learn_from(link, now, clean=clean, abrupt=abrupt)
         if self._turn.is_open and self._turn.state is not State.RESUMING:
-            self._rescue.lost(now)
+            self._hangs.socket_lost(now)
         self._turn.lost(self._feed.text_gone())
         doubt_to, told, is_whole = self._doubt
         self._turn.expect_echo(told if self._buffer.begins < doubt_to else "", is_whole=is_whole)
@@ -271,7 +239,8 @@ class TurnsClient:
     def attempt_failed(self, error: ErrorMessage | None = None) -> None:
         """A socket could not be opened; `error` is what the server said, if it said anything."""
         self._count(failed_attempts=1)
-        self._do_without(refused(settings_of(self._options), self._taken, error))
+        if (rejected := self._next.refused(error)) is not None:
+            self._keep_what_is_in_force(rejected)
 
     def receive(self, message: ServerMessage, now: float) -> None:
         """A message from the server."""
@@ -287,7 +256,7 @@ class TurnsClient:
             self._close_live()
         if self._link.in_turn and not was_in_turn:
             self._feed.turn_started(self._link.receipts, now, finishing=self._link.close_sent)
-            self._stall.heard(now)
+            self._hangs.turn_started(now)
         self._feed.flows()
         self.request_id = message.request_id or self.request_id
         if not isinstance(message, Connected):
@@ -303,11 +272,11 @@ class TurnsClient:
         is_between_turns = self._link.is_connected and not (self._turn.is_open or self._link.in_turn)
         received = self._link.receipts.received
         # A server that does not hear has received it all the same: that is for the next one.
-        is_given_up = self._link.hang_up or self._deaf.is_proven
+        is_given_up = self._link.hang_up or self._hangs.is_deaf
         if ping_at is None or received is None or not is_between_turns or is_given_up:
             return
         unheard_since = ping_at - SERVER_LAG_S - UNHEARD_S
-        self._feed.forget_idle(received, unheard_since, is_in_doubt=self._deaf.is_in_doubt)
+        self._feed.forget_idle(received, unheard_since, is_in_doubt=self._hangs.may_be_deaf)
         self._forget_closed()
 
     @property
@@ -318,7 +287,7 @@ class TurnsClient:
     def outgoing(self, now: float) -> Outgoing | None:
         """What to send next, if anything may be sent now."""
         self._book_live()
-        return self._link.outgoing(self._buffer, self._options, now, ending=self._ending) if self._link else None
+        return self._link.outgoing(self._buffer, self._next.options, now, ending=self._ending) if self._link else None
 
     def sent(self, item: Outgoing, now: float) -> None:
         """What `outgoing` returned is with the socket."""
@@ -339,16 +308,12 @@ class TurnsClient:
     def deadline(self) -> float:
         """When to call `tick`, unless something else happens before."""
         self._book_live()
-        times = [
+        return min(
             self._link.deadline if self._link else math.inf,
             self._feed.usage_at,
-            self._rescue.deadline if self._turn.state is State.RESUMING else math.inf,
             self._flush.deadline,
-            self._stalled_at(),
-            self._deaf.deadline,
-            self._silence_at(),
-        ]
-        return min(times)
+            self._hangs.deadline(self._link, is_resuming=self._is_resuming, waits_for_audio=self._waits_for_audio),
+        )
 
     def tick(self, now: float) -> None:
         """Does what is due."""
@@ -358,19 +323,14 @@ class TurnsClient:
         rejected = self._link.check(now) if self._link else None
         if rejected is not None:
             self._keep_what_is_in_force(rejected)
-        elif now >= self._stalled_at():
-            self._leave_stalled(now)
-        elif now >= self._deaf.deadline:
-            self._count(stalls=1)
-            self._events.append(Notice.STALLED)
-            self._replace(now)
-        elif self._turn.state is State.RESUMING and now >= self._rescue.deadline:
-            self._give_up_replay(now)
-        elif now >= self._flush.deadline:
+            return
+        resuming, waits = self._is_resuming, self._waits_for_audio
+        hang = self._hangs.due(now, self._link, is_resuming=resuming, waits_for_audio=waits)
+        if now >= self._flush.deadline and hang in {None, Hang.NO_AUDIO, Hang.OVERDUE}:
             if not self.close_turn(now):
                 self._events += self._flush.turn_ended([])
-        elif now >= self._silence_at():
-            self._feed_silence(now)
+        elif hang is not None:
+            self._mend(hang, now)
 
     def report_usage(self, now: float) -> None:
         """Tells how much audio was sent since the last report; due every USAGE_EVERY_S and at the end."""
@@ -399,7 +359,7 @@ class TurnsClient:
         pieces, self._live = self._live, []
         now = pieces[-1][1]
         chunks = self._feed.push_sent(pieces)
-        self._note_sent(chunks, now)
+        self._hangs.audio_sent(chunks, now, self._link)
         self._watchdog.audio_sent(self._feed.pushed_s, now)
         if self._link:
             self._link.live_sent(chunks, now)
@@ -413,7 +373,7 @@ class TurnsClient:
         """Lets pieces of live audio out by `push_live`, as many as need no decision."""
         if self._link is None or self._buffer.has_backlog or self._ending or self._flush.is_waiting:
             return
-        self._live_left = round(self._link.live_s(self._options, now) * self._options.sample_rate) * 2
+        self._live_left = round(self._link.live_s(self._next.options, now) * self._sample_rate) * 2
 
     def _drains(self, link: Link, *, clean: bool) -> bool:
         """Whether nothing more comes after the end of a socket that was asked to finish."""
@@ -447,31 +407,12 @@ class TurnsClient:
                 at, usage_s = self._times.turn_ended(now), self._feed.take_usage(now)
             self._events.append(replace(event, request_id=self.request_id, at=at, usage_s=usage_s))
 
-    def _find_reason(self, link: Link, now: float, *, clean: bool, abrupt: bool) -> None:
+    def _learn_from(self, link: Link, now: float, *, clean: bool, abrupt: bool) -> None:
         """Takes note of what the next socket has to do without."""
-        if not link.is_connected:
-            self._do_without(refused(link.configs.in_force, self._taken, link.last_error))
-            return
-        self._taken = link.configs.in_force
-        if clean and link.close_sent:
-            # It was asked for.
-            self.tries_again = False
-        else:
-            self._go_slower(link, now, abrupt=abrupt)
-
-    def _do_without(self, rejected: Rejected | None) -> None:
-        self.tries_again = rejected is not None
-        if rejected:
+        rejected = self._next.ended(link, now, clean=clean, abrupt=abrupt)
+        if rejected is not None:
             self._keep_what_is_in_force(rejected)
-
-    def _go_slower(self, link: Link, now: float, *, abrupt: bool) -> None:
-        """Takes note of it if the server may have ended a socket since audio came too fast."""
-        error = link.last_error
-        is_other = error is not None and error.status_code in REFUSALS
-        if link.hang_up or is_other or not link.pacer.is_blamed(now):
-            return
-        self.tries_again = self._pace.was_too_fast(link.pacer.speed, now, for_certain=not abrupt)
-        if self.tries_again:
+        elif self._next.tries_again:
             self._events.append(Notice.SLOWER)
 
     def _count_loss(self, link: Link | None, *, clean: bool) -> None:
@@ -483,12 +424,10 @@ class TurnsClient:
 
     def _receive_turn(self, message: TurnMessage, now: float) -> None:
         events = self._turn.receive(message)
-        self._deaf.heard(settles=self._turn.is_open or isinstance(message, TurnEnd))
+        settles = self._turn.is_open or isinstance(message, TurnEnd)
+        self._hangs.heard(now, has_text=bool(self._turn.text), settles=settles)
         if events:
             self._say(events, now)
-        if self._turn.text:
-            # Without words a turn is not kept open by messages that have none either.
-            self._stall.heard(now)
         if started := sum(event.kind is Kind.START for event in events):
             self._count(turns=started)
             self._watchdog.turn_opened(now)
@@ -523,96 +462,79 @@ class TurnsClient:
 
     def _audio_sent(self, chunk: Chunk, now: float) -> None:
         self._feed.sent(chunk, now)
-        self._note_sent([chunk], now)
+        self._hangs.audio_sent([chunk], now, self._link)
         if not chunk.injected:
             self._watchdog.audio_sent(self._feed.pushed_s, now)
-
-    def _note_sent(self, chunks: Sequence[Chunk], now: float) -> None:
-        limit_s = self._stall_limit_s if self._deaf.is_in_doubt else math.inf
-        for chunk in chunks:
-            self._stall.audio_sent(chunk.seconds)
-            self._deaf.audio_sent(chunk.seconds, now, voiced=chunk.voiced, power=chunk.power, limit_s=limit_s)
 
     def _rotate_if_stale(self) -> None:
         if self._link is None or self._turn.is_open or self._ending:
             return
-        if not self._link.configs.serves(self._options):
-            self._link.hang_up = HangUp.ROTATE
+        if not self._link.configs.serves(self._next.options):
+            self._hang_up(HangUp.ROTATE)
 
     def _keep_what_is_in_force(self, rejected: Rejected) -> None:
         self._count(rejected_configs=1)
-        self._options = without(self._options, rejected)
+        self._next.drop(rejected)
         self._rotate_if_stale()
         self._events.append(rejected)
 
-    def _server_turn_is_open(self) -> bool:
-        return self._link is not None and self._link.in_turn and not self._link.hang_up
-
-    def _end_timeout_s(self) -> float:
-        """The longest that the server may wait after speech stopped, in seconds."""
-        return self._link.configs.end_timeout_s if self._link else math.inf
-
-    def _stalled_at(self) -> float:
-        if not self._server_turn_is_open():
-            return math.inf
-        at = self._stall.stalled_at(self._stall_limit_s)
-        # A peer that does not answer pings either is dead rather than stalled, and its turn can go on elsewhere.
-        return at if self._answers(at) else math.inf
+    @property
+    def _is_resuming(self) -> bool:
+        return self._turn.state is State.RESUMING
 
     @property
-    def _stall_limit_s(self) -> float:
-        return self._end_timeout_s() + STALLED_AFTER_S
+    def _waits_for_audio(self) -> bool:
+        return not self._buffer.has_backlog and not self._ending
 
-    def _silence_at(self) -> float:
-        is_due = self._server_turn_is_open() and not self._buffer.has_backlog and not self._ending
-        return self._watchdog.deadline() if is_due else math.inf
+    def _mend(self, hang: Hang, now: float) -> None:
+        """Does what helps against a hang, and says so."""
+        match hang:
+            case Hang.NO_AUDIO:
+                self._feed_silence(now)
+            case Hang.OVERDUE:
+                self._count(overdue=1)
+                self._events.append(Notice.OVERDUE)
+                self._leave_turn(now)
+            case Hang.STALLED if not self._turn.text:
+                # Where the server never had words, that may be right: it stays, and only the turn is closed.
+                self._events.append(Notice.NO_WORDS)
+                self._leave_turn(now, is_deaf=False)
+            case Hang.STALLED:
+                self._count(stalls=1)
+                self._events.append(Notice.STALLED)
+                self._leave_turn(now)
+            case Hang.DEAF:
+                self._count(stalls=1)
+                self._events.append(Notice.STALLED)
+                self._hangs.replaced(now)
+                self._hang_up(HangUp.STALLED)
+            case Hang.NOT_RESUMED:
+                self._give_up_replay(now)
 
     def _feed_silence(self, now: float) -> None:
-        if self._answers(now) and self._watchdog.gives_up(self._end_timeout_s()):
-            self._count(overdue=1)
-            self._events.append(Notice.OVERDUE)
-            self._give_up_turn(now)
-        elif not self._watchdog.postpone(now):
-            if not self._watchdog.silence_s:
-                self._events.append(Notice.FEEDING)
-            self._watchdog.silence_sent(self._feed.push_silence(self._watchdog.due_s(now)), now)
+        if self._watchdog.postpone(now):
+            return
+        if not self._watchdog.silence_s:
+            self._events.append(Notice.FEEDING)
+        self._watchdog.silence_sent(self._feed.push_silence(self._watchdog.due_s(now)), now)
 
-    def _answers(self, now: float) -> bool:
-        return self._link is not None and now <= self._link.liveness.answers_until
+    def _leave_turn(self, now: float, *, is_deaf: bool = True) -> None:
+        """Closes a turn that the server does not end; `is_deaf` as of `Hangs.turn_left`."""
+        if self._hangs.turn_left(now, is_deaf=is_deaf):
+            self._hang_up(HangUp.STALLED)
+        elif self._link:
+            self._link.in_turn = False
+        self.close_turn(now)
 
     def _give_up_replay(self, now: float) -> None:
         """Closes a turn that has waited for its replay for too long."""
         self._events.append(Notice.NOT_RESUMED if self._link else Notice.NOT_RECONNECTED)
         self.close_turn(now)
-        if self._link and self._link.is_connected and self._answers(now) and not self._buffer.has_backlog:
+        if self._link and self._link.is_connected and answers(self._link, now) and not self._buffer.has_backlog:
             # The server has had all of it and made nothing of it: what it tells next is new.
             self._feed.forget_idle(self._buffer.sent_to, now - SERVER_LAG_S - UNHEARD_S)
             self._turn.forget(self._turn.length)
 
-    def _leave_stalled(self, now: float) -> None:
-        """Closes a turn in which the server says nothing more; where it never had words, that may be right."""
-        if self._turn.text:
-            self._count(stalls=1)
-            self._events.append(Notice.STALLED)
-            self._give_up_turn(now)
-            return
+    def _hang_up(self, reason: HangUp) -> None:
         if self._link:
-            self._link.in_turn = False
-            self._deaf.turn_left(max(now, self._replaced_at + REPLACED_EVERY_S))
-        self._events.append(Notice.NO_WORDS)
-        self.close_turn(now)
-
-    def _give_up_turn(self, now: float) -> None:
-        """Closes a turn that the server does not end, and leaves the rest of it behind with the socket."""
-        if now >= self._replaced_at + REPLACED_EVERY_S:
-            self._replace(now)
-        elif self._link:
-            self._link.in_turn = False
-            self._deaf.turn_left(self._replaced_at + REPLACED_EVERY_S, is_deaf=True)
-        self.close_turn(now)
-
-    def _replace(self, now: float) -> None:
-        self._replaced_at = now
-        self._deaf.heard()
-        if self._link:
-            self._link.hang_up = HangUp.STALLED
+            self._link.hang_up = reason

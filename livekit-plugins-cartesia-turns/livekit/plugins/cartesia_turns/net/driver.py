@@ -16,7 +16,8 @@ from typing import Protocol
 import aiohttp
 from livekit.agents import APIError, APITimeoutError
 
-from ..core.client import ClientEvent, TurnsClient
+from ..core.client import TurnsClient
+from ..core.events import ClientEvent
 from ..core.link import HangUp
 from ..core.retry import RetryPolicy, judge, may_try_again
 from ..core.stats import Stats

@@ -1,0 +1,35 @@
+"""What a client has to tell: steps of turns, and whatever else the user of a stream may want to know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from .configs import Rejected
+from .flush import Flushed
+from .turn import TurnEvent
+
+
+class Notice(Enum):
+    """Something the user of the stream may want to know. The value is a static text for the log."""
+
+    FEEDING = "audio stopped in mid-turn: sending silence until it comes back or the turn ends"
+    OVERDUE = "silence did not end the turn: closing it with the text so far"
+    NO_WORDS = "the server is in a turn and has no words for it: closing the turn and listening on"
+    STALLED = "the server sends no events in mid-turn: closing the turn with the text so far"
+    NOT_RESUMED = "the replayed audio did not bring the turn back: closing it with the text so far"
+    NOT_RECONNECTED = "there is no connection in time: closing the turn with the text so far"
+    SLOWER = "the server did not take a backlog at this speed: sending it slower from now on"
+    AUDIO_LOST = "more audio waits than the buffer holds: dropping silence first, then the oldest"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """So much audio was sent since the last report, beside what the ends of turns tell."""
+
+    seconds: float
+
+
+ClientEvent: TypeAlias = TurnEvent | Flushed | Notice | Rejected | Usage
+"""What `take_events` gives. A TurnEvent has the request id, the time of its speech and the usage up to it."""

@@ -1,0 +1,71 @@
+"""What the next socket is asked for, and what it does without since the last one ended for it."""
+
+from __future__ import annotations
+
+from ..wire.messages import Config, ErrorMessage
+from ..wire.options import Options
+from .configs import Rejected, refused, settings_of, without
+from .link import Link
+from .pacing import Pace
+
+REFUSALS = frozenset({401, 402, 403})
+"""Statuses that tell of the key, whatever was sent."""
+
+
+class NextSocket:
+    """The options and the speed of the next socket.
+
+    Args:
+        options: what is wanted.
+        pace: how fast the server takes a backlog, as is known from other streams.
+        catch_up_speed: how many times faster than real time a backlog is sent at most.
+    """
+
+    def __init__(self, options: Options, pace: Pace, catch_up_speed: float) -> None:
+        self.options = options
+        """What it is opened with."""
+        self.tries_again = False
+        """The last one ended for something that this one does without: the speed of a backlog, or options."""
+        self._pace = pace
+        self._catch_up_speed = catch_up_speed
+        self._taken: Config | None = None
+
+    def speed(self, now: float) -> float:
+        """How many times faster than real time it is sent a backlog."""
+        return self._pace.speed(self._catch_up_speed, now)
+
+    def refused(self, error: ErrorMessage | None) -> Rejected | None:
+        """One could not be opened; `error` is what the server said, if it said anything.
+
+        Returns:
+            The settings that it was refused for, if that is why.
+        """
+        return self._without(refused(settings_of(self.options), self._taken, error))
+
+    def ended(self, link: Link, now: float, *, clean: bool, abrupt: bool) -> Rejected | None:
+        """A socket has ended; arguments as of `TurnsClient.link_lost`, returns as `refused`.
+
+        Where `tries_again` is set and nothing is returned, the next one is sent its backlog more slowly.
+        """
+        if not link.is_connected:
+            return self._without(refused(link.configs.in_force, self._taken, link.last_error))
+        self._taken = link.configs.in_force
+        was_asked_for = clean and link.close_sent
+        self.tries_again = not was_asked_for and self._was_too_fast(link, now, abrupt=abrupt)
+        return None
+
+    def drop(self, rejected: Rejected) -> None:
+        """The server does not take these settings: those that were in force before are wanted again."""
+        self.options = without(self.options, rejected)
+
+    def _without(self, rejected: Rejected | None) -> Rejected | None:
+        self.tries_again = rejected is not None
+        return rejected
+
+    def _was_too_fast(self, link: Link, now: float, *, abrupt: bool) -> bool:
+        """Whether the server may have ended the socket since audio came too fast."""
+        error = link.last_error
+        is_other = error is not None and error.status_code in REFUSALS
+        if link.hang_up or is_other or not link.pacer.is_blamed(now):
+            return False
+        return self._pace.was_too_fast(link.pacer.speed, now, for_certain=not abrupt)
