@@ -62,6 +62,7 @@ async def test_a_token_is_read_from_the_variable_that_is_named(capsys: Output, m
 
 
 @pytest.mark.slow
+@pytest.mark.recognizer
 async def test_the_sample_is_heard_by_the_local_server(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
     async with LocalServer() as local:
         monkeypatch.setenv("CARTESIA_API_KEY", local.key)

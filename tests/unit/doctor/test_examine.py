@@ -14,6 +14,7 @@ from support.peers import tcp_peer
 from support.verdicts import called, levels
 
 OF_THE_SERVER = ("handshake", "connected", "round trip", "concurrency", "thresholds", "words", "end of turn", "pace")
+CLICK = Recording("click", 16000, np.full((1, 100), 9000, np.int16))
 ZEROS = Recording("zeros", 16000, np.zeros((1, 16000), np.int16))
 
 
@@ -72,12 +73,13 @@ async def test_a_server_that_refuses_is_asked_once(monkeypatch: pytest.MonkeyPat
     assert "concurrency" in found
 
 
-async def test_a_recording_without_sound_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("recording", [ZEROS, CLICK])
+async def test_a_recording_without_a_word_is_not_sent(monkeypatch: pytest.MonkeyPatch, recording: Recording) -> None:
     async with server() as local:
         monkeypatch.setenv("CARTESIA_API_KEY", local.key)
-        found = levels(await all_of(Plan(Server(local.url), recording=ZEROS)))
+        found = levels(await all_of(Plan(Server(local.url), recording=recording)))
         assert not any(connection.audio_s for connection in local.connections)
-    assert (found["loudness"], found["words"], found["pace"]) == ("problem", "skipped", "skipped")
+    assert (found["words"], found["end of turn"], found["pace"]) == ("skipped", "skipped", "skipped")
 
 
 async def test_a_session_is_looked_at_without_a_server() -> None:

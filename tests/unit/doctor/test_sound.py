@@ -3,7 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from livekit.plugins.cartesia_turns.doctor import sound
+from livekit.plugins.cartesia_turns.doctor.pace import TRIED_S, without_pauses
 from livekit.plugins.cartesia_turns.doctor.recording import Recording, load, sample
+from livekit.plugins.cartesia_turns.doctor.speech import RATE, as_sent
 from livekit.plugins.cartesia_turns.doctor.verdict import Verdict
 from numpy.typing import NDArray
 from support.speech import AUDIO
@@ -143,6 +145,25 @@ def test_speech_at_the_rate_of_a_telephone_is_well() -> None:
     samples = speech()
     half = np.fft.irfft(np.fft.rfft(samples)[: len(samples) // 4 + 1], len(samples) // 2) / 2
     assert levels(of(half, rate=8000)) == WELL
+
+
+def test_a_rate_too_low_for_speech_is_a_problem() -> None:
+    assert advised(called("sample rate", of(speech(), rate=2000)))[0] == "problem"
+
+
+@pytest.mark.parametrize("rate", [1, 50, 1000, 8000, 44100, 192000])
+@pytest.mark.parametrize("length", [1, 2, 161, 5000, 40000])
+@pytest.mark.parametrize("channels", [1, 2, 6])
+def test_any_recording_gets_all_five_verdicts(rate: int, length: int, channels: int) -> None:
+    chance = np.random.default_rng(rate + length + channels)
+    for row in (chance.normal(0, 5000, length), np.full(length, -32768), np.zeros(length), np.resize(speech(), length)):
+        samples = np.tile(np.clip(row, -32768, 32767).astype(np.int16), (channels, 1))
+        recording = Recording("any", rate, samples)
+        verdicts = sound.check(recording)
+        assert list(levels(verdicts)) == list(WELL)
+        assert all(np.isfinite(list(verdict.figures.values())).all() for verdict in verdicts)
+        if not sound.why_not_spoken(recording):
+            assert len(without_pauses(as_sent(recording))) == round(TRIED_S * RATE) * 2
 
 
 def test_too_little_speech_tells_nothing_of_the_rate() -> None:

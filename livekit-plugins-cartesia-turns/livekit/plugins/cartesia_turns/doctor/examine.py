@@ -87,10 +87,7 @@ async def _server(plan: Plan) -> AsyncIterator[Verdict]:
 async def _spoken(plan: Plan) -> AsyncIterator[Verdict]:
     """The checks for which audio is sent."""
     recording = plan.recording or sample()
-    why = "" if plan.speaks else "No audio is to be sent."
-    if plan.speaks and not sound.has_sound(recording):
-        why = "There is no sound in the recording."
-    if why:
+    if why := sound.why_not_spoken(recording) if plan.speaks else "No audio is to be sent.":
         for name in OF_SPEECH:
             yield skipped(name, why)
         return

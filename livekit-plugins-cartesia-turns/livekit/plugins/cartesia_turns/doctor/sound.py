@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .recording import Recording
-from .tempo import octaves_off
+from .tempo import LOWEST_RATE, octaves_off
 from .verdict import Verdict, ok, problem, skipped, warning
 
 FULL = 32768.0
 FRAME_S = 0.02
+SHORTEST_S = 0.3
+"""Less than this, in seconds, holds no word."""
 DIGITAL_SILENCE_DB = -120.0
 SILENT_DB = -60.0
 """Below this, the loudest moments are silence: dBFS of 20 ms."""
@@ -53,6 +55,13 @@ def check(recording: Recording) -> list[Verdict]:
 def has_sound(recording: Recording) -> bool:
     """Whether anything can be heard in it, mixed down as it is sent."""
     return loudness_db(recording.mono, recording.sample_rate) >= SILENT_DB
+
+
+def why_not_spoken(recording: Recording) -> str:
+    """Why there is no point in sending it to a server; empty where there is one."""
+    if recording.duration_s < SHORTEST_S or recording.sample_rate < LOWEST_RATE:
+        return "The recording is too short, or its sample rate too low, to hold a word."
+    return "" if has_sound(recording) else "There is no sound in the recording."
 
 
 def loudness_db(samples: NDArray[np.int16], rate: int) -> float:
@@ -151,6 +160,8 @@ def _rate(recording: Recording) -> Verdict:
         what = "Each sample is there twice: it is stereo that is labelled as mono, and plays at half its speed."
         return problem(name, what, "Tell the frame's number of channels as it is.")
     off = octaves_off(recording.mono, rate)
+    if rate < LOWEST_RATE:
+        return problem(name, f"{rate} Hz is too low for speech.", "Record at 8000 Hz or more; 16000 Hz is best.")
     if off is None:
         return skipped(name, "There is too little speech in it to tell whether the sample rate is right.")
     if off > FAST or off < SLOW:
@@ -180,8 +191,10 @@ def _wrong_rate(rate: int, off: float) -> Verdict:
 def _is_interleaved(samples: NDArray[np.int16]) -> bool:
     """Whether the samples come in pairs that are (almost) the same."""
     pairs = samples[: samples.size // 2 * 2].astype(np.float64).reshape(-1, 2)
+    if len(pairs) <= 1:
+        return False
     within = float(((pairs[:, 0] - pairs[:, 1]) ** 2).mean())
-    between = float(((pairs[1:, 0] - pairs[:-1, 1]) ** 2).mean()) if len(pairs) > 1 else 0.0
+    between = float(((pairs[1:, 0] - pairs[:-1, 1]) ** 2).mean())
     return between > 0 and within < DOUBLED * between
 
 

@@ -16,6 +16,8 @@ HOP_S, WINDOW_S, PITCH_S = 0.01, 0.064, 0.1
 LONGEST_S = 16.0
 """So much is looked at."""
 SHORTEST_S = 0.8
+LOWEST_RATE = 4000
+"""A lower rate, in Hz, leaves nothing of speech."""
 LOUD = 0.05
 """Part of a loud moment's power from which a moment counts as speech."""
 VOICED = 0.2
@@ -40,7 +42,7 @@ def octaves_off(samples: NDArray[np.int16], rate: int) -> float | None:
     One speaker's way adds up to half an octave.
     """
     wave = samples[: round(LONGEST_S * rate)].astype(np.float64)
-    if wave.size < SHORTEST_S * rate:
+    if wave.size < SHORTEST_S * rate or rate < LOWEST_RATE:
         return None
     power, frequencies = _spectrum(wave, rate)
     energy = power[:, frequencies > 40].sum(axis=1)
