@@ -77,6 +77,9 @@ SAY_LINES = """async (count) => {
 }"""
 """Shows a conversation of so many lines, of which those shown before stay."""
 
+READY = "document.body.dataset.turn"
+"""The gallery has put the page together and shows a state."""
+
 SIZES = [(1280, 900), (390, 844)]
 SHORT, LONG = "Yes.", "So I wondered whether you could perhaps tell me something about it. " * 8
 
@@ -347,6 +350,7 @@ async def test_a_browser_that_left_hears_and_measures_nothing_more(talk: Talk, p
 async def test_the_controls_fit_a_phones_browser(gallery: str, page: Page, width: int) -> None:
     await page.set_viewport_size({"width": width, "height": 640})
     await page.goto(f"{gallery}?state=silent")
+    await until_true(page, READY)
     await expect(page.get_by_role("button", name="Turn on sound")).to_be_visible()
     await page.screenshot(path=ARTIFACTS / f"room-page-{width}.png")
     assert await page.evaluate("document.documentElement.scrollWidth") == width
@@ -380,6 +384,7 @@ async def test_the_log_follows_the_newest_row_in_a_browser_until_the_reader_scro
     gallery: str, page: Page
 ) -> None:
     await page.goto(f"{gallery}?state=listening")
+    await until_true(page, READY)
     log = page.get_by_role("log")
     await expect(log).to_be_visible()
     await page.evaluate(SAY_LINES, 30)
@@ -401,6 +406,7 @@ async def test_the_newest_line_stands_above_the_footer_in_a_browser_however_much
 ) -> None:
     await page.set_viewport_size({"width": size[0], "height": size[1]})
     await page.goto(f"{gallery}?state={state}")
+    await until_true(page, READY)
     await expect(page.get_by_role("log")).to_be_visible()
     await page.evaluate("document.fonts.ready")
     newest = page.get_by_role("log").get_by_role("listitem").last
@@ -418,13 +424,14 @@ async def test_the_newest_line_stands_above_the_footer_in_a_browser_however_much
 
 async def test_a_browser_whose_microphone_was_denied_is_where_it_was_before(gallery: str, page: Page) -> None:
     await page.goto(f"{gallery}?state=denied")
+    await until_true(page, READY)
     await expect(page.get_by_role("alert")).to_contain_text("Allow it beside the address bar")
     await expect(page.get_by_role("status")).to_have_text("Not connected")
     await expect(page.get_by_text("An example")).to_be_visible()
     drawn = await page.evaluate(COLOURED)
     assert drawn > 1000, "the example is drawn"
     await page.goto(f"{gallery}?state=joining")
-    await until_true(page, "document.body.dataset.turn")
+    await until_true(page, READY)
     assert await page.evaluate(COLOURED) < drawn / 10, "an empty timeline is told from it"
 
 
@@ -434,6 +441,7 @@ async def test_the_controls_edges_can_be_told_from_what_is_around_them_in_a_brow
 ) -> None:
     await page.emulate_media(color_scheme=scheme)
     await page.goto(f"{gallery}?state=listening")
+    await until_true(page, READY)
     for control in ("#leave", ".level"):
         edge, inside, outside = [
             luminance(await page.locator(element).evaluate(COLOUR, name))
@@ -451,6 +459,7 @@ async def test_the_controls_edges_can_be_told_from_what_is_around_them_in_a_brow
 
 async def test_the_meter_stands_still_in_a_browser_that_asks_for_less_motion(gallery: str, page: Page) -> None:
     await page.goto(f"{gallery}?state=listening")
+    await until_true(page, READY)
     levels = "([level, heard]) => import('/src/view.ts').then(({ View }) => new View().showLevel(level, heard))"
     shown = []
     for reading in ([0.02, True], [0.08, True], [0.0, True], [0.0, False]):
@@ -464,6 +473,7 @@ async def test_the_meter_stands_still_in_a_browser_that_asks_for_less_motion(gal
 
 async def test_a_browser_tells_a_screen_reader_of_each_step_of_a_turn(gallery: str, page: Page) -> None:
     await page.goto(f"{gallery}?state=listening")
+    await until_true(page, READY)
     await expect(page.locator("#turn-news")).to_have_attribute("aria-live", "polite")
     told = await page.evaluate(TELL_STATES, ["speaking", "maybe", "speaking", "maybe", "done", "listening"])
     begun, perhaps, over = "Your turn has begun.", "Your turn may be over.", "Your turn is over."
@@ -481,7 +491,7 @@ async def test_no_state_of_a_turn_is_lit_in_a_browser_while_nobody_speaks(galler
 @pytest.mark.parametrize("state", ["before", "reply", "unplugged", "failed", "denied"])
 async def test_axe_finds_nothing_to_say_about_the_page_in_a_browser(gallery: str, page: Page, state: str) -> None:
     await page.goto(f"{gallery}?state={state}")
-    await until_true(page, "document.body.dataset.turn")
+    await until_true(page, READY)
     rows = page.get_by_role("log").get_by_role("listitem")
     assert (await rows.count() > 0) == (state not in {"before", "denied"})
     await page.add_script_tag(path=WEB / "node_modules" / "axe-core" / "axe.min.js")
