@@ -11,7 +11,8 @@ PLUGIN = ROOT / "livekit-plugins-cartesia-turns"
 PACKAGE = PLUGIN / "livekit/plugins/cartesia_turns"
 DOCS = PLUGIN / "docs"
 READMES = [ROOT / "README.md", PLUGIN / "README.md"]
-PAGES = [*READMES, *sorted(DOCS.glob("*.md"))]
+GUIDES = [ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]
+PAGES = [*READMES, *GUIDES, *sorted(DOCS.glob("*.md"))]
 
 
 def name_of(page: Path) -> str:
