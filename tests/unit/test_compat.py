@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import ast
 import asyncio
 import importlib
 import inspect
+from collections.abc import Iterable
 from contextvars import ContextVar
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,35 +17,79 @@ from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns import compat
 from packaging.specifiers import SpecifierSet
 
+PACKAGE = Path(inspect.getfile(compat)).parent
+NOT_THE_FRAMEWORKS = {"_default_proxy", "__code__"}
+"""Private names of aiohttp and of Python that other modules ask for."""
+
 
 def is_there(where: str) -> bool:
-    """Whether the installed framework has this name: in the module, in the class, or set on its instances."""
+    """Whether what is installed has this name: in the module, in the class, or set on its instances."""
     module_name, _, path = where.partition(":")
     try:
-        found: Any = importlib.import_module(f"livekit.agents.{module_name}")
+        found: Any = importlib.import_module(f"livekit.{module_name}")
     except ImportError:
         return False
     owner, _, attribute = path.rpartition(".")
     if not owner:
         return hasattr(found, path)
-    kind = getattr(found, owner, None)
+    kind = vars(found).get(owner)  # not the old name of a class, which the module would give with a warning
     return hasattr(kind, attribute) or (kind is not None and f"self.{attribute}" in inspect.getsource(kind))
 
 
-@pytest.mark.parametrize("name", compat.NAMES, ids=lambda name: name.where)
+@pytest.mark.parametrize("name", [*compat.NAMES, *compat.BASE_NAMES], ids=lambda name: name.where)
 def test_each_name_is_in_the_versions_that_it_is_said_to_be_of_and_in_no_others(name: compat.Name) -> None:
     expected = SpecifierSet(name.versions).contains(__version__, prereleases=True)
     assert is_there(name.where) is expected, name.without
 
 
 def test_a_name_that_was_never_there_is_noticed() -> None:
-    assert not is_there("voice.agent_activity:AgentActivity._never_there")
-    assert not is_there("voice.never_there:AgentActivity")
+    assert not is_there("agents.voice.agent_activity:AgentActivity._never_there")
+    assert not is_there("agents.voice.never_there:AgentActivity")
 
 
-def test_each_private_name_that_the_module_uses_is_in_its_table() -> None:
-    used = {word for word in inspect.getsource(compat).split('"') if word.startswith("_") and word.isidentifier()}
-    assert used <= {name.where.replace(":", ".").rpartition(".")[2] for name in compat.NAMES} | {"__self__"}
+def last_parts(names: tuple[compat.Name, ...]) -> set[str]:
+    return {name.where.replace(":", ".").rpartition(".")[2] for name in names}
+
+
+def private_strings(nodes: Iterable[ast.AST]) -> set[str]:
+    strings = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return {text for text in strings if text.isidentifier() and text.startswith("_")}
+
+
+def probes_of(path: Path) -> set[str]:
+    """The private names that the module asks for by `getattr` and `hasattr`."""
+    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    probes = [call for call in calls if ast.unparse(call.func) in {"getattr", "hasattr"}]
+    return private_strings(argument for probe in probes for argument in probe.args)
+
+
+def inherited_names(path: Path) -> set[str]:
+    """The private names of `self` that the module uses and does not make."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    own = [node for node in nodes if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "self"]
+    made = {node.attr for node in own if isinstance(node.ctx, ast.Store)}
+    made |= {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+    return {node.attr for node in own if node.attr.startswith("_")} - made
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_each_private_name_of_the_framework_is_in_a_table_and_asked_for_in_this_module_alone(path: Path) -> None:
+    if path.name == "compat.py":
+        used = private_strings(ast.walk(ast.parse(path.read_text())))
+        assert used - {"__self__"} == {name for name in last_parts(compat.NAMES) if name.startswith("_")}
+    else:
+        assert probes_of(path) <= NOT_THE_FRAMEWORKS
+    if path.name in {"stt.py", "stream.py", "emitter.py"} and path.parent == PACKAGE:
+        assert inherited_names(path) <= last_parts(compat.BASE_NAMES)
+
+
+def test_the_guard_sees_a_private_name_that_is_in_no_table(tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text(
+        "class A:\n    def f(self):\n        self._made = self._inherited\n        getattr(self, '_asked')"
+    )
+    assert probes_of(module) == {"_asked"}
+    assert inherited_names(module) == {"_inherited"}
 
 
 def test_a_capability_that_the_framework_does_not_know_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

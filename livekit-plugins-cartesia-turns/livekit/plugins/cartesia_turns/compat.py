@@ -1,9 +1,8 @@
 """Every name of livekit-agents that is private, or that not all versions from 1.8.0 on have.
 
 `NAMES` lists them, each with the versions it is of and what the plugin does without it. The functions below are the
-only places that use them: where a name is gone, a function says that it does not know, and nothing fails. What the
-framework's base classes offer to every STT plugin (`_event_ch`, `_input_ch`, `_FlushSentinel`, the hooks that begin
-with `_`) is used by `stt.py` and `stream.py` directly.
+only places that use them, so that where one is gone a function says that it does not know, and nothing fails.
+`BASE_NAMES` are what every STT plugin inherits and uses: `stream.py` and `emitter.py` can't do without.
 """
 
 from __future__ import annotations
@@ -15,17 +14,22 @@ from contextvars import ContextVar
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from livekit import agents
 from livekit.agents import Agent, stt
 
-if TYPE_CHECKING:
-    from livekit.agents import AgentSession
+if TYPE_CHECKING or not hasattr(agents, "LiveSession"):
+    from livekit.agents import AgentSession as AgentSession  # noqa: PLC0414  # other modules import it here
+else:
+    # Its name from 2.0 on, which warns of the old one.
+    AgentSession = agents.LiveSession
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
     """A name of livekit-agents.
 
-    `where` is its module and its path in it, `versions` a version specifier, `without` what happens where it is gone.
+    `where` is its module below `livekit` and its path in there, `versions` a version specifier, `without` what happens
+    where it is gone.
     """
 
     where: str
@@ -37,35 +41,45 @@ _UNKNOWN_SESSION = (
     "a stream does not know its session: no warning about a session that ignores the turns, the key terms that were "
     "set last count for all sessions of the STT, and a turn that was cut off may leave the user speaking"
 )
+_NOT_THE_SESSIONS = "a turn profile set by a tool is for all sessions"
+_NO_VAD_WARNING = "no warning about a VAD beside the server's turns"
+_LOOKS_FOR_COMMITS = "the plugin looks for a commit by the next three names, where a stream knows its session"
 _NO_PAUSE = "interrupt_on_turn_start ends the agent's speech for good"
 _SLOW_COMMIT = "a manual commit and the close of a session wait up to 2 s for words, which may come twice"
 _NOT_FOUND = "the doctor does not find this STT within the adapter"
 
 NAMES = (
-    Name("voice.audio_recognition:_STTPipelineContextVar", ">=1.8.9,<2.0.0a0", _UNKNOWN_SESSION),
-    Name("voice.audio_recognition:_STTPipeline._stt_node", ">=1.8.0", _UNKNOWN_SESSION),
-    Name("voice.agent:Agent._activity", ">=1.8.0,<2.0.0a0", _UNKNOWN_SESSION),
-    Name("voice.agent_activity:AgentActivity._bound_stt_node", ">=2.0.0a0", _UNKNOWN_SESSION),
-    Name(
-        "voice.agent_activity:_AgentActivityContextVar", ">=1.8.0", "a turn profile set by a tool is for all sessions"
-    ),
-    Name("voice.agent_activity:AgentActivity._session", ">=1.8.0", _UNKNOWN_SESSION),
-    Name("voice.agent_activity:AgentActivity._turn_detection", ">=1.8.0", f"no such warning, and {_NO_PAUSE}"),
-    Name("voice.agent_activity:AgentActivity.vad", ">=1.8.0", "no warning about a VAD beside the server's turns"),
-    Name("voice.agent_session:AgentSession._activity", ">=1.8.0,<2.0.0a0", f"{_NO_PAUSE}, and {_SLOW_COMMIT}"),
-    Name("voice.agent_session:LiveSession._activity", ">=2.0.0a0", f"{_NO_PAUSE}, and {_SLOW_COMMIT}"),
-    Name("voice.agent_activity:AgentActivity._pause_enabled", ">=1.8.0", _NO_PAUSE),
-    Name("voice.agent_activity:AgentActivity._interrupt_by_audio_activity", ">=1.8.0", _NO_PAUSE),
-    Name(
-        "stt:STTCapabilities.manual_flush",
-        ">=1.8.9,<2.0.0a0",
-        "the plugin itself looks for a commit, by the next three",
-    ),
-    Name("voice.agent_activity:AgentActivity._audio_recognition", ">=1.8.0", _SLOW_COMMIT),
-    Name("voice.audio_recognition:AudioRecognition._commit_user_turn_atask", ">=1.8.0", _SLOW_COMMIT),
-    Name("voice.audio_recognition:AudioRecognition._final_transcript_received", ">=1.8.0", _SLOW_COMMIT),
-    Name("stt.fallback_adapter:FallbackAdapter._stt_instances", ">=1.8.0", _NOT_FOUND),
-    Name("stt.multi_speaker_adapter:MultiSpeakerAdapter._stt", ">=1.8.0", _NOT_FOUND),
+    Name("agents.voice.audio_recognition:_STTPipelineContextVar", ">=1.8.9,<2.0.0a0", _UNKNOWN_SESSION),
+    Name("agents.voice.audio_recognition:_STTPipeline._stt_node", ">=1.8.0", _UNKNOWN_SESSION),
+    Name("agents.voice.agent:Agent._activity", ">=1.8.0,<2.0.0a0", _UNKNOWN_SESSION),
+    Name("agents.voice.agent_activity:AgentActivity._bound_stt_node", ">=2.0.0a0", _UNKNOWN_SESSION),
+    Name("agents.voice.agent_activity:_AgentActivityContextVar", ">=1.8.0", _NOT_THE_SESSIONS),
+    Name("agents.voice.agent_activity:AgentActivity._session", ">=1.8.0", _UNKNOWN_SESSION),
+    Name("agents.voice.agent_activity:AgentActivity._turn_detection", ">=1.8.0", f"no such warning, and {_NO_PAUSE}"),
+    Name("agents.voice.agent_activity:AgentActivity.vad", ">=1.8.0", _NO_VAD_WARNING),
+    Name("agents.voice.agent_session:AgentSession._activity", ">=1.8.0,<2.0.0a0", f"{_NO_PAUSE}, and {_SLOW_COMMIT}"),
+    Name("agents.voice.agent_session:LiveSession._activity", ">=2.0.0a0", f"{_NO_PAUSE}, and {_SLOW_COMMIT}"),
+    Name("agents.voice.agent_activity:AgentActivity._pause_enabled", ">=1.8.0", _NO_PAUSE),
+    Name("agents.voice.agent_activity:AgentActivity._interrupt_by_audio_activity", ">=1.8.0", _NO_PAUSE),
+    Name("agents.stt:STTCapabilities.manual_flush", ">=1.8.9,<2.0.0a0", _LOOKS_FOR_COMMITS),
+    Name("agents.voice.agent_activity:AgentActivity._audio_recognition", ">=1.8.0", _SLOW_COMMIT),
+    Name("agents.voice.audio_recognition:AudioRecognition._commit_user_turn_atask", ">=1.8.0", _SLOW_COMMIT),
+    Name("agents.voice.audio_recognition:AudioRecognition._final_transcript_received", ">=1.8.0", _SLOW_COMMIT),
+    Name("agents:LiveSession", ">=2.0.0a0", "AgentSession is the session's only name, as before 2.0"),
+    Name("agents.stt.fallback_adapter:FallbackAdapter._stt_instances", ">=1.8.0", _NOT_FOUND),
+    Name("agents.stt.multi_speaker_adapter:MultiSpeakerAdapter._stt", ">=1.8.0", _NOT_FOUND),
+)
+
+_NO_STREAM = "no stream runs"
+BASE_NAMES = (
+    Name("agents.stt:RecognizeStream._input_ch", ">=1.8.0", _NO_STREAM),
+    Name("agents.stt:RecognizeStream._event_ch", ">=1.8.0", _NO_STREAM),
+    Name("agents.stt:RecognizeStream._FlushSentinel", ">=1.8.0", _NO_STREAM),
+    Name("agents.stt:RecognizeStream._check_input_not_ended", ">=1.8.0", _NO_STREAM),
+    Name("agents.stt:RecognizeStream._check_not_closed", ">=1.8.0", _NO_STREAM),
+    Name("agents.stt:RecognizeStream._report_connection_acquired", ">=1.8.0", _NO_STREAM),
+    Name("agents.stt:STT._update_session_keyterms", ">=1.8.0", "a session's key terms are not heard of"),
+    Name("rtc:EventEmitter._events", ">=1.8.0", "no event is told"),
 )
 
 

@@ -12,10 +12,10 @@ import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
-from livekit.agents import Agent, AgentSession, utils
+from livekit.agents import Agent, utils
 from livekit.agents.stt import STT as FrameworkSTT  # noqa: N811  # both are called STT
 
-from ..compat import wrapped_stts
+from ..compat import AgentSession, wrapped_stts
 from ..net.tasks import finish
 from ..stt import STT
 from .verdict import Verdict, ok, problem, skipped, warning

@@ -7,7 +7,6 @@ from typing import Any
 
 from livekit.agents import (
     Agent,
-    AgentSession,
     AgentStateChangedEvent,
     CloseEvent,
     ConversationItemAddedEvent,
@@ -16,6 +15,7 @@ from livekit.agents import (
     stt,
 )
 
+from ..compat import AgentSession
 from ..stream import SpeechStream
 from ..stt import STT
 from .caller import Caller

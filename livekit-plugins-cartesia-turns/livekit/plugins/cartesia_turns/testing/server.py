@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any
 
-from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, Agent, AgentSession, APIConnectOptions, utils
+from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, Agent, APIConnectOptions, utils
 
+from ..compat import AgentSession
 from ..server.app import TODAY, LocalServer
 from ..server.faults import FaultPlan
 from ..server.vendor import Vendor
