@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, get_args, overload
 
-from livekit import rtc
 from livekit.agents import stt
+from livekit.rtc import EventEmitter
 
 from .events import (
     ConnectedEvent,
@@ -35,7 +35,7 @@ Handler: TypeAlias = Callable[[T], object]
 Decorator: TypeAlias = Callable[[Callable[[T], object]], Callable[[T], object]]
 
 
-class EventEmitter(stt.STT[EventName]):
+class STTEvents(stt.STT[EventName]):
     """The part of the STT that has to do with its events."""
 
     @overload  # type: ignore[override]  # the base takes any function for any event
@@ -187,7 +187,7 @@ def call(handlers: Iterable[Callable[..., object]], event: str, arguments: tuple
     """
     for handler in list(handlers):
         # The framework's emitter finds out how many arguments a handler takes.
-        alone = rtc.EventEmitter[str]()
+        alone = EventEmitter[str]()
         alone.on(event, handler)
         try:
             alone.emit(event, *arguments)

@@ -28,7 +28,7 @@ from .arguments import (
 from .core.pacing import CATCH_UP_SPEED
 from .core.stats import Stats
 from .doubts import doubts
-from .emitter import EventEmitter
+from .emitter import STTEvents
 from .live import CallOptions, Profile, UserOptions
 from .log import logger
 from .net.dialer import Credentials, Dialer, TokenProvider
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from livekit.agents import AgentSession
 
 
-class STT(EventEmitter):
+class STT(STTEvents):
     """Cartesia Ink-2: streaming speech-to-text that tells when a turn starts, may be over, and is over.
 
     Use it with `AgentSession(stt=STT(), vad=None, turn_handling=turn_handling())`: in any other mode than "stt" the

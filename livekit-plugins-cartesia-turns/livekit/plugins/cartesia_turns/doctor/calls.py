@@ -74,7 +74,7 @@ class Call:
         """What the plugin has told, the first first."""
         self.failure: APIError | None = None
         """What the stream ended with, if it failed."""
-        self.is_over = False
+        self.is_over: bool = False
         self._stt = stt
         self._timeout_s = timeout_s
         self._changed = asyncio.Event()
