@@ -267,6 +267,26 @@ async def test_a_server_that_keeps_closing_an_idle_socket_is_not_stormed(code: i
         assert 1 < len(server.handshakes) <= 2 + (time.monotonic() - began)
 
 
+@pytest.mark.parametrize("code", [1000, 1001, 1011])
+async def test_a_server_that_keeps_closing_while_a_backlog_of_silence_waits_is_not_stormed(code: int) -> None:
+    faults = Faults(drop_at_s=0.5, drop_code=code)
+    async with LocalServer(script=QUIET, faults=faults) as server, calling(server) as call:
+        call.push(5.0)
+        await until(lambda: len(server.handshakes) == 3)
+        times = [handshake.at_s for handshake in server.handshakes]
+        assert times[2] - times[1] >= 0.99
+
+
+async def test_an_error_for_the_speed_of_silence_is_no_reason_to_give_up() -> None:
+    script = [playing(ErrorMessage("Too fast.", "Refused", 400)), QUIET]
+    options = APIConnectOptions(max_retry=0)
+    async with LocalServer(script=script) as server, calling(server, conn_options=options) as call:
+        call.push(3.0)
+        await until(lambda: len(call.named("connected")) == 2)
+        assert [event.retry_in_s > 0 for event in call.named("connection_error")] == [True]
+        assert not call.is_over
+
+
 async def test_a_server_that_keeps_closing_a_socket_on_which_nobody_speaks_is_forgiven() -> None:
     faults = [Faults(drop_at_s=0.1, drop_code=1001)] * 3
     options = APIConnectOptions(max_retry=0)

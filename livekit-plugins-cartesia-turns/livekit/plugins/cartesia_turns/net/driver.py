@@ -304,7 +304,7 @@ class Driver:
             self._listener.dropped(dropped, in_turn=in_turn, at_once=verdict.at_once)
         elif hang_up is None and failure:
             self._dialer.note(failure)
-        if failure and client.tries_again:
+        if failure and self._goes_on_with_less():
             # Whatever the error says, the next one is asked for with less, and there is an end to that.
             if not dropped:
                 self._listener.attempt_failed(failure, 0.0)
@@ -312,6 +312,13 @@ class Driver:
         if verdict.at_once:
             return None
         return APITimeoutError(hang_up.value) if hang_up else failure
+
+    def _goes_on_with_less(self) -> bool:
+        """Whether the next socket may follow at once, since it does without what ended the last one.
+
+        While nobody speaks, nobody waits for it: a server that closes such sockets may do so for other reasons.
+        """
+        return self._client.tries_again and not (self._served and self._client.is_idle)
 
     def _reason_for(self, failure: APIError | None) -> APIError | None:
         """The failure, or what is known of the reason for it."""
@@ -332,11 +339,13 @@ class Driver:
         # An error in place of `connected` answers the handshake as a status does.
         in_place = isinstance(error, ServerError) and error.in_band and not self._served
         outside, status = in_place or came_from_outside(error), vendors_status(error)
-        if may_try_again(retryable=error.retryable, in_call=self._in_call, from_outside=outside, vendors_status=status):
+        with_less = self._client.tries_again
+        retryable = error.retryable or with_less
+        if may_try_again(retryable=retryable, in_call=self._in_call, from_outside=outside, vendors_status=status):
             delay_s = self._policy.delay_after_failure(
                 time.monotonic(),
                 # A server may close a socket that nobody speaks on as often as it likes: nobody is deaf for that.
-                forgiven=isinstance(error, DroppedError) and error.is_clean and self._client.is_idle,
+                forgiven=with_less or (isinstance(error, DroppedError) and error.is_clean and self._client.is_idle),
                 # Spreads the attempts of many streams; nothing secret depends on it.
                 jitter=random.random(),  # noqa: S311
                 retry_after_s=error.retry_after_s if isinstance(error, ServerError) else None,
