@@ -250,6 +250,16 @@ def test_what_there_is_no_room_for_while_a_server_may_be_deaf_is_counted() -> No
     assert outcome.held_s <= Limits().buffer_s
 
 
+def test_a_backlog_that_is_sent_at_real_time_is_made_up_for_in_the_pauses_of_a_talk_and_every_turn_ends() -> None:
+    said = a_talk(turns=30, words=3)
+    limits = Limits(catch_up_speed=1.0)
+    outcome = Call(said, network=Network(connect_s=15.0), limits=limits).run()
+    check_nothing_lost(outcome, said)
+    assert len(outcome.finals) == 30
+    late_s = outcome.events[-1][0] - (said.seconds - LONG_TAIL * FRAME_S)
+    assert late_s < 6.0
+
+
 @pytest.mark.parametrize("at_once", [2, 8, 10])
 def test_no_word_is_cut_where_the_silence_of_a_backlog_is_left_out(at_once: int) -> None:
     for pause in range(80, 96, 2):

@@ -58,6 +58,16 @@ def test_audio_is_marked_as_voice_as_pause_or_as_silence_that_may_go_first() -> 
     assert marks[-1] == (False, True)
 
 
+def test_a_pause_is_known_as_one_before_it_is_a_silence_that_may_go_first() -> None:
+    feed = Feed(RATE, 60.0, 0.0)
+    feed.push(pcm(0.2, VOICE), 0.0)
+    for _ in range(12):
+        feed.push(pcm(0.1, SILENCE), 0.0)
+    marks = [(chunk.is_pause, chunk.droppable) for chunk in feed.buffer._chunks]
+    assert marks[5:8] == [(False, False), (False, False), (True, False)]
+    assert marks[-1] == (True, True)
+
+
 def test_what_lies_right_before_speech_is_known_as_its_onset() -> None:
     feed = Feed(RATE, 60.0, 0.0)
     for _ in range(20):

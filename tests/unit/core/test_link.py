@@ -195,7 +195,7 @@ def test_a_backlog_is_sent_faster_than_real_time_but_not_at_once() -> None:
 def test_at_real_time_long_silence_of_a_backlog_is_left_out_but_not_in_a_turn(in_turn: bool, sent: int) -> None:
     subject, audio = Link(OPTIONS, 10.0, 0.0, speed=1.0), ReplayBuffer(60, RATE)
     for number in range(30):
-        audio.append(Chunk(bytes(2 * RATE // 10), 0.1, voiced=number < 10, droppable=number >= 10))
+        audio.append(Chunk(bytes(2 * RATE // 10), 0.1, voiced=number < 10, is_pause=number >= 10))
     subject.in_turn = in_turn
     _, times = catch_up(subject, audio)
     assert len(times) == sent

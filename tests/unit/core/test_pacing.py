@@ -157,7 +157,7 @@ def test_live_audio_at_real_time_still_makes_up_for_its_jitter() -> None:
 
 
 def test_silence_of_a_backlog_is_left_out_where_it_would_never_be_gone_otherwise() -> None:
-    silence = Chunk(b"", 0.1, voiced=False, droppable=True)
+    silence = Chunk(b"", 0.1, voiced=False, is_pause=True)
     for speed, left_out in ((4.0, False), (1.4, False), (1.0, True)):
         pacer = Pacer(0.0, speed)
         assert pacer.leaves_out(silence, waiting_s=2.0) is left_out
@@ -168,12 +168,12 @@ def test_silence_of_a_backlog_is_left_out_where_it_would_never_be_gone_otherwise
 
 
 def test_what_lies_right_before_speech_is_not_left_out() -> None:
-    onset = Chunk(b"", 0.1, voiced=False, droppable=True, is_onset=True)
+    onset = Chunk(b"", 0.1, voiced=False, is_pause=True, is_onset=True)
     assert not Pacer(0.0, 1.0).leaves_out(onset, waiting_s=2.0)
 
 
 def test_silence_that_stands_for_audio_is_not_left_out() -> None:
-    injected = Chunk(b"", 0.1, voiced=False, droppable=True, injected=True)
+    injected = Chunk(b"", 0.1, voiced=False, is_pause=True, injected=True)
     assert not Pacer(0.0, 1.0).leaves_out(injected, waiting_s=2.0)
 
 

@@ -37,6 +37,8 @@ class Chunk:
     """Silence that stands in for the user's audio."""
     is_onset: bool = False
     """Right before speech, which may have begun in it."""
+    is_pause: bool = False
+    """In a silence that has lasted for a while: not sent where a backlog would never be gone otherwise."""
     start: int = 0
     """Where it begins; set by the buffer."""
     sent_at: float | None = None

@@ -23,6 +23,9 @@ SILENCE_S = 0.1
 """The longest piece of silence that is sent in place of audio."""
 QUIET_S = 1.0
 """Silence beyond this is dropped first when too much audio waits."""
+PAUSE_KEPT_S = 0.6
+"""Silence beyond this is left out of a backlog that is sent at real time, where the server is in no turn that it could
+end. Longer: such a backlog takes minutes to be gone, and the next outage finds no room."""
 USAGE_EVERY_S = 5.0
 PRE_ROLL_S = 1.0
 """Kept while no turn is open, since turn.start comes after the onset of speech."""
@@ -101,6 +104,7 @@ class Feed:
         for (pcm, at), _ in zip(pieces, activity.push_all(pieces, seconds), strict=True):
             quiet_s = activity.quiet_s
             chunk = Chunk(pcm, seconds, quiet_s < seconds, activity.power, quiet_s > QUIET_S, sent_at=at)
+            chunk.is_pause = quiet_s > PAUSE_KEPT_S
             if chunk.voiced:
                 self._keep_onset(chunk)
             self.buffer.append_sent(chunk)
@@ -236,6 +240,7 @@ class Feed:
         activity.push(pcm, seconds, now)
         quiet_s = activity.quiet_s
         chunk = Chunk(pcm, seconds, quiet_s < seconds, activity.power, quiet_s > QUIET_S)
+        chunk.is_pause = quiet_s > PAUSE_KEPT_S
         if chunk.voiced:
             self._keep_onset(chunk)
         self.buffer.append(chunk)
@@ -251,8 +256,9 @@ class Feed:
             self.activity.push(part, seconds, now - behind_s)
             slices.append((samples, self.activity.quiet_s < seconds))
         voiced = any(is_voiced for _, is_voiced in slices)
-        seconds, is_deep = len(pcm) / 2 / self._sample_rate, self.activity.quiet_s > QUIET_S
-        chunk = Chunk(pcm, seconds, voiced, self.activity.power, droppable=is_deep)
+        seconds, quiet_s = len(pcm) / 2 / self._sample_rate, self.activity.quiet_s
+        chunk = Chunk(pcm, seconds, voiced, self.activity.power, droppable=quiet_s > QUIET_S)
+        chunk.is_pause = quiet_s > PAUSE_KEPT_S
         if voiced:
             self._keep_onset(chunk)
         self.buffer.append(chunk, slices)

@@ -150,7 +150,7 @@ class Pacer:
 
     def leaves_out(self, chunk: Chunk, waiting_s: float) -> bool:
         """Whether this audio of a backlog is skipped, with so many seconds behind it: at so low a speed silence is."""
-        is_silence = chunk.droppable and not chunk.injected and not chunk.is_onset
+        is_silence = chunk.is_pause and not chunk.injected and not chunk.is_onset
         # What comes right behind it must be known: it may be speech, which has begun before it is noticed.
         return is_silence and self.leaves_out_silence and waiting_s >= ONSET_S
 
