@@ -19,10 +19,11 @@ TOP = "."
 """The layer of the modules that stand in no folder: what LiveKit touches."""
 
 LAYERS: dict[str, set[str]] = {
-    TOP: {TOP, "net", "core", "wire"},
+    TOP: {TOP, "net", "core", "wire", "recording"},
     "net": {"net", "core", "wire", "errors", "log"},
     "core": {"core", "wire"},
     "wire": {"wire"},
+    "recording": {"recording", "core", "wire", "log", "version"},
     "server": {"server", "wire", "log", "version"},
     "testing": {"testing", "server", "wire", TOP},
     "doctor": {"doctor", TOP, "net", "core", "wire"},
@@ -36,6 +37,7 @@ PURE_LAYERS = {"core", "wire"}
 PURE = {
     *("live", "profiles", "doubts", "net.redaction", "server.dialogue", "server.pace", "server.vendor"),
     *("testing.ear", "testing.faults", "testing.speech"),
+    *("recording.client", "recording.journal", "recording.schema"),
     *("doctor.verdict", "doctor.sound", "doctor.tempo", "doctor.report"),
 }
 """Modules of other layers that are pure as well."""
@@ -177,6 +179,8 @@ def test_each_module_has_a_test_module_of_its_name(module: str) -> None:
         ("errors", "from .wire.messages import ErrorMessage", set()),
         ("stt", "from .server import LocalServer", {"server"}),
         ("stt", "def f():\n    from .server.app import App", {"server.app"}),
+        ("recording.journal", "from ..core.client import TurnsClient", set()),
+        ("recording.recorder", "from ..net.driver import Driver", {"net.driver"}),
         ("server.dialogue", "from .app import App", set()),
         ("server.dialogue", "from ..core.client import TurnsClient", {"core.client"}),
         ("server.recognition.listener", "from ...wire.messages import TurnStart", set()),
@@ -203,9 +207,8 @@ def test_importing_the_package_costs_no_more_than_the_framework_and_itself() -> 
     added = set(run.stdout.split())
     assert PACKAGE in added
     assert not {name for name in added if not is_own(name) and name != "livekit.plugins"}
-    assert not {
-        name for name in added if name.startswith((f"{PACKAGE}.server", f"{PACKAGE}.testing", f"{PACKAGE}.doctor"))
-    }
+    apart = tuple(f"{PACKAGE}.{folder}" for folder in ("server", "testing", "doctor", "recording"))
+    assert not {name for name in added if name.startswith(apart)}
 
 
 def test_tests_of_an_agent_can_be_written_where_pytest_is_missing() -> None:

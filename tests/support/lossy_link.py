@@ -118,6 +118,7 @@ class Call:
         at_once: so many frames of 20 ms are pushed together, as one piece.
         delay_frames: see SimulatedServer.
         seed: of the jitter.
+        make_client: makes the client of these options and limits; it is given the clock of the call.
     """
 
     def __init__(
@@ -133,10 +134,14 @@ class Call:
         at_once: int = 1,
         delay_frames: int = 0,
         seed: int = 0,
+        make_client: Callable[[Options, Limits, Callable[[], float]], TurnsClient] | None = None,
     ) -> None:
-        self.client = TurnsClient(options or Options(sample_rate=RATE), limits or Limits(), 0.0)
-        self.outcome = Outcome()
         self.now = 0.0
+        options, limits = options or Options(sample_rate=RATE), limits or Limits()
+        self.client = TurnsClient(options, limits, 0.0)
+        if make_client is not None:
+            self.client = make_client(options, limits, lambda: self.now)
+        self.outcome = Outcome()
         self._speech = speech
         self._network = network or Network()
         self._delay_frames = delay_frames

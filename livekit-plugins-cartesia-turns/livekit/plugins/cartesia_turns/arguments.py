@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from livekit.agents import LanguageCode, utils
 from livekit.agents.types import NotGivenOr
@@ -14,7 +15,13 @@ from .wire.messages import TurnSettings
 from .wire.options import whole
 from .wire.vendor import LISTED_AS
 
+if TYPE_CHECKING:
+    from .recording import Recorder
+
 T = TypeVar("T")
+
+RECORD_VARIABLE = "CARTESIA_TURNS_RECORD"
+"""The environment's name for the folder that calls are recorded in."""
 
 TAG = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
 """The form of a language tag, https://www.rfc-editor.org/info/bcp47, with - where the framework has put it."""
@@ -74,6 +81,16 @@ def base_codes(hints: Sequence[str] | None) -> tuple[str, ...]:
 def base_code(tag: LanguageCode) -> str:
     """The code of a language as the vendor's table has it, without region and script: `nb-NO` is `no`."""
     return LISTED_AS.get(tag.language, tag.language)
+
+
+def recorder_of_environment() -> Recorder | None:
+    """What records calls into the folder that the environment names, None where it names none."""
+    folder = os.environ.get(RECORD_VARIABLE)
+    if not folder:
+        return None
+    from .recording import Recorder  # noqa: PLC0415  # who records nothing does not pay for it
+
+    return Recorder(folder)
 
 
 def language_tag(language: str | None) -> LanguageCode | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import aiohttp
 
@@ -11,6 +12,9 @@ from .core.client import Limits
 from .core.pacing import CATCH_UP_SPEED
 from .core.retry import RetryPolicy
 from .wire.checks import check_flag, check_number, check_positive, check_whole, is_number, shown
+
+if TYPE_CHECKING:
+    from .recording import Recorder
 
 CHUNKS_MS = (10, 200)
 """How long pieces of audio may be. No frame of a call is shorter; a longer one delays its words by as much, and the
@@ -40,6 +44,7 @@ class StreamSettings:
     early_preflight: int = 0
     catch_up_speed: float = CATCH_UP_SPEED
     http_session: aiohttp.ClientSession | None = None
+    recorder: Recorder | None = None
 
     def __post_init__(self) -> None:
         check_positive("watchdog_min_timeout", self.watchdog_min_timeout)
@@ -58,6 +63,9 @@ class StreamSettings:
             raise ValueError(f"catch_up_speed={shown(self.catch_up_speed)} is out of range: it must be 1 or more")
         if not isinstance(self.http_session, aiohttp.ClientSession | None):
             raise ValueError(f"http_session={shown(self.http_session)} is not an aiohttp.ClientSession")
+        # Its module is only imported where calls are recorded.
+        if self.recorder is not None and not hasattr(self.recorder, "begin"):
+            raise ValueError(f"recorder={shown(self.recorder)} is not a Recorder")
 
     def limits(self, connect_timeout_s: float) -> Limits:
         """What bounds the client."""

@@ -61,11 +61,13 @@ class SpeechStream(stt.RecognizeStream):
         self._call = call
         self._settings = settings
         limits = settings.limits(conn_options.timeout)
-        self._client = TurnsClient(options, limits, time.monotonic(), dialer.pace)
+        recorder = settings.recorder
+        self._recording = recorded = recorder.begin(options, limits, dialer.pace) if recorder else None
+        self._client = recorded.client if recorded else TurnsClient(options, limits, time.monotonic(), dialer.pace)
         self._reporter = Reporter(
-            stt,
+            recorded.overhearing(stt) if recorded else stt,
             call,
-            self._event_ch.send_nowait,
+            recorded.passing_on(self._event_ch.send_nowait) if recorded else self._event_ch.send_nowait,
             speech_times=settings.speech_end_time,
             acquired=self._report_connection_acquired,
         )
@@ -159,6 +161,8 @@ class SpeechStream(stt.RecognizeStream):
         handover = handover_of(session_around() or self._owner)
         # From the last to the first, each whatever becomes of the others.
         with contextlib.ExitStack() as at_the_end:
+            if self._recording:
+                at_the_end.callback(self._recording.close)
             at_the_end.callback(self._retire)
             handover.enter(self)
             at_the_end.callback(self._leave, handover)

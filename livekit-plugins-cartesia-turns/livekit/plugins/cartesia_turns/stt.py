@@ -22,6 +22,7 @@ from .arguments import (
     check_one_credential,
     given,
     language_tag,
+    recorder_of_environment,
     terms,
     turn_settings,
 )
@@ -41,6 +42,8 @@ from .wire.vendor import API_VERSION, MODEL
 
 if TYPE_CHECKING:
     from livekit.agents import AgentSession
+
+    from .recording import Recorder
 
 
 class STT(STTEvents):
@@ -95,6 +98,8 @@ class STT(STTEvents):
         http_session: used for all connections and left open; by default the job's, which goes through the worker's
             `http_proxy`, and outside a job one that goes through the environment's HTTPS_PROXY, as your own does with
             `trust_env=True`. This machine is always connected directly.
+        recorder: a `recording.Recorder`, which writes each call into a folder; else the folder that the environment's
+            CARTESIA_TURNS_RECORD names, if it names one. By default nothing is recorded.
 
     Raises:
         ValueError: an argument can't be right, or there is neither a key nor a token. The text names the argument.
@@ -127,6 +132,7 @@ class STT(STTEvents):
         extra_headers: Mapping[str, str] | None = None,
         api_version: str = API_VERSION,
         http_session: aiohttp.ClientSession | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         super().__init__(capabilities=compat.capabilities(manual_flush=manual_flush))
         turn = turn_settings(turn_start_threshold, turn_eager_end_threshold, turn_end_threshold, turn_end_timeout_ms)
@@ -147,6 +153,7 @@ class STT(STTEvents):
             early_preflight=early_preflight,
             catch_up_speed=catch_up_speed,
             http_session=http_session,
+            recorder=recorder_of_environment() if recorder is None else recorder,
         )
         self._streams: weakref.WeakSet[SpeechStream] = weakref.WeakSet()
         self._calls: weakref.WeakSet[CallOptions] = weakref.WeakSet()

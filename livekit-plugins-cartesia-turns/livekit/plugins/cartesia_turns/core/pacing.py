@@ -50,6 +50,15 @@ class Pace:
         self._limit = math.inf
         self._until = -math.inf
 
+    @property
+    def known(self) -> tuple[float, float]:
+        """What has turned out: the highest speed that the server takes, and until when that counts."""
+        return self._limit, self._until
+
+    @known.setter
+    def known(self, known: tuple[float, float]) -> None:
+        self._limit, self._until = known
+
     def speed(self, wanted: float, now: float) -> float:
         """How many times faster than real time a backlog may be sent, if so much is wanted."""
         return min(wanted, self._limit) if now < self._until else wanted

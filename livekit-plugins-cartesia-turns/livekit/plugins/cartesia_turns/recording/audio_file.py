@@ -1,0 +1,140 @@
+"""The audio of a call in a file: WAV while the call lasts, which costs next to nothing, and FLAC afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import wave
+from collections.abc import Iterator
+from io import BytesIO, FileIO
+from pathlib import Path
+
+import av
+import numpy as np
+
+WAV, FLAC = "audio.wav", "audio.flac"
+BLOCK_S = 1
+"""FLAC is encoded in pieces of so many seconds."""
+HEADER_BYTES = 44
+"""The header of the WAV files that are written here."""
+
+
+class AudioFile:
+    """Mono 16-bit audio on its way into a file.
+
+    Args:
+        folder: the call's.
+        sample_rate: in Hz.
+    """
+
+    def __init__(self, folder: Path, sample_rate: int) -> None:
+        self._folder = folder
+        self._rate = sample_rate
+        self._file: FileIO | None = None
+        self._size = 0
+
+    def write(self, pcm: bytes) -> None:
+        """Appends audio.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        if self._file is None:
+            self._file = FileIO(self._folder / WAV, "w")
+            # What a player goes by where the process is killed: as long as it can be.
+            write_all(self._file, _header(self._rate, 0x7FFFFFFE - HEADER_BYTES))
+        write_all(self._file, pcm)
+        self._size += len(pcm)
+
+    def let_go(self) -> None:
+        """Leaves the file as it is."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.close()
+
+    def close(self) -> None:
+        """Completes the file, and puts a smaller one in its place where that can be made.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        if self._file is None:
+            return
+        self._file.seek(0)
+        write_all(self._file, _header(self._rate, self._size))
+        self._file.close()
+        compress(self._folder)
+
+
+def write_all(file: FileIO, data: bytes) -> None:
+    """Writes all of it at once, as far as the disk lets one.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+def compress(folder: Path) -> None:
+    """Turns the WAV file of a call into FLAC, which is half the size and loses nothing.
+
+    Raises:
+        OSError: the disk does not take it; the WAV file stays.
+    """
+    with wave.open(str(folder / WAV)) as file:
+        rate, pcm = file.getframerate(), file.readframes(file.getnframes())
+    if not pcm:
+        return
+    unfinished = folder / f"{FLAC}.part"
+    unfinished.write_bytes(flac(pcm, rate))
+    unfinished.rename(folder / FLAC)
+    (folder / WAV).unlink()
+
+
+def flac(pcm: bytes, rate: int) -> bytes:
+    """Mono 16-bit samples at this rate, in Hz, as the content of a FLAC file."""
+    target = BytesIO()
+    with av.open(target, "w", format="flac") as container:
+        stream = container.add_stream("flac", rate=rate, layout="mono", format="s16")
+        samples = np.frombuffer(pcm[: len(pcm) // 2 * 2], np.int16)
+        for start in range(0, len(samples), BLOCK_S * rate):
+            frame = av.AudioFrame.from_ndarray(samples[None, start : start + BLOCK_S * rate], "s16", "mono")
+            frame.sample_rate, frame.pts = rate, start
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return target.getvalue()
+
+
+def read_audio(folder: Path) -> bytes | None:
+    """The samples of a call: signed 16-bit little-endian mono; None where they were not kept.
+
+    Raises:
+        OSError: the file can't be read.
+    """
+    if (folder / FLAC).exists():
+        return b"".join(_decoded(folder / FLAC))
+    if not (folder / WAV).exists():
+        return None
+    content = (folder / WAV).read_bytes()[HEADER_BYTES:]
+    return content[: len(content) // 2 * 2]
+
+
+def _decoded(path: Path) -> Iterator[bytes]:
+    with contextlib.closing(av.open(str(path))) as container:
+        for frame in container.decode(audio=0):
+            yield frame.to_ndarray().tobytes()
+
+
+def _header(rate: int, size: int) -> bytes:
+    target = BytesIO()
+    with wave.open(target, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.setnframes(size // 2)
+        file.writeframesraw(b"")
+    header = bytearray(target.getvalue())
+    header[4:8] = (size + HEADER_BYTES - 8).to_bytes(4, "little")
+    header[40:44] = size.to_bytes(4, "little")
+    return bytes(header)

@@ -1,0 +1,223 @@
+"""A client that notes each call that its shell makes, so that the same calls can be made again.
+
+What it says and does is the client's own: it notes and passes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..core.audio_queue import Chunk
+from ..core.client import Limits, TurnsClient
+from ..core.events import ClientEvent, Usage
+from ..core.link import Outgoing, Ping
+from ..core.pacing import Pace
+from ..core.turn import Kind
+from ..wire.messages import ErrorMessage, ServerMessage
+from ..wire.options import Options
+from .journal import MANY_STEPS, Journal
+from .schema import LIVE, STEPS, Fields, error_to, item_to, message_to, number_to, options_to, stats_to
+
+LONGEST_NUMBER = 16
+"""A pong with more digits is none that was asked for."""
+
+
+class RecordedClient(TurnsClient):
+    """The state of a stream that is recorded.
+
+    Args:
+        options: as TurnsClient.
+        limits: as TurnsClient.
+        now: as TurnsClient.
+        pace: as TurnsClient.
+        journal: takes the notes.
+        clock: the monotonic time, for the calls that are not told it.
+    """
+
+    def __init__(
+        self, options: Options, limits: Limits, now: float, pace: Pace, *, journal: Journal, clock: Callable[[], float]
+    ) -> None:
+        super().__init__(options, limits, now, pace)
+        self._journal = journal
+        self._clock = clock
+        self._known_pace = pace
+        self._noted = 0
+        """So many of the events that wait to be taken are noted."""
+        self._is_inside = False
+        """What is called now, the client calls itself."""
+
+    def take_events(self) -> list[ClientEvent]:
+        """As TurnsClient."""
+        self._noted = 0
+        return super().take_events()
+
+    # The calls that come with each frame: no more is done here than has to be.
+
+    def push_audio(self, pcm: bytes, now: float) -> None:
+        """As TurnsClient."""
+        self._book_live()
+        journal = self._journal
+        journal.letter(_PUSHED)
+        journal.time(now)
+        journal.pushed(len(pcm))
+        journal.pcm(pcm)
+        if len(journal.steps.letters) >= MANY_STEPS:
+            journal.end_steps()
+        super().push_audio(pcm, now)
+        self._note_events(now)
+
+    def outgoing(self, now: float) -> Outgoing | None:
+        """As TurnsClient."""
+        item = super().outgoing(now)
+        if item is None:
+            self._note_step(_ASKED, now)
+        elif isinstance(item, Chunk):
+            self._note_step(_OFFERED, now)
+            self._journal.sent((item.start, len(item.pcm)))
+            if item.injected:
+                steps = self._journal.steps
+                steps.silent.append(len(steps.sent) // 2 - 1)
+        elif isinstance(item, Ping):
+            self._note_step(_PINGED, now)
+        else:
+            self._note("outgoing", now, lambda: {"item": item_to(item)})
+        return item
+
+    def sent(self, item: Outgoing, now: float) -> None:
+        """As TurnsClient."""
+        self._book_live()
+        if isinstance(item, Chunk | Ping):
+            self._note_step(_SENT, now)
+        else:
+            self._note("sent", now, dict)
+        super().sent(item, now)
+
+    def pong(self, payload: bytes, now: float) -> None:
+        """As TurnsClient."""
+        self._book_live()
+        if payload == b"0" or (payload.isdigit() and payload[:1] != b"0" and len(payload) < LONGEST_NUMBER):
+            self._note_step(_ANSWERED, now)
+            self._journal.steps.pongs.append(int(payload))
+        else:
+            self._note("pong", now, lambda: {"payload": payload.decode("latin-1")})
+        super().pong(payload, now)
+
+    def tick(self, now: float) -> None:
+        """As TurnsClient."""
+        self._book_live()
+        self._note_step(_TICKED, now)
+        self._is_inside = True
+        super().tick(now)
+        self._is_inside = False
+        self._note_events(now)
+
+    def _book_live(self) -> None:
+        """As TurnsClient, which calls this before anything else; here are also noted what `push_live` has taken."""
+        live = self._live
+        if not live:
+            return
+        steps = self._journal.steps
+        steps.letters += _LIVE * len(live)
+        steps.times.extend([at for _, at in live])
+        steps.pushed.extend([len(pcm) for pcm, _ in live])
+        for pcm, _ in live:
+            steps.pcm += pcm
+        self._note_step(_BOOKED, live[-1][1])
+        if len(steps.letters) >= MANY_STEPS:
+            self._journal.end_steps()
+        super()._book_live()
+
+    # The others.
+
+    def report_usage(self, now: float) -> None:
+        """As TurnsClient."""
+        if self._is_inside:
+            super().report_usage(now)
+            return
+        self._note("report_usage", now, dict)
+        super().report_usage(now)
+        self._note_events(now)
+
+    def end_input(self) -> None:
+        """As TurnsClient."""
+        self._note("end_input", self._clock(), dict)
+        super().end_input()
+
+    def flush(self, now: float) -> None:
+        """As TurnsClient."""
+        self._note("flush", now, dict)
+        super().flush(now)
+        self._note_events(now)
+
+    def update(self, options: Options) -> None:
+        """As TurnsClient."""
+        self._note("update", self._clock(), lambda: {"options": options_to(options)})
+        super().update(options)
+
+    def link_opened(self, options: Options, now: float) -> None:
+        """As TurnsClient."""
+        pace = self._pace_known()
+        self._note("link_opened", now, lambda: {"options": options_to(options), "pace": pace})
+        super().link_opened(options, now)
+
+    def link_lost(self, now: float, *, clean: bool = False, leaving: bool = False, abrupt: bool = False) -> None:
+        """As TurnsClient."""
+        how: Fields = {"clean": clean, "leaving": leaving, "abrupt": abrupt, "pace": self._pace_known()}
+        how["hang_up"] = self.hang_up.name.lower() if self.hang_up else None
+        self._note("link_lost", now, lambda: how)
+        self._is_inside = True
+        super().link_lost(now, clean=clean, leaving=leaving, abrupt=abrupt)
+        self._is_inside = False
+        self._note_events(now)
+
+    def attempt_failed(self, error: ErrorMessage | None = None) -> None:
+        """As TurnsClient."""
+        now = self._clock()
+        self._note("attempt_failed", now, lambda: {"error": error_to(error)})
+        super().attempt_failed(error)
+        self._note_events(now)
+
+    def receive(self, message: ServerMessage, now: float) -> None:
+        """As TurnsClient."""
+        self._note("receive", now, lambda: {"message": message_to(message)})
+        super().receive(message, now)
+        self._note_events(now)
+
+    def close_turn(self, now: float) -> bool:
+        """As TurnsClient."""
+        if self._is_inside:
+            return super().close_turn(now)
+        self._note("close_turn", now, dict)
+        was_open = super().close_turn(now)
+        self._note_events(now)
+        return was_open
+
+    # Small parts.
+
+    def _note(self, method: str, now: float, arguments: Callable[[], Fields]) -> None:
+        """Notes a call; the arguments are written out later, on the other thread: they never change."""
+        self._book_live()
+        self._journal.note(now, lambda: {"call": method, **arguments()})
+
+    def _note_step(self, letter: int, now: float) -> None:
+        self._journal.letter(letter)
+        self._journal.time(now)
+
+    def _note_events(self, now: float) -> None:
+        """Notes what the client has to tell since the last time, and now and then how its counters stand."""
+        if len(self._events) == self._noted:
+            return
+        events = self._events[self._noted :]
+        self._noted = len(self._events)
+        self._journal.note(now, events)
+        if any(isinstance(event, Usage) or getattr(event, "kind", None) is Kind.END for event in events):
+            stats = self.stats
+            self._journal.note(now, lambda: {"stats": stats_to(stats)})
+
+    def _pace_known(self) -> list[float | str | None]:
+        limit, until = self._known_pace.known
+        return [number_to(limit), number_to(until)]
+
+
+_LIVE = LIVE.encode()
+_BOOKED, _PUSHED, _ASKED, _OFFERED, _PINGED, _SENT, _ANSWERED, _TICKED = map(ord, list(STEPS)[1:])

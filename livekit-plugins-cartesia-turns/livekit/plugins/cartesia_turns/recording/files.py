@@ -1,0 +1,124 @@
+"""The folder of a recorded call, as it is read."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from base64 import b64decode
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from struct import unpack
+from typing import Any
+
+from ..core.client import Limits
+from ..wire.options import Options
+from .audio_file import FLAC, WAV, read_audio
+from .schema import ANSWERED, LIVE, OFFERED, PUSHED, SCHEMA, Fields, SchemaError, limits_of, options_of
+
+CALL_FILE = "call.jsonl"
+PAGE_FILE = "view.html"
+FILES = (CALL_FILE, WAV, FLAC, f"{FLAC}.part", PAGE_FILE)
+"""All that is ever written into the folder of a call."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recorded call.
+
+    `audio` is signed 16-bit little-endian mono at `options.sample_rate`, None where it was not kept; `lines` are those
+    of `call.jsonl` after the first, which is `header` (see `schema`). All times are monotonic seconds of the process
+    that recorded it.
+    """
+
+    folder: Path
+    header: Fields
+    lines: list[Fields]
+    audio: bytes | None
+
+    @property
+    def started_at(self) -> float:
+        """The monotonic time of the start."""
+        return float(self.header["at"])
+
+    @property
+    def options(self) -> Options:
+        """What the first socket was to be opened with."""
+        return options_of(self.header["options"])
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of the client."""
+        return limits_of(self.header["limits"])
+
+    @property
+    def is_complete(self) -> bool:
+        """The stream came to its end before the recording did."""
+        return any("end" in line for line in self.lines)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call of those that come with each frame: its letter (see `schema.STEPS`) and its monotonic time.
+
+    `pushed` is how many bytes of audio were pushed; `sent` the start and the samples of the audio that went out, and
+    whether it is silence of the client's own; `pong` is the number of the ping that was answered.
+    """
+
+    letter: str
+    at: float
+    pushed: int = 0
+    sent: tuple[int, int, bool] | None = None
+    pong: int | None = None
+
+
+def steps_of(line: Fields) -> Iterator[Step]:
+    """The calls that a line of `steps` stands for."""
+    times = unpack(f"<{len(line['steps'])}d", b64decode(line["times"]))
+    pushed, sent, silent = iter(line.get("pushed", ())), iter(line.get("sent", ())), set(line.get("silent", ()))
+    offered, pongs = itertools.count(), iter(line.get("pongs", ()))
+    for letter, at in zip(line["steps"], times, strict=True):
+        if letter in (LIVE, PUSHED):
+            yield Step(letter, at, pushed=next(pushed))
+        elif letter == OFFERED:
+            yield Step(letter, at, sent=(next(sent), next(sent) // 2, next(offered) in silent))
+        else:
+            yield Step(letter, at, pong=next(pongs) if letter == ANSWERED else None)
+
+
+def load(path: str | PathLike[str]) -> Recording:
+    """Reads the folder of a call, or its `call.jsonl`.
+
+    Raises:
+        SchemaError: it is no recording, or one that only a newer version can read.
+        OSError: it can't be read.
+    """
+    folder = Path(path)
+    folder = folder.parent if folder.name == CALL_FILE else folder
+    with (folder / CALL_FILE).open(encoding="utf-8") as file:
+        return recording_of(file, read_audio(folder), folder)
+
+
+def recording_of(lines: Iterable[str], audio: bytes | None, folder: Path) -> Recording:
+    """Reads the lines of `call.jsonl`; the other arguments are as of Recording.
+
+    Raises:
+        SchemaError: they are no recording, or one that only a newer version can read.
+    """
+    # The last line of a call whose process was killed may be torn.
+    read = [fields for line in lines if (fields := _read(line)) is not None]
+    header = read[0] if read else {}
+    if "schema" not in header:
+        raise SchemaError(f"{folder} is not the record of a call: the first line has no `schema`")
+    if header["schema"] != SCHEMA:
+        raise SchemaError(f"{folder} has schema {header['schema']}: this version reads {SCHEMA}")
+    return Recording(folder, header, read[1:], audio)
+
+
+def _read(line: str) -> dict[str, Any] | None:
+    try:
+        fields = json.loads(line)
+    except ValueError:
+        return None
+    return fields if isinstance(fields, dict) and isinstance(fields.get("at"), int | float) else None

@@ -1,0 +1,250 @@
+"""Records the calls of an STT, each into a folder of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import time
+import weakref
+from collections.abc import Callable, Iterable
+from dataclasses import fields, is_dataclass
+from datetime import datetime, timezone
+from functools import partial
+from importlib.metadata import version
+from os import PathLike
+from pathlib import Path
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..core.client import Limits
+from ..core.pacing import Pace
+from ..version import __version__
+from ..wire.checks import check_flag, check_positive
+from ..wire.options import Options
+from .audio_file import AudioFile
+from .client import RecordedClient
+from .files import FILES
+from .journal import Journal, Lines
+from .schema import SCHEMA, Fields, limits_to, number_to, options_to, stats_to
+from .writer import CallWriter, Writer
+
+if TYPE_CHECKING:
+    from livekit.agents import stt
+
+IN_USE_S = 600.0
+"""A call whose files were written to so lately may go on, in another process: it is not deleted."""
+MEGABYTE = 1_000_000
+DAY_S = 86_400.0
+
+
+class Owner(Protocol):
+    """What a stream needs of its STT, as it stands in `reporter`: the layer of that is above this one."""
+
+    def emit(self, event: str, *args: object) -> None:
+        """Calls the handlers of one of the STT's own events."""
+
+    def _warn_once(self, text: str) -> None:
+        """Logs a static text."""
+
+    def _apply(self, calls: Iterable[Any]) -> None:
+        """Lets the streams of these calls take over their options."""
+
+
+class Recorder:
+    """Records each stream of the STTs that it is given to: `STT(recorder=Recorder("calls/"))`.
+
+    A folder holds all that is needed to look at the call and to run it again: `call.jsonl` (see `schema`) and the audio
+    as it was pushed, `audio.wav` while the call lasts and `audio.flac` afterwards. Neither keys nor tokens, headers or
+    addresses are ever written; words and voices are, unless you say otherwise. A thread does the writing. A disk that
+    is full or too slow ends the recording with one warning, and never harms the call.
+
+    Args:
+        folder: made where it is not there; only its owner may look into the folders of calls.
+        audio: keep the audio. Without it a call can be looked at, not replayed.
+        transcripts: keep the words; else each letter is an x, in key terms and in the server's errors too.
+        max_size_mb: megabytes that all recordings in the folder may take; the oldest go first.
+        max_age_days: how long one is kept, in days. Older ones are deleted when a call begins.
+
+    Raises:
+        ValueError: an argument can't be right.
+    """
+
+    def __init__(
+        self,
+        folder: str | PathLike[str],
+        *,
+        audio: bool = True,
+        transcripts: bool = True,
+        max_size_mb: float = 1000.0,
+        max_age_days: float = 7.0,
+    ) -> None:
+        check_flag("audio", audio)
+        check_flag("transcripts", transcripts)
+        check_positive("max_size_mb", max_size_mb)
+        check_positive("max_age_days", max_age_days)
+        self._folder = Path(folder)
+        self._audio = audio
+        self._transcripts = transcripts
+        self._max_bytes = round(max_size_mb * MEGABYTE)
+        self._max_age_s = max_age_days * DAY_S
+        self._writer = Writer()
+
+    def begin(self, options: Options, limits: Limits, pace: Pace) -> RecordedCall:
+        """Begins the recording of a stream, which takes its client from here.
+
+        Args:
+            options: of the first socket.
+            limits: of the client.
+            pace: as it is known of the endpoint.
+        """
+        journal, now = Journal(), time.monotonic()
+        header = self._header(options, limits)
+        journal.note(now, lambda: header)
+        client = RecordedClient(options, limits, now, pace, journal=journal, clock=time.monotonic)
+        name = f"{datetime.now(timezone.utc):%Y-%m-%dT%H-%M-%S}-{token_hex(4)}"
+        folder = self._folder / name
+        audio = AudioFile(folder, options.sample_rate) if self._audio else None
+        writer = CallWriter(folder, journal, Lines(transcripts=self._transcripts), audio, self._room)
+        self._writer.add(writer)
+        finish = weakref.finalize(client, self._writer.finish, writer)
+        # The process ends: it is too late to begin anything.
+        finish.atexit = False
+        return RecordedCall(client, journal, finish)
+
+    def _header(self, options: Options, limits: Limits) -> Fields:
+        versions = {
+            "livekit-plugins-cartesia-turns": __version__,
+            "livekit-agents": version("livekit-agents"),
+            "python": platform.python_version(),
+        }
+        return {
+            "schema": SCHEMA,
+            "versions": versions,
+            "started": time.time(),
+            "options": options_to(options),
+            "limits": limits_to(limits),
+            "audio": self._audio,
+            "transcripts": self._transcripts,
+        }
+
+    def _room(self) -> int:
+        """Bytes that may still be written, after the recordings are deleted that are too old or too many."""
+        now, sizes = time.time(), _sizes(self._folder)
+        left = self._max_bytes - sum(size for _, size, _ in sizes)
+        for call, size, written_at in sizes:
+            age_s = now - written_at
+            if age_s > IN_USE_S and (age_s > self._max_age_s or left <= 0):
+                _delete(call)
+                left += size
+        return left
+
+
+class RecordedCall:
+    """The recording of one stream.
+
+    Args:
+        client: the stream's.
+        journal: takes what is told beside the calls of the client.
+        finish: has the rest written.
+    """
+
+    def __init__(self, client: RecordedClient, journal: Journal, finish: weakref.finalize[..., RecordedClient]) -> None:
+        self.client = client
+        self._journal = journal
+        self._finish = finish
+
+    def passing_on(self, send: Callable[[stt.SpeechEvent], None]) -> Callable[[stt.SpeechEvent], None]:
+        """What takes the speech events in place of `send`, and passes them on."""
+        return partial(self._told, send)
+
+    def overhearing(self, owner: Owner) -> Owner:
+        """What takes the STT's own events in place of the STT, and passes them on."""
+        return _Overhearing(owner, self)
+
+    def announced(self, name: str, event: object) -> None:
+        """The STT's own listeners were told this. Turns are not noted again."""
+        if not name.startswith("turn_"):
+            self._line(lambda: {"announced": name, **_plain(event)})
+
+    def close(self) -> None:
+        """The stream is over."""
+        stats = self.client.stats
+        self._line(lambda: {"end": True, "stats": stats_to(stats)})
+        self._finish()
+
+    def _told(self, send: Callable[[stt.SpeechEvent], None], event: stt.SpeechEvent) -> None:
+        self._line(lambda: {"told": event.type.value, **_speech(event)})
+        send(event)
+
+    def _line(self, fields_of: Callable[[], Fields]) -> None:
+        self._journal.note(time.monotonic(), fields_of)
+
+
+class _Overhearing:
+    def __init__(self, owner: Owner, call: RecordedCall) -> None:
+        self._owner = owner
+        self._call = call
+
+    def emit(self, event: str, *args: object) -> None:
+        for told in args:
+            self._call.announced(event, told)
+        self._owner.emit(event, *args)
+
+    def _warn_once(self, text: str) -> None:
+        self._owner._warn_once(text)
+
+    def _apply(self, calls: Iterable[Any]) -> None:
+        self._owner._apply(calls)
+
+
+def _speech(event: stt.SpeechEvent) -> Fields:
+    told: Fields = {"request_id": event.request_id}
+    if event.alternatives:
+        told |= {"text": event.alternatives[0].text, "language": str(event.alternatives[0].language)}
+    if event.recognition_usage is not None:
+        told["audio_s"] = event.recognition_usage.audio_duration
+    # Older versions of the framework have no times.
+    times = {name: getattr(event, name, None) for name in ("speech_start_time", "speech_end_time")}
+    return told | {name: value for name, value in times.items() if value is not None}
+
+
+def _plain(event: object) -> Fields:
+    """The fields of an event that are plain; of an error what kind it is and the server's status, never its text."""
+    if not is_dataclass(event):
+        return {}
+    written: Fields = {}
+    for field in fields(event):
+        value = getattr(event, field.name)
+        if isinstance(value, float):
+            written[field.name] = number_to(value)
+        elif isinstance(value, str | int | None):
+            written[field.name] = value
+        elif isinstance(value, Exception):
+            written[field.name] = type(value).__name__
+            written["status_code"] = getattr(value, "status_code", None)
+    return written
+
+
+def _sizes(folder: Path) -> list[tuple[Path, int, float]]:
+    """Each call in the folder, the oldest first: its bytes, and when it was last written to (wall clock)."""
+    found = []
+    for call in sorted(folder.glob("*-*")):
+        stats = [at for at in map(_stat, (call / name for name in FILES)) if at is not None]
+        if stats:
+            found.append((call, sum(at.st_size for at in stats), max(at.st_mtime for at in stats)))
+    return found
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    with contextlib.suppress(OSError):
+        return path.stat()
+    return None
+
+
+def _delete(call: Path) -> None:
+    """Deletes what was written there, and nothing else."""
+    for name in FILES:
+        (call / name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        call.rmdir()

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from livekit.agents import APIConnectOptions
+from livekit.plugins import cartesia_turns
+from livekit.plugins.cartesia_turns.core.client import Limits
+from livekit.plugins.cartesia_turns.core.pacing import Pace
+from livekit.plugins.cartesia_turns.recording import Recorder, Recording, load
+from livekit.plugins.cartesia_turns.recording import writer as writing
+from livekit.plugins.cartesia_turns.server import LocalServer, Script
+from livekit.plugins.cartesia_turns.server.script import say
+from livekit.plugins.cartesia_turns.wire.messages import TurnEagerEnd, TurnEnd, TurnStart, TurnUpdate
+from livekit.plugins.cartesia_turns.wire.options import Options
+from support.calls import calling, silence
+from support.waiting import until
+
+SCRIPT = Script(
+    [
+        say(0.1, TurnStart("")),
+        say(0.2, TurnUpdate("", "my number")),
+        say(0.3, TurnEagerEnd("", "my number")),
+        say(0.4, TurnEnd("", "my number")),
+    ]
+)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "EVERY_S", 0.02)
+
+
+async def spoken(recorder: Recorder | None, **arguments: Any) -> None:
+    """A call of one turn."""
+    if recorder is not None:
+        arguments["recorder"] = recorder
+    async with LocalServer(script=SCRIPT) as server, calling(server, **arguments) as call:
+        for _ in range(30):
+            call.stream.push_frame(silence(0.02))
+        await until(lambda: call.finals == ["my number"])
+
+
+def calls_in(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir())
+
+
+def calls_since(folder: Path, before: set[Path]) -> list[Path]:
+    return [call for call in calls_in(folder) if call not in before and (call / "call.jsonl").exists()]
+
+
+async def only_call(folder: Path, *, with_audio: bool = True) -> Recording:
+    await until(lambda: list(folder.glob("*/call.jsonl")))
+    (call,) = calls_in(folder)
+    await until(lambda: '"end"' in (call / "call.jsonl").read_text())
+    await until(lambda: not with_audio or (call / "audio.flac").exists())
+    return load(call)
+
+
+async def test_a_call_is_recorded_whole(tmp_path: Path) -> None:
+    await spoken(Recorder(tmp_path / "calls"), keyterm="Quetzal")
+    recording = await only_call(tmp_path / "calls")
+    header, lines = recording.header, recording.lines
+    assert header["versions"]["livekit-plugins-cartesia-turns"] == cartesia_turns.__version__
+    assert abs(header["started"] - time.time()) < 60
+    assert recording.audio == bytes(30 * 640)
+    received = [line["message"]["type"] for line in lines if line.get("call") == "receive"]
+    assert received[:2] == ["connected", "turn.start"]
+    told = [line["told"] for line in lines if "told" in line]
+    assert told[:1] + [kind for kind in told if kind == "final_transcript"] == ["start_of_speech", "final_transcript"]
+    assert next(line["announced"] for line in lines if "announced" in line) == "connected"
+    assert recording.is_complete
+    assert lines[-1]["stats"]["turns"] == 1
+
+
+async def test_no_key_no_header_and_no_address_is_recorded(tmp_path: Path) -> None:
+    await spoken(Recorder(tmp_path / "calls"), extra_headers={"X-Tenant": "tenant-secret"})
+    recording = await only_call(tmp_path / "calls")
+    text = (recording.folder / "call.jsonl").read_text()
+    assert not [secret for secret in ("tenant-secret", "local-", "127.0.0.1", "Bearer", "X-API-Key") if secret in text]
+
+
+async def test_the_words_and_the_audio_can_be_left_out(tmp_path: Path) -> None:
+    await spoken(Recorder(tmp_path / "calls", audio=False, transcripts=False), keyterm="Quetzal")
+    recording = await only_call(tmp_path / "calls", with_audio=False)
+    text = (recording.folder / "call.jsonl").read_text()
+    assert "number" not in text
+    assert "Quetzal" not in text
+    assert "xx xxxxxx" in text
+    assert [path.name for path in recording.folder.iterdir()] == ["call.jsonl"]
+
+
+async def test_the_environment_has_calls_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARTESIA_TURNS_RECORD", str(tmp_path / "calls"))
+    await spoken(None)
+    assert (await only_call(tmp_path / "calls")).is_complete
+
+
+async def test_by_default_nothing_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARTESIA_TURNS_RECORD", "")
+    monkeypatch.chdir(tmp_path)
+    await spoken(None)
+    assert calls_in(tmp_path) == []
+
+
+async def test_a_folder_that_can_not_be_made_harms_no_call(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").write_text("")
+    await spoken(Recorder(tmp_path / "file"))
+    await until(lambda: any("a recording was stopped" in record.getMessage() for record in caplog.records))
+
+
+async def test_a_call_that_never_connects_is_recorded_with_the_reasons(tmp_path: Path) -> None:
+    stt = cartesia_turns.STT(
+        api_key="k", base_url="http://127.0.0.1:9", recorder=Recorder(tmp_path / "calls"), outage_timeout=0
+    )
+    stream = stt.stream(conn_options=APIConnectOptions(max_retry=0, timeout=1.0))
+    with pytest.raises(Exception, match="nobody listens"):
+        await stream.__anext__()
+    await stream.aclose()
+    recording = await only_call(tmp_path / "calls", with_audio=False)
+    failed = [line for line in recording.lines if line.get("announced") == "connection_error"]
+    assert failed[0]["cause"] == "refused"
+    assert "127.0.0.1" not in str(recording.lines)
+
+
+def old_call(folder: Path, name: str, *, size: int, age_s: float) -> Path:
+    call = folder / name
+    call.mkdir(parents=True)
+    (call / "call.jsonl").write_bytes(bytes(size))
+    at = time.time() - age_s
+    os.utime(call / "call.jsonl", (at, at))
+    return call
+
+
+async def began(recorder: Recorder, folder: Path) -> None:
+    before = set(calls_in(folder))
+    recorder.begin(Options(), Limits(), Pace()).close()
+    await until(lambda: any('"end"' in (call / "call.jsonl").read_text() for call in calls_since(folder, before)))
+
+
+async def test_calls_that_are_too_old_are_deleted_when_one_begins(tmp_path: Path) -> None:
+    old = old_call(tmp_path, "2026-01-01-a", size=10, age_s=3 * 86_400)
+    new = old_call(tmp_path, "2026-01-02-b", size=10, age_s=86_400)
+    await began(Recorder(tmp_path, max_age_days=2.0), tmp_path)
+    assert (old.exists(), new.exists()) == (False, True)
+
+
+async def test_the_oldest_calls_go_where_all_take_too_much_room(tmp_path: Path) -> None:
+    calls = [old_call(tmp_path, f"2026-01-0{day}-a", size=400_000, age_s=86_400 / day) for day in (1, 2, 3)]
+    await began(Recorder(tmp_path, max_size_mb=1.0), tmp_path)
+    assert [call.exists() for call in calls] == [False, True, True]
+
+
+async def test_a_call_that_may_go_on_and_what_is_no_call_stay(tmp_path: Path) -> None:
+    busy = old_call(tmp_path, "2026-01-01-a", size=10, age_s=60)
+    other = tmp_path / "not-a-call"
+    other.mkdir()
+    (other / "notes.txt").write_text("mine")
+    mixed = old_call(tmp_path, "2026-01-02-b", size=10, age_s=3 * 86_400)
+    (mixed / "notes.txt").write_text("mine")
+    await began(Recorder(tmp_path, max_age_days=0.0001), tmp_path)
+    assert busy.exists()
+    assert (other / "notes.txt").exists()
+    assert [path.name for path in mixed.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"audio": "yes"}, {"transcripts": 1}, {"max_size_mb": 0}, {"max_age_days": float("nan")}]
+)
+def test_an_argument_that_can_not_be_right_is_refused(arguments: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=next(iter(arguments))):
+        Recorder(tmp_path, **arguments)
+
+
+def test_what_is_no_recorder_is_refused_without_being_shown() -> None:
+    with pytest.raises(ValueError, match=r"recorder=.*is not a Recorder"):
+        cartesia_turns.STT(api_key="k", recorder={"a": "secret"})  # type: ignore[arg-type]  # the point of the test
