@@ -1,4 +1,4 @@
-"""When attempts follow each other: fast once, then a second apart at least, and spaced under one key after a 429.
+"""When attempts follow each other: fast once, then a second apart at least.
 
 What a socket's end means for the next one comes first.
 """
@@ -16,19 +16,112 @@ from livekit.plugins.cartesia_turns.core.liveness import DEAD_AFTER_S
 from livekit.plugins.cartesia_turns.core.retry import (
     JITTER,
     LONGEST_DELAY_S,
-    LONGEST_PAUSE_S,
     PROBE_EVERY_S,
-    RATE_LIMITED_S,
-    SPACING_S,
     STEADY_AFTER_S,
-    ConnectLimiter,
+    Ending,
+    Failure,
     RetryPolicy,
     Verdict,
+    decide,
     judge,
     may_try_again,
 )
 
 LATER_S = STEADY_AFTER_S + DEAD_AFTER_S
+DROP = Failure(is_drop=True, from_outside=True)
+CLEAN = Failure(is_drop=True, is_clean=True, from_outside=True)
+BUSY = Failure(vendors_status=503)
+REFUSED = Failure(retryable=False, vendors_status=400)
+NO_KEY = Failure(retryable=False, from_outside=True, vendors_status=401)
+NOBODY = Failure(from_outside=True)
+ODD = Failure(retryable=False, from_outside=True)
+
+
+def decided(ending: Ending, *, max_retry: int = 0) -> tuple[float | None, bool]:
+    """The delay after a first failure of a stream, and whether it is told."""
+    decision = decide(ending, RetryPolicy(max_retry, 0.0), 100.0, jitter=0.0)
+    return decision.delay_s, decision.is_told
+
+
+@pytest.mark.parametrize(
+    ("ending", "delay_s", "is_told"),
+    [
+        # The attempt to open a socket failed.
+        (Ending(NOBODY), 0.1, True),
+        (Ending(ODD), None, True),
+        (Ending(ODD, in_call=True), 0.1, True),
+        (Ending(NO_KEY, in_call=True), None, True),
+        (Ending(REFUSED, with_less=True, is_idle=True), 0.0, True),
+        # The server reported an error.
+        (Ending(BUSY, connected_s=1.0, in_call=True), 0.1, True),
+        (Ending(BUSY, connected_s=LATER_S, in_call=True), 0.1, True),
+        (Ending(REFUSED, connected_s=LATER_S, in_call=True), None, True),
+        (Ending(REFUSED, connected_s=1.0, in_call=True, with_less=True), 0.0, True),
+        (Ending(REFUSED, connected_s=1.0, in_call=True, with_less=True, is_idle=True), 0.1, True),
+        # A socket was lost: between turns that is no error, in a turn it is told by itself where it costs no wait.
+        (Ending(DROP), 0.1, True),
+        (Ending(DROP, connected_s=1.0, in_call=True), 0.1, False),
+        (Ending(DROP, connected_s=1.0, in_call=True, in_turn=True), 0.1, True),
+        (Ending(DROP, connected_s=LATER_S, in_call=True, in_turn=True), 0.0, False),
+        (Ending(DROP, connected_s=1.0, in_call=True, in_turn=True, with_less=True), 0.0, False),
+        (Ending(DROP, connected_s=1.0, in_call=True, with_less=True, is_idle=True), 0.1, False),
+        # This side gave it up.
+        (Ending(hang_up=HangUp.ROTATE, connected_s=1.0, in_call=True), 0.0, False),
+        (Ending(DROP, HangUp.ROTATE, 1.0, in_call=True), 0.0, False),
+        (Ending(hang_up=HangUp.NOT_CONNECTED), 0.1, True),
+        (Ending(hang_up=HangUp.DEAD, connected_s=LATER_S, in_call=True), 0.1, True),
+        (Ending(DROP, HangUp.DEAD, LATER_S, in_call=True), 0.1, True),
+        (Ending(REFUSED, HangUp.STALLED, LATER_S, in_call=True), 0.1, True),
+        # All has come, unless the server has refused to hear it.
+        (Ending(DROP, connected_s=1.0, in_call=True, is_over=True), 0.0, False),
+        (Ending(REFUSED, connected_s=1.0, in_call=True, is_over=True), 0.0, False),
+        (Ending(REFUSED, is_over=True), None, True),
+        (Ending(hang_up=HangUp.DRAINED, connected_s=1.0, in_call=True, is_over=True), 0.0, False),
+    ],
+)
+def test_an_ending_decides_what_follows(ending: Ending, delay_s: float | None, *, is_told: bool) -> None:
+    assert decided(ending, max_retry=1) == (delay_s, is_told)
+
+
+@pytest.mark.parametrize(
+    ("ending", "delay_s"),
+    [
+        (Ending(NOBODY), None),
+        (Ending(CLEAN, connected_s=1.0, in_call=True), None),
+        (Ending(CLEAN, connected_s=1.0, in_call=True, is_idle=True), 0.1),
+        (Ending(DROP, connected_s=1.0, in_call=True, is_idle=True), None),
+        (Ending(REFUSED, connected_s=1.0, in_call=True, is_idle=True, with_less=True), 0.1),
+        (Ending(CLEAN, HangUp.DEAD, 1.0, in_call=True, is_idle=True), None),
+        (Ending(DROP, connected_s=LATER_S, in_call=True), 0.0),
+    ],
+)
+def test_where_no_failure_is_to_be_retried_only_what_costs_nobody_anything_is(
+    ending: Ending, delay_s: float | None
+) -> None:
+    assert decided(ending)[0] == delay_s
+
+
+def test_a_decision_leaves_the_history_it_goes_by_as_it_was() -> None:
+    history = RetryPolicy(9, 0.0)
+    first = decide(Ending(NOBODY), history, 100.0, jitter=0.0)
+    assert decide(Ending(NOBODY), history, 100.0, jitter=0.0).delay_s == first.delay_s == 0.1
+    assert decide(Ending(NOBODY), first.history, 100.1, jitter=0.0).delay_s == 1.0
+
+
+def test_a_socket_that_lasted_starts_the_count_over() -> None:
+    history = RetryPolicy(1, 0.0)
+    waits: list[float | None] = []
+    for at, served_s in enumerate((0.0, LATER_S, 0.0)):
+        ending = Ending(BUSY, connected_s=served_s, in_call=True)
+        decision = decide(ending, history, 100.0 * at, jitter=0.0)
+        waits.append(decision.delay_s)
+        history = decision.history
+    assert waits == [0.1, 0.1, None]
+
+
+def test_what_a_server_asks_for_is_waited_for() -> None:
+    decision = decide(Ending(Failure(retry_after_s=7.0)), RetryPolicy(3, 20.0), 0.0, jitter=0.0)
+    assert (decision.delay_s, decision.is_told) == (7.0, True)
 
 
 @pytest.mark.parametrize(
@@ -208,96 +301,3 @@ def test_a_server_that_asks_for_more_time_than_is_left_is_not_asked_sooner() -> 
     policy = RetryPolicy(0, 3)
     assert policy.delay_after_failure(0.0, jitter=0.0, retry_after_s=2.0) == 2.0
     assert policy.delay_after_failure(2.0, jitter=0.0, retry_after_s=2.0) is None
-
-
-def test_a_limiter_that_met_no_429_delays_nobody() -> None:
-    limiter = ConnectLimiter()
-    assert [limiter.reserve(1.0) for _ in range(100)] == [0.0] * 100
-
-
-@pytest.mark.parametrize(("retry_after_s", "wait_s"), [(None, RATE_LIMITED_S), (7.0, 7.0), (0.0, 0.0)])
-def test_after_a_429_attempts_line_up_behind_the_time_it_named(retry_after_s: float | None, wait_s: float) -> None:
-    limiter = ConnectLimiter()
-    limiter.rate_limited(100.0, retry_after_s)
-    assert [limiter.reserve(100.0) for _ in range(4)] == [wait_s + SPACING_S * place for place in range(4)]
-
-
-def test_a_second_429_never_moves_the_row_forward() -> None:
-    limiter = ConnectLimiter()
-    limiter.rate_limited(100.0, 10.0)
-    limiter.rate_limited(101.0, 1.0)
-    assert limiter.reserve(101.0) == 9.0
-
-
-def test_a_place_that_would_be_waited_for_too_long_is_not_taken() -> None:
-    limiter = ConnectLimiter()
-    limiter.rate_limited(100.0, 5.0)
-    assert [limiter.reserve(100.0, 4.9) for _ in range(3)] == [5.0] * 3
-    assert limiter.reserve(100.0, 5.0) == 5.0
-    assert limiter.reserve(100.0, 5.0) == 5.0 + SPACING_S
-
-
-@pytest.mark.parametrize("retry_after_s", [LONGEST_PAUSE_S + 1, math.inf])
-def test_no_429_closes_a_key_for_ever(retry_after_s: float) -> None:
-    limiter = ConnectLimiter()
-    limiter.rate_limited(100.0, retry_after_s)
-    assert limiter.reserve(100.0) == LONGEST_PAUSE_S
-
-
-def test_a_stream_in_mid_turn_is_let_through_a_pause_that_others_wait_for() -> None:
-    limiter = ConnectLimiter()
-    limiter.rate_limited(100.0, 3600.0)
-    assert [limiter.reserve(100.0, 10.0, urgent=True) for _ in range(3)] == [0.0, SPACING_S, 2 * SPACING_S]
-    assert limiter.reserve(100.0) == LONGEST_PAUSE_S
-
-
-def test_in_a_pause_that_nobody_can_wait_for_one_attempt_is_let_through_every_few_seconds() -> None:
-    limiter = ConnectLimiter()
-    limiter.rate_limited(100.0, 3600.0)
-    assert [limiter.reserve(100.0, 10.0) for _ in range(3)] == [0.0, PROBE_EVERY_S, 2 * PROBE_EVERY_S]
-    assert limiter.reserve(100.0, 10.0) == 3 * PROBE_EVERY_S  # too far off: not taken
-    limiter.rate_limited(105.0, 3600.0)
-    assert limiter.reserve(105.0, 10.0) == 2 * PROBE_EVERY_S
-
-
-def test_a_pause_that_a_call_can_wait_for_is_kept_by_all_that_are_not_in_mid_turn() -> None:
-    limiter = ConnectLimiter()
-    limiter.rate_limited(100.0, 30.0)
-    assert [limiter.reserve(100.0, 10.0) for _ in range(3)] == [30.0] * 3
-
-
-def test_a_connection_that_is_made_ends_the_pause_and_not_the_spacing() -> None:
-    limiter = ConnectLimiter()
-    limiter.rate_limited(100.0, 3600.0)
-    limiter.opened(105.0)
-    assert [limiter.reserve(105.0, 10.0) for _ in range(3)] == [SPACING_S, 2 * SPACING_S, 3 * SPACING_S]
-
-
-def test_the_limit_ends_when_the_row_is_empty() -> None:
-    limiter = ConnectLimiter()
-    limiter.rate_limited(100.0, 1.0)
-    assert limiter.reserve(100.0) == 1.0
-    assert [limiter.reserve(110.0) for _ in range(3)] == [0.0] * 3
-
-
-@given(st.lists(st.floats(0, 1), min_size=2, max_size=30), st.sampled_from([None, 0.0, 1.0, 5.0, 30.0, 60.0]))
-def test_streams_that_come_back_each_in_its_time_are_spaced_too(jitters: list[float], retry_after_s: float) -> None:
-    limiter, coming = ConnectLimiter(), []
-    for jitter in jitters:
-        limiter.rate_limited(0.0, retry_after_s)
-        delay_s = RetryPolicy(3, 90).delay_after_failure(0.0, jitter=jitter, retry_after_s=retry_after_s)
-        assert delay_s is not None
-        coming.append(delay_s)
-    attempts = [at + limiter.reserve(at) for at in sorted(coming)]
-    assert all(later - earlier > SPACING_S - 1e-9 for earlier, later in itertools.pairwise(attempts))
-
-
-@given(st.lists(st.floats(0, 0.3), min_size=2, max_size=50), st.floats(1, 5))
-def test_attempts_of_a_limited_key_are_spaced_however_they_come(waits: list[float], retry_after_s: float) -> None:
-    limiter, now, attempts = ConnectLimiter(), 0.0, []
-    limiter.rate_limited(now, retry_after_s)
-    for wait_s in waits:
-        now += wait_s
-        attempts.append(now + limiter.reserve(now))
-    assert attempts[0] > retry_after_s - 1e-9
-    assert all(later - earlier > SPACING_S - 1e-9 for earlier, later in itertools.pairwise(attempts))

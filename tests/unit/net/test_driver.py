@@ -11,6 +11,7 @@ from urllib.parse import quote
 import pytest
 from livekit.agents import APIConnectOptions, APIStatusError, APITimeoutError
 from livekit.plugins.cartesia_turns import ServerError
+from livekit.plugins.cartesia_turns.core import limiter as limiter_module
 from livekit.plugins.cartesia_turns.core import liveness as liveness_module
 from livekit.plugins.cartesia_turns.core import retry as retry_module
 from livekit.plugins.cartesia_turns.errors import DroppedError
@@ -383,7 +384,7 @@ async def test_a_healthy_call_outlives_the_429_of_another_one_with_its_key() -> 
 async def test_between_turns_too_a_call_asks_the_server_whatever_it_said_to_another_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(retry_module, "PROBE_EVERY_S", 0.3)
+    monkeypatch.setattr(limiter_module, "PROBE_EVERY_S", 0.3)
     async with LocalServer(script=playing(START, END)) as server, calling(server) as call:
         call.push(0.2)
         await until(lambda: "END" in call.log)

@@ -1,7 +1,12 @@
-"""When to try again: per socket (judge), per stream (RetryPolicy), across the streams of a key (ConnectLimiter)."""
+"""Whether and when to try again after the end of a socket, or of the attempt to open one: `decide`.
+
+It goes by the rules of three questions: what the end says of the server (`judge`), whether another attempt makes sense
+(`may_try_again`), and how long to wait for it after those before (`RetryPolicy`).
+"""
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
 
@@ -13,14 +18,8 @@ LATER_DELAY_S = 1.0
 LONGEST_DELAY_S = 2.0
 JITTER = 0.25
 """A delay grows by up to this part of itself, so that streams that failed together do not return together."""
-SPACING_S = 0.25
-"""Between two attempts under one key after the server said that there are too many."""
 LONGEST_RETRY_AFTER_S = 60.0
 """A server that wants to be left alone for longer than this has refused: nobody waits so long in a call."""
-RATE_LIMITED_S = 1.0
-"""How long a key is left alone after a 429 that names no time."""
-LONGEST_PAUSE_S = 60.0
-"""How long it is left alone at most, whatever time a 429 names: that was said to one stream, and all wait."""
 PROBE_EVERY_S = 5.0
 """How often a server is asked all the same that wants to be left alone for longer than any call can wait."""
 FINAL_STATUSES = frozenset({401, 402, 403, 404})
@@ -29,6 +28,110 @@ STEADY_AFTER_S = 5.0
 """A socket that served so long, or brought a whole turn, counts as a success: the next failure is a new one."""
 HUNG = (HangUp.NOT_CONNECTED, HangUp.DEAD, HangUp.STALLED)
 """A server that hangs: a failure, so that whoever has another STT at hand hears of it in the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What was wrong with a socket, or with the attempt to open one."""
+
+    retryable: bool = True
+    """It may pass by itself."""
+    is_drop: bool = False
+    """The socket was closed or lost, without a word of what was wrong."""
+    is_clean: bool = False
+    """The server closed it in the ordinary way."""
+    from_outside: bool = False
+    """It is an answer to a handshake (also an error in place of `connected`), or the lack of one."""
+    vendors_status: int | None = None
+    """The status of an answer that was the server's own, by its fields."""
+    retry_after_s: float | None = None
+    """How long the server asked to be left alone, in seconds."""
+
+
+HANGS = Failure(from_outside=True)
+"""What is wrong with a server that hangs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The end of a socket, or of the attempt to open one, and how the stream stands after it."""
+
+    failure: Failure | None = None
+    hang_up: HangUp | None = None
+    """Why it was closed from this side, if it was."""
+    connected_s: float = 0.0
+    """How long it was open, in seconds; 0 without a `connected`."""
+    in_call: bool = False
+    """A connection of this stream has been served, this one or one before."""
+    in_turn: bool = False
+    """A turn is open."""
+    is_idle: bool = False
+    """No turn is open and no speech waits for one."""
+    with_less: bool = False
+    """The next one does without what this one failed for: options, or the speed of a backlog. There is an end to it."""
+    is_over: bool = False
+    """All that could come has come."""
+
+    @property
+    def needs_no_other(self) -> bool:
+        """All has come, and the server has not refused to serve it."""
+        is_refusal = self.failure is not None and not self.failure.retryable and not self.connected_s
+        return self.is_over and not is_refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What follows an ending."""
+
+    delay_s: float | None
+    """Seconds to wait before the next attempt, 0 to make it at once; None to give up."""
+    is_told: bool
+    """The user of the stream hears of it as of a failed attempt."""
+    history: RetryPolicy
+    """What the next decision goes by."""
+
+
+def decide(ending: Ending, history: RetryPolicy, now: float, *, jitter: float) -> Decision:
+    """Decides what follows an ending; changes nothing.
+
+    Args:
+        ending: what happened.
+        history: of the attempts before, as the last decision left it.
+        now: the present, in monotonic seconds.
+        jitter: random, from 0 to 1.
+    """
+    history = copy.copy(history)
+    is_drop = ending.failure is not None and ending.failure.is_drop
+    verdict = judge(ending.hang_up, ending.connected_s, is_drop=is_drop)
+    if verdict.lasted:
+        history.succeeded()
+    if ending.needs_no_other:
+        return Decision(0.0, is_told=False, history=history)
+    # While nobody speaks, nobody waits: a server that closes such sockets may do so for another reason than the speed.
+    if ending.with_less and not (ending.connected_s and ending.is_idle):
+        return Decision(0.0, is_told=not is_drop, history=history)
+    if verdict.at_once:
+        return Decision(0.0, is_told=False, history=history)
+    delay_s = _delay_s(ending, history, now, jitter)
+    # A socket that served and is lost between turns costs nobody anything.
+    is_harmless = is_drop and not ending.hang_up and ending.connected_s and not ending.in_turn
+    return Decision(delay_s, is_told=delay_s is None or not is_harmless, history=history)
+
+
+def _delay_s(ending: Ending, history: RetryPolicy, now: float, jitter: float) -> float | None:
+    failure = ending.failure if ending.failure and not ending.hang_up else HANGS
+    retryable = failure.retryable or ending.with_less
+    outside, status = failure.from_outside, failure.vendors_status
+    if not may_try_again(retryable=retryable, in_call=ending.in_call, from_outside=outside, vendors_status=status):
+        return None
+    return history.delay_after_failure(
+        now,
+        jitter=jitter,
+        retry_after_s=failure.retry_after_s,
+        # A server may close a socket that nobody speaks on as often as it likes: nobody is deaf for that.
+        forgiven=ending.with_less or (failure.is_clean and ending.is_idle),
+        in_call=ending.in_call,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,69 +247,3 @@ class RetryPolicy:
     def _longest_retry_after_s(self, failing_s: float) -> float:
         """What a server may ask for after so many seconds of failures: what patience allows, or an ordinary delay."""
         return min(max(self._patience_s - failing_s, LONGEST_DELAY_S), LONGEST_RETRY_AFTER_S)
-
-
-class ConnectLimiter:
-    """Spaces attempts under one key once the server has answered 429. All times are monotonic seconds.
-
-    While the key is paused, a stream in mid-turn is let through, since the 429 was not for it. Where the server asked
-    for more than LONGEST_PAUSE_S, one attempt every PROBE_EVERY_S is, too. A connection that is made ends the pause.
-    """
-
-    def __init__(self) -> None:
-        self._next_at: float | None = None
-        self._paused_until = self._urgent_at = self._returning_until = -math.inf
-        self._probe_at = math.inf
-
-    def rate_limited(self, now: float, retry_after_s: float | None) -> None:
-        """An attempt was refused with 429."""
-        asked_s = RATE_LIMITED_S if retry_after_s is None else retry_after_s
-        wait_s = min(asked_s, LONGEST_PAUSE_S)
-        self._next_at = max(self._next_at or now, now + wait_s)
-        self._paused_until = max(self._paused_until, now + wait_s)
-        if asked_s > LONGEST_PAUSE_S and self._probe_at == math.inf:
-            self._probe_at = now
-        self._sent_away(now, wait_s)
-
-    def opened(self, now: float) -> None:
-        """A connection was made: the server takes them again."""
-        if self._next_at is not None:
-            self._next_at = min(self._next_at, now + SPACING_S)
-        self._probe_at = math.inf
-
-    def reserve(self, now: float, at_most_s: float = math.inf, *, urgent: bool = False) -> float:
-        """Takes a place in the row, unless that means to wait for longer than `at_most_s` seconds.
-
-        Args:
-            now: the present.
-            at_most_s: the longest wait.
-            urgent: a turn is open and waits for this connection.
-
-        Returns:
-            Seconds to wait before connecting; 0 where nothing was refused lately.
-        """
-        if self._next_at is None:
-            return 0.0
-        if now > max(self._next_at + SPACING_S, self._returning_until):
-            self._next_at, self._probe_at = None, math.inf
-            return 0.0
-        if urgent:
-            at = max(self._urgent_at, now)
-            self._urgent_at = at + SPACING_S
-            return at - now
-        at, probe_at = max(self._next_at, now), max(self._probe_at, now)
-        if at - now <= at_most_s:
-            self._next_at = at + SPACING_S
-            return at - now
-        if probe_at + SPACING_S > self._paused_until:
-            probe_at = math.inf
-        if probe_at - now <= at_most_s:
-            self._probe_at = probe_at + PROBE_EVERY_S
-            return probe_at - now
-        wait_s = min(at, probe_at) - now
-        self._sent_away(now, wait_s)
-        return wait_s
-
-    def _sent_away(self, now: float, wait_s: float) -> None:
-        """Somebody waits elsewhere, so long and the jitter on it: until then a row that is empty is not over."""
-        self._returning_until = max(self._returning_until, now + max(wait_s, LONGEST_DELAY_S) * (1 + JITTER))

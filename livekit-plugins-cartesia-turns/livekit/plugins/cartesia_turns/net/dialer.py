@@ -15,8 +15,8 @@ from weakref import WeakValueDictionary
 import aiohttp
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIError, APITimeoutError
 
+from ..core.limiter import ConnectLimiter
 from ..core.pacing import Pace
-from ..core.retry import ConnectLimiter
 from ..errors import Cause, ServerError, UnreachableError, bare
 from ..wire.checks import check_header, check_headers, check_text, credential
 from ..wire.messages import ErrorMessage

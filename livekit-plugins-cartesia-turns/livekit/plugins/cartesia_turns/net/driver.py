@@ -19,24 +19,15 @@ from livekit.agents import APIError, APITimeoutError
 from ..core.client import TurnsClient
 from ..core.events import ClientEvent
 from ..core.link import HangUp
-from ..core.retry import RetryPolicy, judge, may_try_again
+from ..core.retry import Decision, Ending, RetryPolicy, decide
 from ..core.stats import Stats
-from ..errors import (
-    CLEAN_CODES,
-    LOST_CODE,
-    NOT_ALLOWED,
-    DroppedError,
-    ServerError,
-    came_from_outside,
-    not_allowed,
-    reason_of,
-    vendors_status,
-)
-from ..wire.messages import Connected, ErrorMessage, ServerMessage, TurnEnd, Unknown
+from ..errors import CLEAN_CODES, LOST_CODE, DroppedError, ServerError, reason_of
+from ..wire.messages import Connected, ServerMessage, TurnEnd, Unknown
 from ..wire.options import Options
 from ..wire.protocol import ProtocolError
 from .connection import LOST_SENDING, Connection, Pong
 from .dialer import Dialer
+from .endings import answer_of, failure_of, reason_for
 from .prewarming import WarmConnection
 from .tasks import until_done, wait_for_event
 
@@ -74,17 +65,17 @@ class Driver:
         client: the stream's. Once it is driven, it changes by this driver alone.
         listener: hears of each socket, and what the client says.
         dialer: opens the sockets.
-        policy: says when to try again.
+        history: of its attempts, by which it is decided when to try again.
         timeout_s: bounds an attempt.
     """
 
     def __init__(
-        self, client: TurnsClient, listener: Listener, dialer: Dialer, policy: RetryPolicy, *, timeout_s: float
+        self, client: TurnsClient, listener: Listener, dialer: Dialer, history: RetryPolicy, *, timeout_s: float
     ) -> None:
         self._client = client
         self._listener = listener
         self._dialer = dialer
-        self._policy = policy
+        self._history = history
         self._timeout_s = timeout_s
         self._connection: Connection | None = None
         """Where audio goes at present."""
@@ -98,8 +89,6 @@ class Driver:
         self._attempt_at = time.monotonic()
         self._in_call = False
         """A server has said `connected` to this stream."""
-        self._served = False
-        """The one of the last socket did."""
 
     async def run(self, session: aiohttp.ClientSession) -> None:
         """Keeps the client linked until all that could come has come.
@@ -187,24 +176,23 @@ class Driver:
             try:
                 opened = await self._connect(session)
             except APIError as error:
-                self._client.attempt_failed(_said(error))
+                self._client.attempt_failed(answer_of(error))
                 self._tell()
-                if self._client.tries_again:
-                    self._listener.attempt_failed(error, 0.0)
-                else:
-                    await self._back_off(error)
+                await self._go_on(self._decide(self._ending(error)), error)
                 continue
-            failure = await self._use(opened)
-            if failure is not None:
-                await self._back_off(failure)
+            await self._use(opened)
 
     async def _connect(self, session: aiohttp.ClientSession) -> WarmConnection:
         self._attempt_at = time.monotonic()
         urgent = self._client.turn.is_open
         return await self._dialer.connect(session, self._client.options, timeout_s=self._timeout_s, urgent=urgent)
 
-    async def _use(self, opened: WarmConnection) -> APIError | None:
-        """Serves one socket to its end; returns what was wrong, None if the next one may follow at once."""
+    async def _use(self, opened: WarmConnection) -> None:
+        """Serves one socket to its end, and waits as long as the next one has to.
+
+        Raises:
+            APIError: there is no point in another one.
+        """
         self._to_hang_up.clear()
         opened_at = time.monotonic()
         connection = opened.connection
@@ -224,7 +212,7 @@ class Driver:
         finally:
             self._connection = None
             await connection.close()
-        return self._link_over(failure, time.monotonic() - opened_at)
+        await self._link_over(failure, time.monotonic() - opened_at)
 
     async def _send(self, connection: Connection) -> None:
         while True:
@@ -272,96 +260,67 @@ class Driver:
             connect_s = now - self._attempt_at
             self._listener.connected(message.request_id, connect_s, reused=reused, is_first=is_first)
         elif isinstance(message, TurnEnd):
-            self._policy.succeeded()
+            self._history.succeeded()
         self._client.receive(message, now)
         self._tell()
         if self._client.failure is not None:
             raise ServerError(self._client.failure)
 
-    def _link_over(self, failure: APIError | None, lived_s: float) -> APIError | None:
-        """Takes note of the end of a socket; returns as `_use`."""
+    async def _link_over(self, failure: APIError | None, lived_s: float) -> None:
+        """Takes note of the end of a socket, and goes on from it."""
         client = self._client
-        hang_up, in_turn = client.hang_up, client.turn.is_open
-        self._served = client.is_connected
-        connected_s = lived_s if self._served else 0.0
+        hang_up, in_turn, served = client.hang_up, client.turn.is_open, client.is_connected
         code = failure.code if isinstance(failure, DroppedError) else None
-        failure = self._reason_for(failure)
-        ending = {"clean": code in CLEAN_CODES, "leaving": code == GOING_AWAY, "abrupt": code == LOST_CODE}
-        client.link_lost(time.monotonic(), **ending)
-        self._tell()
+        failure = reason_for(failure, client.last_error, served=served)
         dropped = failure if isinstance(failure, DroppedError) else None
-        verdict = judge(hang_up, connected_s, is_drop=dropped is not None)
+        client.link_lost(
+            time.monotonic(), clean=code in CLEAN_CODES, leaving=code == GOING_AWAY, abrupt=code == LOST_CODE
+        )
+        self._tell()
         reason = hang_up.value if hang_up else reason_of(failure) if failure else ""
         self._listener.disconnected(reason, dropped.code if dropped else None)
-        if verdict.lasted:
-            self._policy.succeeded()
         if hang_up is HangUp.NOT_CONNECTED:
             client.attempt_failed()
-        is_refusal = failure is not None and not failure.retryable and not connected_s
-        if client.finished and not is_refusal:
-            return None
-        if hang_up is None and dropped:
-            self._listener.dropped(dropped, in_turn=in_turn, at_once=verdict.at_once)
-        elif hang_up is None and failure:
-            self._dialer.note(failure)
-        if failure and self._goes_on_with_less():
-            # Whatever the error says, the next one is asked for with less, and there is an end to that.
-            if not dropped:
-                self._listener.attempt_failed(failure, 0.0)
-            return None
-        if verdict.at_once:
-            return None
-        return APITimeoutError(hang_up.value) if hang_up else failure
+        ending = self._ending(failure, hang_up, lived_s if served else 0.0, is_over=client.finished)
+        decision = self._decide(ending)
+        if hang_up is None and failure and not ending.needs_no_other:
+            if dropped:
+                self._listener.dropped(dropped, in_turn=in_turn, at_once=decision.delay_s == 0.0)
+            else:
+                self._dialer.note(failure)
+        await self._go_on(decision, APITimeoutError(hang_up.value) if hang_up else failure)
 
-    def _goes_on_with_less(self) -> bool:
-        """Whether the next socket may follow at once, since it does without what ended the last one.
+    def _ending(
+        self, error: APIError | None, hang_up: HangUp | None = None, connected_s: float = 0.0, *, is_over: bool = False
+    ) -> Ending:
+        """How a socket ended, or the attempt to open one, now that the client knows of it."""
+        client = self._client
+        return Ending(
+            failure_of(error, served=connected_s > 0.0) if error else None,
+            hang_up,
+            connected_s,
+            in_call=self._in_call,
+            in_turn=client.turn.is_open,
+            is_idle=client.is_idle,
+            with_less=client.tries_again and error is not None and hang_up is None,
+            is_over=is_over,
+        )
 
-        While nobody speaks, nobody waits for it: a server that closes such sockets may do so for other reasons.
-        """
-        return self._client.tries_again and not (self._served and self._client.is_idle)
+    def _decide(self, ending: Ending) -> Decision:
+        # Chance spreads the attempts of many streams; nothing secret depends on it.
+        decision = decide(ending, self._history, time.monotonic(), jitter=random.random())  # noqa: S311
+        self._history = decision.history
+        return decision
 
-    def _reason_for(self, failure: APIError | None) -> APIError | None:
-        """The failure, or what is known of the reason for it."""
-        if not isinstance(failure, DroppedError):
-            return failure
-        if self._client.last_error is not None:
-            # It looked like the answer to a config, and was the reason for the close.
-            return ServerError(self._client.last_error)
-        return not_allowed() if failure.code == NOT_ALLOWED and not self._client.is_connected else failure
-
-    async def _back_off(self, error: APIError) -> None:
-        """Waits before the next attempt.
+    async def _go_on(self, decision: Decision, error: APIError | None) -> None:
+        """Tells of a failure and waits before the next attempt, as was decided.
 
         Raises:
             APIError: there is no point in another one.
         """
-        delay_s = None
-        # An error in place of `connected` answers the handshake as a status does.
-        in_place = isinstance(error, ServerError) and error.in_band and not self._served
-        outside, status = in_place or came_from_outside(error), vendors_status(error)
-        with_less = self._client.tries_again
-        retryable = error.retryable or with_less
-        if may_try_again(retryable=retryable, in_call=self._in_call, from_outside=outside, vendors_status=status):
-            delay_s = self._policy.delay_after_failure(
-                time.monotonic(),
-                # A server may close a socket that nobody speaks on as often as it likes: nobody is deaf for that.
-                forgiven=with_less or (isinstance(error, DroppedError) and error.is_clean and self._client.is_idle),
-                # Spreads the attempts of many streams; nothing secret depends on it.
-                jitter=random.random(),  # noqa: S311
-                retry_after_s=error.retry_after_s if isinstance(error, ServerError) else None,
-                in_call=self._in_call,
-            )
-        # A socket that served and is lost between turns costs nobody anything.
-        is_harmless = isinstance(error, DroppedError) and self._served and not self._client.turn.is_open
-        if delay_s is None or not is_harmless:
-            self._listener.attempt_failed(error, delay_s)
-        if delay_s is None:
+        if error and decision.is_told:
+            self._listener.attempt_failed(error, decision.delay_s)
+        if error and decision.delay_s is None:
             raise error
-        await asyncio.sleep(delay_s)
-
-
-def _said(error: APIError) -> ErrorMessage | None:
-    """What the server said as it refused a socket."""
-    if not isinstance(error, ServerError):
-        return None
-    return ErrorMessage(error.message, status_code=error.status_code, error_code=error.error_code)
+        if decision.delay_s:
+            await asyncio.sleep(decision.delay_s)

@@ -1,0 +1,52 @@
+"""The failures of sockets in the terms of the pure part, and what the server said with them."""
+
+from __future__ import annotations
+
+from livekit.agents import APIError
+
+from ..core.retry import Failure
+from ..errors import NOT_ALLOWED, DroppedError, ServerError, came_from_outside, not_allowed, vendors_status
+from ..wire.messages import ErrorMessage
+
+
+def failure_of(error: APIError, *, served: bool) -> Failure:
+    """What a failure says, for the decision what follows.
+
+    Args:
+        error: the failure.
+        served: the server had said `connected` before.
+    """
+    is_drop = isinstance(error, DroppedError)
+    # An error in place of `connected` answers the handshake as a status does.
+    in_place = isinstance(error, ServerError) and error.in_band and not served
+    return Failure(
+        retryable=error.retryable,
+        is_drop=is_drop,
+        is_clean=isinstance(error, DroppedError) and error.is_clean,
+        from_outside=in_place or came_from_outside(error),
+        vendors_status=vendors_status(error),
+        retry_after_s=error.retry_after_s if isinstance(error, ServerError) else None,
+    )
+
+
+def reason_for(failure: APIError | None, said: ErrorMessage | None, *, served: bool) -> APIError | None:
+    """The failure that ended a socket, or what is known of the reason for it.
+
+    Args:
+        failure: as it came, if anything did.
+        said: what the server said was wrong, if it said anything.
+        served: the server had said `connected` before.
+    """
+    if not isinstance(failure, DroppedError):
+        return failure
+    if said is not None:
+        # It looked like the answer to a config, and was the reason for the close.
+        return ServerError(said)
+    return not_allowed() if failure.code == NOT_ALLOWED and not served else failure
+
+
+def answer_of(error: APIError) -> ErrorMessage | None:
+    """What the server said as it refused a socket."""
+    if not isinstance(error, ServerError):
+        return None
+    return ErrorMessage(error.message, status_code=error.status_code, error_code=error.error_code)
