@@ -72,6 +72,26 @@ async def test_what_was_given_comes_back_on_the_same_socket_and_the_rest_was_nev
         assert len(peer.lines) == 1
 
 
+async def test_a_profile_of_a_stream_holds_for_its_call_alone_and_not_for_one_that_begins_meanwhile() -> None:
+    async with vendor() as peer, call_on(peer, turn_end_timeout_ms=3000) as call:
+        line = await lines(peer, 1)
+        async with talking(call.stt) as other:
+            other.push(0.1)
+            others = await lines(peer, 2)
+            with call.stream.turn_profile(end_timeout_ms=9000):
+                call.push(0.1)
+                await until(lambda: line.turn["end_timeout_ms"] == 9000)
+                async with talking(call.stt) as late:
+                    late.push(0.1)
+                    assert (await lines(peer, 3)).turn["end_timeout_ms"] == 3000
+                await turn(call, line)
+            call.push(0.1)
+            await until(lambda: line.turn["end_timeout_ms"] == 3000)
+            other.push(0.1)
+            await holds(lambda: not others.configs, for_s=0.2)
+            assert others.turn["end_timeout_ms"] == 3000
+
+
 async def test_an_update_sends_what_was_given_and_nothing_else() -> None:
     async with vendor() as peer, call_on(peer) as call:
         line = await lines(peer, 1)
