@@ -114,6 +114,16 @@ COLOURED = """() => {
 }"""
 """How many pixels of the timeline have a speaker's colour."""
 
+LEFTMOST = """() => {
+    const canvas = document.getElementById("timeline");
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let leftmost = canvas.width;
+    for (let at = 3; at < data.length; at += 4)
+        if (data[at] > 0) leftmost = Math.min(leftmost, ((at - 3) / 4) % canvas.width);
+    return leftmost / devicePixelRatio;
+}"""
+"""Where the leftmost pixel of the timeline is, from its left edge."""
+
 COLOUR = """(element, name) => {
     const pen = new OffscreenCanvas(1, 1).getContext("2d");
     pen.fillStyle = getComputedStyle(element)[name];
@@ -433,6 +443,20 @@ async def test_a_browser_whose_microphone_was_denied_is_where_it_was_before(gall
     await page.goto(f"{gallery}?state=joining")
     await until_true(page, READY)
     assert await page.evaluate(COLOURED) < drawn / 10, "an empty timeline is told from it"
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_nothing_is_drawn_over_the_lanes_names_in_a_browser(
+    gallery: str, page: Page, size: tuple[int, int]
+) -> None:
+    await page.set_viewport_size({"width": size[0], "height": size[1]})
+    await page.goto(f"{gallery}?state=reply")
+    await until_true(page, READY)
+    names = [await box(page, f".lanes .{who}") for who in ("you", "agent")]
+    canvas = await box(page, "#timeline")
+    ends_at = max(name["x"] + name["width"] for name in names) - canvas["x"]
+    await until_true(page, f"({COLOURED})() > 0")
+    assert await page.evaluate(LEFTMOST) >= ends_at
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
