@@ -37,7 +37,7 @@ PURE_LAYERS = {"core", "wire"}
 PURE = {
     *("live", "profiles", "doubts", "net.redaction", "server.dialogue", "server.pace", "server.vendor"),
     *("testing.ear", "testing.faults", "testing.speech"),
-    *("recording.client", "recording.journal", "recording.schema"),
+    *("recording.client", "recording.difference", "recording.journal", "recording.player", "recording.schema"),
     *("doctor.verdict", "doctor.sound", "doctor.tempo", "doctor.report"),
 }
 """Modules of other layers that are pure as well."""
@@ -179,7 +179,7 @@ def test_each_module_has_a_test_module_of_its_name(module: str) -> None:
         ("errors", "from .wire.messages import ErrorMessage", set()),
         ("stt", "from .server import LocalServer", {"server"}),
         ("stt", "def f():\n    from .server.app import App", {"server.app"}),
-        ("recording.journal", "from ..core.client import TurnsClient", set()),
+        ("recording.player", "from ..core.client import TurnsClient", set()),
         ("recording.recorder", "from ..net.driver import Driver", {"net.driver"}),
         ("server.dialogue", "from .app import App", set()),
         ("server.dialogue", "from ..core.client import TurnsClient", {"core.client"}),

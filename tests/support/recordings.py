@@ -23,6 +23,8 @@ class Tape:
 
     def __init__(self, *, transcripts: bool = True) -> None:
         self.journal = Journal()
+        self.pace = Pace()
+        """What is known of the endpoint."""
         self._lines = Lines(transcripts=transcripts)
         self._client: RecordedClient | None = None
         self._clock: Callable[[], float] = float
@@ -33,7 +35,7 @@ class Tape:
         header |= {"options": options_to(options), "limits": limits_to(limits)}
         self.journal.note(clock(), lambda: header)
         self._clock = clock
-        self._client = RecordedClient(options, limits, clock(), Pace(), journal=self.journal, clock=clock)
+        self._client = RecordedClient(options, limits, clock(), self.pace, journal=self.journal, clock=clock)
         return self._client
 
     def recording(self) -> Recording:

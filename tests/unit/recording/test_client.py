@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import inspect
 
+import pytest
 from livekit.plugins.cartesia_turns.core.client import Limits, TurnsClient
 from livekit.plugins.cartesia_turns.core.pacing import Pace
 from livekit.plugins.cartesia_turns.recording.client import RecordedClient
 from livekit.plugins.cartesia_turns.recording.journal import Journal, Lines
+from livekit.plugins.cartesia_turns.recording.player import replay
 from livekit.plugins.cartesia_turns.wire.messages import Connected, ErrorMessage, TurnEnd, TurnStart, TurnUpdate
 from livekit.plugins.cartesia_turns.wire.options import Options
 from support.recordings import Tape
@@ -81,6 +83,17 @@ def test_a_call_that_the_shell_makes_is_noted_with_its_arguments() -> None:
     assert calls["link_lost"]["abrupt"]
     assert calls["attempt_failed"]["error"]["status_code"] == 503
     assert {"flush", "report_usage", "close_turn"} <= set(calls)
+
+
+@pytest.mark.parametrize("payload", [b"0", b"12", b"007", b"", b"\xb2", b"9" * 40])
+def test_any_pong_is_replayed_as_it_came(payload: bytes) -> None:
+    tape = Tape()
+    client = opened(tape)
+    client.push_audio(LOUD * 20, 1.2)
+    pump(client, 1.2)
+    client.pong(payload, 1.3)
+    outcome = replay(tape.recording())
+    assert outcome.is_same, str(outcome)
 
 
 def test_a_long_call_is_handed_over_piece_by_piece() -> None:

@@ -10,7 +10,7 @@ from livekit.agents import APIConnectOptions
 from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns.core.client import Limits
 from livekit.plugins.cartesia_turns.core.pacing import Pace
-from livekit.plugins.cartesia_turns.recording import Recorder, Recording, load
+from livekit.plugins.cartesia_turns.recording import Recorder, Recording, load, replay
 from livekit.plugins.cartesia_turns.recording import writer as writing
 from livekit.plugins.cartesia_turns.server import LocalServer, Script
 from livekit.plugins.cartesia_turns.server.script import say
@@ -74,6 +74,8 @@ async def test_a_call_is_recorded_whole(tmp_path: Path) -> None:
     assert next(line["announced"] for line in lines if "announced" in line) == "connected"
     assert recording.is_complete
     assert lines[-1]["stats"]["turns"] == 1
+    outcome = replay(recording)
+    assert outcome.is_same, str(outcome)
 
 
 async def test_no_key_no_header_and_no_address_is_recorded(tmp_path: Path) -> None:

@@ -1,0 +1,62 @@
+"""How two runs of a call differ: what they said and sent, and when."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import zip_longest
+
+from .schema import Fields
+
+SAME_S = 1e-6
+"""Two times that differ by less are the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that is not as it was.
+
+    `at_s` is when, in seconds since the start of the call; `recorded` and `today` are what happened, as JSON objects,
+    None where nothing did.
+    """
+
+    at_s: float
+    recorded: Fields | None
+    today: Fields | None
+
+    def __str__(self) -> str:
+        return f"{self.at_s:9.3f} s  recorded {_shown(self.recorded)}, today {_shown(self.today)}"
+
+
+def _shown(said: Fields | None) -> str:
+    return json.dumps(said, ensure_ascii=False) if said else "nothing"
+
+
+def compared(then: list[tuple[float, Fields]], now: list[tuple[float, Fields]]) -> Iterator[Difference]:
+    """What is missing, what is new, and what comes at another time."""
+    keys = [[json.dumps(said, sort_keys=True) for _, said in trace] for trace in (then, now)]
+    for what, a, b, c, d in _opcodes(*keys):
+        if what == "equal":
+            for (before_s, said), (at_s, _) in zip(then[a:b], now[c:d], strict=True):
+                if abs(at_s - before_s) > SAME_S:
+                    yield Difference(before_s, {**said, "at_s": round(before_s, 3)}, {**said, "at_s": round(at_s, 3)})
+        else:
+            yield from (Difference(at_s, said, None) for at_s, said in then[a:b])
+            yield from (Difference(at_s, None, said) for at_s, said in now[c:d])
+
+
+def first_of(then: list[tuple[float, Fields]], now: list[tuple[float, Fields]]) -> Iterator[Difference]:
+    """Where what was sent begins to differ: what follows does too."""
+    for before, after in zip_longest(then, now):
+        if before is None or after is None or before[1] != after[1] or abs(before[0] - after[0]) > SAME_S:
+            at_s = min(moment[0] for moment in (before, after) if moment)
+            yield Difference(at_s, before[1] if before else None, after[1] if after else None)
+            return
+
+
+def _opcodes(then: list[str], now: list[str]) -> Sequence[tuple[str, int, int, int, int]]:
+    if then == now:
+        return [("equal", 0, len(then), 0, len(now))] if then else []
+    return SequenceMatcher(None, then, now, autojunk=False).get_opcodes()

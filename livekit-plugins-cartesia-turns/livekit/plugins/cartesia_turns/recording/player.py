@@ -1,0 +1,247 @@
+"""A recorded call, run again with the client of today: the same calls at the same times, and what comes of them.
+
+Time is virtual: an hour takes seconds. The calls are made as they were recorded, whatever the client says now, and
+what it says is compared with what it said then. Where it would do something that it did not do then (send, or keep a
+deadline), the replay does so as the shell would.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import ClassVar
+
+from ..core.client import TurnsClient
+from ..core.link import Outgoing
+from ..core.pacing import Pace
+from .difference import SAME_S, Difference, compared, first_of
+from .files import Recording, Step, load, steps_of
+from .schema import (
+    ASKED,
+    BOOKED,
+    LIVE,
+    OFFERED,
+    PINGED,
+    PUSHED,
+    SENT,
+    Fields,
+    SchemaError,
+    error_of,
+    event_to,
+    item_to,
+    message_of,
+    number_of,
+    options_of,
+    stats_to,
+)
+
+LATE_S = 0.1
+"""A shell that was awake for so long after a deadline and did not keep it had none: its client had another."""
+SOCKET = "socket lost"
+"""Stands among the events for the end of a socket, and why the client wanted it."""
+MOST_SHOWN = 20
+"""So many differences are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What came of a replay. `events` counts those of the recording, `audio_s` is what was pushed, in seconds."""
+
+    differences: list[Difference]
+    events: int
+    audio_s: float
+
+    @property
+    def is_same(self) -> bool:
+        """Everything is as it was."""
+        return not self.differences
+
+    def __str__(self) -> str:
+        if self.is_same:
+            return f"the same as recorded: {self.events} events, {self.audio_s:.1f} s of audio"
+        shown = [str(difference) for difference in self.differences[:MOST_SHOWN]]
+        left = len(self.differences) - len(shown)
+        return "\n".join([f"{len(self.differences)} differences:", *shown, *([f"and {left} more"] if left else [])])
+
+
+def replay(recording: str | PathLike[str] | Recording) -> Replay:
+    """Runs a recorded call again.
+
+    In a test: `assert replay("calls/X").is_same, replay("calls/X")`.
+
+    Args:
+        recording: a call, or its folder.
+
+    Raises:
+        SchemaError: it can't be read, or its audio was not kept.
+        OSError: it can't be read.
+    """
+    call = recording if isinstance(recording, Recording) else load(recording)
+    if call.audio is None and any("pushed" in line for line in call.lines):
+        raise SchemaError(f"{call.folder} has no audio: a call can't be replayed without")
+    return Player(call).play()
+
+
+@dataclass
+class Trace:
+    """What a client said and sent, each with its time since the start of the call in seconds."""
+
+    said: list[tuple[float, Fields]] = field(default_factory=list)
+    sent: list[tuple[float, Fields]] = field(default_factory=list)
+
+
+class Player:
+    """Makes the calls of a recording again.
+
+    Args:
+        call: the recording.
+    """
+
+    def __init__(self, call: Recording) -> None:
+        self._call = call
+        self._pace = Pace()
+        self._client = TurnsClient(call.options, call.limits, call.started_at, self._pace)
+        self._audio = memoryview(call.audio or b"")
+        self._pushed = 0
+        self._item: Outgoing | None = None
+        self._overdue_since = math.inf
+        self._then = Trace()
+        self._now = Trace()
+
+    def play(self) -> Replay:
+        """Makes all of them, and compares."""
+        last: Fields = {}
+        for line in self._call.lines:
+            if "steps" in line:
+                for step in steps_of(line):
+                    self._take_step(step)
+            elif "events" in line:
+                self._then.said += [(self._since(line["at"]), event) for event in line["events"]]
+            elif "call" in line:
+                self._make(line, float(line["at"]))
+            last = line
+        differences = [*compared(self._then.said, self._now.said), *first_of(self._then.sent, self._now.sent)]
+        if "end" in last:
+            differences += self._counters(last)
+        seconds = self._pushed / 2 / self._call.options.sample_rate
+        events = sum(said["event"] != SOCKET for _, said in self._then.said)
+        return Replay(sorted(differences, key=lambda difference: difference.at_s), events, seconds)
+
+    # The calls.
+
+    def _take_step(self, step: Step) -> None:
+        if step.letter in (LIVE, PUSHED):
+            self._push(step)
+        elif step.letter == BOOKED:
+            # It is enough to ask.
+            _ = self._client.stats
+        elif step.letter in (ASKED, OFFERED, PINGED):
+            if step.letter == PINGED:
+                self._then.sent.append((self._since(step.at), {"type": "ping"}))
+            if step.sent is not None:
+                start, samples, is_silence = step.sent
+                offered = {"type": "audio", "start": start, "samples": samples, "silence": is_silence}
+                self._then.sent.append((self._since(step.at), offered))
+            self._ask(step.at, is_offered=step.letter != ASKED)
+        elif step.letter == SENT:
+            self._confirm(step.at)
+        elif step.pong is not None:
+            self._client.pong(str(step.pong).encode(), step.at)
+        else:
+            self._tick(step.at)
+        if step.letter not in (LIVE, BOOKED):
+            self._listen(step.at)
+            self._catch_up(step.at)
+
+    def _push(self, step: Step) -> None:
+        pcm = bytes(self._audio[self._pushed : self._pushed + step.pushed])
+        self._pushed += len(pcm)
+        if step.letter == PUSHED:
+            self._client.push_audio(pcm, step.at)
+            return
+        live = (self._since(step.at), {"type": "audio", "samples": len(pcm) // 2})
+        self._then.sent.append(live)
+        if self._client.push_live(pcm, step.at):
+            self._now.sent.append(live)
+        else:
+            # Today it takes a decision, and goes out at once all the same, or does not.
+            self._client.push_audio(pcm, step.at)
+            self._ask(step.at, is_offered=False)
+
+    def _make(self, line: Fields, at: float) -> None:
+        if "pace" in line:
+            limit, until = line["pace"]
+            self._pace.known = number_of(limit), number_of(until)
+        if line["call"] == "outgoing":
+            self._then.sent.append((self._since(at), line["item"]))
+        if (make := self._calls.get(line["call"])) is not None:
+            make(self, line, at)
+        self._listen(at)
+        self._catch_up(at)
+
+    def _ask(self, at: float, *, is_offered: bool) -> None:
+        self._item = self._client.outgoing(at)
+        if self._item is not None:
+            self._now.sent.append((self._since(at), item_to(self._item)))
+            if not is_offered:
+                # Nothing went out then, so that nothing confirms it.
+                self._confirm(at)
+
+    def _confirm(self, at: float) -> None:
+        item, self._item = self._item, None
+        if item is not None:
+            self._client.sent(item, at)
+
+    def _tick(self, at: float) -> None:
+        self._overdue_since = math.inf
+        self._client.tick(at)
+
+    def _catch_up(self, at: float) -> None:
+        """Keeps a deadline that the client has today and did not have then."""
+        if at <= self._client.deadline:
+            self._overdue_since = math.inf
+            return
+        self._overdue_since = min(self._overdue_since, at)
+        if at - self._overdue_since > LATE_S:
+            self._tick(at)
+            self._listen(at)
+
+    def _lose(self, line: Fields, at: float) -> None:
+        hang_up = self._client.hang_up
+        today = hang_up.name.lower() if hang_up else None
+        self._then.said.append((self._since(at), {"event": SOCKET, "hang_up": line["hang_up"]}))
+        self._now.said.append((self._since(at), {"event": SOCKET, "hang_up": today}))
+        how = {name: bool(line[name]) for name in ("clean", "leaving", "abrupt")}
+        self._item = None
+        self._client.link_lost(at, **how)
+
+    _calls: ClassVar[dict[str, Callable[[Player, Fields, float], object]]] = {
+        "outgoing": lambda self, _, at: self._ask(at, is_offered=True),
+        "sent": lambda self, _, at: self._confirm(at),
+        "end_input": lambda self, _, __: self._client.end_input(),
+        "flush": lambda self, _, at: self._client.flush(at),
+        "update": lambda self, line, _: self._client.update(options_of(line["options"])),
+        "link_opened": lambda self, line, at: self._client.link_opened(options_of(line["options"]), at),
+        "link_lost": _lose,
+        "attempt_failed": lambda self, line, at: self._client.attempt_failed(error_of(line["error"])),
+        "receive": lambda self, line, at: self._client.receive(message_of(line["message"]), at),
+        "pong": lambda self, line, at: self._client.pong(line["payload"].encode("latin-1"), at),
+        "close_turn": lambda self, _, at: self._client.close_turn(at),
+        "report_usage": lambda self, _, at: self._client.report_usage(at),
+    }
+
+    # What comes of them.
+
+    def _listen(self, at: float) -> None:
+        self._now.said += [(self._since(at), event_to(event)) for event in self._client.take_events()]
+
+    def _since(self, at: float) -> float:
+        return at - self._call.started_at
+
+    def _counters(self, end: Fields) -> Iterator[Difference]:
+        then, now = end["stats"], stats_to(self._client.stats)
+        for name in sorted({*then, *now}):
+            if not math.isclose(then.get(name, 0), now.get(name, 0), abs_tol=SAME_S):
+                yield Difference(self._since(end["at"]), {name: then.get(name, 0)}, {name: now.get(name, 0)})

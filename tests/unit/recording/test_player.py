@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from dataclasses import replace as changed
+from pathlib import Path
+
+import pytest
+from livekit.plugins.cartesia_turns.core import pacing, timeouts
+from livekit.plugins.cartesia_turns.core.client import TurnsClient
+from livekit.plugins.cartesia_turns.recording import replay as function
+from livekit.plugins.cartesia_turns.recording.files import Recording
+from livekit.plugins.cartesia_turns.recording.player import replay
+from livekit.plugins.cartesia_turns.recording.schema import SchemaError
+from livekit.plugins.cartesia_turns.wire.messages import ServerMessage, TurnUpdate
+from support.lossy_link import Break, Call, Fault
+from support.recordings import Tape
+from support.simulated_server import Speech
+
+SAID = Speech((50, 10, 60), (15, 15, 15), tail=900)
+
+
+def recorded(*faults: Fault) -> Recording:
+    tape = Tape()
+    Call(SAID, faults=[*faults], make_client=tape.client).run()
+    return tape.recording()
+
+
+def test_the_same_client_does_the_same() -> None:
+    outcome = replay(recorded())
+    assert outcome.is_same
+    assert outcome.events > 4
+    assert outcome.audio_s == pytest.approx(SAID.seconds)
+    assert str(outcome).startswith(f"the same as recorded: {outcome.events} events")
+
+
+def test_a_client_that_says_something_else_is_told_from_the_one_that_was_recorded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recording = recorded()
+    receive = TurnsClient.receive
+
+    def shouts(self: TurnsClient, message: ServerMessage, now: float) -> None:
+        loud = changed(message, transcript=message.transcript.upper()) if isinstance(message, TurnUpdate) else message
+        receive(self, loud, now)
+
+    monkeypatch.setattr(TurnsClient, "receive", shouts)
+    outcome = replay(recording)
+    assert not outcome.is_same
+    assert any(difference.today and difference.today["transcript"] == "W0" for difference in outcome.differences)
+    assert any(difference.recorded and difference.recorded["transcript"] == "w0" for difference in outcome.differences)
+    assert '"W0"' in str(outcome)
+
+
+def test_a_client_that_waits_for_less_is_told_by_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The server goes silent in mid-turn: the client gives the turn up, today sooner than then.
+    recording = recorded(Fault(1.25, Break.STALL))
+    assert replay(recording).is_same
+    monkeypatch.setattr("livekit.plugins.cartesia_turns.core.hangs.STALLED_AFTER_S", timeouts.STALLED_AFTER_S - 1)
+    outcome = replay(recording)
+    assert not outcome.is_same
+    stalled = [difference for difference in outcome.differences if '"stalled"' in str(difference)]
+    assert stalled
+
+
+def test_a_client_that_sends_something_else_is_told_where_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    recording = recorded(Fault(0.0, outage_s=3.0))
+    assert replay(recording).is_same
+    monkeypatch.setattr(pacing, "BURST_S", 2.0)
+    outcome = replay(recording)
+    assert not outcome.is_same
+    sent = [
+        difference for difference in outcome.differences if '"audio"' in str(difference) or "ping" in str(difference)
+    ]
+    assert len(sent) == 1
+
+
+def test_what_was_known_of_the_endpoint_is_known_again() -> None:
+    tape = Tape()
+    tape.pace.known = (1.4, 100.0)
+    Call(SAID, faults=[Fault(0.0, outage_s=3.0)], make_client=tape.client).run()
+    recording = tape.recording()
+    assert replay(recording).is_same
+    opened = [line for line in recording.lines if line.get("call") == "link_opened"]
+    assert opened[0]["pace"] == [1.4, 100.0]
+
+
+def test_many_differences_are_counted_and_the_first_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    recording = recorded()
+    monkeypatch.setattr(TurnsClient, "receive", lambda *_: None)
+    monkeypatch.setattr("livekit.plugins.cartesia_turns.recording.player.MOST_SHOWN", 2)
+    lines = str(replay(recording)).splitlines()
+    assert lines[0].endswith("differences:")
+    assert len(lines) == 4
+    assert lines[-1].startswith("and ")
+
+
+def test_counters_that_differ_are_a_difference_too() -> None:
+    recording = recorded()
+    end = recording.lines[-1]
+    end["stats"] = {**end["stats"], "drops": 3}
+    (difference,) = replay(recording).differences
+    assert (difference.recorded, difference.today) == ({"drops": 3}, {"drops": 0})
+
+
+def test_a_call_without_its_audio_is_refused() -> None:
+    with pytest.raises(SchemaError, match="has no audio"):
+        replay(changed(recorded(), audio=None))
+
+
+def test_a_recording_that_was_cut_short_is_replayed_as_far_as_it_goes() -> None:
+    recording = recorded(Fault(1.0))
+    half = changed(recording, lines=recording.lines[: len(recording.lines) // 2])
+    outcome = replay(half)
+    assert outcome.is_same
+    assert outcome.events < replay(recording).events
+
+
+def test_lines_that_are_not_known_are_passed_over() -> None:
+    recording = recorded()
+    more = [{"at": 0.0, "weather": "fine"}, {"at": 0.0, "call": "of_tomorrow"}]
+    assert replay(changed(recording, lines=[*more, *recording.lines])).is_same
+
+
+def test_a_recording_without_its_words_replays_the_same() -> None:
+    tape = Tape(transcripts=False)
+    Call(SAID, make_client=tape.client).run()
+    recording = tape.recording()
+    assert '"w0' not in str(recording.lines)
+    assert replay(recording).is_same
+
+
+def test_what_is_no_recording_raises(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file"):
+        function(tmp_path)
