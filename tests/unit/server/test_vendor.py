@@ -16,6 +16,19 @@ def test_the_default_is_what_is_known_today() -> None:
     assert Vendor.of(TODAY.when) == Vendor.of("today") == TODAY
 
 
+@pytest.mark.parametrize(
+    ("defaults", "said"),
+    [
+        (TurnSettings(0.8, 0.6, 0.3), "turn_end_timeout_ms is missing"),
+        (TurnSettings(end_timeout_ms=900), "turn_start_threshold is missing"),
+        (TurnSettings(0.5, 0.6, 0.3, 900), "must hold"),
+    ],
+)
+def test_defaults_that_no_server_can_go_by_are_refused(defaults: TurnSettings, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Vendor(turn_defaults=defaults)
+
+
 def test_the_vendor_of_may_has_the_numbers_and_models_of_may() -> None:
     assert EARLIER.turn_defaults == TurnSettings(0.8, 0.4, 0.2, 5600)
     assert set(EARLIER.models) == {"ink-2"}

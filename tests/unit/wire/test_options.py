@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from livekit.plugins.cartesia_turns.wire.messages import TurnSettings
 from livekit.plugins.cartesia_turns.wire.options import (
     THRESHOLDS,
+    CompleteSettings,
     Options,
+    complete,
     endpoint,
     in_order,
     merge,
@@ -222,3 +224,14 @@ def test_an_address_with_a_secret_in_it_is_refused_without_repeating_it(base_url
     with pytest.raises(ValueError, match="must not hold") as caught:
         endpoint(base_url)
     assert "secret" not in str(caught.value)
+
+
+def test_complete_settings_have_a_value_for_each() -> None:
+    assert complete(TurnSettings(0.8, 0.0, 0.3, 5600)) == CompleteSettings(0.8, 0.0, 0.3, 5600)
+
+
+@pytest.mark.parametrize("name", TurnSettings.__slots__)
+def test_settings_of_which_one_is_missing_are_not_complete(name: str) -> None:
+    given = {"start_threshold": 0.8, "eager_end_threshold": 0.6, "end_threshold": 0.3, "end_timeout_ms": 5600}
+    with pytest.raises(ValueError, match=f"turn_{name} is missing"):
+        complete(TurnSettings(**{**given, name: None}))  # type: ignore[arg-type]  # the timeout is an int

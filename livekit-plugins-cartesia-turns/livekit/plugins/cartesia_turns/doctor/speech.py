@@ -11,6 +11,7 @@ from livekit.agents import APIError
 
 from ..audio import PcmConverter
 from ..events import TurnEndEvent, TurnStartEvent, TurnUpdateEvent
+from ..wire.options import complete
 from ..wire.vendor import TURN_DEFAULTS
 from .calls import Call, Server, Told, frame
 from .handshake import NO_ANSWER, said
@@ -68,7 +69,7 @@ async def _speak(call: Call, pcm: bytes) -> None:
 
 
 def _longest_wait_s() -> float:
-    return (TURN_DEFAULTS[0].value.end_timeout_ms or 0) / 1000 + MORE_S
+    return complete(TURN_DEFAULTS[0].value).end_timeout_ms / 1000 + MORE_S
 
 
 def _is_done(call: Call, silent_s: float) -> bool:

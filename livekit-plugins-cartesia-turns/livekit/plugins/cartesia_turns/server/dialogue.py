@@ -21,7 +21,7 @@ from ..wire.messages import (
     TurnStart,
     TurnUpdate,
 )
-from ..wire.options import merge
+from ..wire.options import complete, merge
 from .vendor import Vendor, in_order
 
 
@@ -94,6 +94,7 @@ class Dialogue:
             ValueError: together with those in force the thresholds are out of order; nothing changed.
         """
         self._settings = in_order(merge(self._settings, settings))
+        self._in_force = complete(self._settings)
 
     def needs_whole_text(self, likelihood: float, duration_s: float) -> bool:
         """Whether `step` with these arguments would eager-end or end the turn.
@@ -133,17 +134,17 @@ class Dialogue:
 
     def _silence_after(self, likelihood: float, duration_s: float) -> float:
         # What would not start a turn is no speech: the timeout runs even where the likelihood hangs in the middle.
-        return 0.0 if likelihood > (self._settings.start_threshold or 0) else self._silence_s + duration_s
+        return 0.0 if likelihood > self._in_force.start_threshold else self._silence_s + duration_s
 
     def _next_state(self, likelihood: float, silence_s: float) -> TurnState:
-        settings = self._settings
-        if likelihood > (settings.start_threshold or 0):
+        settings = self._in_force
+        if likelihood > settings.start_threshold:
             return TurnState.SPEAKING
-        if self._state is TurnState.IDLE or likelihood < (settings.end_threshold or 0):
+        if self._state is TurnState.IDLE or likelihood < settings.end_threshold:
             return TurnState.IDLE
-        if silence_s >= (settings.end_timeout_ms or 0) / 1000:
+        if silence_s >= settings.end_timeout_ms / 1000:
             return TurnState.IDLE
-        if likelihood < (settings.eager_end_threshold or 0):
+        if likelihood < settings.eager_end_threshold:
             return TurnState.EAGER_ENDED
         return self._state
 

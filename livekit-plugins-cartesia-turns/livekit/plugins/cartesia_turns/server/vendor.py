@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from ..wire.messages import TurnSettings
-from ..wire.options import merge
+from ..wire.options import complete, merge
 from ..wire.vendor import (
     IDLE_CLOSE_S,
     KEYTERMS,
@@ -35,6 +35,9 @@ _DAY_OR_MONTH = re.compile(r"\d{4}-\d{2}(-\d{2})?", re.ASCII)
 class Vendor:
     """The numbers that a server goes by.
 
+    Raises:
+        ValueError: one of `turn_defaults` is missing, or they are out of order.
+
     Attributes:
         when: the day or month in ISO 8601 whose languages the models have.
         turn_defaults: the turn settings where none are given; none of them is None.
@@ -55,6 +58,9 @@ class Vendor:
     language_hints: ListLimits = LANGUAGE_HINTS.value
     live_keyterms: bool = False
     idle_close_s: float = IDLE_CLOSE_S.value
+
+    def __post_init__(self) -> None:
+        in_order(self.turn_defaults)
 
     @classmethod
     def of(cls, when: str) -> Vendor:
@@ -135,15 +141,16 @@ def _is_day_or_month(when: str) -> bool:
 
 
 def in_order(turn: TurnSettings) -> TurnSettings:
-    """The same settings, which are whole, where their thresholds are in order.
+    """The same settings, where all are given and their thresholds are in order.
 
     Raises:
-        ValueError: they are not.
+        ValueError: one is missing, or they are not in order.
     """
-    order = (turn.start_threshold or 0, turn.eager_end_threshold or 0, turn.end_threshold or 0)
-    if not order[0] > order[1] > order[2]:
+    whole = complete(turn)
+    start, eager_end, end = whole.start_threshold, whole.eager_end_threshold, whole.end_threshold
+    if not start > eager_end > end:
         raise ValueError(
-            f"turn_start_threshold={order[0]} > turn_eager_end_threshold={order[1]} > turn_end_threshold={order[2]}"
+            f"turn_start_threshold={start} > turn_eager_end_threshold={eager_end} > turn_end_threshold={end}"
             " must hold; a threshold that is not given has the server's default"
         )
     return turn

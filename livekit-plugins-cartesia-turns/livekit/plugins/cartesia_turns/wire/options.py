@@ -28,6 +28,30 @@ SAMPLE_RATES = (8000, 48000)
 """What the plugin sends, in Hz. More or less helps no recognizer of speech, and input of any rate is converted."""
 
 
+@dataclass(frozen=True, slots=True)
+class CompleteSettings:
+    """Turn settings that all have a value, as a server goes by them. A `TurnSettings` is a change of them."""
+
+    start_threshold: float
+    eager_end_threshold: float
+    end_threshold: float
+    end_timeout_ms: int
+
+
+def complete(turn: TurnSettings) -> CompleteSettings:
+    """The turn settings, of which each has to be given.
+
+    Raises:
+        ValueError: one is missing.
+    """
+    start, eager_end, end = turn.start_threshold, turn.eager_end_threshold, turn.end_threshold
+    timeout_ms = turn.end_timeout_ms
+    if start is None or eager_end is None or end is None or timeout_ms is None:
+        missing = next(name for name in TurnSettings.__slots__ if getattr(turn, name) is None)
+        raise ValueError(f"turn_{missing} is missing: each turn setting has to be given here")
+    return CompleteSettings(start, eager_end, end, timeout_ms)
+
+
 def merge(base: TurnSettings, change: TurnSettings) -> TurnSettings:
     """`base` with each setting that `change` gives."""
     return TurnSettings(
