@@ -17,19 +17,10 @@ from livekit.agents.stt import SpeechEvent, SpeechEventType
 from livekit.plugins.cartesia_turns import compat
 from livekit.plugins.cartesia_turns.server import Faults, LocalServer
 from livekit.plugins.cartesia_turns.wire.messages import ServerMessage
-from support.conversation import (
-    QUIET,
-    START,
-    VOICED,
-    Conversation,
-    conversation,
-    eager_end,
-    end,
-    eventually,
-    stt_for,
-    update,
-)
+from support.conversation import QUIET, VOICED, Conversation, conversation, stt_for
+from support.script import START, eager_end, end, update
 from support.stage import Stage
+from support.waiting import eventually
 
 TRANSCRIPTS = {
     SpeechEventType.INTERIM_TRANSCRIPT,

@@ -10,18 +10,9 @@ from livekit.agents import TurnHandlingOptions, stt
 from livekit.plugins.cartesia_turns import STT, interrupt_on_turn_start, turn_handling
 from livekit.plugins.cartesia_turns.server import LocalServer
 from livekit.plugins.cartesia_turns.testing import Speaker
-from support.conversation import (
-    RATE,
-    START,
-    VOICED,
-    Conversation,
-    another_conversation,
-    conversation,
-    end,
-    eventually,
-    stt_for,
-    update,
-)
+from support.conversation import RATE, VOICED, Conversation, another_conversation, conversation, stt_for
+from support.script import START, end, update
+from support.waiting import eventually
 
 QUICK = turn_handling(interruption={"false_interruption_timeout": 0.2})
 CANNOT_PAUSE = "the agent's speech can't be paused here: a turn without words ends it for good"

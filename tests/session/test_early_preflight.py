@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from support.conversation import RESUME, START, conversation, eager_end, end, eventually, update
+from support.conversation import conversation
+from support.script import RESUME, START, eager_end, end, update
+from support.waiting import eventually
 
 TWO = {"early_preflight": 2}
 

@@ -11,8 +11,10 @@ from livekit.agents import stt
 from livekit.plugins.cartesia_turns import STT
 from livekit.plugins.cartesia_turns.server import Faults, LocalServer
 from livekit.plugins.cartesia_turns.server.faults import FaultPlan
-from support.conversation import QUIET, START, Conversation, conversation, end, eventually, stt_for, update
+from support.conversation import QUIET, Conversation, conversation, stt_for
+from support.script import START, end, update
 from support.stage import Stage
+from support.waiting import eventually
 
 FAST: dict[str, Any] = {"attempt_timeout": 0.5, "max_retry_per_stt": 0, "retry_interval": 0.1}
 

@@ -8,7 +8,9 @@ import logging
 import pytest
 from livekit.plugins.cartesia_turns.server import StreamRequest, Vendor
 from livekit.plugins.cartesia_turns.wire.messages import TurnSettings
-from support.conversation import QUIET, START, Conversation, conversation, end, eventually, update
+from support.conversation import QUIET, Conversation, conversation
+from support.script import START, end, update
+from support.waiting import eventually
 
 GIVEN = {"turn_eager_end_threshold": 0.5, "turn_end_threshold": 0.2, "turn_end_timeout_ms": 5000}
 """What the profiles change."""

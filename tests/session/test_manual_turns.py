@@ -6,7 +6,9 @@ import time
 
 import pytest
 from livekit.agents import Agent, StopResponse, llm
-from support.conversation import QUIET, START, Conversation, conversation, end, eventually, update
+from support.conversation import QUIET, Conversation, conversation
+from support.script import START, end, update
+from support.waiting import eventually
 
 pytestmark = pytest.mark.newest  # STTCapabilities.manual_flush
 

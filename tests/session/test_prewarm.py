@@ -6,8 +6,9 @@ import pytest
 from livekit.agents import Agent, utils
 from livekit.plugins.cartesia_turns.net import prewarming as warm
 from livekit.plugins.cartesia_turns.server import Faults, LocalServer
-from support.conversation import conversation, eventually, stt_for
+from support.conversation import conversation, stt_for
 from support.stage import Stage
+from support.waiting import eventually
 
 
 async def test_a_sessions_first_stream_takes_the_prewarmed_connection_over() -> None:

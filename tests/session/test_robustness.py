@@ -7,7 +7,9 @@ from livekit import rtc
 from livekit.agents import Agent
 from livekit.plugins.cartesia_turns import STT
 from livekit.plugins.cartesia_turns.server import Faults
-from support.conversation import QUIET, START, Conversation, conversation, end, eventually, stt_for, update
+from support.conversation import QUIET, Conversation, conversation, stt_for
+from support.script import START, end, update
+from support.waiting import eventually
 
 ONLY_FROM_WITHIN_IN_2 = pytest.mark.differs_in_2(
     reason="there an agent's update_options(stt=) changes the session's STT only where the agent's own code calls it"

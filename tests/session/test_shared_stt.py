@@ -14,9 +14,10 @@ from livekit.plugins.cartesia_turns.server import ConnectionRecord, LocalServer
 from livekit.plugins.cartesia_turns.testing import FakeLLM, FakeTTS, Speaker
 from livekit.plugins.cartesia_turns.wire.messages import ServerMessage
 from support.calls import talking
-from support.conversation import QUIET, START, Microphone, end, eventually, stt_for
+from support.conversation import QUIET, Microphone, stt_for
+from support.script import START, end
 from support.stage import Stage
-from support.waiting import holds
+from support.waiting import eventually, holds
 
 TIMEOUT = "turn_end_timeout_ms"
 GIVEN = {"turn_eager_end_threshold": 0.5, "turn_end_threshold": 0.2, TIMEOUT: 5000}

@@ -7,19 +7,10 @@ import time
 import numpy as np
 import pytest
 from livekit.agents import llm
-from support.conversation import (
-    FRAME_S,
-    QUIET,
-    RATE,
-    START,
-    VOICED,
-    Conversation,
-    conversation,
-    end,
-    eventually,
-    update,
-)
+from support.conversation import FRAME_S, QUIET, RATE, VOICED, Conversation, conversation
 from support.noise import Room
+from support.script import START, end, update
+from support.waiting import eventually
 
 FLOOR = np.random.default_rng(2).normal(0, 60, round(RATE * FRAME_S)).astype("<i2").tobytes()
 """A room at -55 dBFS."""

@@ -16,7 +16,9 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoi
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from support.conversation import RESUME, START, conversation, eager_end, end, eventually, update
+from support.conversation import conversation
+from support.script import RESUME, START, eager_end, end, update
+from support.waiting import eventually
 
 SECRET = "my card number is four two"
 

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from livekit.plugins.cartesia_turns import interrupt_on_turn_start, turn_handling
-from support.conversation import RESUME, START, Conversation, conversation, eager_end, end, eventually, update
+from support.conversation import Conversation, conversation
+from support.script import RESUME, START, eager_end, end, update
+from support.waiting import eventually
 
 SETTLED_S = 0.7
 """Longer than the framework's `min_delay`, 0.5 s: by then it has done what it does at the end of a turn."""

@@ -7,7 +7,9 @@ import logging
 import pytest
 from livekit.agents import NOT_GIVEN
 from livekit.plugins.cartesia_turns import turn_handling
-from support.conversation import START, conversation, end, eventually, update
+from support.conversation import conversation
+from support.script import START, end, update
+from support.waiting import eventually
 
 DEAF = (
     "the session ignores the turns that the server detects: pass it vad=None and "

@@ -28,43 +28,17 @@ from livekit.plugins.cartesia_turns.server import LocalServer
 from livekit.plugins.cartesia_turns.testing import FakeLLM, FakeTTS, Speaker
 from livekit.plugins.cartesia_turns.wire.messages import (
     ServerMessage,
-    TurnEagerEnd,
-    TurnEnd,
-    TurnResume,
-    TurnStart,
-    TurnUpdate,
 )
 
-from support.stage import Stage
+from .script import START, end, update
+from .stage import Stage
+from .waiting import eventually
 
 RATE = 16000
 FRAME_S = 0.02
 BOUND_S = 15.0
 VOICED = (np.random.default_rng(1).normal(0, 4000, round(RATE * FRAME_S))).astype("<i2").tobytes()
 QUIET = bytes(len(VOICED))
-
-START = TurnStart("")
-RESUME = TurnResume("")
-
-
-def update(text: str) -> TurnUpdate:
-    return TurnUpdate("", text)
-
-
-def eager_end(text: str) -> TurnEagerEnd:
-    return TurnEagerEnd("", text)
-
-
-def end(text: str) -> TurnEnd:
-    return TurnEnd("", text)
-
-
-async def eventually(condition: Callable[[], object], what: str = "it") -> None:
-    """Waits until the condition holds, BOUND_S at most."""
-    deadline = time.monotonic() + BOUND_S
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} never came true"
-        await asyncio.sleep(0.002)
 
 
 class Microphone(io.AudioInput):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from urllib.parse import urlencode
 
@@ -68,11 +68,3 @@ async def connected(
         session.ws_connect(url, headers=headers, heartbeat=heartbeat_s) as socket,
     ):
         yield RawClient(socket)
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    """Waits until the condition holds, BOUND_S at most."""
-    deadline = asyncio.get_running_loop().time() + BOUND_S
-    while not condition():
-        assert asyncio.get_running_loop().time() < deadline, "it never came true"
-        await asyncio.sleep(0.005)

@@ -7,14 +7,20 @@ import time
 from collections.abc import Callable
 
 POLL_S = 0.002
+BOUND_S = 15.0
 
 
-async def until(condition: Callable[[], object], *, within_s: float = 5.0) -> None:
+async def until(condition: Callable[[], object], *, within_s: float = 5.0, what: str = "it") -> None:
     """Returns as soon as the condition holds; fails if that takes longer than `within_s` seconds."""
     deadline = time.monotonic() + within_s
     while not condition():
-        assert time.monotonic() < deadline, f"not within {within_s} s"
+        assert time.monotonic() < deadline, f"{what} did not come true within {within_s} s"
         await asyncio.sleep(POLL_S)
+
+
+async def eventually(condition: Callable[[], object], what: str = "it") -> None:
+    """Waits for something that no time is promised for: for BOUND_S at most."""
+    await until(condition, within_s=BOUND_S, what=what)
 
 
 async def holds(condition: Callable[[], object], *, for_s: float) -> None:

@@ -23,7 +23,9 @@ from livekit.agents import stt
 from livekit.plugins.cartesia_turns import STT, interrupt_on_turn_start
 from livekit.plugins.cartesia_turns.server import LocalServer
 from livekit.plugins.cartesia_turns.wire.messages import TurnEnd, TurnStart
-from support.conversation import QUIET, START, VOICED, Conversation, conversation, eager_end, end, eventually, update
+from support.conversation import QUIET, VOICED, Conversation, conversation
+from support.script import START, eager_end, end, update
+from support.waiting import eventually
 from tools.bench.progress import parser, working_on
 
 OFFICIAL = "livekit.plugins.cartesia"

@@ -7,7 +7,8 @@ import pytest
 from livekit.plugins.cartesia_turns.wire.messages import Connected, ErrorMessage
 from livekit.plugins.cartesia_turns.wire.protocol import PATH, parse_error_body
 from support.localserver import SENTENCE, server
-from support.rawclient import BOUND_S, QUERY, connected, eventually
+from support.rawclient import BOUND_S, QUERY, connected
+from support.waiting import eventually
 
 UPGRADE = [b"Connection: Upgrade", b"Upgrade: websocket", b"Sec-WebSocket-Version: 13"]
 

@@ -9,7 +9,8 @@ from livekit.plugins.cartesia_turns.wire.messages import Connected, ErrorMessage
 from livekit.plugins.cartesia_turns.wire.protocol import PATH
 from support import synthetic
 from support.localserver import SENTENCE, finals, kinds, server
-from support.rawclient import RawClient, connected, eventually
+from support.rawclient import RawClient, connected
+from support.waiting import eventually
 
 QUIET_S = 0.3
 

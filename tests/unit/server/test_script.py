@@ -18,7 +18,8 @@ from livekit.plugins.cartesia_turns.wire.messages import (
 )
 from support import synthetic
 from support.localserver import SENTENCE, finals, kinds, server
-from support.rawclient import connected, eventually
+from support.rawclient import connected
+from support.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("each_vendor")
 

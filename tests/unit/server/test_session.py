@@ -27,7 +27,8 @@ from livekit.plugins.cartesia_turns.wire.messages import (
 from livekit.plugins.cartesia_turns.wire.protocol import PATH
 from support import synthetic
 from support.localserver import SENTENCE, finals, kinds, server
-from support.rawclient import BOUND_S, QUERY, connected, eventually
+from support.rawclient import BOUND_S, QUERY, connected
+from support.waiting import eventually
 
 
 @pytest.mark.parametrize(
