@@ -19,8 +19,9 @@ from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns.server import LocalServer
 from offline import OfflineLLM
 from support.conversation import conversation
+from support.speech import AUDIO, SPOKEN
 from support.waiting import until
-from support.wer import CLIPS, SPOKEN, word_error_rate
+from support.wer import word_error_rate
 from transcription.audio import Samples, frames, load, silence
 
 REPLY_WITHIN_S = 30.0
@@ -139,7 +140,7 @@ async def test_the_agent_answers_each_turn_of_recorded_speech() -> None:
             session.input.audio = caller
             await session.start(Assistant(stt), record=False)
             answers = []
-            for clip in sorted(CLIPS.glob("*.wav")):
+            for clip in sorted(AUDIO.glob("*.wav")):
                 caller.say(load(clip).samples)
                 caller.say(silence(1.5))
                 answers.append(await asyncio.wait_for(replies.get(), REPLY_WITHIN_S))

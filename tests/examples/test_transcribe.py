@@ -18,14 +18,15 @@ import transcribe
 from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns.server import LocalServer, Script
 from support.recognizer import PACKAGES
-from support.wer import CLIPS, SPOKEN, word_error_rate
+from support.speech import AUDIO, SPOKEN
+from support.wer import word_error_rate
 from transcription.audio import SAMPLE_RATE, Player, Recording, load, silence
 from transcription.call import Call
 from transcription.views import JsonLines
 
 SCRIPT = Path(transcribe.__file__)
 WITHIN_S = 90.0
-CLIP = CLIPS / "sense-0880.wav"
+CLIP = AUDIO / "sense-0880.wav"
 
 
 def environment(**changes: str) -> dict[str, str]:

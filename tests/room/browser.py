@@ -12,6 +12,7 @@ from pathlib import Path
 from playwright.async_api import Page, async_playwright
 from room.guest import RATE
 from room.stage import chromium
+from support.speech import silence
 
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
@@ -34,10 +35,6 @@ def record(path: Path, samples: bytes) -> Path:
         out.setframerate(RATE)
         out.writeframes(samples + silence(120))
     return path
-
-
-def silence(length_s: float) -> bytes:
-    return bytes(2 * int(RATE * length_s))
 
 
 @asynccontextmanager

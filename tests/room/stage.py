@@ -18,11 +18,11 @@ from roomkit.livekit_server import find_livekit_server, free_port
 from roomkit.page import BRING_NODE, find_npm
 from roomkit.processes import kill_group
 from support import recognizer
-from support.wer import CLIPS, SPOKEN, word_error_rate
+from support.speech import AUDIO, SPOKEN
+from support.wer import word_error_rate
 
 ROOT = Path(__file__).parents[2]
 ARTIFACTS = ROOT / ".artifacts"
-AUDIO = CLIPS
 REFERENCES = dict(zip([clip.stem for clip in sorted(AUDIO.glob("*.wav"))], SPOKEN, strict=True))
 """What is read out in each recording, by its name."""
 KEY = "room-test-key"

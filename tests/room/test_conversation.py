@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import pytest
 from room.guest import Guest
-from room.stage import AUDIO, error_rate
-from support.wer import SPOKEN, word_error_rate
+from room.stage import error_rate
+from support.speech import AUDIO, SPOKEN
+from support.wer import word_error_rate
 
 pytestmark = [pytest.mark.room, pytest.mark.timeout(400)]
 

@@ -12,10 +12,11 @@ import psutil
 import pytest
 from room.guest import Guest
 from room.network import access_to, behind_a_proxy, behind_a_relay
-from room.stage import AUDIO, SpeechServer, error_rate
+from room.stage import SpeechServer, error_rate
 from roomkit.livekit_server import LivekitServer
 from support.proxy import Proxy
 from support.relay import DARK, FAIR, Relay, Weather
+from support.speech import AUDIO
 from support.waiting import holds
 from support.wer import plain
 

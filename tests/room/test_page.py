@@ -13,12 +13,13 @@ from urllib.parse import urlsplit
 import pytest
 import pytest_asyncio
 from playwright.async_api import FloatRect, Page, Route, expect
-from room.browser import DENIABLE_MICROPHONE, METERS, VOICE, opened, record, silence, until_true
+from room.browser import DENIABLE_MICROPHONE, METERS, VOICE, opened, record, until_true
 from room.guest import AGENT, Guest, pcm
-from room.stage import ARTIFACTS, AUDIO, Talk, error_rate, wait_for_port
+from room.stage import ARTIFACTS, Talk, error_rate, wait_for_port
 from roomkit.livekit_server import free_port
 from roomkit.page import WEB, find_npm, install
 from roomkit.processes import kill_group
+from support.speech import AUDIO, silence
 from support.wer import word_error_rate
 
 pytestmark = [pytest.mark.room, pytest.mark.timeout(240)]

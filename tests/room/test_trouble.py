@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from livekit import rtc
 from room.guest import LISTENING_WITHIN_S, Guest
-from room.stage import AUDIO, SpeechServer, Talk, error_rate
+from room.stage import SpeechServer, Talk, error_rate
 from roomkit.grants import LivekitAccess
 from roomkit.livekit_server import LivekitServer
 from roomkit.worker import Worker
+from support.speech import AUDIO
 
 pytestmark = [pytest.mark.room, pytest.mark.timeout(200)]
 

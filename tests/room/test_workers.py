@@ -20,11 +20,12 @@ import pytest_asyncio
 from livekit import api
 from livekit.agents.utils.aio import cancel_and_wait
 from room.guest import Guest
-from room.stage import AUDIO, KEY, REFERENCES, SpeechServer, error_rate
+from room.stage import KEY, REFERENCES, SpeechServer, error_rate
 from roomkit.grants import LivekitAccess
 from roomkit.livekit_server import LivekitServer
 from roomkit.processes import kill_group
 from roomkit.worker import AGENT, Worker
+from support.speech import AUDIO
 from support.wer import word_error_rate
 
 pytestmark = [pytest.mark.room, pytest.mark.timeout(500)]

@@ -36,7 +36,7 @@ _NAMES = {
 }
 
 
-def silence(seconds: float, *, rate: int = RATE, channels: int = 1) -> rtc.AudioFrame:
+def silent_frame(seconds: float, *, rate: int = RATE, channels: int = 1) -> rtc.AudioFrame:
     """A frame of digital silence."""
     samples = round(seconds * rate)
     return rtc.AudioFrame(bytes(2 * samples * channels), rate, channels, samples)
@@ -93,7 +93,7 @@ class Call:
 
     def push(self, seconds: float) -> None:
         """Pushes silence as one frame: what a scripted server answers depends on the length alone."""
-        self.stream.push_frame(silence(seconds))
+        self.stream.push_frame(silent_frame(seconds))
 
     def speak(self, seconds: float) -> None:
         """Pushes what may be speech, as one frame."""

@@ -7,13 +7,13 @@ from typing import Any
 from livekit.plugins.cartesia_turns.server import LocalServer, Vendor
 from livekit.plugins.cartesia_turns.wire.messages import ServerMessage, TurnEnd, TurnUpdate
 
-from support import synthetic
+from . import speech, synthetic
 
 VENDORS = {when: Vendor.of(when) for when in ("today", "2026-05")}
 vendor = VENDORS["today"]
 """What a server plays where nothing else is asked for; tests of a contract go through all of VENDORS."""
 
-SENTENCE = synthetic.silence(0.5) + synthetic.words(0, 4) + synthetic.silence(1.0)
+SENTENCE = speech.silence(0.5) + synthetic.words(0, 4) + speech.silence(1.0)
 
 
 def server(**options: Any) -> LocalServer:

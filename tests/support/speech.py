@@ -1,13 +1,11 @@
-"""The recorded clips as one call, and how the words heard in it are held against the words said."""
+"""The recorded clips: what is said in each, and all of them as one call."""
 
 from __future__ import annotations
 
 import csv
-import re
 import wave
 from pathlib import Path
 
-import jiwer
 import numpy as np
 
 AUDIO = Path(__file__).parents[2] / "examples" / "audio"
@@ -22,6 +20,10 @@ def clips() -> dict[str, str]:
         return dict(csv.reader(table, delimiter="\t"))
 
 
+SPOKEN = list(clips().values())
+"""The words of each clip, in the order of their names."""
+
+
 def pcm(name: str) -> bytes:
     """A clip's samples: 16 kHz, 16-bit, mono."""
     with wave.open(str(AUDIO / name)) as file:
@@ -29,6 +31,7 @@ def pcm(name: str) -> bytes:
 
 
 def silence(duration_s: float) -> bytes:
+    """Digital silence: 16 kHz, 16-bit, mono."""
     return bytes(2 * round(duration_s * RATE))
 
 
@@ -48,13 +51,3 @@ def speech_ends_s() -> list[float]:
         ends.append(start_s + (loud[-1] + 1) * 0.02)
         start_s += len(samples) / RATE + GAP_S
     return ends
-
-
-def word_error_rate(said: list[str], heard: list[str]) -> float:
-    return float(jiwer.wer(plain(" ".join(said)), plain(" ".join(heard))))
-
-
-def plain(text: str) -> str:
-    """Lower case, punctuation and hyphens as spaces, "mr" as "mister"."""
-    words = re.sub(r"[^a-z0-9']+", " ", text.lower()).split()
-    return " ".join("mister" if word == "mr" else word for word in words)

@@ -16,10 +16,6 @@ def word(number: int, duration_s: float = 0.32) -> bytes:
     return np.full(round(duration_s * RATE), FIRST + number, "<i2").tobytes()
 
 
-def silence(duration_s: float) -> bytes:
-    return bytes(2 * round(duration_s * RATE))
-
-
 def words(first: int, count: int) -> bytes:
     return b"".join(word(number) for number in range(first, first + count))
 

@@ -1,15 +1,10 @@
-"""What is said in the recorded clips, and how much of it was heard."""
+"""How much of what was said was heard."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import jiwer
-
-CLIPS = Path(__file__).parents[2] / "examples" / "audio"
-SPOKEN = [line.split("\t")[1] for line in (CLIPS / "transcripts.tsv").read_text().splitlines()]
-"""The words of each clip, in the order of their names."""
 
 
 def plain(text: str) -> str:
@@ -21,3 +16,8 @@ def plain(text: str) -> str:
 def word_error_rate(spoken: list[str], heard: list[str]) -> float:
     """Words substituted, left out or added, for each word that was spoken in all the texts together."""
     return float(jiwer.wer([plain(text) for text in spoken], [plain(text) for text in heard]))
+
+
+def word_error_rate_of_all(spoken: list[str], heard: list[str]) -> float:
+    """The same for texts that may be divided in another way than they were spoken."""
+    return word_error_rate([" ".join(spoken)], [" ".join(heard)])

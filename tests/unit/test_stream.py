@@ -26,7 +26,7 @@ from livekit.plugins.cartesia_turns.wire.messages import (
     TurnStart,
     TurnUpdate,
 )
-from support.calls import RATE, Call, calling, silence, talking
+from support.calls import RATE, Call, calling, silent_frame, talking
 from support.exposed import exposed
 from support.peers import ForwardProxy, counted_session, tcp_peer, web_peer
 from support.waiting import holds, until
@@ -509,7 +509,7 @@ async def test_a_peer_that_reads_nothing_can_be_left() -> None:
 
 def flood(call: Call) -> None:
     for _ in range(30):
-        call.stream.push_frame(silence(10, rate=48000))
+        call.stream.push_frame(silent_frame(10, rate=48000))
 
 
 # Whatever happens, only an APIError leaves.

@@ -12,7 +12,7 @@ from livekit.agents import stt as agents_stt
 from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns.server import Faults, LocalServer, Script, say
 from livekit.plugins.cartesia_turns.wire.messages import TurnEagerEnd, TurnEnd, TurnResume, TurnStart, TurnUpdate
-from support.calls import PUBLIC_EVENTS, Call, calling, silence, talking
+from support.calls import PUBLIC_EVENTS, Call, calling, silent_frame, talking
 from support.waiting import until
 
 QUIET = Script([])
@@ -165,7 +165,7 @@ def test_it_tells_the_framework_what_it_can_do() -> None:
 
 async def test_recognizing_a_whole_buffer_is_not_implemented() -> None:
     with pytest.raises(NotImplementedError, match=r"stream\(\)"):
-        await make()._recognize_impl(silence(1), conn_options=PATIENT)
+        await make()._recognize_impl(silent_frame(1), conn_options=PATIENT)
 
 
 def test_its_repr_and_its_settings_hold_no_secret() -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from livekit.plugins.cartesia_turns.server.recognition.recognizer import Recognizer, packaged_recognizer
 from support import speech
 from support.hearing import Heard, hear, steady, uneven, worsened
+from support.wer import word_error_rate_of_all
 from tools.bench.progress import parser, working_on
 
 STARTS_S = (0.0, 0.107, 0.213, 0.331)
@@ -42,12 +43,12 @@ async def streamed(recognizer: Recognizer, noise_dbfs: float | None, offset: flo
 
 
 async def main() -> None:
-    recognizer, said = packaged_recognizer(), list(speech.clips().values())
+    recognizer, said = packaged_recognizer(), speech.SPOKEN
     for number, (name, (noise_dbfs, offset)) in enumerate(SOUNDS.items()):
         working_on(name, number, len(SOUNDS))
-        at_once = speech.word_error_rate(said, whole(recognizer, noise_dbfs, offset))
+        at_once = word_error_rate_of_all(said, whole(recognizer, noise_dbfs, offset))
         calls = await streamed(recognizer, noise_dbfs, offset)
-        errors = [speech.word_error_rate(said, call.finals()) for call in calls]
+        errors = [word_error_rate_of_all(said, call.finals()) for call in calls]
         gaps_s = [gap_s for call in calls for gap_s in call.update_gaps_s()]
         print(
             f"{name:15} word error rate: whole {at_once:.3f}, streamed {np.mean(errors):.3f} (worst {max(errors):.3f})"

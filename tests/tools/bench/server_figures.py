@@ -23,6 +23,7 @@ from livekit.plugins.cartesia_turns.server import ConnectionRecord, LocalServer
 from livekit.plugins.cartesia_turns.wire.protocol import PATH
 from support import speech
 from support.rawclient import QUERY
+from support.wer import word_error_rate_of_all
 from tools.bench.progress import parser, working_on
 
 STREAMS = {"one real-time stream": 1, "four real-time streams at once": 4}
@@ -81,8 +82,8 @@ class Call:
 
 
 def show(name: str, calls: list[Call]) -> None:
-    said = list(speech.clips().values())
-    errors = [speech.word_error_rate(said, call.texts()) for call in calls]
+    said = speech.SPOKEN
+    errors = [word_error_rate_of_all(said, call.texts()) for call in calls]
     print(f"\n{name}")
     print(f"  word error rate           {max(errors):.3f} (worst stream)")
     print(f"  turns                     {', '.join(str(len(call.texts())) for call in calls)}")

@@ -8,11 +8,11 @@ from livekit.plugins.cartesia_turns.doctor import pace
 from livekit.plugins.cartesia_turns.doctor.calls import Server
 from livekit.plugins.cartesia_turns.doctor.verdict import Verdict
 from livekit.plugins.cartesia_turns.server import Faults, Script
-from support import synthetic
+from support import speech, synthetic
 from support.localserver import server
 from support.verdicts import advised
 
-AUDIO = synthetic.silence(0.5) + synthetic.words(0, 8) + synthetic.silence(0.5)
+AUDIO = speech.silence(0.5) + synthetic.words(0, 8) + speech.silence(0.5)
 
 
 async def measured(monkeypatch: pytest.MonkeyPatch, seconds: float = 2.0, **options: object) -> Verdict:

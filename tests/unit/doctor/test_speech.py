@@ -13,9 +13,10 @@ from livekit.plugins.cartesia_turns.server import Faults, Script, say
 from livekit.plugins.cartesia_turns.wire.messages import TurnEnd, TurnStart
 from support import synthetic
 from support.localserver import server
+from support.speech import silence
 from support.verdicts import advised, called, levels
 
-AUDIO = synthetic.silence(0.2) + synthetic.words(0, 2)
+AUDIO = silence(0.2) + synthetic.words(0, 2)
 
 
 def recording(pcm: bytes = AUDIO, text: str = "") -> Recording:

@@ -24,7 +24,7 @@ from livekit.plugins.cartesia_turns.server import Faults, LocalServer, Script, s
 from livekit.plugins.cartesia_turns.wire.messages import TurnEnd, TurnSettings, TurnStart
 from livekit.plugins.cartesia_turns.wire.options import Options, endpoint
 from livekit.plugins.cartesia_turns.wire.vendor import API_VERSION
-from support.calls import silence, talking
+from support.calls import silent_frame, talking
 from support.stage import Stage
 from support.waiting import until
 
@@ -174,7 +174,7 @@ async def prewarm(server: LocalServer, owner: cartesia_turns.STT) -> None:
 
 async def begin_a_call(server: LocalServer, owner: cartesia_turns.STT) -> None:
     stream = owner.stream()
-    stream.push_frame(silence(0.1))
+    stream.push_frame(silent_frame(0.1))
     await until(lambda: owner.stats.turns)
     LEFT_OVER.append(stream)
 

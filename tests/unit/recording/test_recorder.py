@@ -16,7 +16,7 @@ from livekit.plugins.cartesia_turns.server import LocalServer, Script
 from livekit.plugins.cartesia_turns.server.script import say
 from livekit.plugins.cartesia_turns.wire.messages import TurnEagerEnd, TurnEnd, TurnStart, TurnUpdate
 from livekit.plugins.cartesia_turns.wire.options import Options
-from support.calls import calling, silence
+from support.calls import calling, silent_frame
 from support.waiting import until
 
 SCRIPT = Script(
@@ -40,7 +40,7 @@ async def spoken(recorder: Recorder | None, **arguments: Any) -> None:
         arguments["recorder"] = recorder
     async with LocalServer(script=SCRIPT) as server, calling(server, **arguments) as call:
         for _ in range(30):
-            call.stream.push_frame(silence(0.02))
+            call.stream.push_frame(silent_frame(0.02))
         await until(lambda: call.finals == ["my number"])
 
 

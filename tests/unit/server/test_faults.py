@@ -7,7 +7,7 @@ from livekit.plugins.cartesia_turns.server import Faults, Vendor
 from livekit.plugins.cartesia_turns.server.faults import faults_of, reached
 from livekit.plugins.cartesia_turns.wire.messages import Connected, ErrorMessage, TurnStart
 from livekit.plugins.cartesia_turns.wire.protocol import PATH
-from support import synthetic
+from support import speech, synthetic
 from support.localserver import SENTENCE, finals, kinds, server
 from support.rawclient import RawClient, connected
 from support.waiting import eventually
@@ -126,7 +126,7 @@ async def test_garbage_is_sent_once_at_its_time() -> None:
     garbage: list[str | bytes] = ["[1, 2]", b"\x80", "nope"]
     async with server(faults=Faults(garbage_at_s=0.1, garbage=garbage)) as local, connected(local) as client:
         await client.until(Connected)
-        await client.send(synthetic.silence(0.5))
+        await client.send(speech.silence(0.5))
         assert [(await client.socket.receive()).data for _ in garbage] == garbage
         assert await says_nothing_more(client)
 
@@ -165,7 +165,7 @@ async def test_every_config_can_be_rejected_and_the_stream_goes_on() -> None:
 
 async def test_audio_that_comes_too_fast_is_an_error_and_a_close_with_1008() -> None:
     async with server(faults=Faults(max_pace=1.5, pace_status=429)) as local, connected(local) as client:
-        await client.send(synthetic.silence(2.0))
+        await client.send(speech.silence(2.0))
         error = (await client.rest())[-1]
         assert isinstance(error, ErrorMessage)
         assert error.status_code == 429

@@ -16,7 +16,7 @@ from livekit.plugins.cartesia_turns.wire.messages import (
     TurnUpdate,
     Unknown,
 )
-from support import synthetic
+from support import speech
 from support.localserver import SENTENCE, finals, kinds, server
 from support.rawclient import connected
 from support.waiting import eventually
@@ -28,7 +28,7 @@ TURN = [say(0.5, TurnStart("")), say(1.0, TurnUpdate("", " hello")), say(2.0, Tu
 
 async def test_each_line_is_sent_at_its_audio_time() -> None:
     async with server(script=Script(TURN), record=True) as local, connected(local) as client:
-        await client.send(synthetic.silence(3))
+        await client.send(speech.silence(3))
         assert kinds(await client.close()) == [Connected, TurnStart, TurnEnd]
         times = [at_s for at_s, _ in local.connections[0].messages]
     assert times == [0.0, 0.5, 1.0, 2.0]
@@ -38,7 +38,7 @@ async def test_nothing_is_sent_before_its_time_and_lines_at_zero_need_no_audio()
     script = Script([Line(0.0, '{"type": "hello.future"}'), *TURN])
     async with server(script=script) as local, connected(local) as client:
         await client.until(Unknown)
-        await client.send(synthetic.silence(1.2))
+        await client.send(speech.silence(1.2))
         request_id = local.connections[0].request_id
         assert await client.until(TurnUpdate) == TurnUpdate(request_id, " hello", f"{request_id}.1")
         assert TurnEnd not in kinds(client.messages)

@@ -25,7 +25,7 @@ from livekit.plugins.cartesia_turns.wire.messages import (
     TurnStart,
 )
 from livekit.plugins.cartesia_turns.wire.protocol import PATH
-from support import synthetic
+from support import speech, synthetic
 from support.localserver import SENTENCE, finals, kinds, server
 from support.rawclient import BOUND_S, QUERY, connected
 from support.waiting import eventually
@@ -132,7 +132,7 @@ def test_a_quiet_socket_is_closed_after_the_vendors_time_where_none_is_given() -
 
 
 async def test_a_minute_in_one_burst_to_a_client_that_does_not_read_is_answered_in_full() -> None:
-    audio = (synthetic.words(0, 3) + synthetic.silence(1.0)) * 30
+    audio = (synthetic.words(0, 3) + speech.silence(1.0)) * 30
     async with server() as local, connected(local) as client:
         await client.send(audio, frame_bytes=len(audio))
         await eventually(lambda: local.connections[0].audio_s >= len(audio) / 32000)

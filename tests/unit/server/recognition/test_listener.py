@@ -20,7 +20,7 @@ from livekit.plugins.cartesia_turns.wire.messages import (
     TurnSettings,
     TurnStart,
 )
-from support import synthetic
+from support import speech, synthetic
 from support.localserver import SENTENCE, finals, kinds, server
 from support.rawclient import connected
 from support.waiting import eventually
@@ -38,7 +38,7 @@ async def test_a_sentence_becomes_a_turn_and_the_socket_closes_after_close() -> 
 
 
 async def test_a_short_pause_is_resumed_and_a_long_one_makes_two_turns() -> None:
-    said, paused = synthetic.words, synthetic.silence
+    said, paused = synthetic.words, speech.silence
     audio = [said(0, 2), paused(0.45), said(2, 2), paused(1), said(4, 2)]
     async with server() as local, connected(local) as client:
         await client.send(b"".join(audio))
@@ -87,7 +87,7 @@ async def test_config_changes_turn_detection_in_order_with_the_audio() -> None:
     async with server() as local, connected(local) as client:
         await client.send(synthetic.words(0, 3))
         await client.command(type="config", turn={"eager_end_threshold": 0.6, "end_threshold": 0.5})
-        await client.send(synthetic.silence(0.45) + synthetic.words(3, 3) + synthetic.silence(0.45))
+        await client.send(speech.silence(0.45) + synthetic.words(3, 3) + speech.silence(0.45))
         assert finals(await client.close()) == [synthetic.text(0, 3), synthetic.text(3, 3)]
 
 
@@ -114,7 +114,7 @@ async def test_the_text_of_a_pause_and_of_the_end_is_heard_at_several_shifts_and
     recognizer = Recognizer(lambda: synthetic.detect, transcribe, in_thread=False, shifts=(0, 128))
     stream = StreamRequest("id", "pcm_s16le", synthetic.RATE, TurnSettings())
     listener = Listener(stream, recognizer, Decoder(recognizer))
-    await all_of(listener.hear(synthetic.words(0, 6) + synthetic.silence(pause_s)))
+    await all_of(listener.hear(synthetic.words(0, 6) + speech.silence(pause_s)))
     await all_of(listener.finish())
     whole = synthetic.text(0, 6)
     assert looks[-2:] == [(whole, 0), (whole, 128)]

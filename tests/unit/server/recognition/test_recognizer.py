@@ -22,6 +22,7 @@ from support.hearing import hear, steady, uneven, worsened
 from support.localserver import finals, kinds
 from support.music import music
 from support.rawclient import connected
+from support.wer import plain, word_error_rate_of_all
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ async def test_five_clips_become_five_turns_with_the_right_words(
     assert len(heard) == 5
     assert kinds(messages).count(TurnStart) == kinds(messages).count(TurnEnd) == 5
     # A telephone's 8 kHz leaves the model less to hear.
-    assert speech.word_error_rate(list(speech.clips().values()), heard) <= (0.1 if rate != "8000" else 0.25)
+    assert word_error_rate_of_all(speech.SPOKEN, heard) <= (0.1 if rate != "8000" else 0.25)
 
 
 @pytest.mark.slow  # the recognizer at length: a call for each phase
@@ -56,8 +57,8 @@ async def test_the_sentences_streamed_are_those_that_the_recognizer_hears_in_the
     audio = worsened(speech.silence(lead_s) + speech.call(), offset=offset)
     steadily = await hear(recognizer, audio, steady(0.03))
     now_and_then = await hear(recognizer, audio, uneven(1))
-    assert speech.word_error_rate(whole, steadily.finals()) <= 0.015
-    assert speech.word_error_rate(whole, now_and_then.finals()) <= 0.015
+    assert word_error_rate_of_all(whole, steadily.finals()) <= 0.015
+    assert word_error_rate_of_all(whole, now_and_then.finals()) <= 0.015
     assert max(steadily.update_gaps_s()) <= 0.8
 
 
@@ -69,14 +70,14 @@ async def test_a_turn_ends_with_the_right_words_where_one_look_alone_hears_ill_s
 ) -> None:
     audio = bytes(2 * (8000 + start)) + speech.pcm("sense-0880.wav") + speech.silence(1.0)
     heard = await hear(recognizer, audio, steady(0.03))
-    assert [speech.plain(text) for text in heard.finals()] == [speech.clips()["sense-0880.wav"]]
+    assert [plain(text) for text in heard.finals()] == [speech.clips()["sense-0880.wav"]]
 
 
 @pytest.mark.recognizer
 async def test_speech_cut_off_by_close_is_transcribed(recognizer: Recognizer) -> None:
     async with LocalServer(recognizer=recognizer) as local, connected(local) as client:
         await client.send(speech.pcm("sense-0930.wav"))
-        assert [speech.plain(text) for text in finals(await client.close())] == [speech.clips()["sense-0930.wav"]]
+        assert [plain(text) for text in finals(await client.close())] == [speech.clips()["sense-0930.wav"]]
 
 
 @pytest.mark.recognizer
@@ -123,7 +124,7 @@ async def test_after_a_minute_of_music_speech_is_heard_in_time_and_from_its_firs
     after_music = await hear(recognizer, music(60.0) + clip, steady(0.03))
     [late_s], [early_s] = after_music.starts_s(), after_silence.starts_s()
     assert abs((late_s - 60.0) - (early_s - 2.0)) <= 0.3
-    assert [speech.plain(text) for text in after_music.finals()] == [speech.clips()[name]]
+    assert [plain(text) for text in after_music.finals()] == [speech.clips()[name]]
 
 
 @pytest.mark.slow  # a minute through the detector
@@ -133,7 +134,7 @@ async def test_the_server_hears_no_turn_in_a_minute_of_music_and_a_whole_one_beh
         await client.send(music(60.0) + speech.pcm("sense-0930.wav"))
         messages = await client.close()
     assert kinds(messages).count(TurnStart) == 1
-    assert [speech.plain(text) for text in finals(messages)] == [speech.clips()["sense-0930.wav"]]
+    assert [plain(text) for text in finals(messages)] == [speech.clips()["sense-0930.wav"]]
 
 
 @pytest.mark.recognizer
