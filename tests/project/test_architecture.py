@@ -37,7 +37,8 @@ PURE_LAYERS = {"core", "wire"}
 PURE = {
     *("live", "profiles", "doubts", "net.redaction", "server.dialogue", "server.pace", "server.vendor"),
     *("testing.ear", "testing.faults", "testing.speech"),
-    *("recording.client", "recording.difference", "recording.journal", "recording.player", "recording.schema"),
+    *("recording.client", "recording.difference", "recording.drawing", "recording.journal", "recording.player"),
+    *("recording.schema", "recording.story", "recording.view"),
     *("doctor.verdict", "doctor.sound", "doctor.tempo", "doctor.report"),
 }
 """Modules of other layers that are pure as well."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 COMMANDS = {
     "doctor": ("doctor.command", "check this machine, the key, the server, a recording and your session"),
     "replay": ("recording.replay_command", "run a recorded call again with this version, and compare"),
+    "view": ("recording.view_command", "make a page of a recorded call"),
 }
 """Each command's module, imported once it is asked for, whose `main(arguments)` returns the exit code; and its help."""
 

@@ -1,12 +1,13 @@
-"""Calls recorded whole, and run again.
+"""Calls recorded whole, looked at, and run again.
 
 `Recorder` writes each stream of an STT into a folder of its own, `load` reads one back, `replay` feeds it to the client
-of today in virtual time. `schema` says what stands in the files.
+of today in virtual time, and `page_of` draws it. `schema` says what stands in the files.
 """
 
 from .difference import Difference
 from .files import Recording, load
 from .player import Replay, replay
 from .recorder import Recorder
+from .view import page_of
 
-__all__ = ["Difference", "Recorder", "Recording", "Replay", "load", "replay"]
+__all__ = ["Difference", "Recorder", "Recording", "Replay", "load", "page_of", "replay"]

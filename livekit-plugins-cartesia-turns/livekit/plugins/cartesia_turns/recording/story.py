@@ -1,0 +1,265 @@
+"""What happened in a recorded call, put together for people: turns, sockets, silence, and what stands out."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from ..core.events import Notice
+from .files import Recording, steps_of
+from .schema import LIVE, Fields
+
+WENT_ON_S = 1.5
+"""Who speaks again after so short a pause was perhaps not done."""
+SLOW_END_S = 2.0
+"""An end of a turn so long after speech stopped keeps the user waiting."""
+
+
+@dataclass
+class Span:
+    """A stretch of time, in seconds since the start of the call; `end` is None where it never ended."""
+
+    start: float
+    end: float | None = None
+    note: str = ""
+
+
+@dataclass
+class Turn:
+    """One turn of the user; times are in seconds since the start of the call.
+
+    `words` are the texts as they grew, `maybe` the stretches in which the turn was perhaps over: where they end before
+    the turn does, the user went on.
+    """
+
+    number: int
+    told_at: float
+    speech_start: float
+    speech_end: float | None = None
+    end: float | None = None
+    words: list[tuple[float, str]] = field(default_factory=list)
+    maybe: list[Span] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """All that was said."""
+        return self.words[-1][1] if self.words else ""
+
+    @property
+    def went_on(self) -> list[Span]:
+        """Where the turn was perhaps over, and was not."""
+        return [span for span in self.maybe if span.end is not None and span.end != self.end]
+
+
+@dataclass
+class Story:
+    """A call; times are in seconds since its start."""
+
+    seconds: float = 0.0
+    turns: list[Turn] = field(default_factory=list)
+    sockets: list[Span] = field(default_factory=list)
+    replays: list[Span] = field(default_factory=list)
+    silence: list[Span] = field(default_factory=list)
+    marks: list[Span] = field(default_factory=list)
+    """Moments: notices, changed options, attempts to connect that failed."""
+    told: list[tuple[float, str]] = field(default_factory=list)
+    """What the framework was told."""
+    pushes: list[tuple[float, int]] = field(default_factory=list)
+    """When audio was pushed, and how many bytes."""
+    stats: Fields = field(default_factory=dict)
+    is_complete: bool = False
+
+
+def story_of(recording: Recording) -> Story:
+    """Puts a call together."""
+    return _Teller(recording).tell()
+
+
+class _Teller:
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+        self._started = recording.started_at
+        self._story = Story(is_complete=recording.is_complete)
+        self._position = 0
+        """Up to where sockets were given audio, in samples."""
+        self._sent_to = 0
+
+    def tell(self) -> Story:
+        for line in self._recording.lines:
+            at = float(line["at"]) - self._started
+            self._story.seconds = max(self._story.seconds, at)
+            if "steps" in line:
+                self._steps(line)
+            elif "events" in line:
+                for event in line["events"]:
+                    self._event(event, at)
+            elif (tell := self._kinds.get(next(iter(line.keys() & self._kinds.keys()), ""))) is not None:
+                tell(self, line, at)
+        self._story.seconds = max([self._story.seconds, *(at + size / 2 / self._rate for at, size in self._placed())])
+        return self._story
+
+    @property
+    def _rate(self) -> int:
+        return self._recording.options.sample_rate
+
+    def _placed(self) -> list[tuple[float, int]]:
+        return self._story.pushes[-1:]
+
+    def _steps(self, line: Fields) -> None:
+        for step in steps_of(line):
+            at = step.at - self._started
+            if step.pushed:
+                self._story.pushes.append((at, step.pushed))
+            if step.letter == LIVE:
+                self._sent_to += step.pushed // 2
+            if step.sent is None:
+                continue
+            start, samples, is_silence = step.sent
+            if is_silence:
+                _extend(self._story.silence, at, samples / self._rate)
+            elif start < self._sent_to:
+                _extend(self._story.replays, at, samples / self._rate)
+            self._sent_to = max(self._sent_to, start + samples)
+
+    def _event(self, event: Fields, at: float) -> None:
+        kind = event["event"]
+        if kind == "notice":
+            self._story.marks.append(Span(at, note=notice_of(event["notice"])))
+        elif kind == "rejected":
+            self._story.marks.append(Span(at, note="the server rejected changed options"))
+        elif kind == "start":
+            self._story.turns.append(Turn(len(self._story.turns) + 1, at, self._heard_at(event, at)))
+        elif self._story.turns and "transcript" in event:
+            self._turn(self._story.turns[-1], event, at)
+
+    def _heard_at(self, event: Fields, at: float) -> float:
+        return float(event["heard_at"]) - self._started if "heard_at" in event else at
+
+    def _turn(self, turn: Turn, event: Fields, at: float) -> None:
+        kind, text = event["event"], event["transcript"]
+        if text and text != turn.text:
+            turn.words.append((at, text))
+        if kind == "end":
+            turn.end, turn.speech_end = at, self._heard_at(event, at)
+        # Anything but another "maybe" means that the turn went on, or is over.
+        if turn.maybe and turn.maybe[-1].end is None and kind != "eager_end":
+            turn.maybe[-1].end = at
+        elif kind == "eager_end" and not (turn.maybe and turn.maybe[-1].end is None):
+            turn.maybe.append(Span(at))
+
+    def _call(self, line: Fields, at: float) -> None:
+        method = line["call"]
+        if method == "link_opened":
+            self._story.sockets.append(Span(at))
+        elif method == "link_lost" and self._story.sockets:
+            self._story.sockets[-1].end = at
+            self._story.sockets[-1].note = self._story.sockets[-1].note or _why(line)
+        elif method == "update":
+            self._story.marks.append(Span(at, note="the options were changed"))
+        elif method == "flush":
+            self._story.marks.append(Span(at, note="a flush was asked for"))
+
+    def _told(self, line: Fields, at: float) -> None:
+        kind = line["told"]
+        if kind != "recognition_usage":
+            self._story.told.append(
+                (at, " ".join([kind.replace("_", " "), *([line["text"]] if "text" in line else [])]))
+            )
+
+    def _announced(self, line: Fields, at: float) -> None:
+        name = line["announced"]
+        if name == "connection_error":
+            self._story.marks.append(Span(at, note=f"a connection failed: {line.get('cause', 'other')}"))
+        elif name == "disconnected" and self._story.sockets and line.get("reason"):
+            self._story.sockets[-1].note = line["reason"]
+
+    def _stats(self, line: Fields, _: float) -> None:
+        self._story.stats = line["stats"]
+
+    _kinds: ClassVar[dict[str, Callable[[_Teller, Fields, float], None]]] = {
+        "call": _call,
+        "told": _told,
+        "announced": _announced,
+        "stats": _stats,
+    }
+
+
+def notice_of(name: str) -> str:
+    """A notice in words, also where only an older or a newer version has it."""
+    return Notice[name.upper()].value if name.upper() in Notice.__members__ else name.replace("_", " ")
+
+
+def findings(story: Story) -> list[str]:
+    """What stands out, in whole sentences, the worst first; one sentence where nothing does."""
+    found = [*_cut_off(story), *_drops(story), *_slow(story), *_went_on(story), *_counted(story)]
+    if not story.is_complete:
+        found.append("The recording stops before the call does.")
+    return found or ["Nothing stands out: no turn was cut off, and no connection was lost."]
+
+
+def _cut_off(story: Story) -> Iterator[str]:
+    for turn, after in itertools.pairwise(story.turns):
+        if turn.end is None or turn.speech_end is None:
+            continue
+        pause_s = after.speech_start - turn.speech_end
+        if 0 <= pause_s <= WENT_ON_S:
+            yield (
+                f"Turn {turn.number} ended {turn.end - turn.speech_end:.1f} s after speech stopped, and the user went"
+                f" on after a pause of {pause_s:.1f} s: it was perhaps cut off."
+            )
+
+
+def _drops(story: Story) -> Iterator[str]:
+    for socket in story.sockets:
+        lost = socket.end
+        if lost is None:
+            continue
+        turn = next((one for one in story.turns if one.told_at <= lost and (one.end is None or lost < one.end)), None)
+        if turn is not None:
+            yield f"The socket was lost in turn {turn.number}, {lost:.1f} s into the call: {socket.note}."
+    yield from (f"{mark.start:.1f} s into the call: {mark.note}." for mark in story.marks)
+
+
+def _slow(story: Story) -> Iterator[str]:
+    for turn in story.turns:
+        if turn.end is not None and turn.speech_end is not None and turn.end - turn.speech_end > SLOW_END_S:
+            yield f"Turn {turn.number} ended only {turn.end - turn.speech_end:.1f} s after speech stopped."
+
+
+def _went_on(story: Story) -> Iterator[str]:
+    for turn in story.turns:
+        if turn.went_on:
+            times = "once" if len(turn.went_on) == 1 else f"{len(turn.went_on)} times"
+            yield f"Turn {turn.number} was taken to be perhaps over {times}, and went on."
+
+
+def _counted(story: Story) -> Iterator[str]:
+    for name, text in _COUNTED.items():
+        if (value := story.stats.get(name, 0)) >= 0.05:
+            yield text.format(value)
+
+
+_COUNTED = {
+    "lost_s": "{:.1f} s of audio was lost: more waited than the buffer holds.",
+    "replayed_s": "{:.1f} s of audio was sent once more after a socket was lost.",
+    "silent_s": "{:.1f} s of silence was sent in place of audio that had stopped.",
+    "failed_attempts": "{:.0f} attempts to connect failed.",
+    "idle_closes": "The server closed the socket {:.0f} times while nobody spoke.",
+}
+
+
+def _why(line: Fields) -> str:
+    if line.get("hang_up"):
+        return str(line["hang_up"]).replace("_", " ")
+    return "closed by the server" if line.get("clean") else "lost"
+
+
+def _extend(spans: list[Span], at: float, seconds: float) -> None:
+    """Adds to the last stretch, where this one follows it."""
+    last = spans[-1] if spans else None
+    if last is not None and last.end is not None and at <= last.end + 0.1:
+        last.end = max(last.end, at + seconds)
+    else:
+        spans.append(Span(at, at + seconds))

@@ -1,0 +1,42 @@
+"""Draws a recorded call: python -m livekit.plugins.cartesia_turns view CALL."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+
+from .files import PAGE_FILE, load
+from .schema import SchemaError
+from .view import page_of
+
+USAGE_ERROR = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Writes the page of a call, and returns the exit code: 0, or 2 where the call can't be read."""
+    options = _parser().parse_args(arguments)
+    try:
+        recording = load(options.call)
+        target = options.output or recording.folder / PAGE_FILE
+        target.write_text(page_of(recording), encoding="utf-8")
+    except (OSError, SchemaError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return USAGE_ERROR
+    sys.stdout.write(f"{target}\n")
+    if options.open:
+        webbrowser.open(target.resolve().as_uri())
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m livekit.plugins.cartesia_turns view",
+        description="Makes one HTML file of a recorded call, which holds its audio and its words and loads nothing.",
+    )
+    parser.add_argument("call", type=Path, help="the folder of the call")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=f"(default: {PAGE_FILE} in that folder)")
+    parser.add_argument("--open", action="store_true", help="open it in the browser")
+    return parser

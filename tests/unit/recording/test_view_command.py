@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from livekit.plugins.cartesia_turns.core.client import Limits
+from livekit.plugins.cartesia_turns.recording import view_command
+from livekit.plugins.cartesia_turns.recording.schema import SCHEMA, limits_to, options_to
+from livekit.plugins.cartesia_turns.wire.options import Options
+
+HEADER = {
+    "at": 5.0,
+    "schema": SCHEMA,
+    "started": 0.0,
+    "versions": {},
+    "options": options_to(Options()),
+    "limits": limits_to(Limits()),
+}
+
+
+@pytest.fixture
+def call(tmp_path: Path) -> Path:
+    (tmp_path / "call.jsonl").write_text(json.dumps(HEADER) + "\n")
+    return tmp_path
+
+
+def test_the_page_is_put_beside_the_call_and_its_name_is_told(call: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert view_command.main([str(call)]) == 0
+    assert (call / "view.html").read_text().startswith("<!doctype html>")
+    assert capsys.readouterr().out == f"{call / 'view.html'}\n"
+
+
+def test_the_page_goes_where_it_is_wanted_and_opens(
+    call: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    assert view_command.main([str(call), "-o", str(tmp_path / "page.html"), "--open"]) == 0
+    assert opened == [(tmp_path / "page.html").as_uri()]
+
+
+def test_what_is_no_call_ends_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert view_command.main([str(tmp_path)]) == 2
+    (tmp_path / "call.jsonl").write_text("{}")
+    assert view_command.main([str(tmp_path)]) == 2
+    assert capsys.readouterr().err.count("error: ") == 2
