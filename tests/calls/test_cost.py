@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from livekit.plugins.cartesia_turns.core import words
+from livekit.plugins.cartesia_turns.core import text, words
 from livekit.plugins.cartesia_turns.core.client import Limits, TurnsClient
 from livekit.plugins.cartesia_turns.core.turn import Turn, TurnEvent
 from livekit.plugins.cartesia_turns.wire.messages import TurnUpdate
@@ -112,8 +112,9 @@ class CountedPattern:
 
 @pytest.fixture
 def word(monkeypatch: pytest.MonkeyPatch) -> CountedPattern:
-    counted = CountedPattern(words._WORD)
-    monkeypatch.setattr(words, "_WORD", counted)
+    counted = CountedPattern(text.WORD)
+    for module in (text, words):
+        monkeypatch.setattr(module, "WORD", counted)
     return counted
 
 

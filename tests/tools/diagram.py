@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from livekit.plugins import cartesia_turns
-from livekit.plugins.cartesia_turns.core.turn import TRANSITIONS, State
+from livekit.plugins.cartesia_turns.core.turn import TRANSITIONS, Incident, State
 from livekit.plugins.cartesia_turns.wire.messages import TurnMessage
 
 PACKAGE = Path(cartesia_turns.__file__).parent
@@ -22,24 +22,13 @@ LAYERS = ["", *sorted(FOLDERS, key=["net", "core", "wire", "server", *FOLDERS].i
 BELOW_ALL = {"errors", "log", "version"}
 """Modules of the package itself that its folders may use."""
 
-OUTSIDE = (
-    (State.SPEAKING, State.RESUMING, "socket lost"),
-    (State.EAGER_ENDED, State.RESUMING, "socket lost"),
-    (State.RESUMING, State.IDLE, "closed by us"),
-    (State.SPEAKING, State.IDLE, "closed by us"),
-    (State.EAGER_ENDED, State.IDLE, "closed by us"),
-)
-"""What no message brings about: `Turn.lost` and `Turn.close`."""
-
 
 def turn_diagram() -> str:
     """The states of a turn and what leads from one to the other, as a Mermaid diagram."""
     arrows: dict[tuple[State, State], list[str]] = defaultdict(list)
-    for (state, message), (target, _) in TRANSITIONS.items():
+    for (state, step), (target, _) in TRANSITIONS.items():
         if state is not target:
-            arrows[state, target].append(_label(state, message))
-    for state, target, label in OUTSIDE:
-        arrows[state, target].append(label)
+            arrows[state, target].append(step.value if isinstance(step, Incident) else _label(state, step))
     lines = [
         f"    {_name(state)} --> {_name(target)}: {', '.join(labels)}" for (state, target), labels in arrows.items()
     ]

@@ -15,7 +15,6 @@ from livekit.plugins.cartesia_turns.core.feed import (
     SILENCE_S,
     USAGE_EVERY_S,
     Feed,
-    Marks,
 )
 from livekit.plugins.cartesia_turns.core.settling import Receipts
 from livekit.plugins.cartesia_turns.core.stats import Stats
@@ -167,28 +166,6 @@ def test_usage_is_due_five_seconds_after_the_last_report_if_anything_was_sent() 
     assert feed.take_usage(107.0) == 1.0
     assert feed.usage_at == math.inf
     assert feed.take_usage(108.0) == 0.0
-
-
-@given(st.lists(st.tuples(st.integers(0, 10), st.integers(0, 20))), st.integers(0, 12))
-def test_marks_tell_how_much_was_known_before_a_position(notes: list[tuple[int, int]], at: int) -> None:
-    marks = Marks()
-    known: list[tuple[int, int]] = []
-    for position, count in sorted(notes):
-        marks.note(position, count)
-        known.append((position, max(count, known[-1][1] if known else 0)))
-    assert marks.length_before(at) == max((count for position, count in known if position <= at), default=0)
-
-
-def test_marks_keep_the_first_position_of_a_length_and_forget_with_the_turn() -> None:
-    marks = Marks()
-    marks.note(10, 3)
-    marks.note(20, 5)
-    marks.note(5, 2)
-    assert marks.length_before(10) == 3
-    marks.note(12, 3)
-    assert marks.length_before(19) == 3
-    marks.clear()
-    assert marks.length_before(99) == 0
 
 
 def test_text_is_gone_with_the_audio_that_it_was_known_from_until_the_turn_is_settled() -> None:

@@ -10,16 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from livekit.plugins.cartesia_turns.core.text import has_words, word_count
 from livekit.plugins.cartesia_turns.core.turn import (
     IGNORED,
     TRANSITIONS,
     Action,
+    Incident,
     Kind,
     State,
     Turn,
     TurnEvent,
 )
-from livekit.plugins.cartesia_turns.core.words import has_words, word_count
 from livekit.plugins.cartesia_turns.wire.messages import (
     DetectedLanguage,
     TurnEagerEnd,
@@ -60,14 +61,17 @@ def play(turn: Turn, *steps: Step) -> list[str]:
     return [f"{event.kind.value} {event.transcript}".strip() for event in events]
 
 
-@pytest.mark.parametrize(("state", "message"), list(itertools.product(State, MESSAGES)))
-def test_every_pair_of_state_and_message_is_in_the_table_or_ignored(state: State, message: type[TurnMessage]) -> None:
-    assert ((state, message) in TRANSITIONS) != ((state, message) in IGNORED)
+@pytest.mark.parametrize(("state", "step"), list(itertools.product(State, [*MESSAGES, *Incident])))
+def test_every_pair_of_state_and_step_is_in_the_table_or_ignored(
+    state: State, step: type[TurnMessage] | Incident
+) -> None:
+    assert ((state, step) in TRANSITIONS) != ((state, step) in IGNORED)
 
 
 def test_every_action_is_used_and_no_message_leads_to_resuming() -> None:
     assert {action for _, actions in TRANSITIONS.values() for action in actions} == set(Action)
-    assert State.RESUMING not in {target for target, _ in TRANSITIONS.values()}
+    by_messages = {target for (_, step), (target, _) in TRANSITIONS.items() if not isinstance(step, Incident)}
+    assert State.RESUMING not in by_messages
 
 
 @pytest.mark.parametrize(

@@ -8,68 +8,14 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from livekit.plugins.cartesia_turns.core import words
-from livekit.plugins.cartesia_turns.core.words import (
-    KnownText,
-    Relation,
-    Skipper,
+from livekit.plugins.cartesia_turns.core import text, words
+from livekit.plugins.cartesia_turns.core.text import (
     has_words,
-    is_blank,
-    is_same,
-    join,
-    relation,
-    seam,
     word_count,
-    word_end,
-    word_ends,
 )
+from livekit.plugins.cartesia_turns.core.words import KnownText, Marks, Skipper
 
 texts = st.text(alphabet="ab.,- \n\u4eca\u65e5\u3002\u0e01\u0e34", max_size=20)
-
-
-@pytest.mark.parametrize("text", ["a", " 1 ", "\xe9", "...a", "\u4eca", "\u0915\u094d", "\uff11"])
-def test_a_letter_or_a_digit_is_what_makes_text(text: str) -> None:
-    assert has_words(text)
-
-
-@pytest.mark.parametrize("text", ["", " ", "\n", ".", "?!", "\u2026", "\u3002", "_", "\u200b", "\U0001f44d"])
-def test_anything_else_is_none(text: str) -> None:
-    assert not has_words(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "blank"), [("", True), (" \u3000\n", True), ("\u200b\ufeff\x00", True), (".", False), ("\u200ba", False)]
-)
-def test_what_does_not_show_is_blank(text: str, blank: bool) -> None:
-    assert is_blank(text) is blank
-
-
-@pytest.mark.parametrize(
-    ("text", "count"),
-    [
-        ("", 0),
-        (" a  b\nc ", 3),
-        ("don't stop-it.", 2),
-        ("\xe7a va ?", 2),
-        ("\u4eca\u65e5\u306f\u3001\u3044\u3044", 5),
-        ("iPhone\u3092\u8cb7\u3046", 4),
-        ("\u0e01\u0e34\u0e19", 2),
-        ("\u0928\u092e\u0938\u094d\u0924\u0947 \u0926\u0941\u0928\u093f\u092f\u093e", 2),
-        ("\uc548\ub155 \uc138\uacc4", 2),
-    ],
-)
-def test_words_are_parted_by_space_and_letters_by_themselves_where_a_script_has_no_spaces(
-    text: str, count: int
-) -> None:
-    assert word_count(text) == count
-
-
-@given(texts, texts)
-def test_what_is_joined_comes_apart_again(first: str, second: str) -> None:
-    joined = join(first, second)
-    assert joined.startswith(first)
-    assert joined.endswith(second)
-    assert joined.split() == f"{first} {second}".split() or "".join(joined.split()) == "".join((first + second).split())
 
 
 @given(texts, texts)
@@ -95,8 +41,8 @@ def test_beyond_words_that_were_heard_differently_is_what_comes_after_as_many(
 
 
 def test_words_are_counted_once_however_often_a_text_grows(monkeypatch: pytest.MonkeyPatch) -> None:
-    counted = CountingPattern(words._WORD)
-    monkeypatch.setattr(words, "_WORD", counted)
+    counted = CountingPattern(text.WORD)
+    monkeypatch.setattr(words, "WORD", counted)
     heard = [f"w{number}" for number in range(2000)]
     known = Skipper(" ".join(["x", *heard[1:1000]]))
     for upto in range(0, 2000, 10):
@@ -119,57 +65,6 @@ class CountingPattern:
         for match in self._pattern.finditer(text):
             self.found += 1
             yield match
-
-
-@pytest.mark.parametrize(
-    ("text", "told", "expected"),
-    [
-        ("a b", "a b", Relation.GOES_ON),
-        ("a b c", "a b", Relation.GOES_ON),
-        ("a. b", "a", Relation.GOES_ON),
-        ("say hello", "say hel", Relation.GOES_ON),
-        ("It is", "I", Relation.OTHER),
-        ("\u4eca\u65e5", "\u4eca", Relation.GOES_ON),
-        ("A, b c", "a b.", Relation.GOES_ON),
-        ("a", "a b", Relation.BEHIND),
-        ("A.", "a b", Relation.BEHIND),
-        ("b", "a", Relation.OTHER),
-        ("a c", "a b", Relation.OTHER),
-        ("a c", "a b c", Relation.OTHER),
-        ("\u4eca\u65e5\u306f", "\u4eca\u3001\u65e5", Relation.GOES_ON),
-        ("\u4eca\u306f", "\u4eca\u65e5", Relation.OTHER),
-    ],
-)
-def test_how_a_text_relates_to_what_was_told_is_seen_word_by_word(text: str, told: str, expected: Relation) -> None:
-    assert relation(text, told) is expected
-
-
-@pytest.mark.parametrize(
-    ("text", "position", "end"),
-    [
-        ("", 3, 0),
-        ("ab cd", 0, 0),
-        ("ab cd", 1, 2),
-        ("ab, cd", 2, 3),
-        ("ab cd", 3, 3),
-        ("ab", 9, 2),
-        ("\u4eca\u65e5\u3002\u306f", 1, 1),
-        ("\u4eca\u65e5\u3002\u306f", 2, 3),
-        ("\u306f\u3002OK", 2, 2),
-    ],
-)
-def test_a_word_that_lies_across_a_position_ends_with_its_punctuation(text: str, position: int, end: int) -> None:
-    assert word_end(text, position) == end
-
-
-def test_words_end_behind_their_white_space_and_letters_of_a_script_without_spaces_each() -> None:
-    assert list(word_ends("ab  c. ")) == [4, 7]
-    assert list(word_ends("\u4eca\u65e5\u3002OK")) == [1, 3, 5]
-
-
-def test_white_space_at_the_ends_makes_no_difference() -> None:
-    assert is_same("a b", "a b \n")
-    assert not is_same("a b", "a  b")
 
 
 def test_all_is_news_of_a_turn_that_nobody_has_heard_of() -> None:
@@ -279,7 +174,23 @@ def test_a_replay_in_a_script_without_spaces_goes_on_where_its_letters_stand_too
     assert known.news("天気がいいので散歩に行きましょうか、ね") == shown + "、ね"
 
 
-@given(st.text(), st.integers(0, 50), st.text())
-def test_a_seam_is_a_place_in_both_texts(told: str, expected: int, heard: str) -> None:
-    found = seam(told, expected, heard)
-    assert found is None or (expected <= found[0] < len(told) and 0 <= found[1] < len(heard))
+@given(st.lists(st.tuples(st.integers(0, 10), st.integers(0, 20))), st.integers(0, 12))
+def test_marks_tell_how_much_was_known_before_a_position(notes: list[tuple[int, int]], at: int) -> None:
+    marks = Marks()
+    known: list[tuple[int, int]] = []
+    for position, count in sorted(notes):
+        marks.note(position, count)
+        known.append((position, max(count, known[-1][1] if known else 0)))
+    assert marks.length_before(at) == max((count for position, count in known if position <= at), default=0)
+
+
+def test_marks_keep_the_first_position_of_a_length_and_forget_with_the_turn() -> None:
+    marks = Marks()
+    marks.note(10, 3)
+    marks.note(20, 5)
+    marks.note(5, 2)
+    assert marks.length_before(10) == 3
+    marks.note(12, 3)
+    assert marks.length_before(19) == 3
+    marks.clear()
+    assert marks.length_before(99) == 0

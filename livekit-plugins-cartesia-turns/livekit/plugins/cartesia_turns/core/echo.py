@@ -7,7 +7,7 @@ time. So the beginning of the new text is compared with the end of the text just
 
 from __future__ import annotations
 
-from .words import word_ends
+from .text import word_ends
 
 ALIKE = 0.75
 """From which part of letters in common on two texts are the same words."""

@@ -6,7 +6,6 @@ All times are monotonic seconds.
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,6 +13,7 @@ from .audio_queue import ONSET_S, ROOM_AFTER_OVERFLOW, Chunk, ReplayBuffer
 from .settling import SERVER_LAG_S, Receipts, Settling
 from .speech import Activity
 from .stats import Stats
+from .words import Marks
 
 LONGEST_CHUNK_S = 0.2
 """Audio pushed in longer pieces is cut: sent, kept and dropped piece by piece."""
@@ -267,32 +267,3 @@ class Feed:
         """Before this piece is appended, since what it is appended to may be over the limit."""
         speech.is_onset = True
         self.buffer.keep_onset(self._onset)
-
-
-class Marks:
-    """How many characters of a turn were known at which point of the audio: which of them no replay brings back."""
-
-    def __init__(self) -> None:
-        self._marks: deque[tuple[int, int]] = deque()
-        self._gone = 0
-
-    @property
-    def end(self) -> int:
-        """Where the last text became known, in samples since the first audio; 0 where no mark is left."""
-        return self._marks[-1][0] if self._marks else 0
-
-    def note(self, position: int, length: int) -> None:
-        """So many characters are known with the audio up to this position, in samples since the first, sent."""
-        if length > (self._marks[-1][1] if self._marks else self._gone):
-            self._marks.append((position, length))
-
-    def length_before(self, position: int) -> int:
-        """How many characters were known when no audio behind this position had been sent."""
-        while self._marks and self._marks[0][0] <= position:
-            self._gone = self._marks.popleft()[1]
-        return self._gone
-
-    def clear(self) -> None:
-        """The turn is over."""
-        self._marks.clear()
-        self._gone = 0

@@ -35,7 +35,7 @@ class Hangs:
     """
 
     def __init__(self, min_timeout_s: float) -> None:
-        self.watchdog = Watchdog(min_timeout_s)
+        self.watchdog: Watchdog = Watchdog(min_timeout_s)
         self._stall = StallRule()
         self._deaf = DeafRule()
         self._rescue = RescueRule()

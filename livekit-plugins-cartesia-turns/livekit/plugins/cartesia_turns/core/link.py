@@ -28,7 +28,7 @@ from .configs import Configs, Rejected
 from .liveness import Liveness
 from .pacing import CATCH_UP_SPEED, Pacer
 from .settling import Receipts
-from .words import is_blank
+from .text import is_blank
 
 DRAIN_S = 5.0
 """How long the server may be silent after it was asked to finish and to close the socket."""

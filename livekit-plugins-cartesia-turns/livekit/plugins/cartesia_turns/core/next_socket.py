@@ -22,9 +22,9 @@ class NextSocket:
     """
 
     def __init__(self, options: Options, pace: Pace, catch_up_speed: float) -> None:
-        self.options = options
+        self.options: Options = options
         """What it is opened with."""
-        self.tries_again = False
+        self.tries_again: bool = False
         """The last one ended for something that this one does without: the speed of a backlog, or options."""
         self._pace = pace
         self._catch_up_speed = catch_up_speed

@@ -16,7 +16,8 @@ from enum import Enum
 
 from ..wire.messages import DetectedLanguage, TurnEagerEnd, TurnEnd, TurnMessage, TurnResume, TurnStart, TurnUpdate
 from .echo import Echo
-from .words import KnownText, Relation, has_words, is_blank, is_same, relation
+from .text import Relation, has_words, is_blank, is_same, relation
+from .words import KnownText
 
 
 class State(Enum):
@@ -59,17 +60,27 @@ class TurnEvent:
     usage_s: float = 0.0
 
 
+class Incident(Enum):
+    """What happens to a turn beside the server's messages."""
+
+    SOCKET_LOST = "socket lost"
+    NO_NEWS = "turn.end without news in a replay"
+    """The replay began with something that was no speech, or is known: the turn itself is still to come."""
+    CLOSED_BY_US = "closed by us"
+
+
 class Action(Enum):
-    """What a transition does; each is a method of Turn."""
+    """What a transition does."""
 
     OPEN = "open"
     SHOW = "show"
     SPECULATE = "speculate"
     REVIVE = "revive"
     CLOSE = "close"
+    DELIVER = "deliver"
 
 
-TRANSITIONS: dict[tuple[State, type[TurnMessage]], tuple[State, tuple[Action, ...]]] = {
+TRANSITIONS: dict[tuple[State, type[TurnMessage] | Incident], tuple[State, tuple[Action, ...]]] = {
     (State.IDLE, TurnStart): (State.SPEAKING, (Action.OPEN,)),
     (State.IDLE, TurnUpdate): (State.SPEAKING, (Action.OPEN, Action.SHOW)),
     (State.IDLE, TurnEagerEnd): (State.EAGER_ENDED, (Action.OPEN, Action.SPECULATE)),
@@ -85,16 +96,28 @@ TRANSITIONS: dict[tuple[State, type[TurnMessage]], tuple[State, tuple[Action, ..
     (State.RESUMING, TurnUpdate): (State.SPEAKING, (Action.SHOW,)),
     (State.RESUMING, TurnEagerEnd): (State.EAGER_ENDED, (Action.SPECULATE,)),
     (State.RESUMING, TurnEnd): (State.IDLE, (Action.CLOSE,)),
+    (State.SPEAKING, Incident.SOCKET_LOST): (State.RESUMING, ()),
+    (State.EAGER_ENDED, Incident.SOCKET_LOST): (State.RESUMING, ()),
+    (State.SPEAKING, Incident.NO_NEWS): (State.RESUMING, ()),
+    (State.EAGER_ENDED, Incident.NO_NEWS): (State.RESUMING, ()),
+    (State.SPEAKING, Incident.CLOSED_BY_US): (State.IDLE, (Action.DELIVER,)),
+    (State.EAGER_ENDED, Incident.CLOSED_BY_US): (State.IDLE, (Action.DELIVER,)),
+    (State.RESUMING, Incident.CLOSED_BY_US): (State.IDLE, (Action.DELIVER,)),
 }
 """While IDLE, a message with text implies the start of its turn; one without text (but turn.start) is ignored."""
 
-IGNORED: frozenset[tuple[State, type[TurnMessage]]] = frozenset(
+IGNORED: frozenset[tuple[State, type[TurnMessage] | Incident]] = frozenset(
     {
         (State.IDLE, TurnResume),
         (State.SPEAKING, TurnResume),
         (State.RESUMING, TurnResume),
         (State.SPEAKING, TurnStart),
         (State.EAGER_ENDED, TurnStart),
+        (State.IDLE, Incident.SOCKET_LOST),
+        (State.RESUMING, Incident.SOCKET_LOST),
+        (State.IDLE, Incident.NO_NEWS),
+        (State.RESUMING, Incident.NO_NEWS),
+        (State.IDLE, Incident.CLOSED_BY_US),
     }
 )
 """A turn.start in mid-turn by itself says nothing: the text that follows decides whether it began another turn."""
@@ -190,11 +213,11 @@ class Turn:
         self._known.lose_socket(gone, self._shown)
         self.forget(gone)
         self._told, self._restart = "", None
-        if not self.is_open:
-            self._turn_id = ""
-        else:
-            self._state = State.RESUMING
+        self._go(Incident.SOCKET_LOST)
+        if self.is_open:
             self._resumed = True
+        else:
+            self._turn_id = ""
 
     def expect_echo(self, told: str, *, is_whole: bool = True) -> None:
         """The replay may begin with the end of a turn that was told; see `Echo`, empty where that is ruled out."""
@@ -211,11 +234,7 @@ class Turn:
         Text delivered so is not delivered again: not when the server goes on with that turn, and not when its audio is
         replayed.
         """
-        if not self.is_open:
-            return []
-        self._known.deliver(self._shown)
-        self._state = State.IDLE
-        return self._ended(self._shown)
+        return self._go(Incident.CLOSED_BY_US, self._shown)
 
     def _start_in_mid_turn(self, start: TurnStart) -> list[TurnEvent]:
         """Another name is another turn; without one, text is waited for."""
@@ -258,16 +277,20 @@ class Turn:
             return []
         text = self._known.news(transcript) if not isinstance(message, TurnStart | TurnResume) else ""
         if self._resumed and is_end and not (text and has_words(transcript)):
-            # The replay began with something that was no speech, or is known: the turn itself is still to come.
             if has_words(transcript):
                 self._known.forget_part(transcript)
-            self._state = State.RESUMING
-            return []
+            return self._go(Incident.NO_NEWS)
         if self._state is State.IDLE and not self._begins(message, transcript, text):
             return []
         if self._state is State.RESUMING and not isinstance(message, TurnStart) and not has_words(transcript):
             return []
-        self._state, actions = TRANSITIONS[self._state, type(message)]
+        return self._go(type(message), text)
+
+    def _go(self, step: type[TurnMessage] | Incident, text: str = "") -> list[TurnEvent]:
+        """Does what the table says, where the turn has this text."""
+        if (self._state, step) in IGNORED:
+            return []
+        self._state, actions = TRANSITIONS[self._state, step]
         return [event for action in actions for event in self._act(action, text)]
 
     def _begins(self, message: TurnMessage, transcript: str, text: str) -> bool:
@@ -296,11 +319,11 @@ class Turn:
             case Action.REVIVE:
                 return [self._event(Kind.RESUME, self._shown)] if self._shown else []
             case Action.CLOSE:
-                return self._close(text)
-
-    def _close(self, text: str) -> list[TurnEvent]:
-        self._known.forget()
-        return self._ended(text)
+                self._known.forget()
+                return self._ended(text)
+            case Action.DELIVER:
+                self._known.deliver(text)
+                return self._ended(text)
 
     def _event(self, kind: Kind, text: str = "") -> TurnEvent:
         return TurnEvent(kind, text, self._turn_id, self._languages)

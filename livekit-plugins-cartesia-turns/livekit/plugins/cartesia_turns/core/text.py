@@ -1,0 +1,140 @@
+"""Texts compared word by word. In scripts without spaces between words each letter counts as a word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from enum import Enum
+from itertools import zip_longest
+
+_UNSPACED = (
+    "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\uff66-\uff9f"  # Japanese
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Chinese characters
+    "\u0e01-\u0e30\u0e32\u0e33\u0e40-\u0e46\u0e81-\u0eb0\u0eb2\u0eb3\u0ebd-\u0ec6"  # Thai, Lao
+    "\u1000-\u102a\u103f\u1050-\u1055\u1780-\u17b3"  # Burmese, Khmer
+)
+"""Letters of scripts that write no spaces between words, as the inside of a character class."""
+WORD: re.Pattern[str] = re.compile(rf"[{_UNSPACED}][^\w\s]*|[^\s{_UNSPACED}]+")
+"""A word with its punctuation."""
+_HAS_WORDS = re.compile(r"[^\W_]")
+_INK = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
+"""A character that shows: neither white space nor a mark without a shape, such as a zero width space."""
+_REST_OF_WORD = re.compile(rf"[^\s{_UNSPACED}]*")
+_REST_OF_PUNCTUATION = re.compile(r"[^\w\s]*")
+_ENDS_IN_WORD = re.compile(rf"(?=\w)[^{_UNSPACED}]")
+_NO_SPACE = re.compile(rf"[\s{_UNSPACED}\u3000-\u303f\uff00-\uffef]")
+GAP: re.Pattern[str] = re.compile(r"\s*(?:[^\w\s]+(?:\s+|$))*")
+"""What stands between two words: white space, and punctuation that stands alone, which belongs to the word before."""
+
+SEAM_LETTERS = 12
+"""So many letters in a row that are the same are the same words."""
+SEAM_WORDS = 8
+"""They begin with one of so many first words of a replay."""
+SEAM_WITHIN = 400
+"""They are looked for in so many characters behind the expected place: more than is said while words are on the way."""
+
+
+class Relation(Enum):
+    """How a text relates to one that was told before."""
+
+    GOES_ON = "goes on"
+    BEHIND = "behind"
+    OTHER = "other"
+
+
+def has_words(text: str) -> bool:
+    """Whether there is a letter or a digit in it: white space and punctuation alone say nothing."""
+    return _HAS_WORDS.search(text) is not None
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of it would show: white space, zero width spaces, byte order marks, control characters."""
+    return _INK.search(text) is None
+
+
+def is_same(text: str, other: str) -> bool:
+    """Whether two texts differ at most in the white space at their ends."""
+    return text == other or text.rstrip() == other.rstrip()
+
+
+def relation(text: str, told: str) -> Relation:
+    """Whether `text` begins with all of `told`, is the beginning of it, or neither; loosely, word by word.
+
+    The last of several words may have been told in part. A single one ("I") is rather another word ("It").
+    """
+    if text.startswith(told) and (word_end(text, len(told)) == len(told) or len(told.split(maxsplit=1)) > 1):
+        return Relation.GOES_ON
+    if told.startswith(text):
+        return Relation.BEHIND
+    for word, other in zip_longest(_plain_words(text), _plain_words(told)):
+        if word is None:
+            return Relation.BEHIND
+        if other is None:
+            return Relation.GOES_ON
+        if word != other:
+            return Relation.OTHER
+    return Relation.GOES_ON
+
+
+def join(first: str, second: str) -> str:
+    """Both, with a space between where one is wanted."""
+    if not first or not second:
+        return first or second
+    return f"{first}{' ' * gap_length(first, second)}{second}"
+
+
+def gap_length(first: str, second: str) -> int:
+    """How many spaces belong between the two: one or none."""
+    return int(bool(first and second) and not (_NO_SPACE.match(first[-1]) or _NO_SPACE.match(second[0])))
+
+
+def word_count(text: str) -> int:
+    """The number of words; punctuation that stands alone belongs to the word before it."""
+    return sum(has_words(match[0]) for match in WORD.finditer(text))
+
+
+def word_ends(text: str) -> Iterator[int]:
+    """Where each word ends, with the white space behind it."""
+    starts = (match.start() for match in WORD.finditer(text))
+    next(starts, None)
+    yield from starts
+    yield len(text)
+
+
+def word_end(text: str, position: int) -> int:
+    """Where the word ends that lies across this position of the text, with its punctuation; else the position."""
+    if not 0 < position < len(text):
+        return min(position, len(text))
+    rest = _REST_OF_WORD if _ENDS_IN_WORD.match(text[position - 1]) else _REST_OF_PUNCTUATION
+    match = rest.match(text, position)
+    return match.end() if match else position
+
+
+def seam(told: str, expected: int, heard: str) -> tuple[int, int] | None:
+    """Finds where a replay goes on in a text that was told, by some letters in a row that are the same in both.
+
+    Args:
+        told: the text.
+        expected: the replay begins at this position of it, or somewhat behind.
+        heard: what the replay has brought so far. Its very first word may be half a word.
+
+    Returns:
+        Where the same word begins in `told` and in `heard`; None where none is found.
+    """
+    window = told[expected : expected + SEAM_WITHIN]
+    starts = {match.start() for match in WORD.finditer(window)}
+    places = [place for place, letter in enumerate(window) if letter.isalnum()]
+    letters = "".join(window[place].casefold()[0] for place in places)
+    for word, _ in zip(WORD.finditer(heard), range(SEAM_WORDS), strict=False):
+        behind = filter(str.isalnum, heard[word.start() : word.start() + 4 * SEAM_LETTERS])
+        wanted = "".join(letter.casefold()[0] for letter in behind)[:SEAM_LETTERS]
+        at = letters.find(wanted) if len(wanted) == SEAM_LETTERS else -1
+        if at >= 0 and places[at] in starts:
+            return expected + places[at], word.start()
+    return None
+
+
+def _plain_words(text: str) -> Iterator[str]:
+    """The words as they sound: without punctuation and capitals."""
+    plain = ("".join(filter(str.isalnum, match[0])).casefold() for match in WORD.finditer(text))
+    return filter(None, plain)
