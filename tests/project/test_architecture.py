@@ -35,7 +35,7 @@ BELOW_ALL = {"log": set(), "version": set(), "errors": {"wire"}}
 
 PURE_LAYERS = {"core", "wire"}
 PURE = {
-    *("live", "profiles", "doubts", "net.redaction", "server.dialogue", "server.pace", "server.vendor"),
+    *("live", "doubts", "net.redaction", "server.dialogue", "server.pace", "server.vendor"),
     *("testing.ear", "testing.faults", "testing.speech"),
     *("recording.client", "recording.difference", "recording.drawing", "recording.journal", "recording.player"),
     *("recording.schema", "recording.story", "recording.view"),

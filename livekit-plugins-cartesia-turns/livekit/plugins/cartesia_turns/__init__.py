@@ -17,9 +17,9 @@ from .events import (
     TurnStartEvent,
     TurnUpdateEvent,
 )
+from .live import PROFILES
 from .log import logger
 from .net.dialer import TokenProvider
-from .profiles import PROFILES
 from .stream import SpeechStream
 from .stt import STT
 from .version import __version__

@@ -16,7 +16,15 @@ from typing_extensions import Self
 
 from . import compat
 from .agent_session import keyterms_of, may_be_in_session, session_around, session_of_caller
-from .arguments import (
+from .core.pacing import CATCH_UP_SPEED
+from .core.stats import Stats
+from .doubts import doubts
+from .emitter import STTEvents
+from .live import CallOptions, Profile, UserOptions, profile_settings
+from .log import logger
+from .net.dialer import Credentials, Dialer, TokenProvider
+from .settings import (
+    StreamSettings,
     base_code,
     base_codes,
     check_one_credential,
@@ -26,15 +34,6 @@ from .arguments import (
     terms,
     turn_settings,
 )
-from .core.pacing import CATCH_UP_SPEED
-from .core.stats import Stats
-from .doubts import doubts
-from .emitter import STTEvents
-from .live import CallOptions, Profile, UserOptions
-from .log import logger
-from .net.dialer import Credentials, Dialer, TokenProvider
-from .profiles import profile as turn_profile_settings
-from .settings import StreamSettings
 from .stream import SpeechStream
 from .wire.checks import shown
 from .wire.options import Options, endpoint, merge
@@ -377,7 +376,7 @@ class STT(STTEvents):
         self, calls: list[CallOptions] | None, name: str | None, settings: dict[str, float]
     ) -> Iterator[None]:
         """As `turn_profile`, for these calls; None means all, also those that begin meanwhile."""
-        profile = Profile(turn_profile_settings(name, settings))
+        profile = Profile(profile_settings(name, settings))
         begun = {call: call.turns for call in (self._calls if calls is None else calls)}
         # Also of a call that is yet to begin: `stream()` would be too late for an error.
         for call in (CallOptions(self._options), *begun):
