@@ -13,7 +13,7 @@ unexport VIRTUAL_ENV
 
 LOWEST := $(shell sed -n '/^dependencies/,/^]/s/^  "\([a-z-]*\)>=\([0-9.]*\)[^"]*",$$/\1==\2/p' $(PLUGIN)/pyproject.toml)
 
-SOCKET_TESTS := tests/unit/net tests/unit/test_stream.py \
+SOCKET_TESTS := tests/unit/net tests/unit/stream \
 	$(addprefix tests/unit/server/test_,app.py endpoint.py session.py faults.py)
 
 .PHONY: help install demo room vendors test test-lowest test-next test-uvloop check format docs fuzz soak bench clean

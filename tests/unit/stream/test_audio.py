@@ -1,0 +1,104 @@
+"""Audio of any format, and the pieces in which it is sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aiohttp
+import numpy as np
+import pytest
+from aiohttp import web
+from livekit import rtc
+from livekit.plugins import cartesia_turns
+from livekit.plugins.cartesia_turns.server import LocalServer
+from support.calls import RATE, calling, talking
+from support.peers import web_peer
+from support.script import SAYS_NOTHING
+from support.waiting import until
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(16000, 2), (48000, 1), (24000, 2), (8000, 1), (44100, 1)])
+async def test_audio_of_any_format_arrives_as_mono_at_the_rate_that_was_asked_for(rate: int, channels: int) -> None:
+    async with LocalServer(script=SAYS_NOTHING, record=True) as server, calling(server) as call:
+        for frame in tone(rate, channels):
+            call.stream.push_frame(frame)
+        call.stream.end_input()
+        await call.over()
+        heard = np.frombuffer(bytes(server.connections[0].audio), np.int16)
+    assert abs(len(heard) / RATE - 1.0) < 0.02
+    assert abs(pitch(heard) - 440) < 3
+    assert 0.5 < np.abs(heard[2000:-2000]).max() / 8000 < 1.1
+
+
+async def test_the_rate_may_change_in_mid_stream() -> None:
+    async with LocalServer(script=SAYS_NOTHING, record=True) as server, calling(server) as call:
+        for rate, channels in ((48000, 1), (16000, 2), (8000, 1), (16000, 1)):
+            for frame in tone(rate, channels):
+                call.stream.push_frame(frame)
+        call.stream.end_input()
+        await call.over()
+        heard = np.frombuffer(bytes(server.connections[0].audio), np.int16)
+    assert abs(len(heard) / RATE - 4.0) < 0.05
+    for second in range(4):
+        assert abs(pitch(heard[second * RATE + 1000 : (second + 1) * RATE - 1000]) - 440) < 3
+
+
+async def test_opposite_channels_cancel_out_and_equal_ones_keep_their_level() -> None:
+    left = np.full(1600, 1000, np.int16)
+    async with LocalServer(script=SAYS_NOTHING, record=True) as server, calling(server) as call:
+        for right in (left, -left):
+            stereo = np.column_stack([left, right]).tobytes()
+            call.stream.push_frame(rtc.AudioFrame(stereo, RATE, 2, 1600))
+        await until(lambda: server.connections and server.connections[0].audio_s == 0.2)
+        heard = np.frombuffer(bytes(server.connections[0].audio), np.int16)
+    assert heard.tolist() == [1000] * 1600 + [0] * 1600
+
+
+async def test_frames_pass_through_as_they_come_by_default() -> None:
+    sizes = await sizes_sent([0.02, 0.01, 0.05])
+    assert sizes == [640, 320, 1600]
+
+
+async def test_frames_are_cut_into_chunks_where_that_is_wanted_and_the_rest_goes_out_in_time() -> None:
+    sizes = await sizes_sent([0.02] * 6 + [0.13], audio_chunk_duration_ms=100)
+    assert sizes == [3200, 3200, 1600]
+
+
+async def test_a_flush_sends_a_chunk_that_is_not_full() -> None:
+    async with LocalServer(script=SAYS_NOTHING) as server, calling(server, audio_chunk_duration_ms=200) as call:
+        call.push(0.1)
+        call.stream.flush()
+        await until(lambda: server.connections and server.connections[0].audio_s == 0.1)
+
+
+async def sizes_sent(seconds: list[float], **arguments: Any) -> list[int]:
+    """The sizes of the binary messages that these frames become."""
+    sizes: list[int] = []
+
+    async def note(request: web.Request) -> web.StreamResponse:
+        ws = web.WebSocketResponse()
+        await ws.prepare(request)
+        async for message in ws:
+            sizes.extend([len(message.data)] if message.type is aiohttp.WSMsgType.BINARY else [])
+        return ws
+
+    async with web_peer(note) as url:
+        owner = cartesia_turns.STT(base_url=url, api_key="k", **arguments)
+        async with talking(owner) as call:
+            for length in seconds:
+                call.push(length)
+            await until(lambda: sum(sizes) == round(sum(seconds) * RATE) * 2)
+            return list(sizes)
+
+
+def tone(rate: int, channels: int) -> list[rtc.AudioFrame]:
+    """A second of a 440 Hz tone, in frames of 10 ms."""
+    samples = (8000 * np.sin(2 * np.pi * 440 * np.arange(rate) / rate)).astype(np.int16)
+    size = rate // 100
+    parts = [np.repeat(samples[at : at + size], channels).tobytes() for at in range(0, rate, size)]
+    return [rtc.AudioFrame(part, rate, channels, size) for part in parts]
+
+
+def pitch(samples: np.ndarray[Any, np.dtype[np.int16]]) -> float:
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
+    return float(np.argmax(spectrum)) * RATE / len(samples)
