@@ -13,7 +13,7 @@ from typing import get_args
 
 import pytest
 from livekit.plugins import cartesia_turns
-from livekit.plugins.cartesia_turns import Cause, Stats, server, testing
+from livekit.plugins.cartesia_turns import Cause, Stats, recording, server, testing
 from livekit.plugins.cartesia_turns.core.events import Notice
 from livekit.plugins.cartesia_turns.events import EventName
 from livekit.plugins.cartesia_turns.server import Faults
@@ -142,7 +142,11 @@ def test_each_counter_that_is_named_exists() -> None:
 
 
 def test_the_api_has_each_public_name_and_no_other() -> None:
-    names = {f"{module.__name__}.{name}" for module in (cartesia_turns, server, testing) for name in module.__all__}
+    names = {
+        f"{module.__name__}.{name}"
+        for module in (cartesia_turns, server, testing, recording)
+        for name in module.__all__
+    }
     told = re.findall(r"^::: (\S+)$", page("api"), re.MULTILINE)
     assert len(told) == len(set(told))
     assert set(told) == names - {"livekit.plugins.cartesia_turns.__version__"}

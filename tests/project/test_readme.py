@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 from livekit.agents import telemetry
 from livekit.plugins import cartesia_turns
+from livekit.plugins.cartesia_turns.__main__ import COMMANDS
 from livekit.plugins.cartesia_turns.testing import ScriptedServer
 from support.pages import PACKAGE, PAGES, READMES, ROOT, anchors, commands, links, name_of, snippets
 
 MAKE = re.compile(r"(?:\w+=\S+ )*make(?: ([a-z][a-z-]*))?(?: .*)?")
-PYTHON = re.compile(r"python (?:-m (?P<module>[\w.]+)|(?P<file>\S+\.py))(?P<rest>.*)")
+PYTHON = re.compile(r"(?:\w+=\S+ )*python (?:-m (?P<module>[\w.]+)|(?P<file>\S+\.py))(?P<rest>.*)")
 OUR_FOLDERS = ("tests/", "examples/", ".ci/", "livekit-plugins-cartesia-turns/")
 PACKAGES_FOLDERS = ("core/", "net/", "wire/", "server/")
 USERS_OWN = {"agent.py"}
@@ -60,16 +61,21 @@ def test_every_python_command_names_a_module_or_a_file_with_the_options_it_has(p
     for line in commands(path.read_text()):
         if not (found := PYTHON.fullmatch(line)) or found["file"] in USERS_OWN:
             continue
-        source = source_of(found["module"], found["file"])
+        source = source_of(found["module"], found["file"], *found["rest"].split()[:1])
         for option in re.findall(r"--[a-z-]+", found["rest"]):
             assert f'"{option}"' in source, line
 
 
-def source_of(module: str | None, file: str | None) -> str:
+def source_of(module: str | None, file: str | None, command: str = "") -> str:
     if file is not None:
         return (ROOT / file).read_text()
-    spec = importlib.util.find_spec(f"{module}.__main__") or importlib.util.find_spec(str(module))
+    if module == cartesia_turns.__name__:
+        module = f"{module}.{COMMANDS[command][0]}"
+    spec = importlib.util.find_spec(str(module))
     assert spec is not None, module
+    if spec.submodule_search_locations is not None:
+        spec = importlib.util.find_spec(f"{module}.__main__")
+        assert spec is not None, module
     assert spec.origin is not None, module
     return Path(spec.origin).read_text()
 
@@ -93,7 +99,8 @@ def test_every_file_that_is_named_exists(path: Path) -> None:
 
 
 @pytest.fixture
-def _a_readers_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def _a_readers_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CARTESIA_API_KEY", "a-readers-key")
     monkeypatch.setattr(telemetry, "set_tracer_provider", lambda _: None)  # it would hold for all tests to come
 
@@ -106,8 +113,8 @@ async def test_a_snippet_runs_and_knows_each_name_in_it(code: str) -> None:
     running = types.FunctionType(compiled, known)()
     if inspect.isawaitable(running):
         await running
-    for name in [name for name in known if name.startswith("test_")]:
-        await known[name](ScriptedServer())  # it takes the fixture
+    for name in [name for name in known if name.startswith("test_") and inspect.iscoroutinefunction(known[name])]:
+        await known[name](ScriptedServer())  # the reader's test takes the fixture
     assert set(names(code)) <= known.keys() | vars(builtins).keys()
     for name in re.findall(r"cartesia_turns\.(\w+)", re.sub(r"(from|import) [\w.]+", "", code)):
         assert hasattr(cartesia_turns, name), name
