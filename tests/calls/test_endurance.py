@@ -11,14 +11,13 @@ from livekit import rtc
 from livekit.agents import APIConnectOptions, APIError, stt
 from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns import AudioLostError, ServerError
-from livekit.plugins.cartesia_turns.server import Faults, LocalServer, Script
+from livekit.plugins.cartesia_turns.server import Faults, LocalServer
 from support.calls import RATE, calling, talking
 from support.numbered import FRAME_S, Ears, numbered
 from support.peers import counted_session
 from support.proxy import Proxy
+from support.script import SAYS_NOTHING
 from support.waiting import holds, until
-
-QUIET = Script([])
 
 
 class Tape:
@@ -48,7 +47,7 @@ class Tape:
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403])
 async def test_a_refusal_that_can_not_pass_surfaces_after_one_attempt(status: int) -> None:
-    async with LocalServer(script=QUIET, faults=Faults(status=status)) as server, calling(server) as call:
+    async with LocalServer(script=SAYS_NOTHING, faults=Faults(status=status)) as server, calling(server) as call:
         call.push(0.2)
         await call.over(within_s=2)
         assert [handshake.status for handshake in server.handshakes] == [status]
@@ -59,7 +58,7 @@ async def test_a_refusal_that_can_not_pass_surfaces_after_one_attempt(status: in
 
 
 async def test_a_wrong_key_says_so_in_the_servers_words_and_never_the_key() -> None:
-    async with LocalServer(script=QUIET) as server, calling(server, api_key="sk-wrong-key") as call:
+    async with LocalServer(script=SAYS_NOTHING) as server, calling(server, api_key="sk-wrong-key") as call:
         await call.over(within_s=2)
     assert isinstance(call.raised, ServerError)
     assert "Unauthorized" in str(call.raised)
@@ -68,14 +67,14 @@ async def test_a_wrong_key_says_so_in_the_servers_words_and_never_the_key() -> N
 
 
 async def test_a_model_that_is_not_served_surfaces_with_what_is() -> None:
-    async with LocalServer(script=QUIET) as server, calling(server, model="ink-9") as call:
+    async with LocalServer(script=SAYS_NOTHING) as server, calling(server, model="ink-9") as call:
         await call.over(within_s=2)
     assert "ink-2" in str(call.raised)
 
 
 async def test_retry_after_is_honoured() -> None:
     faults = [Faults(status=429, status_headers={"Retry-After": "1"})]
-    async with LocalServer(script=QUIET, faults=faults) as server, calling(server) as call:
+    async with LocalServer(script=SAYS_NOTHING, faults=faults) as server, calling(server) as call:
         await until(lambda: call.named("connected"))
         first, second = server.handshakes
     assert (first.status, second.status) == (429, 101)
@@ -83,7 +82,10 @@ async def test_retry_after_is_honoured() -> None:
 
 
 async def test_attempts_are_at_most_one_a_second_after_the_first_two() -> None:
-    async with LocalServer(script=QUIET, faults=Faults(status=503)) as server, calling(server, outage_timeout=60):
+    async with (
+        LocalServer(script=SAYS_NOTHING, faults=Faults(status=503)) as server,
+        calling(server, outage_timeout=60),
+    ):
         await until(lambda: len(server.handshakes) == 4, within_s=8)
         times = [handshake.at_s for handshake in server.handshakes]
     waits = [after - before for before, after in itertools.pairwise(times)]
@@ -94,7 +96,7 @@ async def test_attempts_are_at_most_one_a_second_after_the_first_two() -> None:
 
 async def test_fewer_retries_than_usual_surface_an_outage_soon() -> None:
     options = APIConnectOptions(max_retry=1)
-    server = LocalServer(script=QUIET, faults=Faults(status=503))
+    server = LocalServer(script=SAYS_NOTHING, faults=Faults(status=503))
     async with server, calling(server, conn_options=options) as call:
         await call.over(within_s=2)
         assert len(server.handshakes) == 2
@@ -103,7 +105,7 @@ async def test_fewer_retries_than_usual_surface_an_outage_soon() -> None:
 
 async def test_fewer_retries_than_usual_surface_a_long_retry_after_soon() -> None:
     options = APIConnectOptions(max_retry=1)
-    server = LocalServer(script=QUIET, faults=Faults(status=429, status_headers={"Retry-After": "30"}))
+    server = LocalServer(script=SAYS_NOTHING, faults=Faults(status=429, status_headers={"Retry-After": "30"}))
     async with server, calling(server, conn_options=options) as call:
         await call.over(within_s=2)
         assert len(server.handshakes) == 1
@@ -113,7 +115,7 @@ async def test_fewer_retries_than_usual_surface_a_long_retry_after_soon() -> Non
 @pytest.mark.parametrize("max_retry", [1, 3])
 async def test_under_a_key_that_was_told_to_wait_for_an_hour_every_stream_surfaces_at_once(max_retry: int) -> None:
     faults = Faults(status=429, status_headers={"Retry-After": "3600"})
-    async with LocalServer(script=QUIET, faults=faults) as server:
+    async with LocalServer(script=SAYS_NOTHING, faults=faults) as server:
         owner = cartesia_turns.STT(base_url=server.url, api_key=server.key)
         for _ in range(2):
             async with talking(owner, conn_options=APIConnectOptions(max_retry=max_retry)) as call:
@@ -127,7 +129,7 @@ async def test_under_a_key_that_was_told_to_wait_for_an_hour_every_stream_surfac
 async def test_a_stream_whose_turn_is_far_off_says_so_and_connects_when_it_comes() -> None:
     faults = [Faults(status=429, status_headers={"Retry-After": "6"})]
     options = APIConnectOptions(timeout=2.0)
-    async with LocalServer(script=QUIET, faults=faults) as server:
+    async with LocalServer(script=SAYS_NOTHING, faults=faults) as server:
         owner = cartesia_turns.STT(base_url=server.url, api_key=server.key)
         async with talking(owner, conn_options=options) as first:
             await until(lambda: first.named("connection_error"))
@@ -141,7 +143,7 @@ async def test_a_stream_whose_turn_is_far_off_says_so_and_connects_when_it_comes
 
 
 async def test_many_streams_under_one_key_do_not_stampede() -> None:
-    async with LocalServer(script=QUIET, max_streams=3) as server:
+    async with LocalServer(script=SAYS_NOTHING, max_streams=3) as server:
         owners = [cartesia_turns.STT(base_url=server.url, api_key=server.key) for _ in range(9)]
         streams = [owner.stream() for owner in owners]
         try:
@@ -154,7 +156,7 @@ async def test_many_streams_under_one_key_do_not_stampede() -> None:
 
 
 async def test_streams_that_were_refused_connect_when_there_is_room() -> None:
-    async with LocalServer(script=QUIET, max_streams=1) as server:
+    async with LocalServer(script=SAYS_NOTHING, max_streams=1) as server:
         owner = cartesia_turns.STT(base_url=server.url, api_key=server.key)
         async with talking(owner) as second_call_waits:
             await until(lambda: server.open_streams == 1)
@@ -262,7 +264,7 @@ async def test_a_minute_in_one_go_to_a_reader_that_has_stopped_is_all_heard_and_
 
 
 async def test_a_flood_does_not_hold_up_the_event_loop() -> None:
-    async with LocalServer(script=QUIET, faults=Faults(status=503)) as server, calling(server) as call:
+    async with LocalServer(script=SAYS_NOTHING, faults=Faults(status=503)) as server, calling(server) as call:
         gaps: list[float] = []
         watching = asyncio.create_task(watch(gaps))
         for _ in range(3000):

@@ -20,7 +20,7 @@ from livekit.plugins.cartesia_turns.core.events import Notice
 from livekit.plugins.cartesia_turns.core.turn import Kind
 from livekit.plugins.cartesia_turns.wire.messages import TurnSettings
 from livekit.plugins.cartesia_turns.wire.options import Options
-from support.lossy_link import Break, Call, Fault, Network, Outcome
+from support.lossy_link import Break, Fault, Network, Outcome, SimulatedCall
 from support.simulated_server import FRAME_S, RATE, Noise, Speech
 
 CALLS = int(os.environ.get("LOSSY_CALLS", "40"))
@@ -112,7 +112,7 @@ def test_every_word_is_in_exactly_one_final_wherever_the_link_breaks(
     said: Speech, network: Network, breaks: list[Fault], rest: tuple[int, int, int]
 ) -> None:
     delay_frames, seed, at_once = rest
-    call = Call(said, network=network, faults=breaks, delay_frames=delay_frames, seed=seed, at_once=at_once)
+    call = SimulatedCall(said, network=network, faults=breaks, delay_frames=delay_frames, seed=seed, at_once=at_once)
     check_nothing_lost(call.run(), said)
 
 
@@ -122,7 +122,7 @@ def test_every_word_is_final_once_after_stalls_dead_peers_and_long_outages_too(
     said: Speech, network: Network, breaks: list[Fault], delay_frames: int, seed: int
 ) -> None:
     said = replace(said, tail=LONG_TAIL)
-    outcome = Call(said, network=network, faults=breaks, delay_frames=delay_frames, seed=seed).run()
+    outcome = SimulatedCall(said, network=network, faults=breaks, delay_frames=delay_frames, seed=seed).run()
     check_nothing_lost(outcome, said)
 
 
@@ -134,7 +134,7 @@ def test_it_makes_no_difference_whether_audio_comes_in_real_time_in_one_go_or_wi
     after = data.draw(st.integers(0, len(said.lengths) - 1))
     at = sum(said.pauses[: after + 1]) + sum(said.lengths[: after + 1])
     mutes = {} if burst else {at: data.draw(st.sampled_from([1.0, 3.0, 9.0]))}
-    call = Call(said, network=network, faults=breaks, mutes=mutes, burst=burst)
+    call = SimulatedCall(said, network=network, faults=breaks, mutes=mutes, burst=burst)
     check_nothing_lost(call.run(), said)
 
 
@@ -145,7 +145,7 @@ def test_over_the_limit_memory_is_bounded_and_what_is_lost_is_counted(
 ) -> None:
     said = replace(said, tail=LONG_TAIL)
     limits = Limits(buffer_s=4.0)
-    outcome = Call(said, network=network, faults=breaks, delay_frames=delay_frames, limits=limits).run()
+    outcome = SimulatedCall(said, network=network, faults=breaks, delay_frames=delay_frames, limits=limits).run()
     assert outcome.held_s <= limits.buffer_s
     check_alternation(outcome)
     whole = [int(word[1:]) for word in outcome.text.split() if word[0] == "w"]
@@ -159,20 +159,22 @@ def test_what_is_said_before_a_late_turn_end_is_not_settled_with_the_turn_it_end
     said = Speech((30, 10, gap, 10), (20, 20, 20, 20), tail=400)
     turn_end_s = (30 + 20 + 10 + 20) * FRAME_S + 0.5 + server_s
     for after_s in (0.0, 0.3, 0.6, 0.9):
-        outcome = Call(said, network=Network(0.03, 0.03, server_s=server_s), faults=[Fault(turn_end_s + after_s)]).run()
+        outcome = SimulatedCall(
+            said, network=Network(0.03, 0.03, server_s=server_s), faults=[Fault(turn_end_s + after_s)]
+        ).run()
         check_nothing_lost(outcome, said)
 
 
 def test_an_outage_of_any_length_costs_the_same_memory_and_is_told_once() -> None:
     said = Speech((10,) * 12, (15,) * 12, tail=LONG_TAIL)
-    outcome = Call(said, faults=[Fault(0.5, outage_s=20.0)], limits=Limits(buffer_s=4.0)).run()
+    outcome = SimulatedCall(said, faults=[Fault(0.5, outage_s=20.0)], limits=Limits(buffer_s=4.0)).run()
     assert outcome.held_s <= 4.0
     assert outcome.notices.count(Notice.AUDIO_LOST) == 1
 
 
 def test_a_call_without_faults_takes_one_socket_and_sends_nothing_twice() -> None:
     said = Speech((50, 10, 60), (15, 15, 15))
-    outcome = Call(said).run()
+    outcome = SimulatedCall(said).run()
     assert outcome.finals == ["w0 w1", "w2"]
     assert outcome.sockets == 1
     assert outcome.stats.replayed_s == 0
@@ -181,7 +183,7 @@ def test_a_call_without_faults_takes_one_socket_and_sends_nothing_twice() -> Non
 
 def test_a_turn_broken_by_a_drop_is_one_turn_for_its_consumer() -> None:
     said = Speech((50, 10, 10, 10), (15, 15, 15, 15))
-    outcome = Call(said, faults=[Fault(2.2)]).run()
+    outcome = SimulatedCall(said, faults=[Fault(2.2)]).run()
     assert outcome.finals == ["w0 w1 w2 w3"]
     assert outcome.sockets == 2
     assert 0 < outcome.stats.replayed_s < 2.2
@@ -194,14 +196,14 @@ def test_a_drop_while_a_narrow_line_still_carries_what_had_waited_costs_no_word(
 ) -> None:
     said = Speech((10, 15, 60, 15, 60, 15, 60, 15), (20,) * 8, tail=400)
     network = Network(0.03, 0.03, connect_s=5.0, uplink_speed=uplink_speed)
-    assert Call(said, network=network, faults=[Fault(drop_s, outage_s=0.0)]).run().text == said.text
+    assert SimulatedCall(said, network=network, faults=[Fault(drop_s, outage_s=0.0)]).run().text == said.text
 
 
 @pytest.mark.parametrize("round_trip_s", [1.9, 2.5, 3.5, 6.0])
 def test_a_long_round_trip_slows_a_backlog_down_and_does_not_stop_it(round_trip_s: float) -> None:
     said = Speech((100, 20, 20), (15, 15, 15), tail=LONG_TAIL)
     network = Network(round_trip_s / 2, round_trip_s / 2, connect_s=10.0)
-    outcome = Call(said, network=network).run()
+    outcome = SimulatedCall(said, network=network).run()
     assert outcome.text == said.text
     assert outcome.stats.dead_peers == 0
     assert outcome.billed_s == pytest.approx(said.seconds)
@@ -212,7 +214,7 @@ def test_a_short_word_said_while_the_end_of_the_turn_before_is_on_its_way_is_kep
     # Between "yes" and the rest is a pause, still of the same turn, when the turn.end of the first one comes in.
     said = Speech((30, 10, pause, 21, 10), (20, 20, 8, 20, 20), tail=300)
     drop_s = (sum(said.pauses[:4]) + sum(said.lengths[:4])) * 0.02
-    outcome = Call(said, network=Network(0.3, 0.3, server_s=0.1), faults=[Fault(drop_s)]).run()
+    outcome = SimulatedCall(said, network=Network(0.3, 0.3, server_s=0.1), faults=[Fault(drop_s)]).run()
     assert outcome.text == said.text
 
 
@@ -235,7 +237,7 @@ def test_what_is_said_to_a_server_that_fell_silent_in_a_turn_without_words_is_to
     faults = [Fault(0.0, outage_s=outage_s)]
     faults += [Fault(at_s, Break.STALL, outage_s=0.0) for at_s in (silent_s, silent_s + again_s) if at_s < 100.0]
     limits = Limits(catch_up_speed=catch_up_speed)
-    outcome = Call(said, options=options, faults=faults, limits=limits, delay_frames=60).run()
+    outcome = SimulatedCall(said, options=options, faults=faults, limits=limits, delay_frames=60).run()
     assert outcome.notices[0] is Notice.NO_WORDS
     check_nothing_lost(outcome, said)
 
@@ -243,7 +245,7 @@ def test_what_is_said_to_a_server_that_fell_silent_in_a_turn_without_words_is_to
 def test_what_there_is_no_room_for_while_a_server_may_be_deaf_is_counted() -> None:
     said = a_talk(turns=18)
     faults = [Fault(0.0, outage_s=24.0), Fault(24.9, Break.STALL, outage_s=0.0)]
-    outcome = Call(said, faults=faults, limits=Limits(catch_up_speed=1.0), delay_frames=60).run()
+    outcome = SimulatedCall(said, faults=faults, limits=Limits(catch_up_speed=1.0), delay_frames=60).run()
     missing = set(said.text.split()) - set(outcome.text.split())
     assert missing
     assert outcome.stats.lost_s > 0.4 * len(missing)
@@ -253,7 +255,7 @@ def test_what_there_is_no_room_for_while_a_server_may_be_deaf_is_counted() -> No
 def test_a_backlog_that_is_sent_at_real_time_is_made_up_for_in_the_pauses_of_a_talk_and_every_turn_ends() -> None:
     said = a_talk(turns=30, words=3)
     limits = Limits(catch_up_speed=1.0)
-    outcome = Call(said, network=Network(connect_s=15.0), limits=limits).run()
+    outcome = SimulatedCall(said, network=Network(connect_s=15.0), limits=limits).run()
     check_nothing_lost(outcome, said)
     assert len(outcome.finals) == 30
     late_s = outcome.events[-1][0] - (said.seconds - LONG_TAIL * FRAME_S)
@@ -264,14 +266,16 @@ def test_a_backlog_that_is_sent_at_real_time_is_made_up_for_in_the_pauses_of_a_t
 def test_no_word_is_cut_where_the_silence_of_a_backlog_is_left_out(at_once: int) -> None:
     for pause in range(80, 96, 2):
         said = Speech((30, pause, pause, pause), (20, 8, 8, 8), tail=LONG_TAIL, noise=Noise(-38.0), soft=2)
-        outcome = Call(said, network=Network(connect_s=5.0), limits=Limits(catch_up_speed=1.0), at_once=at_once).run()
+        outcome = SimulatedCall(
+            said, network=Network(connect_s=5.0), limits=Limits(catch_up_speed=1.0), at_once=at_once
+        ).run()
         assert outcome.stats.sent_s < said.seconds - 1.0
         check_nothing_lost(outcome, said)
 
 
 def test_silence_dropped_in_an_outage_does_not_make_words_come_twice() -> None:
     said = Speech((50, 10, 10), (15, 15, 15), tail=LONG_TAIL)
-    outcome = Call(said, faults=[Fault(2.0, outage_s=20.0)], limits=Limits(buffer_s=4.0)).run()
+    outcome = SimulatedCall(said, faults=[Fault(2.0, outage_s=20.0)], limits=Limits(buffer_s=4.0)).run()
     assert outcome.text == "w0 w1 w2"
     assert outcome.stats.lost_s > 10
 
@@ -283,7 +287,7 @@ def test_a_drop_after_a_hundred_seconds_of_speech_costs_no_word_that_was_told(se
     noise = Noise(-42.0) if seed % 2 else Noise()
     said = Speech(tuple(chance.randint(2, 10) for _ in lengths), lengths, tail=300, noise=noise)
     drop = Fault(said.seconds - 10.0, outage_s=chance.choice([0.0, 0.5, 3.0]))
-    outcome = Call(said, network=Network(server_s=0.1), faults=[drop], delay_frames=20).run()
+    outcome = SimulatedCall(said, network=Network(server_s=0.1), faults=[drop], delay_frames=20).run()
     assert said.seconds > 100
     assert outcome.stats.lost_s > 30
     assert outcome.finals == [said.text]
@@ -297,6 +301,6 @@ def test_a_short_turn_with_noise_behind_it_is_told_once_wherever_the_socket_drop
 ) -> None:
     said = Speech((40,) + (4,) * (words - 1), (20,) * words, tail=150, noise=Noise(dbfs, behind_s))
     for drop in range(20, 40):
-        outcome = Call(said, faults=[Fault(drop * 0.1)]).run()
+        outcome = SimulatedCall(said, faults=[Fault(drop * 0.1)]).run()
         assert outcome.finals == [said.text]
         assert [event.kind for _, event in outcome.events].count(Kind.START) == 1

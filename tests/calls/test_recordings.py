@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from livekit.plugins.cartesia_turns.recording import Recording, load, replay
 from support.faults import CELLS, Outcome, run_all
-from support.lossy_link import Break, Call, Fault, Network
+from support.lossy_link import Break, Fault, Network, SimulatedCall
 from support.recordings import Tape
 from support.simulated_server import Speech
 
@@ -56,7 +56,7 @@ def test_recordings_of_the_fault_matrix_hold_no_key_no_header_and_no_address(rec
         ]
 
 
-def some_call(seed: int, tape: Tape | None = None) -> Call:
+def some_call(seed: int, tape: Tape | None = None) -> SimulatedCall:
     chance = random.Random(seed)  # noqa: S311  # the call is the same each time
     words = chance.randint(1, 8)
     speech = Speech(
@@ -71,7 +71,7 @@ def some_call(seed: int, tape: Tape | None = None) -> Call:
     network = Network(
         up_s=chance.choice([0.0, 0.03, 0.3]), jitter_s=chance.choice([0.0, 0.05]), server_s=chance.choice([0.0, 0.5])
     )
-    return Call(
+    return SimulatedCall(
         speech,
         network=network,
         faults=faults,

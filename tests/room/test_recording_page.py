@@ -11,7 +11,7 @@ from livekit.plugins.cartesia_turns.recording.view import page_of
 from playwright.async_api import Page, async_playwright
 from room.browser import CHROMIUM_ARGUMENTS, until_true
 from room.stage import chromium
-from support.lossy_link import Call, Fault
+from support.lossy_link import Fault, SimulatedCall
 from support.recordings import Tape
 from support.simulated_server import Speech
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.room
 @pytest_asyncio.fixture
 async def page(tmp_path: Path) -> AsyncIterator[Page]:
     tape = Tape()
-    Call(Speech((50, 18, 90), (15, 15, 15), tail=200), faults=[Fault(1.3)], make_client=tape.client).run()
+    SimulatedCall(Speech((50, 18, 90), (15, 15, 15), tail=200), faults=[Fault(1.3)], make_client=tape.client).run()
     (tmp_path / "view.html").write_text(page_of(tape.recording()), encoding="utf-8")
     wrong: list[str] = []
     async with async_playwright() as playwright:

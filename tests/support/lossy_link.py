@@ -104,7 +104,7 @@ class Outcome:
         return " ".join(" ".join(self.finals).split())
 
 
-class Call:
+class SimulatedCall:
     """Runs one call to its end. The same arguments always give the same outcome.
 
     Args:

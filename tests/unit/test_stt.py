@@ -13,9 +13,9 @@ from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns.server import Faults, LocalServer, Script, say
 from livekit.plugins.cartesia_turns.wire.messages import TurnEagerEnd, TurnEnd, TurnResume, TurnStart, TurnUpdate
 from support.calls import PUBLIC_EVENTS, Call, calling, silent_frame, talking
+from support.script import SAYS_NOTHING
 from support.waiting import until
 
-QUIET = Script([])
 PATIENT = APIConnectOptions(timeout=1.0)
 DIALOGUE = Script(
     [
@@ -217,7 +217,7 @@ def test_a_profile_that_does_not_fit_is_refused_while_there_is_no_call() -> None
     ],
 )
 async def test_the_address_is_taken_in_any_form(form: str) -> None:
-    async with LocalServer(script=QUIET) as server:
+    async with LocalServer(script=SAYS_NOTHING) as server:
         url = form.format(port=server.url.rpartition(":")[2])
         async with calling(server, via=url) as call:
             await until(lambda: call.named("connected"))
@@ -225,7 +225,7 @@ async def test_the_address_is_taken_in_any_form(form: str) -> None:
 
 async def test_the_handshake_carries_key_version_headers_and_options() -> None:
     async with (
-        LocalServer(script=QUIET) as server,
+        LocalServer(script=SAYS_NOTHING) as server,
         calling(
             server,
             extra_headers={"X-Mine": "yes"},
@@ -252,13 +252,13 @@ async def test_the_handshake_carries_key_version_headers_and_options() -> None:
 
 
 async def test_the_default_version_is_the_one_whose_errors_are_json() -> None:
-    async with LocalServer(script=QUIET) as server, calling(server) as call:
+    async with LocalServer(script=SAYS_NOTHING) as server, calling(server) as call:
         await until(lambda: call.named("connected"))
         assert server.connections[0].headers["Cartesia-Version"] == "2026-03-01"
 
 
 async def test_the_key_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with LocalServer(script=QUIET) as server:
+    async with LocalServer(script=SAYS_NOTHING) as server:
         monkeypatch.setenv("CARTESIA_API_KEY", server.key)
         async with talking(cartesia_turns.STT(base_url=server.url)) as call:
             await until(lambda: call.named("connected"))
@@ -266,7 +266,7 @@ async def test_the_key_may_come_from_the_environment(monkeypatch: pytest.MonkeyP
 
 async def test_a_token_goes_out_as_bearer_and_no_key_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARTESIA_API_KEY", "the wrong one")
-    async with LocalServer(script=QUIET) as server:
+    async with LocalServer(script=SAYS_NOTHING) as server:
         async with talking(cartesia_turns.STT(base_url=server.url, access_token=server.key)) as call:
             await until(lambda: call.named("connected"))
         assert "X-API-Key" not in server.connections[0].headers
@@ -274,7 +274,7 @@ async def test_a_token_goes_out_as_bearer_and_no_key_with_it(monkeypatch: pytest
 
 async def test_a_token_function_is_asked_at_each_connect() -> None:
     asked: list[int] = []
-    async with LocalServer(script=QUIET) as server:
+    async with LocalServer(script=SAYS_NOTHING) as server:
 
         async def token() -> str:
             asked.append(1)
@@ -293,7 +293,7 @@ async def test_a_token_function_that_fails_is_asked_again_and_its_error_stays_un
 ) -> None:
     caplog.set_level(logging.DEBUG)
     outcomes: list[Callable[[], str]] = []
-    async with LocalServer(script=QUIET) as server:
+    async with LocalServer(script=SAYS_NOTHING) as server:
         outcomes += [lambda: server.key, lambda: {"token": ""}["no token"], lambda: str(int("the secret"))]
 
         async def token() -> str:
@@ -313,7 +313,7 @@ async def test_a_token_function_that_never_answers_counts_as_a_timeout() -> None
         await asyncio.Event().wait()
         return ""
 
-    async with LocalServer(script=QUIET) as server:
+    async with LocalServer(script=SAYS_NOTHING) as server:
         options = APIConnectOptions(timeout=0.05, max_retry=0)
         async with calling(server, conn_options=options, api_key=None, access_token=token) as call:
             await call.over()
@@ -381,7 +381,7 @@ async def test_no_language_breaks_a_stream(language: Any) -> None:
 
 async def test_language_hints_go_out_as_base_codes_one_parameter_each() -> None:
     async with (
-        LocalServer(script=QUIET) as server,
+        LocalServer(script=SAYS_NOTHING) as server,
         calling(server, model="ink-preview", language_hints=["pt-BR", "english", "pt"]) as call,
     ):
         await until(lambda: call.named("connected"))
@@ -389,7 +389,7 @@ async def test_language_hints_go_out_as_base_codes_one_parameter_each() -> None:
 
 
 async def test_closing_the_stt_closes_its_streams() -> None:
-    async with LocalServer(script=QUIET) as server:
+    async with LocalServer(script=SAYS_NOTHING) as server:
         owner = cartesia_turns.STT(base_url=server.url, api_key=server.key)
         async with talking(owner) as one, talking(owner) as two:
             await until(lambda: server.open_streams == 2)
@@ -399,7 +399,7 @@ async def test_closing_the_stt_closes_its_streams() -> None:
 
 
 async def test_the_counters_of_all_streams_add_up_those_that_ended_too() -> None:
-    async with LocalServer(script=QUIET) as server:
+    async with LocalServer(script=SAYS_NOTHING) as server:
         owner = cartesia_turns.STT(base_url=server.url, api_key=server.key)
         for count in (1, 2):
             async with talking(owner) as call:
@@ -510,7 +510,7 @@ def test_an_async_handler_is_refused() -> None:
     ],
 )
 async def test_a_change_that_can_not_be_made_changes_nothing(change: dict[str, Any], said: tuple[str, ...]) -> None:
-    async with LocalServer(script=QUIET, record=True) as server, calling(server) as call:
+    async with LocalServer(script=SAYS_NOTHING, record=True) as server, calling(server) as call:
         await until(lambda: call.named("connected"))
         with pytest.raises(ValueError, match=r".") as caught:
             call.stt.update_options(**change)
@@ -525,7 +525,7 @@ async def test_naming_what_is_in_force_already_is_no_change() -> None:
 
 
 async def test_turn_settings_change_in_band_ahead_of_the_audio_that_follows() -> None:
-    async with LocalServer(script=QUIET, record=True) as server, calling(server) as call:
+    async with LocalServer(script=SAYS_NOTHING, record=True) as server, calling(server) as call:
         await until(lambda: call.named("connected"))
         call.stt.update_options(turn_end_threshold=0.3, turn_end_timeout_ms=900)
         call.push(0.2)
@@ -537,7 +537,7 @@ async def test_turn_settings_change_in_band_ahead_of_the_audio_that_follows() ->
 
 
 async def test_streams_to_come_start_with_the_changed_options() -> None:
-    async with LocalServer(script=QUIET) as server:
+    async with LocalServer(script=SAYS_NOTHING) as server:
         owner = cartesia_turns.STT(base_url=server.url, api_key=server.key)
         owner.update_options(turn_end_threshold=0.3, keyterm="Ada Lovelace")
         async with talking(owner) as call:
@@ -548,7 +548,7 @@ async def test_streams_to_come_start_with_the_changed_options() -> None:
 
 async def test_keyterms_come_with_a_new_connection_made_between_turns() -> None:
     script = Script([say(0.1, TurnStart("")), say(0.5, TurnEnd("", "one"))])
-    async with LocalServer(script=[script, QUIET]) as server, calling(server) as call:
+    async with LocalServer(script=[script, SAYS_NOTHING]) as server, calling(server) as call:
         call.push(0.2)
         await until(lambda: "START" in call.log)
         call.stt.update_options(keyterm=["Ada Lovelace"])
@@ -565,7 +565,7 @@ async def test_keyterms_come_with_a_new_connection_made_between_turns() -> None:
 
 
 async def test_an_option_may_change_while_no_connection_can_be_had() -> None:
-    async with LocalServer(script=QUIET, faults=[Faults(status=503)]) as server, calling(server) as call:
+    async with LocalServer(script=SAYS_NOTHING, faults=[Faults(status=503)]) as server, calling(server) as call:
         await until(lambda: call.named("connection_error"))
         call.stt.update_options(keyterm=["Ada"], turn_end_threshold=0.3)
         await until(lambda: call.named("connected"))

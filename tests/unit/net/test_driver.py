@@ -19,22 +19,16 @@ from livekit.plugins.cartesia_turns.server import Faults, Line, LocalServer, Scr
 from livekit.plugins.cartesia_turns.wire.messages import (
     Connected,
     ErrorMessage,
-    ServerMessage,
     TurnEnd,
     TurnStart,
     TurnUpdate,
 )
 from support.calls import calling
 from support.proxy import Proxy, Welcome
+from support.script import SAYS_NOTHING, playing
 from support.waiting import holds, until
 
-QUIET = Script([])
 START, UPDATE, END = TurnStart(""), TurnUpdate("", "a"), TurnEnd("", "a b")
-
-
-def playing(*messages: ServerMessage) -> Script:
-    """All of it at 0.1 s of audio."""
-    return Script([say(0.1, message) for message in messages])
 
 
 # Errors in-band.
@@ -118,7 +112,7 @@ async def test_a_socket_that_is_lost_in_mid_turn_is_told_as_an_error_that_costs_
 
 async def test_a_socket_that_is_lost_between_turns_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry_module, "STEADY_AFTER_S", 0.0)
-    async with LocalServer(script=[playing(START, END), QUIET]) as server, calling(server) as call:
+    async with LocalServer(script=[playing(START, END), SAYS_NOTHING]) as server, calling(server) as call:
         call.push(0.2)
         await until(lambda: "END" in call.log)
         await server.drop_all(1001)
@@ -142,7 +136,7 @@ def soon_dead(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_servers_that_die_long_after_each_other_do_not_add_up() -> None:
     options = APIConnectOptions(max_retry=1)
     async with (
-        LocalServer(script=QUIET) as server,
+        LocalServer(script=SAYS_NOTHING) as server,
         Proxy(server.url) as proxy,
         calling(server, via=proxy.url, conn_options=options) as call,
     ):
@@ -160,7 +154,7 @@ async def test_servers_that_die_long_after_each_other_do_not_add_up() -> None:
 @pytest.mark.usefixtures("soon_dead")
 async def test_servers_that_die_one_after_the_other_surface() -> None:
     options = APIConnectOptions(max_retry=1)
-    server = LocalServer(script=QUIET, faults=Faults(half_open_at_s=0.0))
+    server = LocalServer(script=SAYS_NOTHING, faults=Faults(half_open_at_s=0.0))
     async with server, calling(server, conn_options=options) as call:
         call.speak(0.2)
         await call.over()
@@ -170,7 +164,7 @@ async def test_servers_that_die_one_after_the_other_surface() -> None:
 
 @pytest.mark.parametrize("ends_input", [True, False])
 async def test_each_connected_has_its_disconnected_however_the_stream_ends(*, ends_input: bool) -> None:
-    async with LocalServer(script=QUIET) as server, calling(server) as call:
+    async with LocalServer(script=SAYS_NOTHING) as server, calling(server) as call:
         call.push(0.2)
         await until(lambda: call.named("connected"))
         assert not call.named("disconnected")
@@ -187,7 +181,7 @@ async def test_each_connected_has_its_disconnected_however_the_stream_ends(*, en
 
 
 async def test_audio_goes_out_before_the_server_said_connected() -> None:
-    async with LocalServer(script=QUIET, faults=Faults(no_connected=True)) as server, calling(server) as call:
+    async with LocalServer(script=SAYS_NOTHING, faults=Faults(no_connected=True)) as server, calling(server) as call:
         call.push(0.2)
         await until(lambda: server.connections and server.connections[0].audio_s == 0.2)
         assert not call.named("connected")
@@ -196,7 +190,7 @@ async def test_audio_goes_out_before_the_server_said_connected() -> None:
 async def test_a_server_that_never_says_connected_is_tried_again() -> None:
     faults = [Faults(no_connected=True), Faults(no_connected=True)]
     options = APIConnectOptions(timeout=0.2)
-    scripts = [QUIET, QUIET, playing(START, END)]
+    scripts = [SAYS_NOTHING, SAYS_NOTHING, playing(START, END)]
     async with LocalServer(script=scripts, faults=faults) as server, calling(server, conn_options=options) as call:
         call.speak(0.2)
         await until(lambda: "END" in call.log)
@@ -217,7 +211,7 @@ async def test_audio_that_was_pushed_and_ended_before_the_socket_was_up_is_still
 
 
 async def test_a_stream_that_never_had_audio_ends_at_once_when_its_input_does() -> None:
-    async with LocalServer(script=QUIET) as server, calling(server) as call:
+    async with LocalServer(script=SAYS_NOTHING) as server, calling(server) as call:
         call.stream.end_input()
         await call.over(within_s=1)
     assert (call.log, call.raised) == ([], None)
@@ -225,7 +219,7 @@ async def test_a_stream_that_never_had_audio_ends_at_once_when_its_input_does() 
 
 async def test_an_end_with_nothing_left_to_say_waits_for_no_pause() -> None:
     faults = Faults(status=429, status_headers={"Retry-After": "8"})
-    async with LocalServer(script=QUIET, faults=faults) as server, calling(server) as call:
+    async with LocalServer(script=SAYS_NOTHING, faults=faults) as server, calling(server) as call:
         await until(lambda: call.named("connection_error"))
         call.stream.end_input()
         await call.over(within_s=1)
@@ -233,7 +227,11 @@ async def test_an_end_with_nothing_left_to_say_waits_for_no_pause() -> None:
 
 
 async def test_an_end_with_nothing_left_to_say_waits_for_no_handshake() -> None:
-    async with LocalServer(script=QUIET) as server, Proxy(server.url) as proxy, calling(server, via=proxy.url) as call:
+    async with (
+        LocalServer(script=SAYS_NOTHING) as server,
+        Proxy(server.url) as proxy,
+        calling(server, via=proxy.url) as call,
+    ):
         proxy.welcome = [Welcome.IGNORE]
         await until(lambda: proxy.accepted)
         call.stream.end_input()
@@ -260,7 +258,7 @@ async def test_a_server_that_keeps_dropping_is_not_stormed(drops: int) -> None:
 @pytest.mark.parametrize("code", [1000, 1001, 1011])
 async def test_a_server_that_keeps_closing_an_idle_socket_is_not_stormed(code: int) -> None:
     faults = Faults(drop_at_s=0.0, drop_code=code)
-    async with LocalServer(script=QUIET, faults=faults) as server, calling(server) as call:
+    async with LocalServer(script=SAYS_NOTHING, faults=faults) as server, calling(server) as call:
         began = time.monotonic()
         for _ in range(50):
             call.push(0.02)
@@ -271,7 +269,7 @@ async def test_a_server_that_keeps_closing_an_idle_socket_is_not_stormed(code: i
 @pytest.mark.parametrize("code", [1000, 1001, 1011])
 async def test_a_server_that_keeps_closing_while_a_backlog_of_silence_waits_is_not_stormed(code: int) -> None:
     faults = Faults(drop_at_s=0.5, drop_code=code)
-    async with LocalServer(script=QUIET, faults=faults) as server, calling(server) as call:
+    async with LocalServer(script=SAYS_NOTHING, faults=faults) as server, calling(server) as call:
         call.push(5.0)
         await until(lambda: len(server.handshakes) == 3)
         times = [handshake.at_s for handshake in server.handshakes]
@@ -279,7 +277,7 @@ async def test_a_server_that_keeps_closing_while_a_backlog_of_silence_waits_is_n
 
 
 async def test_an_error_for_the_speed_of_silence_is_no_reason_to_give_up() -> None:
-    script = [playing(ErrorMessage("Too fast.", "Refused", 400)), QUIET]
+    script = [playing(ErrorMessage("Too fast.", "Refused", 400)), SAYS_NOTHING]
     options = APIConnectOptions(max_retry=0)
     async with LocalServer(script=script) as server, calling(server, conn_options=options) as call:
         call.push(3.0)
@@ -291,7 +289,7 @@ async def test_an_error_for_the_speed_of_silence_is_no_reason_to_give_up() -> No
 async def test_a_server_that_keeps_closing_a_socket_on_which_nobody_speaks_is_forgiven() -> None:
     faults = [Faults(drop_at_s=0.1, drop_code=1001)] * 3
     options = APIConnectOptions(max_retry=0)
-    async with LocalServer(script=QUIET, faults=faults) as server, calling(server, conn_options=options) as call:
+    async with LocalServer(script=SAYS_NOTHING, faults=faults) as server, calling(server, conn_options=options) as call:
         while len(server.handshakes) < 4:
             call.push(0.02)
             await asyncio.sleep(0.02)  # audio that flows
@@ -342,7 +340,7 @@ async def test_an_odd_answer_to_the_next_handshake_does_not_end_a_call(
 
 @pytest.mark.parametrize("answer", ["a page", "a redirect", "a wrong accept key", "conflict", "too early"])
 async def test_an_odd_answer_to_the_first_handshake_surfaces_at_once(answer: str) -> None:
-    async with LocalServer(script=QUIET) as server, Proxy(server.url) as proxy:
+    async with LocalServer(script=SAYS_NOTHING) as server, Proxy(server.url) as proxy:
         proxy.welcome, proxy.answers = [Welcome.ANSWER], [ODD_ANSWERS[answer]]
         async with calling(server, via=proxy.url) as call:
             await call.over()
@@ -403,7 +401,7 @@ async def test_between_turns_too_a_call_asks_the_server_whatever_it_said_to_anot
 
 async def test_a_first_socket_closed_as_not_allowed_before_connected_is_final() -> None:
     faults = Faults(no_connected=True, drop_at_s=0.0, drop_code=1008)
-    async with LocalServer(script=QUIET, faults=faults) as server, calling(server) as call:
+    async with LocalServer(script=SAYS_NOTHING, faults=faults) as server, calling(server) as call:
         call.push(0.2)
         await call.over()
         assert len(server.handshakes) == 1
@@ -494,7 +492,7 @@ async def test_a_socket_that_is_lost_before_connected_is_told_as_a_failed_attemp
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     faults = [Faults(no_connected=True, drop_at_s=0.0, drop_code=1011), Faults()]
-    async with LocalServer(script=QUIET, faults=faults) as server, calling(server) as call:
+    async with LocalServer(script=SAYS_NOTHING, faults=faults) as server, calling(server) as call:
         call.push(0.2)
         await until(lambda: call.named("connection_error"))
         call.push(0.2)
@@ -520,14 +518,14 @@ async def test_one_drop_in_mid_turn_is_one_warning(
 
 async def test_the_reason_of_an_end_is_a_static_text_with_the_status_and_nothing_that_the_server_said() -> None:
     script = playing(START, UPDATE, ErrorMessage("I can not hear: a", "a secret title", 503))
-    async with LocalServer(script=[script, QUIET]) as server, calling(server) as call:
+    async with LocalServer(script=[script, SAYS_NOTHING]) as server, calling(server) as call:
         call.push(0.2)
         await until(lambda: call.named("disconnected"))
     assert call.named("disconnected")[0].reason == "the server reported an error (503)"
 
 
 async def test_settings_that_the_server_refuses_after_the_upgrade_surface_although_the_input_has_ended() -> None:
-    async with LocalServer(script=QUIET) as server, calling(server, turn_end_timeout_ms=20) as call:
+    async with LocalServer(script=SAYS_NOTHING) as server, calling(server, turn_end_timeout_ms=20) as call:
         call.push(0.2)
         call.stream.end_input()
         await call.over()

@@ -11,7 +11,7 @@ from livekit.plugins.cartesia_turns.recording.files import Recording
 from livekit.plugins.cartesia_turns.recording.player import replay
 from livekit.plugins.cartesia_turns.recording.schema import SchemaError
 from livekit.plugins.cartesia_turns.wire.messages import ServerMessage, TurnUpdate
-from support.lossy_link import Break, Call, Fault
+from support.lossy_link import Break, Fault, SimulatedCall
 from support.recordings import Tape
 from support.simulated_server import Speech
 
@@ -20,7 +20,7 @@ SAID = Speech((50, 10, 60), (15, 15, 15), tail=900)
 
 def recorded(*faults: Fault) -> Recording:
     tape = Tape()
-    Call(SAID, faults=[*faults], make_client=tape.client).run()
+    SimulatedCall(SAID, faults=[*faults], make_client=tape.client).run()
     return tape.recording()
 
 
@@ -76,7 +76,7 @@ def test_a_client_that_sends_something_else_is_told_where_it_begins(monkeypatch:
 def test_what_was_known_of_the_endpoint_is_known_again() -> None:
     tape = Tape()
     tape.pace.known = (1.4, 100.0)
-    Call(SAID, faults=[Fault(0.0, outage_s=3.0)], make_client=tape.client).run()
+    SimulatedCall(SAID, faults=[Fault(0.0, outage_s=3.0)], make_client=tape.client).run()
     recording = tape.recording()
     assert replay(recording).is_same
     opened = [line for line in recording.lines if line.get("call") == "link_opened"]
@@ -122,7 +122,7 @@ def test_lines_that_are_not_known_are_passed_over() -> None:
 
 def test_a_recording_without_its_words_replays_the_same() -> None:
     tape = Tape(transcripts=False)
-    Call(SAID, make_client=tape.client).run()
+    SimulatedCall(SAID, make_client=tape.client).run()
     recording = tape.recording()
     assert '"w0' not in str(recording.lines)
     assert replay(recording).is_same

@@ -3,14 +3,14 @@ from __future__ import annotations
 from livekit.plugins.cartesia_turns.core.client import Limits
 from livekit.plugins.cartesia_turns.core.events import Notice
 from livekit.plugins.cartesia_turns.recording.story import Span, Story, Turn, findings, notice_of, story_of
-from support.lossy_link import Break, Call, Fault
+from support.lossy_link import Break, Fault, SimulatedCall
 from support.recordings import Tape
 from support.simulated_server import Speech
 
 
 def told(speech: Speech, *faults: Fault, limits: Limits | None = None) -> Story:
     tape = Tape()
-    Call(speech, faults=[*faults], limits=limits, make_client=tape.client).run()
+    SimulatedCall(speech, faults=[*faults], limits=limits, make_client=tape.client).run()
     return story_of(tape.recording())
 
 
@@ -54,7 +54,7 @@ def test_a_notice_stands_where_it_was_given_in_its_own_words() -> None:
 
 def test_silence_that_was_sent_in_place_of_audio_is_told() -> None:
     tape = Tape()
-    Call(Speech((50,), (30,), tail=300), mutes={72: 4.0}, make_client=tape.client).run()
+    SimulatedCall(Speech((50,), (30,), tail=300), mutes={72: 4.0}, make_client=tape.client).run()
     story = story_of(tape.recording())
     assert story.silence
     assert any("silence was sent" in sentence for sentence in findings(story))

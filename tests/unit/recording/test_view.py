@@ -5,7 +5,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 from livekit.plugins.cartesia_turns.recording.view import page_of
-from support.lossy_link import Call, Fault
+from support.lossy_link import Fault, SimulatedCall
 from support.recordings import Tape
 from support.simulated_server import Speech
 
@@ -28,7 +28,7 @@ class Page(HTMLParser):
 
 def page(*faults: Fault, audio: bool = True) -> str:
     tape = Tape()
-    Call(Speech((50, 18, 90), (15, 15, 15), tail=200), faults=[*faults], make_client=tape.client).run()
+    SimulatedCall(Speech((50, 18, 90), (15, 15, 15), tail=200), faults=[*faults], make_client=tape.client).run()
     recording = tape.recording()
     return page_of(recording if audio else replace(recording, audio=None))
 
@@ -62,7 +62,7 @@ def test_each_part_has_a_name_and_each_button_says_what_it_plays() -> None:
 
 def test_words_are_never_taken_for_markup() -> None:
     tape = Tape()
-    Call(Speech((50,), (15,), tail=200), make_client=tape.client).run()
+    SimulatedCall(Speech((50,), (15,), tail=200), make_client=tape.client).run()
     recording = tape.recording()
     for line in recording.lines:
         for event in line.get("events", ()):

@@ -1,4 +1,7 @@
-"""The end of the input, and closing at any moment."""
+"""The end of the input, and closing in each state, after which nothing is left.
+
+Each `closing_...` is a way to get to such a state.
+"""
 
 from __future__ import annotations
 
