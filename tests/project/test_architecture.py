@@ -25,7 +25,7 @@ LAYERS: dict[str, set[str]] = {
     "wire": {"wire"},
     "recording": {"recording", "core", "wire", "log", "version"},
     "server": {"server", "wire", "log", "version"},
-    "testing": {"testing", "server", "wire", TOP},
+    "testing": {"testing", "server", "recording", "wire", TOP},
     "doctor": {"doctor", TOP, "net", "core", "wire"},
 }
 """What the modules of each folder may import: whole layers, and single modules that stand in no folder."""

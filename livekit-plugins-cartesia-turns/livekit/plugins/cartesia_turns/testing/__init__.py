@@ -2,9 +2,10 @@
 
 The fixture `cartesia_turns_server` of the pytest plugin is a `ScriptedServer`; without pytest make one yourself. See
 `ScriptedServer` for an example, `say` for what a caller says, `Heard` for what can be asserted, and `PASSING_FAULTS`
-for what may go wrong.
+for what may go wrong. `replay` runs a recorded call again, so that a complaint becomes a test.
 """
 
+from ..recording import Replay, replay
 from .caller import Caller
 from .calls import Conversation, StreamCall
 from .doubles import FakeLLM, FakeTTS, Microphone, Speaker
@@ -23,6 +24,7 @@ __all__ = [
     "FakeTTS",
     "Heard",
     "Microphone",
+    "Replay",
     "Reply",
     "Say",
     "ScriptedServer",
@@ -31,6 +33,7 @@ __all__ = [
     "Turn",
     "fault",
     "noise",
+    "replay",
     "say",
     "script",
     "silence",
