@@ -12,8 +12,8 @@ from livekit.plugins.cartesia_turns.core.configs import (
     ABOUT_THE_SOCKET,
     ANSWER_S,
     CLOSE_FOLLOWS_S,
+    CONFIG_SPACING_S,
     LONGEST_END_TIMEOUT_MS,
-    SPACING_S,
     Configs,
     Rejected,
     names_of,
@@ -118,10 +118,10 @@ def test_keyterms_of_ink_preview_change_by_a_config_and_are_cleared_by_an_empty_
 def test_a_second_config_waits_so_that_an_error_answers_one_of_them_for_certain() -> None:
     subject = Configs(PLAIN)
     send(subject, turn(end_timeout_ms=900), 0.0)
-    assert send(subject, turn(end_timeout_ms=1000), SPACING_S / 2) is None
-    assert subject.send_at == SPACING_S
-    assert send(subject, turn(end_timeout_ms=1000), SPACING_S) == Config(TurnSettings(end_timeout_ms=1000))
-    assert subject.change_to(turn(end_timeout_ms=1000), SPACING_S, rtt_s=0.1) is None
+    assert send(subject, turn(end_timeout_ms=1000), CONFIG_SPACING_S / 2) is None
+    assert subject.send_at == CONFIG_SPACING_S
+    assert send(subject, turn(end_timeout_ms=1000), CONFIG_SPACING_S) == Config(TurnSettings(end_timeout_ms=1000))
+    assert subject.change_to(turn(end_timeout_ms=1000), CONFIG_SPACING_S, rtt_s=0.1) is None
     assert subject.send_at == math.inf
 
 

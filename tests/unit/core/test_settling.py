@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from livekit.plugins.cartesia_turns.core.settling import (
-    LATE_S,
+    LONGEST_LAG_S,
     PAUSE_S,
     SERVER_LAG_S,
     TAIL_S,
@@ -18,7 +18,7 @@ from livekit.plugins.cartesia_turns.core.settling import (
 )
 
 RATE = 1000
-TAIL, LATE = round(TAIL_S * RATE), round(LATE_S * RATE)
+TAIL, LATE = round(TAIL_S * RATE), round(LONGEST_LAG_S * RATE)
 
 
 def runs(*seconds: float, first_voiced: bool = False) -> list[Run]:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from livekit.plugins.cartesia_turns.core.timeouts import (
     GIVE_UP_AFTER_S,
-    HELD_UP_S,
-    LONGEST_DELAY_S,
+    LONGEST_EXTRA_S,
+    MISSED_BY_S,
     PACE_S,
     RESCUE_LINKED_S,
     RESCUE_S,
@@ -38,7 +38,7 @@ def test_the_wait_is_the_timeout_or_twice_the_last_frame(frame_s: float, min_tim
 @given(
     st.floats(0.01, 3),
     st.floats(0.001, 3),
-    st.lists(st.floats(0, LONGEST_DELAY_S), min_size=1, max_size=60),
+    st.lists(st.floats(0, LONGEST_EXTRA_S), min_size=1, max_size=60),
 )
 def test_silence_is_never_early_and_sums_to_the_gap(min_timeout_s: float, frame_s: float, delays: list[float]) -> None:
     watchdog, now = watching(frame_s, min_timeout_s, 0.0), 0.0
@@ -63,17 +63,17 @@ def test_after_the_gap_silence_goes_out_at_the_pace_of_real_time() -> None:
 
 
 def test_a_process_that_was_held_up_sends_no_flood() -> None:
-    assert watching().due_s(1000.0) == 0.5 + LONGEST_DELAY_S
+    assert watching().due_s(1000.0) == 0.5 + LONGEST_EXTRA_S
 
 
 def test_audio_is_given_a_moment_more_once_in_a_gap_where_the_deadline_was_missed() -> None:
     watchdog = watching()
     assert not watchdog.postpone(10.5)
-    assert not watchdog.postpone(10.5 + 0.9 * HELD_UP_S)
+    assert not watchdog.postpone(10.5 + 0.9 * MISSED_BY_S)
     assert watchdog.postpone(11.0)
-    assert watchdog.deadline() == 11.0 + HELD_UP_S
+    assert watchdog.deadline() == 11.0 + MISSED_BY_S
     assert not watchdog.postpone(15.0)
-    assert watchdog.due_s(15.0) == 0.5 + LONGEST_DELAY_S
+    assert watchdog.due_s(15.0) == 0.5 + LONGEST_EXTRA_S
     watchdog.audio_sent(0.02, 20.0)
     assert watchdog.deadline() == 20.5
     assert watchdog.postpone(21.0)

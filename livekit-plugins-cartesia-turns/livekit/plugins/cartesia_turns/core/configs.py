@@ -7,7 +7,7 @@ no config, so the time at which it comes decides which one it answers. All times
     config sent      error              the socket is still there: rejected
      -----|------------|---------------------------|----------------------->
           |            |<--- CLOSE_FOLLOWS_S ----->|
-          |<-- SPACING_S: no other config -->|
+          |<-- CONFIG_SPACING_S: no other config -->|
           |<--------- ANSWER_S: an error may be the answer --------->|
 """
 
@@ -22,7 +22,7 @@ from ..wire.messages import Config, ErrorMessage, TurnSettings
 from ..wire.options import Options, in_order
 from ..wire.vendor import MODELS, TURN_RANGES
 
-SPACING_S = 0.5
+CONFIG_SPACING_S = 0.5
 """The least time between two configs, so that an error answers one of them for certain; two round trips if longer."""
 ANSWER_S = 5.0
 """How long after a config an error may be its answer; ten round trips if that is longer."""
@@ -36,7 +36,7 @@ LISTS = ("keyterms", "language_hints")
 NOT_FOR_OPTIONS = ABOUT_THE_SOCKET | {404, 408}
 """Statuses under 500 that say nothing against the options that a socket was asked for with."""
 KEPT = 4
-"""How many configs are remembered: with SPACING_S between them, no error is about an earlier one."""
+"""How many configs are remembered: with CONFIG_SPACING_S between them, no error is about an earlier one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class Configs:
         if not self.serves(wanted) and not in_order(merged(self.in_force, change).turn):
             # What is left of the last settings is in the way: these come with a new socket.
             return None
-        ready_at = self._sent[-1].at + max(SPACING_S, 2 * rtt_s) if self._sent else now
+        ready_at = self._sent[-1].at + max(CONFIG_SPACING_S, 2 * rtt_s) if self._sent else now
         self.send_at = ready_at if now < ready_at else math.inf
         return change if now >= ready_at else None
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 PING_EVERY_S = 3.0
 DEAD_AFTER_S = 9.0
 """Without a frame of any kind for so long, the peer is dead: at least two pings have gone unanswered by then."""
-HELD_UP_S = 1.0
+LATE_VERDICT_S = 1.0
 """A verdict that comes so much too late says that this process was held up, and nothing of the peer."""
 
 SLOW_S = 0.2
 """Round trips differ by less, unless something waits on the way."""
-LATE_S = 0.5
+LATE_PONG_S = 0.5
 """A pong that takes longer is late."""
 
 
@@ -44,7 +44,7 @@ class Liveness:
     @property
     def answers_until(self) -> float:
         """Up to when the peer counts as one that answers; after that it may be dead, or a pong is late."""
-        return self._alive_at + PING_EVERY_S + LATE_S
+        return self._alive_at + PING_EVERY_S + LATE_PONG_S
 
     @property
     def ping_at(self) -> float:
@@ -55,7 +55,7 @@ class Liveness:
         """Whether the peer is dead. One that had no chance to be heard gets some more time."""
         if now < self.dead_at:
             return False
-        if now < self.dead_at + HELD_UP_S:
+        if now < self.dead_at + LATE_VERDICT_S:
             return True
         self._alive_at = now + PING_EVERY_S - DEAD_AFTER_S
         return False

@@ -24,8 +24,8 @@ that neither mistake costs a turn.
   an answer more often.
 - PAUSE_S. Longer: a short pause before the next turn is missed, and words are lost if the server is late and the socket
   drops. Shorter: a pause between two words of the turn is taken for its end, and words are kept in doubt for nothing.
-- LATE_S: how far behind a server may be. Longer: more of the turn itself may be kept in doubt. Shorter: the beginning
-  of the next turn is lost at a server that is further behind.
+- LONGEST_LAG_S: how far behind a server may be. Longer: more of the turn itself may be kept in doubt. Shorter: the
+  beginning of the next turn is lost at a server that is further behind.
 - USUAL_END_S: how long after speech a turn ends, until the call shows a shorter time. Longer: a late server is not
   noticed. Shorter: words are kept in doubt for nothing.
 - JITTER_S: what is no lateness yet. What has begun behind a pause by then lies within the tail.
@@ -43,7 +43,7 @@ PROBE_S = 0.2
 """In a turn, and in a backlog, a ping follows so much audio."""
 PAUSE_S = 0.4
 """The shortest pause in which a turn may have ended."""
-LATE_S = 1.0
+LONGEST_LAG_S = 1.0
 """How far a server may be behind with its work, in seconds of audio: nothing older is ever in doubt."""
 USUAL_END_S = 0.5
 """How long after the end of speech a turn ends, as far as the vendor says: "around half a second"."""
@@ -118,7 +118,7 @@ class Settling:
     def __init__(self, sample_rate: int) -> None:
         self._tail = round(TAIL_S * sample_rate)
         self._pause = round(PAUSE_S * sample_rate)
-        self._late = self._turn_late = round(LATE_S * sample_rate)
+        self._late = self._turn_late = round(LONGEST_LAG_S * sample_rate)
         self._usual = round(USUAL_END_S * sample_rate)
         self._jitter = round(JITTER_S * sample_rate)
         self._onset = self._settled = 0

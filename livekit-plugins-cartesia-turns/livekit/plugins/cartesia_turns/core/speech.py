@@ -28,7 +28,7 @@ FLOOR_S = 2.0
 """The floor is the quietest slice of so much audio: speech has gaps more often."""
 TRAILING_DB = 15.0
 """Speech ends where it is this far below its loud parts: what follows is breath, and drowns in any noise."""
-REMEMBERED_S = 15.0
+KEPT_S = 15.0
 """How long slices are remembered: longer than a server waits with the end of a turn."""
 LONGEST_ONSET_S = 3.0
 """How long before a turn.start its speech may have begun."""
@@ -60,7 +60,7 @@ class Activity:
         self._rest = b""
         self._size = 0
         self._hum = np.zeros((0, 0))
-        self._slices: deque[tuple[float, float]] = deque(maxlen=round(REMEMBERED_S / SLICE_S))
+        self._slices: deque[tuple[float, float]] = deque(maxlen=round(KEPT_S / SLICE_S))
         # A room that nobody has heard yet is taken for a quiet one.
         self._floor = 0.0
         self._minima = deque([0.0], maxlen=_FLOOR // _BLOCK)

@@ -12,9 +12,9 @@ import math
 
 PACE_S = 0.1
 """Length of one piece of silence once the gap is filled."""
-HELD_UP_S = 0.1
+MISSED_BY_S = 0.1
 """A deadline missed by so much says that the process was held up: audio that came meanwhile may not have got here."""
-LONGEST_DELAY_S = 1.0
+LONGEST_EXTRA_S = 1.0
 """The most silence sent beyond what was due, however long the process was held up."""
 GIVE_UP_AFTER_S = 1.0
 """Silence beyond the turn's end timeout after which the server is not expected to end the turn."""
@@ -73,17 +73,17 @@ class Watchdog:
         return max(self._audio_until + self._wait_s(), self._not_before)
 
     def postpone(self, now: float) -> bool:
-        """Whether audio is given a moment more, once in a gap: where the deadline was missed by HELD_UP_S or more."""
-        if self._not_before > -math.inf or now < self.deadline() + HELD_UP_S:
+        """Whether audio is given a moment more, once in a gap: where the deadline was missed by MISSED_BY_S or more."""
+        if self._not_before > -math.inf or now < self.deadline() + MISSED_BY_S:
             return False
-        self._not_before = now + HELD_UP_S
+        self._not_before = now + MISSED_BY_S
         return True
 
     def due_s(self, now: float) -> float:
         """Seconds of silence to send now: the gap first, then piece by piece at the pace of real time."""
         if now < self.deadline():
             return 0.0
-        return min(now - self._audio_until, self._wait_s() + LONGEST_DELAY_S)
+        return min(now - self._audio_until, self._wait_s() + LONGEST_EXTRA_S)
 
     def _wait_s(self) -> float:
         return PACE_S if self._silence_s else max(2 * self._frame_s, self._min_timeout_s, PACE_S)
