@@ -37,13 +37,13 @@ class Steps:
     __slots__ = ("letters", "pcm", "pongs", "pushed", "sent", "silent", "times")
 
     def __init__(self) -> None:
-        self.letters = bytearray()
-        self.times = array("d")
-        self.pushed = array("q")
-        self.sent = array("q")
+        self.letters: bytearray = bytearray()
+        self.times: array[float] = array("d")
+        self.pushed: array[int] = array("q")
+        self.sent: array[int] = array("q")
         self.silent: list[int] = []
         self.pongs: list[int] = []
-        self.pcm = bytearray()
+        self.pcm: bytearray = bytearray()
 
     def taken(self) -> Steps:
         """Gives away what there is. The buffers stay the same, so that others may keep their methods."""
@@ -81,12 +81,15 @@ class Journal:
     """
 
     def __init__(self) -> None:
-        self.steps = steps = Steps()
-        self.letter, self.time = steps.letters.append, steps.times.append
-        self.pushed, self.pcm, self.sent = steps.pushed.append, steps.pcm.extend, steps.sent.extend
-        self.is_closed = False
+        self.steps: Steps = Steps()
+        self.letter: Callable[[int], None] = self.steps.letters.append
+        self.time: Callable[[float], None] = self.steps.times.append
+        self.pushed: Callable[[int], None] = self.steps.pushed.append
+        self.pcm: Callable[[bytes], None] = self.steps.pcm.extend
+        self.sent: Callable[[Iterable[int]], None] = self.steps.sent.extend
+        self.is_closed: bool = False
         """Nothing more is to be taken."""
-        self.is_overrun = False
+        self.is_overrun: bool = False
         """More came than was taken: the rest is not recorded."""
         self.wake: Callable[[], None] = _do_nothing
         """Has what waits taken soon."""

@@ -150,7 +150,7 @@ class RecordedCall:
     """
 
     def __init__(self, client: RecordedClient, journal: Journal, finish: weakref.finalize[..., RecordedClient]) -> None:
-        self.client = client
+        self.client: RecordedClient = client
         self._journal = journal
         self._finish = finish
 

@@ -38,8 +38,8 @@ class CallWriter:
     def __init__(
         self, folder: Path, journal: Journal, lines: Lines, audio: AudioFile | None, room: Callable[[], int]
     ) -> None:
-        self.journal = journal
-        self.is_done = threading.Event()
+        self.journal: Journal = journal
+        self.is_done: threading.Event = threading.Event()
         """Nothing more is written."""
         self._folder = folder
         self._lines = lines
