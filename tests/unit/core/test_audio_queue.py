@@ -354,3 +354,21 @@ def test_stretches_are_known_of_the_audio_held_alone_however_long_a_turn_lasts()
     runs = list(buffer.runs)
     assert len(runs) <= 2 / 0.125
     assert runs[0].start <= buffer.begins < runs[0].end
+
+
+def test_where_speech_would_have_to_go_silence_right_before_other_speech_goes_first() -> None:
+    buffer = ReplayBuffer(2.0, RATE)
+    for voiced, seconds in ((True, 0.5), (False, 1.0), (True, 0.5)):
+        for _ in range(round(seconds / 0.1)):
+            chunk = Chunk(bytes(2 * round(0.1 * RATE)), 0.1, voiced, droppable=not voiced)
+            if voiced:
+                chunk.is_onset = True
+                buffer.keep_onset(round(0.3 * RATE))
+            buffer.append(chunk)
+    for _ in range(8):
+        buffer.append(Chunk(bytes(2 * round(0.1 * RATE)), 0.1, voiced=True))
+    kept = []
+    while (next_one := buffer.peek()) is not None:
+        kept.append(next_one.voiced)
+        buffer.advance(next_one, 0.0)
+    assert kept.count(True) == 18

@@ -297,21 +297,23 @@ class ReplayBuffer:
             self._unreplayable += self._chunks[0].samples * (not self._chunks[0].injected)
             self._forget_first()
         self._forget_runs()
-        if self._held <= self._limit:
-            return
-        self._drop_silence(goal)
+        # What lies right before speech goes only where speech itself would have to.
+        for onsets in (False, True):
+            if self._held <= self._limit:
+                return
+            self._drop_silence(goal, onsets=onsets)
         if self._held <= self._limit:
             return
         while self._held > goal:
             self._forget_first()
 
-    def _drop_silence(self, goal: float) -> None:
-        """Drops silence of what was sent, or, where nothing was, of what waits."""
+    def _drop_silence(self, goal: float, *, onsets: bool = False) -> None:
+        """Drops silence of what was sent, or, where nothing was, of what waits; `onsets`: also right before speech."""
         kept: deque[Chunk] = deque()
         sent = self._cursor
         end = sent or len(self._chunks)
         for index, chunk in enumerate(self._chunks):
-            if index >= end or not chunk.droppable or chunk.is_onset or self._held <= goal:
+            if index >= end or not chunk.droppable or (chunk.is_onset and not onsets) or self._held <= goal:
                 kept.append(chunk)
                 continue
             self._held -= chunk.samples

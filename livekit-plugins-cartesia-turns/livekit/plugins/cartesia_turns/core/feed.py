@@ -6,6 +6,7 @@ All times are monotonic seconds.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -44,7 +45,8 @@ class Feed:
         self._sample_rate = sample_rate
         self._longest_chunk = round(LONGEST_CHUNK_S * sample_rate)
         self._onset = round(ONSET_S * sample_rate)
-        self._doubted = round(ROOM_AFTER_OVERFLOW * limit_s * sample_rate)
+        doubted = ROOM_AFTER_OVERFLOW * limit_s * sample_rate
+        self._doubted = round(doubted) if math.isfinite(doubted) else sys.maxsize
         self._slice, self._longest_slice = round(SLICE_S * sample_rate), round(LONGEST_SLICE_S * sample_rate)
         self._sent = self._silent = self._replayed = self._unreported = 0
         self._usage_at = now + USAGE_EVERY_S
