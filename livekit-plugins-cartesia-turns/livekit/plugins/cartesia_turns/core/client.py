@@ -10,7 +10,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..wire.messages import Connected, ErrorMessage, ServerMessage, TurnEnd, TurnMessage, Unknown
+from ..wire.messages import (
+    Connected,
+    ErrorMessage,
+    ServerMessage,
+    TurnEagerEnd,
+    TurnEnd,
+    TurnMessage,
+    TurnUpdate,
+    Unknown,
+)
 from ..wire.options import Options
 from .audio_queue import UNHEARD_S, Chunk
 from .configs import Rejected
@@ -170,6 +179,11 @@ class TurnsClient:
         self._live.append((pcm, now))
         return True
 
+    def live_sent(self) -> None:
+        """What `push_live` took is with the socket: it is booked now if the next piece takes the long way."""
+        if self._live and self._live_left < len(self._live[-1][0]):
+            self._book_live()
+
     def end_input(self) -> None:
         """No more audio comes."""
         self._close_live()
@@ -244,13 +258,15 @@ class TurnsClient:
 
     def receive(self, message: ServerMessage, now: float) -> None:
         """A message from the server."""
-        self._book_live()
         if self._link is None or isinstance(message, Unknown):
             return
         if isinstance(message, ErrorMessage):
             self._link.failed(message, now)
             return
         was_in_turn = self._link.in_turn
+        if not (was_in_turn and isinstance(message, TurnUpdate | TurnEagerEnd)):
+            # New text is told at once: nothing about it depends on the last moments of audio.
+            self._book_live()
         self._link.heard(message, now)
         if self._link.in_turn != was_in_turn:
             self._close_live()
@@ -397,6 +413,8 @@ class TurnsClient:
 
     def _say(self, events: Sequence[TurnEvent], now: float) -> None:
         """Passes on steps of a turn, with all that a reader needs."""
+        if any(event.kind in {Kind.START, Kind.END} for event in events):
+            self._book_live()
         for event in events:
             at, usage_s = None, 0.0
             if event.kind is Kind.START:
@@ -437,7 +455,7 @@ class TurnsClient:
             if not self._turn.is_open:
                 self._turn_ended(events)
         else:
-            self._feed.text_known(self._turn.length)
+            self._feed.text_known(self._turn.length, sum(len(pcm) for pcm, _ in self._live) // 2)
 
     def _settle(self, now: float, told: str, *, is_news: bool) -> None:
         """The server ended a turn, which is told with this text or was before: its words and audio are done with."""

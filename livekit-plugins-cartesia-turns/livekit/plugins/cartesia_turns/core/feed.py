@@ -158,10 +158,15 @@ class Feed:
         self._silent += chunk.samples * chunk.injected
         self._replayed += chunk.samples * again
 
-    def text_known(self, length: int) -> None:
-        """The open turn has a text of so many characters by now, all from audio that was sent."""
+    def text_known(self, length: int, live: int = 0) -> None:
+        """The open turn has a text of so many characters by now, all from audio that was sent.
+
+        Args:
+            length: of the text.
+            live: so many samples were sent behind those of the buffer.
+        """
         if length:
-            self._marks.note(self.buffer.sent_to, length)
+            self._marks.note(self.buffer.sent_to + live, length)
         else:
             self._marks.clear()
 

@@ -106,6 +106,7 @@ class Driver:
         try:
             if connection and is_clear and self._client.push_live(pcm, time.monotonic()):
                 await connection.send_audio(pcm)
+                self._client.live_sent()
                 return
             self._client.push_audio(pcm, time.monotonic())
             if connection and is_clear:
