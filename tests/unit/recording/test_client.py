@@ -30,7 +30,9 @@ def pump(client: TurnsClient, now: float) -> None:
 def test_each_call_of_the_shell_that_changes_a_client_is_noted() -> None:
     methods = {name for name, of in inspect.getmembers(TurnsClient, inspect.isfunction) if not name.startswith("_")}
     # What `push_live` takes is noted when it is taken into account, which is all that `live_sent` does.
-    assert methods - {"push_live", "live_sent"} <= set(vars(RecordedClient)), "a new method of the client is not recorded"
+    assert methods - {"push_live", "live_sent"} <= set(vars(RecordedClient)), (
+        "a new method of the client is not recorded"
+    )
 
 
 def test_what_the_client_says_is_its_own() -> None:
