@@ -1,4 +1,4 @@
-"""Streams of the plugin as a check opens them: what each is told, and when. Every wait is bounded."""
+"""Streams of the plugin as a check opens them: what each one tells, and when. Every wait is bounded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..stt import STT
 
 E = TypeVar("E")
 LOOK_EVERY_S = 0.05
-"""How often a condition is looked at that no event announces: a counter, say."""
+"""How often to look at a condition that no event announces, such as a counter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Told:
 
 
 class Call:
-    """One stream, which is never connected twice: an error ends it.
+    """One stream, which connects only once: an error ends it.
 
     Args:
         stt: used by this call alone.
@@ -121,7 +121,7 @@ class Call:
         return bool(condition())
 
     async def connect(self) -> bool:
-        """Waits for `connected`, which comes after the handshake: each has the whole time of an attempt."""
+        """Waits for the handshake and then for `connected`: each has the whole time of an attempt."""
         return await self.until(lambda: self.connected, 2 * self._timeout_s + 1.0)
 
     def _note(self, event: object) -> None:

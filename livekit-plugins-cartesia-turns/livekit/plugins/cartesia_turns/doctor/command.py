@@ -22,14 +22,14 @@ from .verdict import Verdict
 
 WELL, PROBLEM, USAGE_ERROR, INTERRUPTED = 0, 1, 2, 130
 EPILOG = """\
-The key is read from CARTESIA_API_KEY; neither it nor a token is ever printed. What the server hears is printed.
-Some 25 seconds of audio are sent, which the vendor bills; --silent sends none.
+The key is read from CARTESIA_API_KEY. No key or token is ever printed; what the server hears is printed.
+Some 22 seconds of audio are sent, which the vendor bills; --silent sends none.
 
-Against the local server, which prints its key:
+To check the local server, which prints its key:
   python -m livekit.plugins.cartesia_turns.server
   CARTESIA_API_KEY=... python -m livekit.plugins.cartesia_turns doctor --base-url http://127.0.0.1:8765
 
-exit codes: 0 no problem was found (there may be warnings), 1 a problem, 2 the arguments can't be used.
+exit codes: 0 no problem was found (there may be warnings), 1 there was a problem, 2 the arguments can't be used.
 """
 
 
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read it has seen enough. Python would complain once more as it flushes at the exit.
+        # The reader, such as `head`, has left. Python would complain once more when it flushes at the exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PROBLEM
     return WELL if is_well(verdicts) else PROBLEM
@@ -105,7 +105,7 @@ def _token(options: argparse.Namespace) -> str | None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m livekit.plugins.cartesia_turns doctor",
-        description="Checks all that a call needs, and says what to do where something is amiss.",
+        description="Checks all that a call needs, and says what to do if something is wrong.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -116,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--token-variable", metavar="NAME", help="the variable with a short-lived token, in place of the key")
     add("--audio", type=Path, metavar="FILE", help="a recording to examine, and to speak in place of the sample")
     add("--session", metavar="MODULE:FUNCTION", help="inspect the AgentSession that this function returns")
-    add("--calls", type=int, default=0, metavar="N", help="try whether so many calls fit at once")
+    add("--calls", type=int, default=0, metavar="N", help="try whether N calls fit at once")
     add("--silent", action="store_true", help="send no audio")
     add("--timeout", type=float, default=10.0, metavar="S", help="seconds for each step (default: %(default)s)")
     add("--json", action="store_true", help="print one JSON object at the end, and nothing else")
@@ -124,7 +124,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _prepare_output() -> None:
-    """Keeps the plugin's log out of the report, and lets a terminal show what it can of any text."""
+    """Keeps the plugin's log out of the report, and replaces characters that the terminal can't show."""
     logging.getLogger("livekit").addHandler(logging.NullHandler())
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")

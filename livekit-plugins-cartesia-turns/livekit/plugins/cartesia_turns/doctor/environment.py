@@ -25,7 +25,7 @@ LACKING = (
     "manual turns that end at once, the warning about a session in a wrong mode, and several sessions on one STT, or "
     "several STTs in one session, that do not disturb each other"
 )
-"""What goes missing where the framework does not tell a stream which session it serves."""
+"""What is missing if the framework does not tell a stream which session it serves."""
 UNTRIED = "3"
 """The first livekit-agents that this version of the plugin was not made for."""
 QUOTES = "\"'`"

@@ -1,4 +1,4 @@
-"""All checks in order, each where the ones before leave something to check."""
+"""All checks in order; a check is skipped if an earlier one leaves nothing for it to check."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Plan:
     Attributes:
         server: where to connect to.
         token_variable: the environment's variable with an access token; None where a key is used.
-        recording: a file of the user's, which is examined and spoken.
-        session: makes a session of the user's, which is inspected.
+        recording: the user's audio file, to examine and to speak.
+        session: the user's function that makes the session to inspect.
         calls: how many calls should fit at once; 0 does not try.
         speaks: send audio, which the vendor bills.
     """

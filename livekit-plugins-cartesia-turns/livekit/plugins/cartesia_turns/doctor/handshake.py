@@ -14,9 +14,9 @@ from .verdict import Verdict, ok, printable, problem, skipped, warning
 FAR_S = 0.3
 """A round trip that takes longer than this is felt in each reply."""
 SLOW_S = 2.0
-"""A connection that takes longer than this costs the caller's first words their speed."""
+"""A connection that takes longer than this delays the caller's first words."""
 PONG_S = 3.0
-"""How long the answer to the first ping is waited for."""
+"""How long to wait for the answer to the first ping."""
 NOT_REACHED = "An earlier step failed."
 NO_ANSWER = "The server did not answer in time."
 AGAIN = "Try again; give --timeout where the way is long."

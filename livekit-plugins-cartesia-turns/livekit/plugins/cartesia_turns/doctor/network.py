@@ -30,7 +30,7 @@ SLOW_S = 1.0
 
 
 async def check(endpoint: str, timeout_s: float) -> list[Verdict]:
-    """Goes the way to the server as far as it leads.
+    """Takes one step after the other to the server, until one fails.
 
     Args:
         endpoint: the websocket's address, without a query.
@@ -62,7 +62,7 @@ def proxy_for(parts: SplitResult) -> str | None:
 
 
 def words_of(error: APIError) -> tuple[str, str]:
-    """What an error says, and what it advises. Neither holds anything of the server's own text."""
+    """What an error says, and what it advises. Neither has any of the server's own text."""
     what, _, advice = error.message.partition(". ")
     return f"{what[:1].upper()}{what[1:]}.", f"{advice}." if advice else ""
 
@@ -73,7 +73,7 @@ def trust() -> ssl.SSLContext:
     SSL_CERT_FILE and SSL_CERT_DIR replace both.
 
     Raises:
-        OSError: what they name can't be read, or holds no certificates.
+        OSError: the file or folder can't be read, or has no certificates.
     """
     file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
     context = ssl.create_default_context(cafile=file or None, capath=folder or None)
@@ -160,7 +160,7 @@ async def _encrypt(parts: SplitResult, timeout_s: float) -> Verdict:
 
 
 def _issuer(certificate: Any) -> str:
-    """Who vouches for the server: a company's proxy that reads along shows here."""
+    """Who made the server's certificate: the proxy of a company that decrypts the traffic shows here."""
     names = {name: value for part in certificate.get("issuer", ()) for name, value in part}
     return printable(names.get("organizationName") or names.get("commonName") or "an unnamed issuer")
 
@@ -181,7 +181,7 @@ async def _open(host: str, port: int, **tls: Any) -> asyncio.StreamWriter:
 
 
 async def _addresses(host: str) -> list[str]:
-    """The addresses of a host. A lookup can't be stopped, and one in asyncio's own threads would keep the exit."""
+    """The addresses of a host. A lookup can't be stopped, and in asyncio's own threads it would delay the exit."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[list[str]] = loop.create_future()
     threading.Thread(target=_resolve, args=(host, loop, answer), daemon=True).start()

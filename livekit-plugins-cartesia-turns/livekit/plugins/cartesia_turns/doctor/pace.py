@@ -25,11 +25,11 @@ SPEEDS = (1.5, 2.0, CATCH_UP_SPEED)
 TRIED_S = 6.0
 """Audio that is sent at each speed."""
 DRAIN_S = 10.0
-"""How long the end of a trial is waited for, beyond the time that the audio takes."""
+"""How long to wait for the end of a trial, beyond the time that the audio takes."""
 OFFENCE_S = 1.0
-"""How long an error is waited for behind the last audio."""
+"""How long to wait for an error after the last audio."""
 KEEPS_UP = 1.1
-"""Times real time that audio gets through at least: a way that is slower never makes up for an outage."""
+"""The lowest speed that is enough, in times real time: a slower network never makes up for an outage."""
 FRAME = 320
 """20 ms at RATE."""
 PAUSE_DB = 12.0
@@ -60,7 +60,7 @@ async def check(server: Server, pcm: bytes) -> Verdict:
 
 
 def without_pauses(pcm: bytes) -> bytes:
-    """TRIED_S of speech without a pause: in one, the plugin waits for the server, whatever the speed."""
+    """TRIED_S of speech without a pause, since in a pause the plugin waits for the server, whatever the speed."""
     frames = np.frombuffer(pcm, np.int16)[: len(pcm) // 2 // FRAME * FRAME].reshape(-1, FRAME)
     power_db = 10 * np.log10(np.maximum((frames.astype(np.float64) ** 2).mean(axis=1), 1.0))
     loud = frames[power_db > np.percentile(power_db, 95) - PAUSE_DB].tobytes()
@@ -85,7 +85,7 @@ async def _try(server: Server, audio: bytes, speed: float) -> _Trial:
         call.stream.push_frame(frame(audio, RATE))
         await call.until(lambda: call.trouble or _is_sent(call), TRIED_S + DRAIN_S)
         took_s = time.monotonic() - began
-        # A server that takes offence says so a moment later.
+        # A server that refuses this speed says so a moment later.
         await call.until(lambda: call.trouble, OFFENCE_S)
         return _Trial(is_connected=True, error=call.trouble, took_s=took_s)
 

@@ -1,4 +1,4 @@
-"""Verdicts on paper: lines for people, JSON for programs."""
+"""How verdicts are printed: lines for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..version import __version__
 from .verdict import Level, Verdict
 
 SCHEMA = 1
-"""Goes up when a field of the JSON changes its meaning or goes; new fields and new names of checks may come."""
+"""Goes up when a field of the JSON changes its meaning or is removed, not when fields or checks are added."""
 WIDTH = 110
 NAME_WIDTH, LEVEL_WIDTH = 30, 9
 ADVICE = "-> "

@@ -1,4 +1,4 @@
-"""Whether an AgentSession leaves turns to this plugin: looked at as it is built, never started."""
+"""Whether an AgentSession leaves turns to this plugin. The session is built and looked at, never started."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ async def check(function: Callable[[], Any]) -> list[Verdict]:
     """Builds the session, looks at it, and closes it.
 
     Args:
-        function: returns, now or as a coroutine, an AgentSession; or a tuple with one, and with the Agent that it is
-            started with, whose settings go before those of the session.
+        function: returns an AgentSession, or a tuple of one and the Agent that it is started with, whose settings then
+            override those of the session. The function may be async.
     """
     try:
         with contextlib.redirect_stdout(sys.stderr):

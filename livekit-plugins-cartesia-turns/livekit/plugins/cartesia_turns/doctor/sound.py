@@ -14,30 +14,30 @@ from .verdict import Verdict, ok, problem, skipped, warning
 FULL = 32768.0
 FRAME_S = 0.02
 SHORTEST_S = 0.3
-"""Less than this, in seconds, holds no word."""
+"""A shorter recording, in seconds, has no word in it."""
 DIGITAL_SILENCE_DB = -120.0
 SILENT_DB = -60.0
-"""Below this, the loudest moments are silence: dBFS of 20 ms."""
+"""If the loudest 20 ms are below this, in dBFS, all of it is silence."""
 QUIET_DB = -40.0
 """Below this, speech is so quiet that noise may hide it."""
 FLAT = 0.995
-"""Samples in a row so near to the peak are cut off."""
+"""Samples in a row that reach this part of the peak are cut off."""
 FLAT_RUN = 3
 STEEP = 0.02
-"""A wave that was cut off comes to its flat top by a step of this part of the peak or more; a smooth one creeps up."""
+"""A wave that was cut off reaches its flat top with a step of this part of the peak or more; a smooth one creeps up."""
 SOME_CLIPPED, MUCH_CLIPPED = 0.0005, 0.01
 """Parts of the samples that are cut off."""
 ALIKE, OPPOSITE = 0.98, -0.5
 """Correlations of two channels."""
 BESIDE_DB = 30.0
-"""A channel so much quieter than another holds nothing."""
+"""A channel that is so much quieter than another has nothing in it."""
 DOUBLED = 0.02
-"""Neighbours differ by so little, beside the neighbours of those, only where each sample is there twice."""
+"""The samples of a pair differ by so little, compared with neighbouring pairs, only if each sample is there twice."""
 NARROW_HZ, NARROW = 4000.0, 1e-6
-"""Speech that has no more than this part of its power above is from a telephone line."""
+"""Speech with no more than this part of its power above this frequency is from a telephone line."""
 FAST, SLOW = 0.6, -0.7
-"""Octaves off from which speech is too fast or too slow to be somebody's own way. Measured with 17 recordings in five
-languages, real and synthetic voices, in noise and as by telephone: none was off by more than 0.45 and -0.65."""
+"""From so many octaves off, speech is too fast or too slow to be a speaker's own way. Measured with 17 recordings in
+five languages, real and synthetic voices, in noise and as by telephone: none was off by more than 0.45 and -0.65."""
 WIDE_RATE = 16000
 USUAL_RATES = (8000, 16000, 24000, 44100, 48000)
 

@@ -21,15 +21,15 @@ from .verdict import Verdict, ok, printable, problem, skipped, warning
 RATE = 16000
 FRAME_S = 0.02
 LONGEST_S = 15.0
-"""So much of the recording is spoken."""
+"""How much of the recording is spoken."""
 MORE_S = 2.0
-"""A turn that is cut off by its end timeout comes so much later at most, by the way to the server and back."""
+"""How much later than its end timeout a turn may end, because of the way to the server and back."""
 QUIET_S = 1.0
-"""After the speech, as long as no turn is open, a further turn is waited for so long."""
+"""How long to wait for another turn after the speech, while no turn is open."""
 LATE_S = 1.2
 """An end of turn that comes later than this after the speech makes the agent seem slow."""
 HALF = 0.5
-"""Of the words that are said in the sample, at least this part has to be heard."""
+"""The part of the sample's words that must be heard."""
 WORDS, DELAY = "words", "end of turn"
 
 

@@ -1,4 +1,4 @@
-"""How many calls the plan lets in at once, as far as the user wants to know: each opens a socket and sends no audio."""
+"""Whether the plan lets in as many calls at once as the user asks for: each opens a socket and sends no audio."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Whether speech runs at its own speed: audio whose sample rate is labelled wrong is too fast and high, or the reverse.
 
 Three things are measured that change with the speed and differ little from one speaker to another: how high the voice
-is, how fast its loudness goes up and down, and how soon its sound is another one. Pure.
+is, how fast its loudness goes up and down, and how soon its sound changes. Pure.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 HOP_S, WINDOW_S, PITCH_S = 0.01, 0.064, 0.1
 LONGEST_S = 16.0
-"""So much is looked at."""
+"""How much of the audio is measured, at most."""
 SHORTEST_S = 0.8
 LOWEST_RATE = 4000
 """A lower rate, in Hz, leaves nothing of speech."""
 LOUD = 0.05
 """Part of a loud moment's power from which a moment counts as speech."""
 VOICED = 0.2
-"""With less of its loud moments voiced, it is no speech."""
+"""If a smaller part of its loud moments is voiced, it is not speech."""
 STEADY = 0.25
 """The loudness of speech differs from its mean by more than this part of it."""
 BAND_HZ = (60.0, 4000.0)
@@ -31,15 +31,15 @@ USUAL = (7.15, 2.54, 4.24)
 """What is measured of speech at its own speed, as binary logarithms: Hz of the voice, Hz of the loudness, changes of
 the sound in a second. Of 27 pieces of four seconds, by ten voices."""
 VARIANCE = (0.2, 0.05, 0.073)
-"""Of these, from speaker to speaker and sentence to sentence."""
+"""The variance of these values, from speaker to speaker and sentence to sentence."""
 SLOPE = (1.0, 0.55, 0.74)
-"""By how much they grow with each doubling of the speed."""
+"""By how much these values grow with each doubling of the speed."""
 
 
 def octaves_off(samples: NDArray[np.int16], rate: int) -> float | None:
     """How much too fast the speech is: 1.0 at twice its speed, -1.0 at half; None where there is too little of it.
 
-    One speaker's way adds up to half an octave.
+    A speaker's own way of speaking accounts for up to half an octave.
     """
     wave = samples[: round(LONGEST_S * rate)].astype(np.float64)
     if wave.size < SHORTEST_S * rate or rate < LOWEST_RATE:
@@ -115,7 +115,7 @@ def _loudness_hz(energy: NDArray[np.float64]) -> float:
 
 
 def _changes_per_s(power: NDArray[np.float64], frequencies: NDArray[np.float64], loud: NDArray[np.bool_]) -> float:
-    """How often the sound is another one: the time after which half of its likeness to itself is gone."""
+    """How often the sound changes, from the time after which half of its likeness to itself is gone."""
     edges = np.geomspace(*BAND_HZ, BANDS + 1)
     bands = [power[:, (frequencies >= low) & (frequencies < high)].sum(axis=1) for low, high in pairwise(edges)]
     floor = 1e-3 * float(np.percentile(power.sum(axis=1), 95)) / BANDS

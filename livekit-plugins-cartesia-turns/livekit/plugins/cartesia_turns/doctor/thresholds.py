@@ -1,7 +1,7 @@
 """Which defaults the server goes by for turn settings that are not given, as far as its refusals tell.
 
-The server does not say. But thresholds must be in order, and one that is given is compared with the defaults of the
-others, so that what it takes and refuses gives them away. Each trial is a handshake without audio.
+The server does not say. But thresholds must be in order, and the server compares a given one with its defaults for the
+others, so what it takes and refuses reveals these defaults. Each trial is a handshake without audio.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ TRIALS = (
     TurnSettings(eager_end_threshold=0.3),
     TurnSettings(eager_end_threshold=0.7),
 )
-"""What is asked for, one after the other: known defaults and ranges differ in which of them are taken."""
+"""What is asked for, one after the other. The known defaults and ranges differ in which of these they allow."""
 ADVICE = "Give the STT all three thresholds and turn_end_timeout_ms: then nothing depends on the server's defaults."
 
 
 async def check(server: Server) -> Verdict:
-    """Tries settings that only some defaults go with."""
+    """Tries settings that fit only some defaults."""
     taken = []
     for trial in TRIALS:
         is_taken = await _is_taken(server, trial)

@@ -38,7 +38,7 @@ def _replay(call: Path) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m livekit.plugins.cartesia_turns replay",
-        description="Feeds what was recorded to the client of today, without any server, and compares what it says.",
+        description="Feeds what was recorded to the installed version, without any server, and compares what it does.",
         epilog="Exit code: 0 the same, 1 something differs, 2 a call can't be replayed.",
     )
     parser.add_argument("call", type=Path, nargs="+", help="the folder of a call")

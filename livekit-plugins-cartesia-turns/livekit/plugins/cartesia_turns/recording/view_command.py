@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m livekit.plugins.cartesia_turns view",
-        description="Makes one HTML file of a recorded call, which holds its audio and its words and loads nothing.",
+        description="Makes one HTML file of a recorded call. It contains the audio and the words, and loads nothing.",
     )
     parser.add_argument("call", type=Path, help="the folder of the call")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=f"(default: {PAGE_FILE} in that folder)")

@@ -15,7 +15,7 @@ from .script import Script
 
 USAGE_ERROR = 2
 EPILOG = """\
-The lines of a script, each a message and when it goes out, in seconds of the audio that has come:
+Each line of a script has a message and when to send it, in seconds of the audio received:
   {"at": 0.4, "send": {"type": "turn.start"}}
   {"at": 0.9, "send": {"type": "turn.update", "transcript": "What time"}}
   {"at": 1.8, "send": {"type": "turn.end", "transcript": "What time is it?"}}
@@ -51,27 +51,27 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8765, help="0 takes a free one (default: %(default)s)")
-    parser.add_argument("--key", help="the key to let in (default: a random one, printed)")
-    parser.add_argument("--max-streams", type=int, default=32, help="more get 429 (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8765, help="port; 0 takes a free one (default: %(default)s)")
+    parser.add_argument("--key", help="the only key that is accepted (default: a random one, printed)")
+    parser.add_argument("--max-streams", type=int, default=32, help="one more gets 429 (default: %(default)s)")
     parser.add_argument(
         "--idle-timeout",
         type=float,
         default=TODAY.idle_close_s,
-        help="seconds without a message, then the socket is closed (default: %(default)s)",
+        help="seconds without a message after which a socket is closed (default: %(default)s)",
     )
     parser.add_argument(
         "--vendor",
         metavar="WHEN",
         default="today",
-        help="go by the vendor's numbers of this day or month, such as 2026-05 (default: %(default)s)",
+        help="use the vendor's numbers of this day or month, such as 2026-05 (default: %(default)s)",
     )
     parser.add_argument(
         "--script",
         action="append",
         default=[],
         metavar="FILE",
-        help="JSON lines to play in place of recognition; once for each connection, the last one repeats",
+        help="JSON lines to play in place of recognition; give several for one a connection, the last one repeats",
     )
     return parser
 

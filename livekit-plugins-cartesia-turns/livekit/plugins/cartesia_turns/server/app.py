@@ -31,7 +31,7 @@ TODAY = Vendor()
 
 
 class _OddRequests(logging.Filter):
-    """Keeps requests that are no HTTP out of the log: they are answered with 400, and may hold a key."""
+    """Keeps requests that are not HTTP out of the log: they are answered with 400, and may hold a key."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
@@ -52,17 +52,17 @@ class LocalServer:
         port: 0 takes a free one.
         key: the only key that is let in; a random one where none is given.
         recognizer: hears in place of the packaged models.
-        script: plays dialogues in place of a recognizer; of several, each connection gets the next, and the last one
-            repeats.
+        script: the dialogue to play in place of a recognizer; of several, each connection gets the next, and the last
+            one repeats.
         responder: makes what answers a connection, in place of a recognizer or a script.
-        vendor: the numbers to go by: those of a day or month, such as "2026-05", or your own.
+        vendor: the vendor's numbers to use: those of a day or month, such as "2026-05", or your own.
         faults: what goes wrong on purpose.
         max_streams: further connections are refused with 429.
-        idle_timeout_s: a socket is closed when no message has come for so long, in seconds. None is the vendor's time.
+        idle_timeout_s: seconds without a message after which a socket is closed. None takes the vendor's number.
         record: keep audio, commands and messages in `connections`.
 
     Raises:
-        ValueError: no script is given, the vendor is none that is known, or a number can't be right.
+        ValueError: the list of scripts is empty, the vendor is not known, or a number is out of range.
     """
 
     def __init__(

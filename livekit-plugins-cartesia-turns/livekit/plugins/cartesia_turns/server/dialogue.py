@@ -1,4 +1,4 @@
-"""The server's side of a turn: how likely it is that the user is in a turn goes in, wire messages come out.
+"""The server's side of a turn: takes the likelihood that the user is in a turn, and gives wire messages.
 
 Pure: no audio, no recognizer, no clock. Time is the duration of what was heard, in seconds of audio.
 
@@ -36,10 +36,10 @@ class TurnState(Enum):
 class TurnLikelihood:
     """Smooths the probability of speech (0-1) into the likelihood (0-1) that the user is in a turn.
 
-    It rises fast, so that a click starts no turn and a word soon does, and falls slowly, so that a pause within a
-    sentence ends none: at the default thresholds of today silence means turn.eager_end after 0.21 s and turn.end after
-    0.51 s, at those of May 2026 after 0.38 s and 0.68 s. The vendor's turns end about half a second after speech (field
-    reports, read 2026-11-25).
+    It rises fast, so that a word soon starts a turn and a click does not. It falls slowly, so that a pause within a
+    sentence does not end the turn: at today's default thresholds silence leads to turn.eager_end after 0.21 s and to
+    turn.end after 0.51 s, at those of May 2026 after 0.38 s and 0.68 s. The vendor's turns end about half a second
+    after speech (field reports, read 2026-11-25).
     """
 
     RISE_S = 0.08
@@ -110,7 +110,7 @@ class Dialogue:
         Args:
             likelihood: that the user is in a turn, 0-1.
             duration_s: how much audio it stands for, in seconds.
-            transcript: all the text of this turn where it was looked at anew, else None. It only grows.
+            transcript: all the text of this turn if there is a new one, else None. It only grows.
 
         Raises:
             ValueError: the transcript does not continue what was sent; nothing changed.
@@ -133,7 +133,7 @@ class Dialogue:
         return self._messages(before, TurnState.IDLE, transcript)
 
     def _silence_after(self, likelihood: float, duration_s: float) -> float:
-        # What would not start a turn is no speech: the timeout runs even where the likelihood hangs in the middle.
+        # A likelihood too low to start a turn counts as silence, so that the timeout runs where it hangs in the middle.
         return 0.0 if likelihood > self._in_force.start_threshold else self._silence_s + duration_s
 
     def _next_state(self, likelihood: float, silence_s: float) -> TurnState:

@@ -33,9 +33,9 @@ class Endpoint:
     Args:
         host: what the server listens on.
         key: the only key that is let in.
-        vendor: the numbers to go by.
+        vendor: the vendor's numbers to use.
         max_streams: further connections are refused with 429.
-        idle_timeout_s: a socket is closed when no message has come for so long, in seconds.
+        idle_timeout_s: seconds without a message after which a socket is closed.
         record: keep audio, commands and messages in `connections`.
     """
 
@@ -113,7 +113,7 @@ class Endpoint:
         return socket
 
     def _admit(self, request: web.Request, request_id: str) -> list[tuple[str, str]]:
-        """Checks what is answered with an HTTP status; returns the query."""
+        """Checks all that is refused with an HTTP status; returns the query."""
         origins = request.headers.getall("Origin", [])
         handshake.check_origin(origins, self._host, request.headers.get("Host", ""), request_id)
         query = handshake.read_query(request.rel_url.raw_query_string)
@@ -193,12 +193,12 @@ class Endpoint:
         )
 
     async def _delay(self, delay_s: float) -> None:
-        # Not a sleep: a client may be gone long before the delay is over, and nobody would end this then.
+        # Not a sleep: the client may be gone long before the delay is over, and nothing would end the sleep then.
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._stopped.wait(), delay_s)
 
     def _is_repeated(self, request: web.Request) -> bool:
-        """Whether it is a refused request once more: aiohttp repeats by itself what was reset, and nobody sees it."""
+        """Whether this repeats a refused request, as aiohttp does by itself, unseen by its user, after a reset."""
         nonce = request.headers.get("Sec-WebSocket-Key")
         return nonce is not None and nonce == self._refused_nonce
 

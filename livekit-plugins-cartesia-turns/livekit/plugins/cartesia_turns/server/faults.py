@@ -18,15 +18,15 @@ class Faults:
         server.faults = Faults(drop_at_s=2.0, drop_code=1011)     # close after two seconds of audio
         server.faults = lambda index: Faults(stall_at_s=1.0 if index % 2 else None)
 
-    Several of them may be set together. `server.handshakes` and `server.connections` say what came of it;
-    `server.drop_all()` and `server.pause_accepting()` strike at a moment of the clock.
+    Several of them may be set together. `server.handshakes` and `server.connections` say what the client did.
+    `server.drop_all()` and `server.pause_accepting()` act at once.
 
     Attributes:
         refuse: reset the TCP connection in place of an answer to the handshake. A request that a client's library
             repeats by itself, as aiohttp does, is refused too and counts once.
         status: answer the handshake with this HTTP status, e.g. 503.
         status_headers: headers of that answer, e.g. {"Retry-After": "2"}.
-        handshake_delay_s: wait so long, in seconds of the clock, before the handshake is answered.
+        handshake_delay_s: seconds of the clock to wait before the handshake is answered.
         no_connected: never send `connected`.
         drop_at_s: drop the connection at this audio time.
         drop_code: the close frame's code; None drops without a close frame, by a TCP reset.
@@ -37,9 +37,9 @@ class Faults:
         slow_read_bytes_per_s: read no faster than this.
         never_close: answer `close` with every event as usual, but leave the socket open.
         reject_config: answer each `config` with an error; it changes nothing, and the socket stays open.
-        max_pace: with audio that comes faster than so many times real time send an error and close with 1008.
-        pace_burst_s: how many seconds of audio a client may be ahead of that.
-        pace_status: the `status_code` of that error, which is not known of the vendor.
+        max_pace: send an error and close with 1008 if audio comes faster than so many times real time.
+        pace_burst_s: how many seconds of audio a client may be ahead of that pace.
+        pace_status: the `status_code` of that error; the vendor's is not known.
     """
 
     refuse: bool = False
@@ -62,8 +62,8 @@ class Faults:
 
 
 FaultPlan: TypeAlias = Faults | Sequence[Faults] | Callable[[int], Faults]
-"""One for every connection; or one each for the first ones, those after them faultless; or chosen by the connection's
-index. Each handshake counts, the refused ones too."""
+"""One `Faults` for every connection; or a list, one for each of the first connections, after which there are no
+faults; or a function of the connection's index. Each handshake counts, refused ones too."""
 
 
 def faults_of(plan: FaultPlan, index: int) -> Faults:

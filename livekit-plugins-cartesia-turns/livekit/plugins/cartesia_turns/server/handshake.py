@@ -85,9 +85,9 @@ def check_key(headers: Mapping[str, str], query: list[tuple[str, str]], key: str
 
 
 def check_origin(origins: Sequence[str], host: str, asked_host: str, request_id: str) -> None:
-    """Checks that no web page of another site is behind the request; browsers say so in the Origin header.
+    """Checks that the request does not come from a web page of another site; browsers name it in the Origin header.
 
-    A page may connect where it comes from this machine (a loopback address or name), or from the host that the server
+    A page may connect if it comes from this machine (a loopback address or name), or from the host that the server
     listens on. An address in the Host header counts as that host. A name does not, since any name may lead here.
 
     Args:

@@ -9,8 +9,8 @@ from .record import Frame
 MAX_FRAME_BYTES = 2 * 2**20
 """The longest message that a client may send: a minute of 16 kHz audio. A longer one closes its socket with 1009."""
 MAX_BYTES = 2 * 2**20
-"""From so many bytes on the client has to wait. With one message of the greatest length on top, and another one that
-the websocket puts together meanwhile, a stream takes less than 8 MB, whatever its client sends."""
+"""From so many bytes on the client has to wait. Add one message of the greatest length, and another one that the
+websocket puts together meanwhile: a stream takes less than 8 MB, whatever its client sends."""
 FRAME_COST_BYTES = 100
 """What each message takes beside its content, so that many small ones count too."""
 
@@ -18,8 +18,8 @@ FRAME_COST_BYTES = 100
 class Inbox:
     """The messages of one connection in order: audio as bytes, commands as str.
 
-    `put` never waits, and so the connection's reader goes on answering pings and sees a close. A full inbox stops the
-    reading of the TCP connection instead, and the client's own buffers fill: nothing is lost.
+    `put` never waits, so that the connection's reader goes on answering pings and sees a close. When the inbox is full,
+    the TCP connection is not read, and the client's own buffers fill: nothing is lost.
 
     Args:
         transport: that of the connection.
@@ -57,7 +57,7 @@ class Inbox:
         return frame
 
     def let_in(self) -> None:
-        """Reads on, full or not: what comes is somebody else's to drop."""
+        """Reads from the connection again, even if the inbox is full."""
         if self._is_full:
             self._is_full = False
             self._transport.resume_reading()

@@ -14,7 +14,7 @@ class PaceLimit:
 
     Args:
         pace: seconds of audio that are taken in a second.
-        burst_s: how far ahead of that a client may be at any time. What it did not send earlier counts for nothing.
+        burst_s: how far ahead of that a client may be at any time. Having sent less before gives it no credit.
     """
 
     def __init__(self, pace: float, burst_s: float) -> None:

@@ -26,9 +26,9 @@ class ConnectionRecord:
         query: the URL's parameters in order.
         headers: the handshake's headers.
         opened_s: when the handshake was answered.
-        stream: what is in force, by the handshake and each `config`; None where the handshake's settings were refused.
-        closed_s: when the connection was gone, None while it is there.
-        close_code: of the first close frame, whichever side sent it; 1006 where there was none.
+        stream: what is in force after the handshake and each `config`; None if the handshake's settings were refused.
+        closed_s: when the connection ended; None while it is open.
+        close_code: of the first close frame, whichever side sent it; 1006 if there was none.
         audio_bytes: how much audio was received.
         audio_s: how much of it has been heard and answered, in seconds.
         audio: the bytes themselves.

@@ -1,4 +1,4 @@
-"""The one thing a connection asks of what is behind it: audio in, messages out."""
+"""What answers a connection: it takes audio and gives messages."""
 
 from __future__ import annotations
 

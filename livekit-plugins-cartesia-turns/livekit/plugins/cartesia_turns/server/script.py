@@ -34,9 +34,9 @@ TYPES = sorted(
 class Line:
     """One line of a script: at `at_s` seconds of the connection's audio, send this.
 
-    `send` is a str or bytes, sent as they are, or a message as a mapping. Where the mapping has none of them, it gets
-    the connection's `request_id`, a turn's message the turn's `turn_id`, and a turn.end of a model that tells them
-    `languages`: the first language hint, or English.
+    `send` is a str or bytes, sent as they are, or a message as a mapping. The server adds what the mapping leaves out:
+    the connection's `request_id`, in a turn's message its `turn_id`, and in a turn.end of a model that tells languages
+    the `languages`: the first language hint, or English.
     """
 
     at_s: float
@@ -57,7 +57,7 @@ class Script:
         flush_on_close: send what is left when the client sends `close`.
 
     Raises:
-        ValueError: a line's time is none, or its message is of a type that the protocol does not have.
+        ValueError: a line's time is not a time, or its message is of a type that the protocol does not have.
     """
 
     def __init__(self, lines: Iterable[Line], *, flush_on_close: bool = True) -> None:
@@ -72,7 +72,7 @@ class Script:
 
         Raises:
             OSError: the file can't be read.
-            ValueError: it has no line, or one that is not of a script; the text names the file and the line.
+            ValueError: the file is empty, or a line is not one of a script; the text names the file and the line.
         """
         with Path(path).open(encoding="utf-8", errors="replace") as file:
             rows = [(number, text) for number, text in enumerate(file, 1) if text.strip()]
@@ -158,7 +158,7 @@ class ScriptedResponder:
         fields: dict[str, object] = {"request_id": self._stream.request_id}
         kind = message.get("type")
         if isinstance(kind, str) and kind.startswith("turn."):
-            # A script's second start in mid-turn leaves open which turn it means, so it gets no name of its own.
+            # Which turn a second start in mid-turn means is left open, so it gets no id of its own.
             self._turns += not self._in_turn
             self._in_turn = kind != TurnEnd.TYPE
             fields["turn_id"] = turn_id(self._stream.request_id, self._turns)

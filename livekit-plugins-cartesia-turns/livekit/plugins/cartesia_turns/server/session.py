@@ -1,4 +1,4 @@
-"""One accepted websocket: what it receives goes to its responder, what that answers goes out."""
+"""One accepted websocket: what it receives goes to its responder, and the responder's answers go out."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from .responder import Responder, ResponderFactory
 from .vendor import Vendor
 
 CLOSE_WAIT_S = 1.0
-"""How long the server waits for the client's half of a close, in seconds."""
+"""How long the server waits for the client's close frame, in seconds."""
 SLICE_S = 0.1
 """Audio is heard in slices of at most so many seconds, so that a minute in one frame delays nobody else."""
 
 
 class Session:
-    """Pumps one socket until either side ends it."""
+    """Serves one socket until either side ends it."""
 
     def __init__(
         self,
@@ -73,12 +73,12 @@ class Session:
             answered, *outcomes = await asyncio.gather(*tasks, return_exceptions=True)
         await self._end(answered if gave_up or isinstance(answered, Exception) else None)
         for outcome in outcomes:
-            # A client may vanish in the middle of a message: that is its right.
+            # A client may vanish in the middle of a message: that is no error of the server's.
             if isinstance(outcome, Exception) and not isinstance(outcome, ConnectionError):
                 raise outcome
 
     def close(self, code: int = 1000, reason: str = "") -> None:
-        """Lets `run` close the websocket and wait for the client's half of it, CLOSE_WAIT_S at most."""
+        """Lets `run` close the websocket and wait for the client's close frame, CLOSE_WAIT_S at most."""
         if self._goodbye is None:
             self._goodbye = (code, reason)
             self._record.closing(code)
@@ -101,7 +101,7 @@ class Session:
         try:
             await asyncio.wait_for(self._say_goodbye(failure), 2 * CLOSE_WAIT_S)
         except (asyncio.TimeoutError, asyncio.CancelledError) as error:
-            # The client does not even read: what waits for it would keep the connection for ever.
+            # The client does not even read: what is still to be sent would keep the connection open for ever.
             self._transport.abort()
             if isinstance(error, asyncio.CancelledError):
                 raise
@@ -113,8 +113,8 @@ class Session:
             if not is_over:
                 await self._apologize()
         if self._goodbye is not None:
-            # The client's half of the close must be read, or what it still sends makes TCP reset the connection and
-            # take the last messages with it.
+            # The client's close frame must be read. Otherwise what it still sends makes TCP reset the connection, and
+            # the last messages are lost.
             self._inbox.let_in()
             code, reason = self._goodbye
             await self._socket.close(code=code, message=reason.encode())
@@ -168,7 +168,7 @@ class Session:
         for start in range(0, len(pcm), size):
             await self._hear(responder, pcm[start : start + size])
             if start + size < len(pcm) or not self._inbox.is_empty:
-                # A backlog is heard without a pause otherwise, and other connections would wait for its end.
+                # Otherwise a backlog is heard without a pause, and other connections would wait for its end.
                 await asyncio.sleep(0)
 
     async def _hear(self, responder: Responder, pcm: bytes) -> None:
@@ -243,7 +243,7 @@ class Session:
 
     async def _close_when_idle(self) -> None:
         loop = asyncio.get_running_loop()
-        # An event would have to be set by each message, and would wake this up for each.
+        # An event would have to be set by each message, and would wake this task up each time.
         while (left_s := self._last_message_s + self._idle_timeout_s - loop.time()) > 0:  # noqa: ASYNC110
             await asyncio.sleep(left_s)
         self.close(1001, "Idle timeout")

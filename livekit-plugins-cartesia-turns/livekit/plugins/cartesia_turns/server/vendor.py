@@ -33,7 +33,7 @@ _DAY_OR_MONTH = re.compile(r"\d{4}-\d{2}(-\d{2})?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Vendor:
-    """The numbers that a server goes by.
+    """The numbers that a server uses.
 
     Raises:
         ValueError: one of `turn_defaults` is missing, or they are out of order.

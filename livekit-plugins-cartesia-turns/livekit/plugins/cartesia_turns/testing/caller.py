@@ -106,7 +106,7 @@ class Caller:
             await self._send(quiet(FRAME_S))
 
     def _is_told(self, turns: int) -> bool:
-        """Whether all words are in turns that are over, and there are so many of them at least."""
+        """Whether all words are in turns that are over, and at least so many turns are over."""
         said = len(self.heard.text.split())
         return not self.heard.in_turn and said >= self._words and len(self.heard.turns) >= turns
 

@@ -125,7 +125,7 @@ class Conversation(Caller):
         return self.heard.replies[self._answered - 1]
 
     async def speaking(self) -> None:
-        """Waits until the agent speaks: the moment to interrupt it.
+        """Waits until the agent speaks, so that it can be interrupted.
 
         Raises:
             AssertionError: it did not begin within 15 s; it tells what was heard.

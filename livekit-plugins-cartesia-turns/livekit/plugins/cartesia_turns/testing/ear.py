@@ -24,8 +24,8 @@ LONGEST_TURN_END_S = 12.0
 class Ear:
     """Makes turns of what a voice says. Pure: time is that of the audio.
 
-    The turn's text grows with each word that is over. Where a turn starts and ends is up to the settings of the
-    connection, as with the vendor's server: start, eager end, end and timeout, those of a `config` too.
+    The turn's text grows with each word that is over. Where a turn starts and ends depends on the settings of the
+    connection, as with the vendor's server: start, eager end, end and timeout, also those of a `config`.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Faults by name: what a network or a server may do to a call, each with what the plugin makes of it."""
+"""Faults by name: what a network or a server may do to a call, and whether the call gets over it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import MappingProxyType
 from ..server.faults import FaultPlan, Faults
 
 IN_MID_TURN_S = 0.8
-"""When a fault that strikes a connection comes, in seconds of its audio."""
+"""When a fault strikes an open connection, in seconds of its audio."""
 
 PASSING_FAULTS: Mapping[str, FaultPlan] = MappingProxyType(
     {
@@ -25,7 +25,7 @@ PASSING_FAULTS: Mapping[str, FaultPlan] = MappingProxyType(
         "config rejected": Faults(reject_config=True),
     }
 )
-"""Faults that a call gets over without a word lost, in a second or two: the first connection has them, or each one.
+"""Faults that a call gets over in a second or two, without a word lost.
 
 - "none": nothing goes wrong, for a test that goes through all of them.
 - "refused once", "unavailable once", "too many streams once": the first handshake fails, by a TCP reset, by the status
@@ -45,7 +45,7 @@ LASTING_FAULTS: Mapping[str, FaultPlan] = MappingProxyType(
         "wrong key": Faults(status=401),
     }
 )
-"""Faults that don't pass: no connection ever comes about, by a TCP reset, by the status 503, or by 401.
+"""Faults that don't pass: every handshake fails, by a TCP reset, by the status 503, or by 401.
 
 The plugin gives up on 401 at once and on the others once its `outage_timeout` is over: give the STT a short one.
 """

@@ -30,11 +30,11 @@ class Turn:
         text: its final text; empty where nothing was said.
         started_s: when the plugin told of its start.
         ended_s: when the plugin told of its end.
-        delay_s: from the end of the last word before that to `ended_s`. None where no word had been said, or audio was
+        delay_s: from the end of the last word before that to `ended_s`. None if no word had been said, or if audio was
             pushed faster than in real time.
         texts: the text each time that it grew, in order.
         eager_ends: the text at each eager end.
-        resumes: how many of them turned out wrong.
+        resumes: how many eager ends turned out wrong.
     """
 
     text: str
@@ -51,9 +51,9 @@ class Reply:
     """Something that the agent said. Times are seconds of the call.
 
     Attributes:
-        text: as it stands in the history: what was heard of it where it was interrupted.
-        began_s: when the first sound of it was played, or its first words came where the agent does not speak.
-        delay_s: from the end of the user's last word before that to `began_s`, None where the user had said none.
+        text: as it stands in the history; if it was interrupted, the part that was heard.
+        began_s: when its first sound was played, or its first words came if the agent does not speak.
+        delay_s: from the end of the user's last word before that to `began_s`; None if the user had said none.
         interrupted: whether the user cut it off.
     """
 
@@ -234,7 +234,7 @@ class Heard:
         return [reply.text for reply in self.replies]
 
     def _since_last_word(self, at_s: float) -> float | None:
-        """Seconds from the end of the last word before that; None where nobody can say."""
+        """Seconds from the end of the last word before that; None if they can't be known."""
         count = bisect.bisect(self._word_ends_s, at_s)
         return None if self._fast or not count else at_s - self._word_ends_s[count - 1]
 

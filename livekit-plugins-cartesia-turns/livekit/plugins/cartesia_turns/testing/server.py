@@ -33,13 +33,13 @@ class ScriptedServer(LocalServer):
             reply = await call.reply()
             call.heard.assert_turns("what time is it")
 
-    In a test take the fixture `cartesia_turns_server`, which is one, in place of the constructor: a test that fails
-    then tells what was said and heard.
+    In a test take the fixture `cartesia_turns_server` instead of making one: a test that fails then tells what was said
+    and heard.
 
     Args:
         faults: what goes wrong on purpose: a name out of `PASSING_FAULTS` or `LASTING_FAULTS`, or a plan of your own.
             `server.faults` may be set at any time, and holds for the connections to come.
-        vendor: the numbers to go by, as for `LocalServer`.
+        vendor: the vendor's numbers to use, as for `LocalServer`.
         key: the only key that is let in; by default a random one.
         port: by default a free one.
 
@@ -96,7 +96,7 @@ class ScriptedServer(LocalServer):
             stt: whose stream; by default a new one's.
             fast: push audio as fast as the STT's `catch_up_speed` lets it out, 20 times real time by default. The words
                 of the turns, their order and what the server makes of pauses are the same, since all of it is counted
-                in audio. How long something took means nothing then, and assertions of it raise a ValueError.
+                in audio. Delays mean nothing then, and assertions about them raise a ValueError.
             conn_options: of the stream.
         """
         owner = stt or self.stt(**({"catch_up_speed": FAST_SPEED} if fast else {}))
@@ -121,15 +121,15 @@ class ScriptedServer(LocalServer):
         """A session with an agent, started and closed, in real time: its own delays are counted by the clock.
 
         Args:
-            session: the session, or what makes it for an STT.
-            agent: the agent, or what makes it for an STT.
-            stt: the STT whose turns are noted; by default a new one, which the session and the agent are made for. Give
-                yours where they are not made here.
+            session: the session, or a function that makes it for an STT.
+            agent: the agent, or a function that makes it for an STT.
+            stt: the STT whose turns are noted; by default a new one, for which the session and the agent are made. Give
+                yours if the session was made before.
             speaker: plays what the session's TTS says, in real time, so that it can be interrupted. By default the
                 agent answers in text, and its TTS is not asked.
 
         Raises:
-            ValueError: the session was made before and `stt` is not given, so that nobody knows whose turns to note.
+            ValueError: the session was made before, and `stt`, whose turns are to be noted, is not given.
         """
         if stt is None and isinstance(session, AgentSession):
             raise ValueError("conversation() needs the session's stt=, or a function that makes the session for one")

@@ -26,9 +26,9 @@ _PERIOD = 8
 _SILENCE, _FIRST, _STEP = 512, 1024, 24
 """Offsets as 16-bit samples: below the first is silence, the second is word 0, the third lies between two words."""
 _LOUDEST = 2500
-"""Where the tone swells it moves the mean, for the shortest word by an eighth of a step."""
+"""The loudest amplitude of the tone. As it swells it moves the mean, by an eighth of a step for the shortest word."""
 _LEAST_BLOCKS = 10
-"""So many waves with the same offset are a word; where one word meets the next the offset is anything."""
+"""So many waves with the same offset are a word. Where one word meets the next, the offset may be anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,9 @@ class Say:
 
     Attributes:
         words: what is said.
-        pause: seconds of silence after it; None is silence until the turn has ended.
+        pause: seconds of silence afterwards; None is silence until the turn has ended.
         word_s: how long each word takes, in seconds.
-        noise_s: seconds of a sound without words, in their place.
+        noise_s: seconds of a sound without words, in place of words.
     """
 
     words: tuple[str, ...]
@@ -113,7 +113,7 @@ def _check_pause(pause: float | None) -> None:
 
 
 class Voice:
-    """Speaks words so that they can be read again, each one that it has ever said."""
+    """Speaks words so that each can be read from the audio again."""
 
     def __init__(self) -> None:
         self._words: list[str] = []
@@ -122,7 +122,7 @@ class Voice:
         """The word as audio: 16 kHz, 16-bit, mono.
 
         Raises:
-            ValueError: it is one word too many.
+            ValueError: so many words as it can tell apart have been said.
         """
         if len(self._words) == MOST_WORDS:
             raise ValueError(f"{MOST_WORDS} words have been said: a new server takes as many again")
@@ -130,13 +130,13 @@ class Voice:
         return _tone(len(self._words) - 1, duration_s)
 
     def sound(self, line: Say) -> Iterator[bytes]:
-        """The audio of a line but for the silence after it, word by word."""
+        """The audio of a line without the silence after it, word by word."""
         if line.noise_s:
             yield _tone(MOST_WORDS, line.noise_s)
         yield from (self.speak(word, line.word_s) for word in line.words)
 
     def word(self, number: int) -> str:
-        """The word of this number, or an empty text where none has it: the audio is somebody else's."""
+        """The word of this number. An empty text if there is none, since the audio is not of this voice."""
         return self._words[number] if number < len(self._words) else ""
 
 

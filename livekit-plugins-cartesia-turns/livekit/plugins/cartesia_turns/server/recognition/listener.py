@@ -22,7 +22,7 @@ UPDATE_S = 0.4
 """A growing segment is looked at again after so many seconds of audio, where the decoder is free."""
 
 ENGLISH = (DetectedLanguage("en", 1.0),)
-"""All that the recognizer knows."""
+"""The only language that the recognizer knows."""
 
 
 @dataclass(slots=True)
@@ -38,10 +38,10 @@ class _Look:
 class Listener:
     """The responder with a recognizer behind it.
 
-    The speech detector runs here, window by window; text comes from the decoder's thread. While the user speaks, a look
-    at the open segment is taken when it is ready, and nobody waits for it. A pause asks for a look at once: it is the
-    whole text should the turn end there, and the place to cut a long segment should it go on. Only where a message must
-    carry all that was said does the connection wait for the decoder, and its audio waits with it.
+    The speech detector runs here, window by window; text comes from the decoder's thread. While the user speaks, the
+    open segment is transcribed from time to time (a "look"), and nothing waits for the result. A pause asks for a look
+    at once: if the turn ends there, it is the whole text; if the turn goes on, a long segment is cut there. The
+    connection and its audio wait for the decoder only when a message must carry all that was said.
 
     The stream's keyterms are checked at the handshake and have no effect: the model can't be biased.
     """
@@ -100,7 +100,7 @@ class Listener:
         return messages
 
     async def _text(self, likelihood: float) -> str | None:
-        """The turn's text where it was looked at anew, or must be."""
+        """The turn's text if a look has brought a new one, or if a message needs it; else None."""
         if self._dialogue.needs_whole_text(likelihood, WINDOW_S):
             return await self._settle()
         if self._dialogue.state is not TurnState.SPEAKING:
@@ -118,7 +118,7 @@ class Listener:
         under_way = self._look is not None and not self._look.taken
         if under_way or self._has_heard_all(at_pause=paused) or not self._segment.is_spoken():
             return
-        # What was said before a pause is needed whether or not the turn ends there; other looks can be left out.
+        # What was said before a pause is needed in any case, whether the turn ends or not; other looks can be left out.
         if not paused and not self._decoder.is_free:
             return
         self._look = _Look(self._decoder.submit(self._segment.audio(), final=paused), len(self._segment), paused)
@@ -136,7 +136,7 @@ class Listener:
         return self._transcript.cut(look.text.result())
 
     def _has_heard_all(self, *, at_pause: bool) -> bool:
-        """Whether the look holds all that was said; at a pause, with the pause: a last word cut short is misheard."""
+        """Whether the look has all that was said, and at a pause the pause too: a last word cut short is misheard."""
         look = self._look
         return look is not None and look.at_pause >= at_pause and not self._segment.speaks_after(look.windows)
 
@@ -150,7 +150,7 @@ class Listener:
         return self._transcript.settle(text)
 
     async def _take(self, cut: int | None = None) -> str:
-        """Removes the segment, or what of it lies before the cut; returns the words in it."""
+        """Removes the segment, or its part before the cut; returns the words in it."""
         self._forget_look()
         audio = self._segment.take(cut)
         return "" if audio is None else await asyncio.wrap_future(self._decoder.submit(audio, final=True))

