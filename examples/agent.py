@@ -5,9 +5,9 @@
     python -m livekit.agents start examples/agent.py       serve rooms; needs LIVEKIT_URL, LIVEKIT_API_KEY and
                                                            LIVEKIT_API_SECRET; --dev while you develop
 
-It runs without any key of a vendor: speech is then recognized by a local server that each job starts, a few rules
-answer, and espeak-ng speaks where it is installed; else the answers are text. It uses better parts where their keys are
-set and their plugins installed (`make vendors`):
+It runs without any key of a vendor: each job then starts a local server that recognizes speech, a few rules answer, and
+espeak-ng speaks where it is installed; else the answers are text. It uses better parts where their keys are set and
+their plugins installed (`make vendors`):
 
     CARTESIA_API_KEY      Cartesia hears and speaks
     OPENAI_API_KEY        OpenAI answers
@@ -61,9 +61,9 @@ def fullness(worker: AgentServer) -> float:
     return FULL * min(len(worker.active_jobs) / ROOMS, 1.0)
 
 
-# Two processes stand ready, so that a visitor does not wait for one to start; an empty worker refuses whoever comes at
-# the same moment as so many others. The health endpoint is for this machine alone, at any free port, so that a second
-# worker can run beside this one: a container probe needs host="" and a port.
+# Two processes stand ready, so that a visitor does not wait for one to start. An empty worker takes no more than two
+# visitors at one moment. The health endpoint is for this machine alone, at any free port, so that a second worker can
+# run beside this one: a container probe needs host="" and a port.
 server = AgentServer(host="127.0.0.1", port=0, num_idle_processes=2, load_fnc=fullness)
 
 KEYTERMS = ("LiveKit", "Cartesia", "Ink")
@@ -82,7 +82,7 @@ class Assistant(Agent):
     async def stt_node(
         self, audio: AsyncIterable[rtc.AudioFrame], model_settings: ModelSettings
     ) -> AsyncIterator[stt.SpeechEvent]:
-        """What the user said, fit for a terminal: the console shows it, in its log and in answers that quote it."""
+        """What the user said, made safe for a terminal: the console shows it in its log, and answers may quote it."""
         async for event in Agent.default.stt_node(self, audio, model_settings):
             for heard in event.alternatives:
                 heard.text = visible(heard.text)
@@ -95,7 +95,7 @@ class Assistant(Agent):
         Args:
             question: What to ask, in one sentence.
         """
-        # People pause within a number: until it is said, a pause has to be longer to end the turn. The question is not
+        # People pause within a number, so until it is said only a longer pause ends the turn. The question is not
         # awaited, since it is asked only after this tool has returned; the profile stays until the answer is over.
         with self._ears.turn_profile("digits"):
             context.session.say(question)

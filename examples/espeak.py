@@ -48,7 +48,7 @@ class EspeakTTS(tts.TTS[str]):
 
 
 class EspeakStream(tts.ChunkedStream):
-    """One sentence: text in at the program's door, a WAV out as it is made."""
+    """One sentence: its text goes to the program, and the audio comes as it is made."""
 
     def __init__(
         self, *, tts: EspeakTTS, input_text: str, conn_options: APIConnectOptions, command: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Whom in a room the agent listens to, where more than one visitor may come."""
+"""Decides whom the agent listens to in a room to which more than one visitor may come."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ logger = logging.getLogger(__name__)
 class NewestGuest:
     """Lets a session listen to whoever joined last, of the guests who are still there. `aclose()` ends it.
 
-    LiveKit by itself stays with the first guest, and with nobody once they have left. A guest who is being listened to
-    is heard out and answered first. What one who is gone had begun to say is dropped as another guest takes their
-    place: it would pass for that guest's words.
+    LiveKit by itself listens to the first guest, and to nobody once that guest has left. Before a switch, the present
+    guest is heard out and answered. If that guest has left, their unfinished words are dropped: they would pass for the
+    next guest's words.
 
     Args:
         session: A session that was started in the room.
@@ -30,7 +30,7 @@ class NewestGuest:
         self._session = session
         self._room = room
         self._somebody_moved = asyncio.Event()
-        self._somebody_moved.set()  # of those who were there before, LiveKit may have taken any
+        self._somebody_moved.set()  # LiveKit may have taken any of those who were there before
         room.on("participant_connected", self._on_move)
         room.on("participant_disconnected", self._on_move)
         self._attending = asyncio.create_task(self._attend())
@@ -60,7 +60,7 @@ class NewestGuest:
                 self._session.room_io.set_participant(newest)
 
     def _newest(self) -> str | None:
-        """The identity of the guest who joined last; other agents and the avatars of this one are no guests."""
+        """The identity of the guest who joined last. Other agents and this agent's avatars are not guests."""
         here = self._room.local_participant.identity
         guests = [
             participant

@@ -20,7 +20,7 @@ NUMBER_WANTED = {
     r"(?<!not )(?<!n.t )(?<!never )\bcall me\b": "I will. What is your phone number?",
     r"\b(my|the|an) order\b": "Gladly. What is your order number?",
 }
-"""What in the user's words calls for a number, and the question to ask with the tool of that name."""
+"""Which words of the user's call for a number, and the question to ask then."""
 NUMBER = r"\d|\b(zero|one|two|three|four|five|six|seven|eight|nine)\b"
 NUMBER_TOOL = "ask_for_number"
 

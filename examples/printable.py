@@ -1,4 +1,4 @@
-"""Text from elsewhere (transcripts, errors, file names) as it may go to a terminal: nothing in it is obeyed."""
+"""Makes text from elsewhere (transcripts, errors, file names) safe for a terminal, which obeys nothing in it."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ async def serve(port: int, log: Path) -> None:
 
 
 def is_silent() -> bool:
-    """Whether the agent has no voice here."""
+    """Whether the agent can only answer in text."""
     return not speaks_with_cartesia() and not espeak.is_installed()
 
 

@@ -50,7 +50,7 @@ async def transcribe(stream: cartesia_turns.SpeechStream, source: Source, call: 
 
 
 async def push(source: Source, stream: cartesia_turns.SpeechStream, view: View) -> None:
-    """Gives all audio to the plugin, which never blocks and keeps a minute at most: what is not live waits for it."""
+    """Gives the audio to the plugin, which never blocks and keeps a minute at most: what is not live waits here."""
     async for frame in source.frames():
         while not source.clock.is_live and stream.stats.backlog_s > BACKLOG_S:  # noqa: ASYNC110  # there is no event
             await asyncio.sleep(0.01)
@@ -64,7 +64,7 @@ async def open_stt(options: argparse.Namespace) -> AsyncIterator[tuple[cartesia_
     """An STT that talks to Cartesia or to a local server of its own, and a name for that side.
 
     Raises:
-        RecognizerMissingError: speech that no script knows is to be recognized on this machine, and nothing here can.
+        RecognizerMissingError: other speech than the recorded sentences needs a recognizer, and this machine has none.
     """
     if options.cartesia:
         yield cartesia_turns.STT(), "Cartesia Ink-2"
@@ -171,7 +171,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def check_picture(path: Path) -> None:
-    """Sees to it, before a long call, that the picture can be written.
+    """Checks before a long call that the picture can be written.
 
     Raises:
         UserError: it can't.

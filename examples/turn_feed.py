@@ -28,7 +28,7 @@ MOST_BYTES = 15_000
 """LiveKit promises to deliver reliable packets of up to 15 KiB; over 64 kB it refuses them."""
 CUT = "…"
 MOST_BYTES_OF_A_CHARACTER = 12
-"""What JSON in ASCII takes for an emoji."""
+"""How many bytes an emoji takes in ASCII JSON."""
 
 
 class TurnFeed:
@@ -90,7 +90,7 @@ class TurnFeed:
 
 
 def fit(packet: dict[str, object], transcript: str) -> str:
-    """The packet with its transcript; of one that is too long the newest words, after a mark."""
+    """The packet with its transcript; if that is too long, with its newest words after a mark."""
     whole = json.dumps({**packet, "transcript": transcript})
     if len(whole) <= MOST_BYTES:
         return whole

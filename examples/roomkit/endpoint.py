@@ -1,4 +1,4 @@
-"""Serves the built page and the grants it joins with. Loopback by default, and never to pages of other origins."""
+"""Serves the built page and the grants it joins with, on loopback by default, and never to pages of other origins."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aiohttp.typedefs import Handler
 from .grants import LivekitAccess, issue, room_name
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-"""Host names under which the page may be asked for; a name that resolves here by trickery is not one."""
+"""The host names under which the page is served. Any other name may lead here by DNS rebinding."""
 MAX_BODY = 4096
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -72,7 +72,7 @@ async def only_known_hosts(request: web.Request, handler: Handler) -> web.Stream
 
 @web.middleware
 async def only_possible_names(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer 404 where no file can have the name that is asked for, as a name that is too long."""
+    """Answer 404 if no file can have the name that is asked for, such as a name that is too long."""
     try:
         return await handler(request)
     except OSError:
@@ -99,7 +99,7 @@ def content_policy(livekit: str) -> str:
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """Tell the browser what no answer of this server is to be used for."""
+    """Tell the browser how far it may use the answers of this server."""
     response.headers.update(HEADERS)
     response.headers["Content-Security-Policy"] = content_policy(request.app[SETTINGS].access.url)
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from livekit import api
 
 TOKEN_LIFE = timedelta(minutes=2)
-"""How long a token opens the door. Who is inside stays: livekit-server renews the tokens of those connected."""
+"""How long a token lets its owner join. Whoever has joined may stay: livekit-server renews their token."""
 EMPTY_ROOM_S = 20
 MAX_PARTICIPANTS = 8
 ROOM_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -35,10 +35,10 @@ class Grant:
 
 
 def room_name(wanted: object) -> str:
-    """The room to join: the one asked for, or a new one nobody guesses.
+    """The room to join: the one asked for, or a new one that nobody can guess.
 
     Raises:
-        ValueError: The name asked for is none.
+        ValueError: The name asked for can't be a room's name.
     """
     if wanted is None:
         return f"room-{secrets.token_hex(6)}"
@@ -48,7 +48,7 @@ def room_name(wanted: object) -> str:
 
 
 def issue(access: LivekitAccess, room: str) -> Grant:
-    """Grant a new visitor microphone and ears in `room`, and in no other, by the key of `access`."""
+    """Let a new visitor speak and listen in `room`, and in no other. The key of `access` signs the grant."""
     identity = f"visitor-{secrets.token_hex(4)}"
     rights = api.VideoGrants(
         room_join=True,

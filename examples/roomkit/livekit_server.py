@@ -64,7 +64,7 @@ def find_go() -> list[str] | None:
 
 
 def fetches_toolchains(go: Path) -> bool:
-    """Whether it is Go 1.21 or newer, which brings itself up to the version that a module asks for."""
+    """Whether it is Go 1.21 or newer, which fetches the version that a module asks for by itself."""
     if not go.is_file():
         return False
     done = subprocess.run([go, "env", "GOVERSION"], stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - our own command line
@@ -73,7 +73,7 @@ def fetches_toolchains(go: Path) -> bool:
 
 
 def build_livekit_server(target: Path) -> None:
-    """Build the pinned server into `target`; a few minutes once, and nothing half-built is ever left there.
+    """Build the pinned server into `target`, which takes a few minutes once. Nothing half-built is ever left there.
 
     Raises:
         RoomError: Go is missing, or the build failed.
@@ -108,19 +108,19 @@ def ensure_livekit_server() -> Path:
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A loopback port nothing listens on at the moment."""
+    """A loopback port on which nothing listens at the moment."""
     with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def loopback_config(port: int, rtc: Mapping[str, object] | None = None) -> dict[str, object]:
-    """Settings under which nothing but loopback is listened on, offered to peers or looked up.
+    """Settings with which livekit-server listens on loopback alone, offers peers no other address and looks none up.
 
     `rtc` replaces single settings of the media.
 
     A STUN server must be named, else livekit-server hands public ones to its clients. It must not be the media port:
-    libwebrtc takes all that comes from a STUN server's address for STUN, and no connection would come up.
+    libwebrtc takes everything from a STUN server's address for STUN, so that no connection would come up.
     """
     return {
         "port": port,
@@ -196,7 +196,7 @@ class LivekitServer:
         raise RoomError(f"livekit-server did not start: {said}")
 
     async def _start(self, binary: Path, port: int) -> str:
-        """Start the process; what it said last where it does not answer, nothing where it does."""
+        """Start the process. Returns what it said last if it does not answer, and an empty text if it does."""
         path = self._log_path or Path(self._resources.enter_context(tempfile.TemporaryDirectory())) / "log"
         log = self._resources.enter_context(path.open("w+b"))
         environment = {
@@ -204,7 +204,7 @@ class LivekitServer:
             "LIVEKIT_CONFIG": json.dumps(loopback_config(port, self._rtc)),
             "LIVEKIT_KEYS": f"{self.api_key}: {self.api_secret}",
         }
-        # A process group of its own: Ctrl-C in the terminal reaches whoever owns this server, who then stops it.
+        # A process group of its own, so that Ctrl-C reaches only the owner of this server, who then stops it.
         self._process = await asyncio.create_subprocess_exec(
             str(binary), env=environment, stdout=log, stderr=log, start_new_session=True
         )

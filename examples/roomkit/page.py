@@ -14,7 +14,7 @@ from .uv import tool
 WEB = Path(__file__).parent.parent / "web"
 BUILT = WEB / "dist"
 NODE_WANTED = "20.19 or a later 20, or 22.12 or newer"
-"""What Vite runs on."""
+"""The versions of Node.js that Vite runs on."""
 BRING_NODE = ".ci/setup .venv"
 """The command that brings uv, which brings Node.js."""
 SOURCES = ("index.html", "package.json", "package-lock.json", "vite.config.ts", "tsconfig.json")

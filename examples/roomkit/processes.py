@@ -31,7 +31,7 @@ async def end_process(process: asyncio.subprocess.Process, *, timeout_s: float =
 
 @contextlib.asynccontextmanager
 async def stopped_unless_started(stop: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    """Undoes a start that fails or is called off (Ctrl-C): nobody leaves a context that was not entered."""
+    """Undoes a start that fails or is cancelled (Ctrl-C): a context that was not entered is never left."""
     async with contextlib.AsyncExitStack() as undo:
         undo.push_async_callback(stop)
         yield

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 OWN_UV = ROOT / ".tools" / "uv" / "bin"
 """Where this repository's set-up puts uv when a machine has none."""
 VERSIONS = ROOT / ".ci" / "tools.txt"
-"""The one place that says at which version each is taken."""
+"""The one place that says which version of each tool is used."""
 
 
 def pinned(package: str) -> str:
@@ -29,7 +29,7 @@ def pinned(package: str) -> str:
 
 
 def tool(package: str, command: str) -> list[str] | None:
-    """What runs a command of a package, where there is uv.
+    """The command line with which uv runs a command of a package; None where there is no uv.
 
     Args:
         package: One that `VERSIONS` names.

@@ -1,4 +1,4 @@
-"""The agent worker as a process of its own, as it runs in production: registered before anything goes on."""
+"""The agent worker as a process of its own, as it runs in production; it is waited for until it is registered."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Worker:
             log: Where its log goes; a file that is gone afterwards when not given.
             environment: Variables beside this process's own, such as keys and the speech-to-text's address.
             script: The worker's Python file.
-            production: Leave out `--dev`: told to end, it first lets its rooms end.
+            production: Leave out `--dev`: the worker then lets its rooms end before it ends.
         """
         self._resources = contextlib.ExitStack()
         folder = None if log else self._resources.enter_context(tempfile.TemporaryDirectory())
@@ -68,7 +68,7 @@ class Worker:
             RoomError: It ended, or did not register within a minute.
         """
         with self.log.open("wb") as log:
-            # A session of its own keeps the terminal's Ctrl-C with whoever owns the worker.
+            # A session of its own, so that the terminal's Ctrl-C reaches only the owner of this worker.
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 *self._arguments,

@@ -1,4 +1,4 @@
-"""Audio files, as the frames a LiveKit track would deliver."""
+"""Reads audio files as frames, such as a LiveKit track would deliver."""
 
 from __future__ import annotations
 

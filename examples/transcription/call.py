@@ -12,8 +12,8 @@ from livekit.agents.stt import SpeechEvent, SpeechEventType
 class Clock:
     """Tells which second of the audio was being spoken at a moment of the wall clock.
 
-    Where audio is not live it goes out faster than anyone speaks: the two clocks have nothing to do with each other,
-    and every position is None.
+    Audio that is not live goes out faster than anyone speaks, so the two clocks have nothing to do with each other, and
+    every position is None.
     """
 
     def __init__(self, *, is_live: bool = True) -> None:

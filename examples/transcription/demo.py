@@ -1,4 +1,4 @@
-"""The recorded sentences beside the examples as one call, and that call as a script for a server that hears nothing."""
+"""The recorded sentences of the examples as one call, and a script of that call for a server without a recognizer."""
 
 from __future__ import annotations
 

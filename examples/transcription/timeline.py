@@ -19,7 +19,7 @@ from .call import Turn
 from .views import clock_text
 
 ROW_S = 20.0
-"""How much audio a row holds; a call too long for MAX_ROWS has longer rows."""
+"""How much audio a row holds; a call that is too long for MAX_ROWS such rows has longer rows."""
 MAX_ROWS = 30
 WIDTH_IN, ROW_IN = 13.0, 2.3
 POINTS_PER_ROW = 1500

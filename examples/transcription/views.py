@@ -21,7 +21,7 @@ class Source(Protocol):
 
     name: str
     duration_s: float | None
-    """None while nobody knows how long it will be."""
+    """None while it is not known."""
     played_s: float
     clock: Clock
 

@@ -1,4 +1,4 @@
-/** The room's name in the page's address, so that a reload, a way back and a link shared lead to the same room. */
+/** The room's name in the page's address, so that a reload, a return and a shared link lead to the same room. */
 
 const ROOM = "room";
 

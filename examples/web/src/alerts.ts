@@ -1,4 +1,4 @@
-/** What the visitor must be told: one sentence a subject at most, of which the page shows the weightiest. */
+/** What the visitor must be told: at most one sentence for each subject. The page shows the weightiest of them. */
 
 const SUBJECTS = ["visit", "microphone", "sound", "agent"] as const;
 

@@ -17,7 +17,7 @@ import { HINTS, MICROPHONE_LOST, NO_AGENT, OTHERS_TURN, type Phase, PHASE_WORDS,
 
 const MS_PER_PIXEL = 28;
 const MOST_SHOWN_MS = 32_000;
-/** An agent that is not here by then may never come, and nothing else would say so. */
+/** An agent that is not here after this time may never come, and nothing else would say so. */
 const AGENT_EXPECTED_WITHIN_MS = 20_000;
 
 export class App implements SessionListener {
@@ -70,7 +70,7 @@ export class App implements SessionListener {
     this.alert("visit", words);
   }
 
-  /** There was no visit: the page is again what it was before, with a word on why. */
+  /** There was no visit: the page is again as it was before, and says why. */
   couldNotJoin(words: string): void {
     this.#settle();
     this.showExample();
@@ -110,7 +110,7 @@ export class App implements SessionListener {
     const now = this.#now();
     this.#agentHearsAnother = false;
     this.#timeline = model.addEvent(this.#timeline, event, agent, now, this.#heardYou.lastSound);
-    // At once: a state may be over before the next drawing, which comes late where there is little motion.
+    // At once: a state may be over before the next drawing, which comes late if the visitor asks for less motion.
     this.#view.showTurnState(model.turnState(this.#timeline, now));
     this.#show();
   }

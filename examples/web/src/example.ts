@@ -3,7 +3,7 @@
 import type { Segment } from "./captions";
 import type { TurnEvent } from "./turn-events";
 
-/** What a played conversation is told to. */
+/** Who is told of a played conversation. */
 export interface Audience {
   onTurnEvent(event: TurnEvent, agent: string): void;
   onSegment(segment: Segment): void;

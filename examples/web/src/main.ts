@@ -10,7 +10,7 @@ const MEASURE_MS = 30;
 const DRAW_MS = 30;
 const CALM_DRAW_MS = 500;
 
-/** Draw 30 times a second; twice where nothing moves, and for visitors who ask for less motion. */
+/** Draw 30 times a second, but only twice if nothing moves or the visitor asks for less motion. */
 function keepDrawing(app: App): void {
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const draw = (): void => {

@@ -30,7 +30,7 @@ const BAR = 34;
 const LANES: Record<Lane, number> = { you: 0.34, agent: 0.77 };
 /** Height of a delay's bracket, as a fraction of the canvas: each kind has a row of its own. */
 const ROWS: Record<Lane, number> = { you: 0.16, agent: 0.59 };
-/** So far from the left the names of the lanes stand, and nothing is drawn over them. */
+/** Pixels at the left for the names of the lanes; nothing is drawn over them. */
 export const GUTTER = 62;
 
 export interface Waves {

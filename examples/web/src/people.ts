@@ -25,7 +25,7 @@ export function newestAgent<P extends Person>(people: Iterable<P>): P | null {
   return agents.reduce<P | null>((newest, one) => (newest !== null && joined(newest) > joined(one) ? newest : one), null);
 }
 
-/** Tells whose words arrive, as some arrive when who said them has left. */
+/** Tells whose words arrive. Some arrive when the speaker has already left. */
 export class People {
   readonly #agents = new Set<string>();
 

@@ -28,9 +28,9 @@ export const BACK_WITHIN_MS = 20_000;
 export interface SessionListener {
   /** An event of a turn of the visitor's, and the id of the agent who sent it. */
   onTurnEvent(event: TurnEvent, agent: string): void;
-  /** The agent listened to somebody else, and still does unless they left: news of a turn may come after that. */
+  /** The agent listened to somebody else. `here`: they are still in the room, since news of a turn may come late. */
   onOthersTurn(here: boolean): void;
-  /** Whom the agent listened to is gone. */
+  /** The other visitor, to whom the agent listened, has left. */
   onOtherLeft(): void;
   onSegment(segment: Segment): void;
   /** The agent, when it came, went, was replaced or changed its state; null when none is in the room. */
@@ -160,14 +160,14 @@ export class Session {
         this.#listener?.onSegment({ id, who, text, final: false });
       }
     } catch (error) {
-      // Who is gone in mid-sentence has said what arrived.
+      // Of a speaker who left in mid-sentence, what has arrived is all.
       if (!(error instanceof DataStreamError)) throw error;
     }
     const final = who === "agent" || reader.info.attributes?.["lk.transcription_final"] === "true";
     this.#listener?.onSegment({ id, who, text, final });
   }
 
-  /** A server that is gone need not have said so; and one that hangs would be waited for without an end. */
+  /** A server that is gone may not have said so, and a server that hangs would be waited for without an end. */
   #onReconnecting(): void {
     this.#patience ??= setTimeout(() => this.#giveUp(), BACK_WITHIN_MS);
     this.#listener?.onReconnecting();
@@ -178,7 +178,7 @@ export class Session {
     void this.#room.disconnect();
   }
 
-  /** What came and went meanwhile was not told. */
+  /** LiveKit has not told who came and went meanwhile. */
   #onReconnected(): void {
     this.#stopWaiting();
     this.#reportAgent();

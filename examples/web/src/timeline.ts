@@ -20,7 +20,7 @@ export interface Turn {
   /** Stretches in which the turn was perhaps over: from an eager end to its resume or the turn's end. */
   readonly maybe: readonly Span[];
   readonly to: number | null;
-  /** When this page was told of the end: later than `to` by what the news waited on the way. */
+  /** When this page was told of the end: later than `to` by the time that the news took. */
   readonly toldOver: number | null;
   readonly text: string;
 }
@@ -38,7 +38,7 @@ export interface Timeline {
   readonly talks: readonly Talk[];
   /** The agent whose events were taken in last. */
   readonly agent: string | null;
-  /** This page's clock minus that agent's: the smallest difference seen, as that one waited least on the way. */
+  /** This page's clock minus that agent's: the smallest difference seen, of the event that took the least time. */
   readonly clockOffset: number | null;
 }
 
@@ -47,7 +47,7 @@ export type TurnState = "listening" | "speaking" | "maybe" | "done";
 export interface Delays {
   /** End of speech to end of turn. */
   readonly end: number | null;
-  /** How long before the end of the turn the eager end that held came. */
+  /** How long before the end of the turn its last eager end came, the one that was right. */
   readonly lead: number | null;
   /** End of speech (else of the turn) to the agent's first sound. */
   readonly reply: number | null;
@@ -100,7 +100,7 @@ export function settle(timeline: Timeline, now: number): Timeline {
   return setAgentSpeaking(closeTurns(timeline, now), false, now);
 }
 
-/** Close the open turn, of which no end will be told. */
+/** Close the open turn, whose end will not be told. */
 export function closeTurns(timeline: Timeline, now: number): Timeline {
   return { ...timeline, turns: timeline.turns.map((turn) => closeTurn(turn, now)) };
 }

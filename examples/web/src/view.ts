@@ -13,10 +13,10 @@ const AGENT_WORDS: Record<string, string> = {
   speaking: "",
 };
 
-/** A lead too short to be of use to anybody is not told. */
+/** A lead that is shorter than this is of no use to anybody and is not shown. */
 const NOTEWORTHY_MS = 20;
 
-/** So near to its end the log counts as read to the end: browsers round what has been scrolled. */
+/** A log scrolled as near to its end as this counts as read to the end: browsers round the position. */
 const AT_END_PX = 4;
 
 const IN_ROOM: ReadonlySet<Phase> = new Set(["waiting", "live", "reconnecting"]);

@@ -17,7 +17,7 @@ export const PHASE_WORDS: Record<Phase, string> = {
 /** In the status while the agent listens to somebody else, as nothing else on the page would say so. */
 export const OTHERS_TURN = "Connected, the agent listens to another visitor";
 
-/** Where the visitor's words will stand, before there are any. */
+/** Shown in the place of the visitor's words before there are any. */
 export const HINTS = {
   live: "Go ahead, say something.",
   waiting: "The agent will be here in a moment.",

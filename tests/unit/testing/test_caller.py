@@ -76,7 +76,7 @@ async def test_a_turn_that_never_ends_is_told_with_its_words(monkeypatch: pytest
     line = Line()
     with pytest.raises(
         AssertionError,
-        match=r'did not end within 0.05 s in which the user says "one two"\n.*\n.*the user says "one two"',
+        match=r'the turn in which the user says "one two" did not end within 0.05 s\n.*\n.*the user says "one two"',
     ):
         await line.caller.say("one two")
 

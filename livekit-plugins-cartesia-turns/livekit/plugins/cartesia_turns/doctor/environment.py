@@ -51,12 +51,12 @@ def _python() -> Verdict:
 def _agents() -> Verdict:
     found = _version(AGENTS)
     if _parts(found) >= _parts(UNTRIED):
-        what = f"{AGENTS} {found} is newer than what this plugin was made for: it was not tried."
+        what = f"{AGENTS} {found} is newer than what this plugin was made for, and was not tried."
         advice = f'Look for a newer plugin, or install an older one: pip install "{AGENTS}<{UNTRIED}".'
         return warning(AGENTS, what, advice)
     if _parts(found) >= _parts(OLDEST[AGENTS]) and not compat.TELLS_SESSION:
         advice = f"Install {WHOLE} or newer: pip install --upgrade {AGENTS}."
-        return warning(AGENTS, f"{AGENTS} {found} lacks what these need: {LACKING}.", advice)
+        return warning(AGENTS, f"With {AGENTS} {found} these are missing: {LACKING}.", advice)
     return _at_least(AGENTS, found)
 
 

@@ -62,7 +62,7 @@ async def examine(plan: Plan) -> AsyncIterator[Verdict]:
 def _obstacle(here: list[Verdict], way: list[Verdict]) -> str:
     """Why the server can't be asked for anything; empty where it can."""
     if any(verdict.name in ("key", "token") and verdict.level is Level.PROBLEM for verdict in here):
-        return "It takes a key or a token."
+        return "This needs a key or a token."
     return "The server can't be reached." if any(verdict.level is Level.PROBLEM for verdict in way) else ""
 
 

@@ -19,7 +19,7 @@ PONG_S = 3.0
 """How long to wait for the answer to the first ping."""
 NOT_REACHED = "An earlier step failed."
 NO_ANSWER = "The server did not answer in time."
-AGAIN = "Try again; give --timeout where the way is long."
+AGAIN = "Try again, with a larger --timeout if the network is slow."
 TOO_MANY = 429
 ADVICE = {
     401: "Check that the key is whole and has not been revoked; a token may have run out.",

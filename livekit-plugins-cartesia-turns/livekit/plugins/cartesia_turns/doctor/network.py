@@ -106,7 +106,7 @@ async def _to_proxy(proxy: str, timeout_s: float) -> Verdict:
         host, port = "", 0
     advice = "Check HTTPS_PROXY and HTTP_PROXY; NO_PROXY names the hosts that are reached without a proxy."
     if not host or parts.scheme != "http":
-        return problem("proxy", "The proxy's address is none that can be used: it must be http://host:port.", advice)
+        return problem("proxy", "The proxy's address can't be used: it must be http://host:port.", advice)
     opened = await _attempt(_open(host, port), timeout_s)
     if isinstance(opened, APIError):
         return problem("proxy", f"The proxy {host}:{port} can't be reached. {words_of(opened)[0]}", advice)
@@ -151,7 +151,7 @@ async def _encrypt(parts: SplitResult, timeout_s: float) -> Verdict:
     opened = await _attempt(_open(host, _port(parts), ssl=trusted, server_hostname=host), timeout_s)
     if isinstance(opened, APIError):
         what, advice = words_of(opened)
-        return problem("tls", what, advice or "Something else than the server may answer at this port.")
+        return problem("tls", what, advice or "Something other than the server may answer at this port.")
     tls: ssl.SSLObject = opened.get_extra_info("ssl_object")
     certificate = tls.getpeercert() or {}
     opened.transport.abort()
@@ -194,7 +194,7 @@ def _resolve(host: str, loop: asyncio.AbstractEventLoop, answer: asyncio.Future[
         found = list(dict.fromkeys(str(info[4][0]) for info in socket.getaddrinfo(host, None)))
     except (OSError, UnicodeError) as error:
         found = error if isinstance(error, OSError) else socket.gaierror(socket.EAI_NONAME, "Not a host's name")
-    # Nobody waits any more where the loop is closed.
+    # If the loop is closed, nothing waits for the answer any more.
     with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(_answer, answer, found)
 

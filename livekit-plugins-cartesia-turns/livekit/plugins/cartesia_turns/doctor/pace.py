@@ -103,5 +103,5 @@ def _failed(trial: _Trial, taken: float, speed: float) -> Verdict:
         f"The server takes a backlog of audio at {taken:g} times real time, and ended the socket at {speed:g} times. "
         f"{said(trial.error)}"
     )
-    advice = f"Pass STT(catch_up_speed={taken:g}). By itself the plugin slows down too, one socket later."
+    advice = f"Pass STT(catch_up_speed={taken:g}). The plugin also slows down by itself, at the cost of one socket."
     return warning(NAME, what, advice, speed=taken)

@@ -40,8 +40,8 @@ async def check(server: Server, recording: Recording) -> list[Verdict]:
         if not await call.connect():
             why = said(call.trouble) if call.trouble else NO_ANSWER
             return [
-                problem(WORDS, why, "Look at what is said about the handshake."),
-                skipped(DELAY, "There were none."),
+                problem(WORDS, why, "See the verdict on the handshake."),
+                skipped(DELAY, "There was no turn."),
             ]
         began = time.monotonic()
         await _speak(call, pcm)

@@ -32,4 +32,4 @@ def _refused(opened: int, wanted: int, error: APIError | None) -> Verdict:
             NAME, f"{so_far} The next one was refused: the plan's limit is met.", advice, open_sockets=opened
         )
     why = said(error) if error else NO_ANSWER
-    return warning(NAME, f"{so_far} Then: {why}", "Try again: this is no matter of the plan.", open_sockets=opened)
+    return warning(NAME, f"{so_far} Then: {why}", "Try again: the plan is not the reason.", open_sockets=opened)

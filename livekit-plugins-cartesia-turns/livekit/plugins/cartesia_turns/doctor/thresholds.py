@@ -42,7 +42,7 @@ def judge(taken: list[bool]) -> Verdict:
         )
     fitting = next((known for known in TURN_DEFAULTS if expected(known) == taken), None)
     if fitting is None:
-        what = "The server's defaults for turn settings, or the values that it takes, are none that are known."
+        what = "The server's defaults for turn settings, or the values that it takes, are not among the known ones."
         return warning(NAME, what, ADVICE)
     what = f"The server seems to go by the defaults of {fitting.since}: {_listed(fitting.value)}."
     if fitting is not TURN_DEFAULTS[0]:

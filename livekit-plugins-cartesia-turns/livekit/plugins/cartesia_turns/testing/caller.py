@@ -102,7 +102,7 @@ class Caller:
         while line.pause is None and not self._is_told(turns + bool(line.noise_s)):
             self.check()
             if time.monotonic() > deadline:
-                raise self.heard.failure(f"the turn did not end within {WAIT_S:g} s in which {line}")
+                raise self.heard.failure(f"the turn in which {line} did not end within {WAIT_S:g} s")
             await self._send(quiet(FRAME_S))
 
     def _is_told(self, turns: int) -> bool:
