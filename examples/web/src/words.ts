@@ -60,7 +60,7 @@ function connectionWords(error: ConnectionError): string {
     // It answers other requests: livekit-client asks before it says one of these two.
     case ConnectionErrorReason.WebSocket:
     case ConnectionErrorReason.LeaveRequest:
-      return "The LiveKit server lets nobody more into this room: it may be full. Try again later, or open this page without a room in its address.";
+      return "The LiveKit server lets nobody else into this room: it may be full. Try again later, or open this page without a room in its address.";
     case ConnectionErrorReason.InternalError:
       return `The room could not be joined: ${error.message}. Try again; if that does not help, look at the LiveKit server's log.`;
     default:

@@ -170,7 +170,7 @@ def _rate(recording: Recording) -> Verdict:
         what = (
             f"{rate} Hz, but nothing in it is above {NARROW_HZ:.0f} Hz: it has been at 8000 Hz on its way, as by phone."
         )
-        return warning(name, what, "Take the audio before it is reduced, if you can: words are harder to recognize now.")
+        return warning(name, what, "Take the audio before it is reduced, if you can: words are harder to tell now.")
     return ok(name, f"{rate} Hz seems to be what it was recorded at; the plugin converts it.", octaves_off=off)
 
 
