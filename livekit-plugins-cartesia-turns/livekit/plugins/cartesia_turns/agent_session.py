@@ -30,23 +30,23 @@ VAD_BESIDE = (
 
 
 def turn_handling(**changes: Unpack[TurnHandlingOptions]) -> TurnHandlingOptions:
-    """The AgentSession's `turn_handling` that suits turns detected by the server.
+    """Makes the AgentSession's `turn_handling` for turns that the server detects.
 
-    - `turn_detection` "stt": the server's turn.start and turn.end rule. In any other mode they are ignored.
+    - `turn_detection` "stt": the server's turn.start and turn.end decide. In any other mode they are ignored.
     - `endpointing` fixed, `min_delay` 0.5 s: the least time between the end of speech and the reply. The server's
-      turn.end comes about as late and carries the end of speech, so nothing is waited for twice; a turn.end that comes
-      sooner leaves the rest of that time for the user to go on.
-    - `interruption`: the agent goes on 1 s after a false interruption in place of 2: turn.end tells soon enough that
+      turn.end comes about as late and carries the end of speech, so the user does not wait for both. A turn.end that
+      comes sooner leaves the rest of that time for the user to go on.
+    - `interruption`: the agent goes on 1 s after a false interruption instead of 2: turn.end tells soon enough that
       nothing was said.
-    - `preemptive_generation` on, without speech: the reply is thought out from turn.eager_end on and spoken after
+    - `preemptive_generation` on, without speech: the reply is prepared from turn.eager_end on and spoken after
       turn.end. `max_retries` 3: the most speculative replies in a turn.
 
     Args:
-        changes: keys of TurnHandlingOptions to set otherwise; an option group is merged key by key.
+        changes: keys of TurnHandlingOptions to set differently; an option group is merged key by key.
 
     Raises:
-        ValueError: a key or a mode that TurnHandlingOptions or one of its groups has not; the framework would pass over
-            it in silence.
+        ValueError: TurnHandlingOptions, or one of its groups, does not have such a key or mode; the framework would
+            ignore it without a word.
     """
     _check_options("turn_handling", TurnHandlingOptions, changes)
     options: dict[str, Any] = {
@@ -86,7 +86,7 @@ def interrupt_on_turn_start(session: AgentSession[Any], stt: STT) -> Callable[[]
     paused, as by the framework's own interruptions: words end it, and after a turn without words it goes on once
     `false_interruption_timeout` has passed. It can't be paused where the audio output can't pause, where
     `resume_false_interruption` or the timeout is off, and in any mode of turn detection but "stt": there it ends for
-    good, so that a cough costs the rest of it, and a warning says so once.
+    good, even at a cough, and a warning says so once.
 
     Only turns of this session count, where other sessions use the same STT. A speech that does not allow interruptions
     goes on, and so does any speech where `min_words` of the session's interruption options asks for words first.

@@ -52,7 +52,7 @@ class STT(STTEvents):
     framework ignores the turns that the server detects.
 
     What is known of the server's numbers is in `vendor`, with dates, and changes now and then. So a value that the
-    server is not known to take is warned about once and sent; only what no server can take is refused here.
+    server is not known to take is sent, with one warning; only what no server can take is refused here.
 
     Args:
         model: one of `vendor.MODELS`, or any other of Cartesia's that detects turns.
@@ -64,7 +64,7 @@ class STT(STTEvents):
         base_url: http(s) or ws(s), a bare host, a path prefix, or the whole endpoint.
         allow_plaintext: accept an unencrypted `base_url` that is not on this machine.
         language: what the user is expected to speak, as a BCP-47 tag such as "pt-BR"; it labels the events, "en" where
-            none is given. It is not sent: what the models hear they detect themselves.
+            none is given. It is not sent: the models detect by themselves which language they hear.
         language_hints: languages for the server to expect, such as ["pt", "en"]; "pt-BR" becomes "pt". For their number
             see `vendor.LANGUAGE_HINTS`; only some of `vendor.MODELS` take them.
         audio_chunk_duration_ms: cut audio into pieces of this length, 10 to 200 ms; by default frames are sent as they
@@ -87,11 +87,11 @@ class STT(STTEvents):
             server's turn.end. False keeps that pause.
         manual_flush: take part in manual turns: a flush makes what was said final within a second. False leaves that to
             the server.
-        early_preflight: speculative replies that a turn may cost at most, when whole sentences start them before
-            turn.eager_end. 0, the default, leaves them to turn.eager_end.
-        catch_up_speed: how many times faster than real time audio that waits (after an outage, a replay) is sent, 1 or
-            more. A server that ends the socket meanwhile is sent the rest slower, down to real time with long silence
-            left out; the process keeps to that for ten minutes.
+        early_preflight: how many speculative replies whole sentences may start in a turn, before turn.eager_end. 0, the
+            default, leaves them to turn.eager_end.
+        catch_up_speed: how many times faster than real time waiting audio (after an outage, or for a replay) is sent, 1
+            or more. If the server ends the socket meanwhile, the rest is sent slower, down to real time with long
+            silence left out; the process keeps to that speed for ten minutes.
         extra_headers: sent with the handshake.
         api_version: the Cartesia-Version header, see `vendor.API_VERSIONS`.
         http_session: used for all connections and left open; by default the job's, which goes through the worker's
@@ -187,8 +187,8 @@ class STT(STTEvents):
         """Opens a stream for one call.
 
         Args:
-            language: labels this stream's events in place of the STT's `language`. What is no language tag is warned
-                about once and ignored, since an exception here would leave an agent session deaf.
+            language: labels this stream's events in place of the STT's `language`. A text that is not a language tag is
+                ignored with one warning, since an exception here would leave an agent session deaf.
             conn_options: `timeout` bounds a connection attempt, `max_retry` the attempts in a row.
         """
         call = self._call_of(session_around())
@@ -246,11 +246,11 @@ class STT(STTEvents):
         self._apply(self._calls)
 
     def turn_profile(self, profile: str | None = None, **settings: float) -> contextlib.AbstractContextManager[None]:
-        """Other turn settings for what the agent asks meanwhile, put back once the answer is over.
+        """Changes turn settings for what the agent asks in this block, and restores them once the answer is over.
 
-        That is at the end of the block or of the turn under way then; if nobody spoke meanwhile, of the next turn.
-        A setting that the STT was not given goes back to the server's default with a new connection, made between
-        turns; one that it was given goes back without.
+        The answer is over at the end of the block, or of the turn that is under way then; if nobody spoke in the block,
+        at the end of the next turn. A setting that the STT was given is restored over the open connection; one that it
+        was not given goes back to the server's default with a new connection, made between turns.
 
         Called by code that an AgentSession runs (a tool, `on_enter`), it holds for that session; called from anywhere
         else, for all calls of this STT. `SpeechStream.turn_profile` holds for its own call.

@@ -204,6 +204,6 @@ def _warm_up(session: AgentSession[Any]) -> Verdict:
 
 def _preemptive(session: AgentSession[Any]) -> Verdict:
     if session.options.preemptive_generation.get("enabled", True):
-        return ok(PREEMPTIVE, "It is on: replies are thought out from turn.eager_end on.")
+        return ok(PREEMPTIVE, "It is on: replies are prepared from turn.eager_end on.")
     what = "It is off, so that turn.eager_end serves nothing and each reply begins at turn.end."
     return warning(PREEMPTIVE, what, f'{TURN_HANDLING} Or set preemptive_generation={{"enabled": True}} yourself.')
