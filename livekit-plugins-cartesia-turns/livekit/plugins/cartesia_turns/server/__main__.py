@@ -53,7 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8765, help="port; 0 takes a free one (default: %(default)s)")
     parser.add_argument("--key", help="the only key that is accepted (default: a random one, printed)")
-    parser.add_argument("--max-streams", type=int, default=32, help="one more gets 429 (default: %(default)s)")
+    parser.add_argument(
+        "--max-streams", type=int, default=32, help="streams at once; one more gets 429 (default: %(default)s)"
+    )
     parser.add_argument(
         "--idle-timeout",
         type=float,
@@ -71,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="FILE",
-        help="JSON lines to play in place of recognition; give several for one a connection, the last one repeats",
+        help="JSON lines to play in place of recognition; of several, each connection gets the next, the last repeats",
     )
     return parser
 
