@@ -1,7 +1,7 @@
 """The client's side of the conversation without any I/O: audio and messages in, audio and turn events out.
 
-A shell pumps it: whatever `outgoing` returns is sent and confirmed with `sent`, what comes in goes to `receive` or
-`pong`, and `tick` is called at `deadline`. One client outlives many sockets. All times are monotonic seconds.
+A shell drives it; the package's docstring states what the shell must do, and each method what follows from it. One
+client outlives many sockets. All times are monotonic seconds.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from .stats import Stats
 from .turn import Kind, State, Turn, TurnEvent
 
 MOST_LOST_ENDS = 2
-"""How often a socket is replaced that is lost after the end of the input, while no turn is open."""
+"""How many sockets are replaced that are lost after the end of the input while no turn is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +47,19 @@ class Limits:
     buffer_s: float = 60.0
     connect_timeout_s: float = 10.0
     catch_up_speed: float = CATCH_UP_SPEED
-    """How many times faster than real time a backlog is sent at most."""
+    """A backlog is sent at most this many times faster than real time."""
     early_preflight: int = 0
-    """Speculative texts in a turn, when a whole sentence may be one; 0 leaves them to turn.eager_end."""
+    """How many speculative texts a turn may have if whole sentences make them too; with 0 only turn.eager_end does."""
 
 
 class TurnsClient:
     """All state of a stream.
 
     Args:
-        options: what sockets are opened with.
+        options: what the first socket is opened with.
         limits: bounds.
         now: the present.
-        pace: how fast the server takes a backlog, as is known from other streams.
+        pace: how fast the server takes a backlog; streams to the same server share it.
     """
 
     def __init__(self, options: Options, limits: Limits, now: float, pace: Pace | None = None) -> None:
@@ -76,7 +76,7 @@ class TurnsClient:
         self._flush = FlushRule()
         self._flushed_to = self._closed_to = 0
         self._doubt = (0, "", False)
-        """Up to where the audio held may belong to the turn told last, its text, and whether it may be all of it."""
+        """Of the turn told last: where held audio that may be its ends, its text, and whether it may be all of it."""
         self._ending = self._drained = self._owes_voice = False
         self._ends_in_doubt = 0
         self._events: list[ClientEvent] = []
@@ -84,43 +84,43 @@ class TurnsClient:
         self._live: list[tuple[bytes, float]] = []
         self._live_left = 0
         self.request_id: str = ""
-        """The vendor's name for the present socket, or the last."""
+        """The vendor's name for the present socket, or for the last one."""
 
     # What the shell asks.
 
     @property
     def options(self) -> Options:
-        """What the next socket is opened with."""
+        """What the shell opens the next socket with."""
         return self._next.options
 
     @property
     def tries_again(self) -> bool:
-        """The last socket ended for something that the next one does without: another attempt may follow at once."""
+        """The next socket leaves out what the last one ended for, so the shell may open it without a wait."""
         return self._next.tries_again
 
     @property
     def turn(self) -> Turn:
-        """The current turn; for reading."""
+        """The current turn. The shell reads it and never changes it."""
         return self._turn
 
     @property
     def hang_up(self) -> HangUp | None:
-        """Why the present socket has to go, if it has to."""
+        """Why the shell must close the present socket and report `link_lost`; None while it may stay."""
         return self._link.hang_up if self._link else None
 
     @property
     def failure(self) -> ErrorMessage | None:
-        """The error by which the present socket is over, if it is."""
+        """The server's error that ended the present socket: the shell must close it and report `link_lost`."""
         return self._link.failure if self._link else None
 
     @property
     def last_error(self) -> ErrorMessage | None:
-        """What the server said was wrong, if the present socket ends now."""
+        """The error to give as the reason if the present socket ends now. To be read before `link_lost`."""
         return self._link.last_error if self._link else None
 
     @property
     def is_connected(self) -> bool:
-        """A socket is open and the server said so."""
+        """A socket is open and the server said `connected`."""
         return self._link is not None and self._link.is_connected
 
     @property
@@ -131,21 +131,21 @@ class TurnsClient:
 
     @property
     def may_send(self) -> bool:
-        """Whether `outgoing` may have something to say before `send_at`: audio, changed settings, the end."""
+        """Whether the shell must call `outgoing` after what it reported: there may be audio, settings or the close."""
         if self._link is None:
             return False
         return self._buffer.has_backlog or self._ending or not self._link.configs.is_settled(self._next.options)
 
     @property
     def wants_link(self) -> bool:
-        """A socket is needed: at the start, and whenever something waits for one."""
+        """The shell must have a socket open, or open one: at the start, and whenever something waits to be sent."""
         if self._drained:
             return False
         return self._has_news() or (not self._stats.connections and not self._ending)
 
     @property
     def finished(self) -> bool:
-        """The input has ended and all that could come of it has come."""
+        """The input has ended and no more events can come of it: the shell closes the socket and stops."""
         return self._drained or (self._ending and self._link is None and not self._has_news())
 
     @property
@@ -155,23 +155,35 @@ class TurnsClient:
         return self._feed.count(self._stats)
 
     def take_events(self) -> list[ClientEvent]:
-        """What happened since the last call, in order. To be asked for after each call that takes the time."""
+        """The events since the last call, in order.
+
+        The shell takes them after each call that reports something, and passes them on. `push_live`, `live_sent`,
+        `outgoing`, `sent` and `pong` add none.
+        """
         events, self._events = self._events, []
         return events
 
     # Input.
 
     def push_audio(self, pcm: bytes, now: float) -> None:
-        """The user's audio: signed 16-bit little-endian mono PCM at the rate of the options, of any length."""
+        """Takes the user's audio: signed 16-bit little-endian mono PCM at the rate of the options, of any length.
+
+        The shell then calls `outgoing`, which returns this audio when it may be sent.
+        """
         self._close_live()
         if self._feed.push(pcm, now):
             self._events.append(Notice.AUDIO_LOST)
 
     def push_live(self, pcm: bytes, now: float) -> bool:
-        """The user's audio, as `push_audio`, which the shell sends at once where this returns True.
+        """Takes the user's audio as `push_audio` does, if it can be sent without a decision.
 
-        That is where nothing waits and no decision is due. False means that nothing was taken. Live audio is booked a
-        few pieces at a time, and whatever else is asked of this client books it first: a piece costs next to nothing.
+        It can while nothing waits to be sent and no ping, setting or other decision is due. The client books several
+        pieces of live audio at a time, before it is asked anything that depends on them, so that a piece costs next to
+        nothing.
+
+        Returns:
+            True: the shell must give these bytes to the socket at once, and then call `live_sent` in place of `sent`.
+            False: the client took nothing, and the shell calls `push_audio`.
         """
         if len(pcm) > self._live_left or (self._live and len(pcm) != len(self._live[0][0])):
             return False
@@ -180,17 +192,21 @@ class TurnsClient:
         return True
 
     def live_sent(self) -> None:
-        """What `push_live` took is with the socket: it is booked now if the next piece takes the long way."""
+        """The socket has taken what `push_live` took. The client books it now if it will not take the next piece."""
         if self._live and self._live_left < len(self._live[-1][0]):
             self._book_live()
 
     def end_input(self) -> None:
-        """No more audio comes."""
+        """No more audio comes. `outgoing` then returns the rest of the audio and a `Close`."""
         self._close_live()
         self._ending = True
 
     def flush(self, now: float) -> None:
-        """The user is done for now: what was said is to be final at once, within FLUSH_S at most."""
+        """The user is done for now: the open turn ends at once, after FLUSH_S at most.
+
+        The answer is an END with text, or a `Flushed` where there is none. The silence that makes the server end the
+        turn comes out of `outgoing`.
+        """
         self._close_live()
         is_waiting = self._turn.is_open or self._flush.is_waiting
         if not is_waiting and self._buffer.sound_end <= max(self._flushed_to, self._buffer.begins):
@@ -198,13 +214,17 @@ class TurnsClient:
             return
         self._flushed_to = self._buffer.ends
         if not self._flush.is_waiting:
-            # Sent ahead of its time: the watchdog has nothing to add until then.
+            # This silence is sent ahead of its time, so the watchdog need not send more until that time.
             silence_s = self._feed.push_silence(FLUSH_SILENCE_S, for_good=True)
             self._watchdog.silence_sent(silence_s, now + FLUSH_SILENCE_S)
         self._flush.begin(now)
 
     def update(self, options: Options) -> None:
-        """Other options: what a config can change goes out at once, the rest with a new socket, taken between turns."""
+        """Changes the options.
+
+        What a config can change comes out of `outgoing` at once. Anything else takes a new socket: `hang_up` is set as
+        soon as no turn is open.
+        """
         self._close_live()
         self._next.options = options
         self._rotate_if_stale()
@@ -212,24 +232,29 @@ class TurnsClient:
     # The socket.
 
     def link_opened(self, options: Options, now: float) -> None:
-        """A socket is open that was asked for with these options, which may have changed since."""
+        """The shell has opened a socket.
+
+        Args:
+            options: what it was asked for with. `update` may have changed the client's own since.
+            now: the present.
+        """
         self._link = Link(options, self._limits.connect_timeout_s, now, speed=self._next.speed(now))
         self._next.tries_again = False
         self._owes_voice = False
         self._hangs.socket_opened(now)
-        # While there was no socket, more of the turn's audio may have gone.
+        # While there was no socket, more of the turn's audio may have been dropped.
         self._turn.lost(self._feed.text_gone())
         self._count(connections=1)
         self._rotate_if_stale()
 
     def link_lost(self, now: float, *, clean: bool = False, leaving: bool = False, abrupt: bool = False) -> None:
-        """The socket is gone.
+        """The socket has ended, whichever side ended it. `wants_link` and `finished` then say what follows.
 
         Args:
             now: the present.
             clean: the server closed it in the ordinary way.
-            leaving: it said that it goes away, which is no answer to a request to finish.
-            abrupt: it was lost without a word from the server.
+            leaving: the server closed it since it goes away, which does not answer a request to finish.
+            abrupt: it was lost without a close from the server.
         """
         self._close_live()
         link, self._link = self._link, None
@@ -247,17 +272,21 @@ class TurnsClient:
         self._turn.expect_echo(told if self._buffer.begins < doubt_to else "", is_whole=is_whole)
         if self._feed.rewind():
             self._events.append(Notice.AUDIO_LOST)
-        # With no more audio to come, nothing but digital silence is sure to hold no word.
+        # At the end of the input any sound may hold a last word. Only digital silence certainly holds none.
         self._owes_voice = self._buffer.has_sound if self._ending else self._buffer.has_voice
 
     def attempt_failed(self, error: ErrorMessage | None = None) -> None:
-        """A socket could not be opened; `error` is what the server said, if it said anything."""
+        """The shell could not open a socket; `tries_again` then says whether the next attempt may follow at once.
+
+        Args:
+            error: what the server said, if it said anything.
+        """
         self._count(failed_attempts=1)
         if (rejected := self._next.refused(error)) is not None:
             self._keep_what_is_in_force(rejected)
 
     def receive(self, message: ServerMessage, now: float) -> None:
-        """A message from the server."""
+        """Takes a message of the server. If it sets `failure` or `hang_up`, the shell must close the socket."""
         if self._link is None or isinstance(message, Unknown):
             return
         if isinstance(message, ErrorMessage):
@@ -265,7 +294,7 @@ class TurnsClient:
             return
         was_in_turn = self._link.in_turn
         if not (was_in_turn and isinstance(message, TurnUpdate | TurnEagerEnd)):
-            # New text is told at once: nothing about it depends on the last moments of audio.
+            # New text in a turn is told before live audio is booked, since it does not depend on that audio.
             self._book_live()
         self._link.heard(message, now)
         if self._link.in_turn != was_in_turn:
@@ -279,7 +308,11 @@ class TurnsClient:
             self._receive_turn(message, now)
 
     def pong(self, payload: bytes, now: float) -> None:
-        """The answer to a ping: while no turn is open, what was sent before that ping need not be kept for long."""
+        """Takes the answer to a ping: the server has received all audio that was sent before that ping.
+
+        While no turn is open, that audio is forgotten but for the pre-roll and speech that may yet start a turn. The
+        shell then looks at `may_send`, since a backlog may have waited for this answer.
+        """
         self._book_live()
         if self._link is None:
             return
@@ -287,7 +320,7 @@ class TurnsClient:
         self._stats = replace(self._stats, rtt_s=self._link.liveness.rtt_s)
         is_between_turns = self._link.is_connected and not (self._turn.is_open or self._link.in_turn)
         received = self._link.receipts.received
-        # A server that does not hear has received it all the same: that is for the next one.
+        # A deaf server has received the audio too, but the next socket needs it.
         is_given_up = self._link.hang_up or self._hangs.is_deaf
         if ping_at is None or received is None or not is_between_turns or is_given_up:
             return
@@ -297,16 +330,19 @@ class TurnsClient:
 
     @property
     def send_at(self) -> float:
-        """When to ask `outgoing` again although nothing else happened."""
+        """When the shell must call `outgoing` again even if nothing else happens; inf where it need not."""
         return self._link.send_at(self._buffer) if self._link else math.inf
 
     def outgoing(self, now: float) -> Outgoing | None:
-        """What to send next, if anything may be sent now."""
+        """What the shell must give to the socket now; None where nothing may go out.
+
+        The shell confirms each item with `sent` before it calls this again.
+        """
         self._book_live()
         return self._link.outgoing(self._buffer, self._next.options, now, ending=self._ending) if self._link else None
 
     def sent(self, item: Outgoing, now: float) -> None:
-        """What `outgoing` returned is with the socket."""
+        """The socket has taken what `outgoing` returned. The shell then calls `outgoing` for the next item."""
         self._close_live()
         if self._link is None:
             return
@@ -322,7 +358,7 @@ class TurnsClient:
 
     @property
     def deadline(self) -> float:
-        """When to call `tick`, unless something else happens before."""
+        """When the shell must call `tick`. Any call to the client may move it."""
         self._book_live()
         return min(
             self._link.deadline if self._link else math.inf,
@@ -332,7 +368,10 @@ class TurnsClient:
         )
 
     def tick(self, now: float) -> None:
-        """Does what is due."""
+        """Does what is due by now, such as silence in place of missing audio or the end of a turn that hangs.
+
+        The shell then does as after any other report: events, `hang_up`, `outgoing`, the next `deadline`.
+        """
         self._close_live()
         if now >= self._feed.usage_at:
             self.report_usage(now)
@@ -349,13 +388,16 @@ class TurnsClient:
             self._mend(hang, now)
 
     def report_usage(self, now: float) -> None:
-        """Tells how much audio was sent since the last report; due every USAGE_EVERY_S and at the end."""
+        """Adds an event with how much audio was sent since the last report.
+
+        `tick` does so every USAGE_EVERY_S; the shell calls it at the end of the stream.
+        """
         self._book_live()
         if seconds := self._feed.take_usage(now):
             self._events.append(Usage(seconds))
 
     def close_turn(self, now: float) -> bool:
-        """Ends an open turn with the text so far; returns whether there was one."""
+        """Ends an open turn with the text so far, without waiting for the server; returns whether one was open."""
         self._close_live()
         events = self._turn.close()
         if not events:
@@ -369,7 +411,7 @@ class TurnsClient:
     # Inside.
 
     def _book_live(self) -> None:
-        """Takes into account what went out by `push_live`."""
+        """Books the audio that went out by `push_live`."""
         if not self._live:
             return
         pieces, self._live = self._live, []
@@ -381,27 +423,27 @@ class TurnsClient:
             self._link.live_sent(chunks, now)
 
     def _close_live(self) -> None:
-        """Takes it into account, and has the next piece take the long way: something has changed."""
+        """Books live audio, and sends the next piece through `push_audio`, since something has changed."""
         self._book_live()
         self._live_left = 0
 
     def _open_live(self, now: float) -> None:
-        """Lets pieces of live audio out by `push_live`, as many as need no decision."""
+        """Works out how much audio may go out by `push_live` before the next decision."""
         if self._link is None or self._buffer.has_backlog or self._ending or self._flush.is_waiting:
             return
         self._live_left = round(self._link.live_s(self._next.options, now) * self._sample_rate) * 2
 
     def _drains(self, link: Link, *, clean: bool) -> bool:
-        """Whether nothing more comes after the end of a socket that was asked to finish."""
+        """Whether a socket that was asked to finish has ended for good, with all of the audio answered."""
         in_turn = self._turn.is_open
         all_told = link.has_finished or not self._buffer.has_voice
         if link.hang_up is HangUp.DRAINED or (clean and not in_turn and all_told):
             return True
         if in_turn and not clean:
             return False
-        # A clean close in mid-turn, or with nothing told of what was heard, may be somebody else's (a server that
-        # restarts), and a socket lost while no turn is open the server's way to close: what is left is tried again,
-        # though not for ever.
+        # The server may not have finished: a clean close in mid-turn, or without an event for the speech that was sent,
+        # may come from a server that restarts. A socket that is lost while no turn is open may be its way to close.
+        # So what is left is sent again on the next socket, a few times at most.
         self._ends_in_doubt += 1
         return self._ends_in_doubt > (1 if clean else MOST_LOST_ENDS)
 
@@ -412,7 +454,7 @@ class TurnsClient:
         self._stats = replace(self._stats, **{name: getattr(self._stats, name) + by for name, by in changes.items()})
 
     def _say(self, events: Sequence[TurnEvent], now: float) -> None:
-        """Passes on steps of a turn, with all that a reader needs."""
+        """Adds the steps of a turn to the events, each with its time, request id and usage."""
         if any(event.kind in {Kind.START, Kind.END} for event in events):
             self._book_live()
         for event in events:
@@ -426,7 +468,7 @@ class TurnsClient:
             self._events.append(replace(event, request_id=self.request_id, at=at, usage_s=usage_s))
 
     def _learn_from(self, link: Link, now: float, *, clean: bool, abrupt: bool) -> None:
-        """Takes note of what the next socket has to do without."""
+        """Notes what the next socket must leave out: rejected settings, or the speed of the backlog."""
         rejected = self._next.ended(link, now, clean=clean, abrupt=abrupt)
         if rejected is not None:
             self._keep_what_is_in_force(rejected)
@@ -458,19 +500,25 @@ class TurnsClient:
             self._feed.text_known(self._turn.length, sum(len(pcm) for pcm, _ in self._live) // 2)
 
     def _settle(self, now: float, told: str, *, is_news: bool) -> None:
-        """The server ended a turn, which is told with this text or was before: its words and audio are done with."""
+        """The server ended a turn: its audio is settled and no longer kept for a replay.
+
+        Args:
+            now: the present.
+            told: the turn's text.
+            is_news: this turn.end ended a turn for the consumer. Otherwise it was the echo of a turn told before.
+        """
         if self._link is None:
             return
         doubt_to = self._feed.settle(self._link.receipts, now, finishing=self._link.close_sent)
         if is_news or self._buffer.begins >= self._doubt[0]:
-            # An echo does not take the place of the turn that it is of: it may be heard once more.
-            # As the server finishes, a turn is cut in the midst of a word, which may sound whole.
+            # An echo does not replace the turn that it repeats, since a further replay may bring that turn again.
+            # A server that finishes may cut the turn inside a word, so what is left may sound like the whole turn.
             is_whole = self._link.close_sent or self._buffer.begins <= self._feed.settling.onset
             self._doubt = (doubt_to or 0, told, is_whole)
         self._forget_closed()
 
     def _forget_closed(self) -> None:
-        """Once the audio is gone of a turn that was closed by us, no replay can bring its words again."""
+        """Forgets the words of a turn that the client closed, once its audio is gone: no replay brings them again."""
         if self._buffer.begins >= self._closed_to:
             self._turn.forget(self._turn.length)
 
@@ -505,7 +553,7 @@ class TurnsClient:
         return not self._buffer.has_backlog and not self._ending
 
     def _mend(self, hang: Hang, now: float) -> None:
-        """Does what helps against a hang, and says so."""
+        """Acts on a hang, and adds a notice of it."""
         match hang:
             case Hang.NO_AUDIO:
                 self._feed_silence(now)
@@ -514,7 +562,7 @@ class TurnsClient:
                 self._events.append(Notice.OVERDUE)
                 self._leave_turn(now)
             case Hang.STALLED if not self._turn.text:
-                # Where the server never had words, that may be right: it stays, and only the turn is closed.
+                # A server that never had words may be right about that: the socket stays, and only the turn is closed.
                 self._events.append(Notice.NO_WORDS)
                 self._leave_turn(now, is_deaf=False)
             case Hang.STALLED:
@@ -537,7 +585,7 @@ class TurnsClient:
         self._watchdog.silence_sent(self._feed.push_silence(self._watchdog.due_s(now)), now)
 
     def _leave_turn(self, now: float, *, is_deaf: bool = True) -> None:
-        """Closes a turn that the server does not end; `is_deaf` as of `Hangs.turn_left`."""
+        """Closes a turn that the server does not end; `is_deaf` as for `Hangs.turn_left`."""
         if self._hangs.turn_left(now, is_deaf=is_deaf):
             self._hang_up(HangUp.STALLED)
         elif self._link:
@@ -549,7 +597,7 @@ class TurnsClient:
         self._events.append(Notice.NOT_RESUMED if self._link else Notice.NOT_RECONNECTED)
         self.close_turn(now)
         if self._link and self._link.is_connected and answers(self._link, now) and not self._buffer.has_backlog:
-            # The server has had all of it and made nothing of it: what it tells next is new.
+            # The server has received the whole replay and found no turn in it, so whatever it tells next is new.
             self._feed.forget_idle(self._buffer.sent_to, now - SERVER_LAG_S - UNHEARD_S)
             self._turn.forget(self._turn.length)
 
