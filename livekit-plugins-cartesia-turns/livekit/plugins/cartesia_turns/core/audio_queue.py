@@ -1,8 +1,8 @@
 """Audio that may have to be sent again, and audio that waits to be sent: one queue with a cursor.
 
-Left of the cursor is what this socket was given and no turn.end has settled yet; right of it the backlog. A new socket
-starts over at the left end. Which audio a turn.end settles is said by `settling`. Positions are samples since the first
-audio of the call.
+Left of the cursor is audio that this socket was given and that no turn.end has settled yet. Right of it is the backlog.
+A new socket starts over at the left end. `settling` decides which audio a turn.end settles. Positions are samples since
+the first audio of the call.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from .settling import Run
 
 UNHEARD_S = 5.0
-"""Voice sent so long ago may still start a turn, at a server that is far behind."""
+"""Voice that was sent at most this long ago may still start a turn, at a server that is far behind."""
 ONSET_S = 0.3
-"""Speech is noticed so late at most: what lies before it is no silence to be dropped."""
+"""Speech is noticed at most this long after its onset, so the audio this long before it is not dropped as silence."""
 ROOM_AFTER_OVERFLOW = 0.9
-"""An overflow drops audio down to this part of the limit, so that it is a rare event and not one for each frame."""
+"""An overflow drops audio down to this part of the limit, so that not every later frame overflows again."""
 
 
 @dataclass(slots=True)
@@ -32,26 +32,26 @@ class Chunk:
     power: float = 0.0
     """How loud it is, as `Activity` measures it."""
     droppable: bool = False
-    """Deep in a silence: the first to go when there is too much."""
+    """It lies deep in a silence, and is dropped first when there is too much audio."""
     injected: bool = False
-    """Silence that stands in for the user's audio."""
+    """It is silence of our own, in place of the user's audio."""
     is_onset: bool = False
-    """Right before speech, which may have begun in it."""
+    """It lies right before speech, which may have begun in it."""
     is_pause: bool = False
-    """In a silence that has lasted for a while: not sent where a backlog would never be gone otherwise."""
+    """It lies in a silence that has lasted for a while. A backlog sent at hardly more than real time leaves it out."""
     start: int = 0
-    """Where it begins; set by the buffer."""
+    """The position at which it begins; set by the buffer."""
     sent_at: float | None = None
     """When it was last given to a socket, monotonic seconds."""
 
     @property
     def samples(self) -> int:
-        """How many samples it has."""
+        """The number of samples."""
         return len(self.pcm) // 2
 
 
 class ReplayBuffer:
-    """Bounded queue of audio.
+    """The bounded queue of audio.
 
     Args:
         limit_s: how much audio it holds at most, in seconds.
@@ -64,7 +64,7 @@ class ReplayBuffer:
         self._chunks: deque[Chunk] = deque()
         self._runs: deque[Run] = deque()
         self._run_start, self._run_voiced = 0, False
-        """The last run, which is still growing."""
+        """The start of the last run, which is still growing, and whether it is voiced."""
         self._cursor = 0
         self._held = self._backlog = self._lost = self._unreplayable = 0
         self._end = self._sound_end = self._voice_end = 0
@@ -81,7 +81,7 @@ class ReplayBuffer:
 
     @property
     def lost_s(self) -> float:
-        """Seconds of the user's audio over the limit: dropped unsent, or needed by a new socket and gone."""
+        """Seconds of the user's audio lost over the limit: dropped unsent, or dropped before a new socket needed it."""
         return self._lost / self._rate
 
     @property
@@ -106,37 +106,37 @@ class ReplayBuffer:
 
     @property
     def sound_end(self) -> int:
-        """Where the last sound ends, however soft: what follows is digital silence."""
+        """The position where the last sound ends, however soft. Only digital silence follows it."""
         return self._sound_end
 
     @property
     def begins(self) -> int:
-        """Where the queue begins: nothing before it is held."""
+        """The position where the queue begins. Nothing before it is held."""
         return self._position(0)
 
     @property
     def sent_to(self) -> int:
-        """Where the cursor is."""
+        """The position of the cursor: this socket was given all held audio before it."""
         return self._position(self._cursor)
 
     @property
     def ends(self) -> int:
-        """Where the next audio will be appended."""
+        """The position where the next audio will be appended."""
         return self._end
 
     @property
     def runs(self) -> Iterator[Run]:
-        """The audio held, as stretches with and without voice; the first may begin before it."""
+        """The audio held, as stretches with and without voice. The first may begin before the queue does."""
         yield from self._runs
         if self._run_start < self._end:
             yield Run(self._run_start, self._end, self._run_voiced)
 
     def append(self, chunk: Chunk, slices: Sequence[tuple[int, bool]] = ()) -> None:
-        """Adds audio at the end; over the limit, something older goes.
+        """Adds audio at the end. Over the limit, older audio is dropped.
 
         Args:
             chunk: the audio.
-            slices: its parts, each with its samples and whether somebody may speak in it, where they differ.
+            slices: if it has parts with and without voice, the number of samples of each and whether it has voice.
         """
         count = len(chunk.pcm) // 2
         chunk.start = self._end
@@ -148,7 +148,7 @@ class ReplayBuffer:
             self._make_room()
 
     def append_sent(self, chunk: Chunk) -> None:
-        """Adds audio that the socket has been given already; there must be no backlog."""
+        """Adds audio that the socket has been given already. There must be no backlog."""
         count = len(chunk.pcm) // 2
         chunk.start = self._end
         self._book(count, voiced=chunk.voiced)
@@ -162,10 +162,10 @@ class ReplayBuffer:
         return self._chunks[self._cursor] if self._cursor < len(self._chunks) else None
 
     def advance(self, chunk: Chunk, now: float) -> bool:
-        """The audio of the last `peek` is with the socket.
+        """Moves the cursor past the audio of the last `peek`, which the socket has taken.
 
         Returns:
-            Whether it had been sent before, on an earlier socket.
+            Whether an earlier socket had been given it already.
         """
         again = chunk.sent_at is not None
         chunk.sent_at = now
@@ -173,35 +173,36 @@ class ReplayBuffer:
             self._cursor += 1
             self._backlog -= chunk.samples
         elif not chunk.injected:
-            # It was dropped while it was on its way: sent, but not for a replay.
+            # An overflow dropped it while the socket took it: it was sent, but no replay can bring it again.
             self._lost -= chunk.samples
             self._unreplayable += chunk.samples
         return again
 
     def rewind(self) -> None:
-        """All audio held is to be sent again, on a new socket."""
+        """Moves the cursor to the beginning, so that a new socket is given all audio held."""
         self._lost += self._unreplayable
         self._unreplayable = 0
         self._cursor = 0
         self._backlog = self._held
 
     def sent_by(self, when: float) -> int:
-        """Up to where this socket had been given the audio at the time `when`, monotonic seconds."""
+        """The position up to which this socket had been given audio at the time `when`, monotonic seconds."""
         count = self._cursor
         while count and (self._chunks[count - 1].sent_at or 0.0) > when:
             count -= 1
         return self._position(count)
 
     def settle(self, position: int) -> None:
-        """The audio before this position, all of it sent, is done with: a turn has ended there."""
+        """Forgets the audio before this position, which was all sent, since a turn has ended there."""
         self._unreplayable = 0
         self._forget_to(position)
 
     def forget_idle(self, keep_s: float, before: int, unheard_from: int) -> None:
-        """Forgets audio in which no turn began, all but the last `keep_s` seconds before `before`.
+        """Forgets sent audio in which no turn began, all but the last `keep_s` seconds before `before`.
 
-        Where somebody is heard between `unheard_from` and `before`, a turn may be about to start, at a server that is
-        behind: all is kept from `keep_s` seconds before that voice on. Voice before it was none.
+        If there is voice between `unheard_from` and `before`, a server that is behind may yet start a turn with it, so
+        everything from `keep_s` seconds before that voice is kept. Voice before `unheard_from` has started no turn in
+        time, and counts as noise.
         """
         if self._voice_end <= unheard_from:
             self._voice_end = 0
@@ -210,22 +211,22 @@ class ReplayBuffer:
         self.forget_heard(min(first, before) - round(keep_s * self._rate))
 
     def forget_heard(self, position: int) -> None:
-        """Forgets what was sent and lies before this position, although no turn has ended there."""
-        # What went over the limit is no loss where it would have been forgotten by now.
+        """Forgets the sent audio before this position, although no turn has ended there."""
+        # Audio that an overflow dropped is no loss if it would have been forgotten by now anyway.
         self._unreplayable = min(self._unreplayable, max(0, self.begins - position))
         self._forget_to(position)
 
     def keep_onset(self, samples: int) -> None:
-        """Somebody is heard in what is appended next: so much before it may be the beginning of that speech."""
+        """Marks the last `samples` samples as the possible beginning of speech that is appended next."""
         since = self._end - samples
         for chunk in reversed(self._chunks):
             if chunk.start + len(chunk.pcm) // 2 <= since or (chunk.is_onset and chunk.voiced):
-                # What lies before speech that was noticed earlier is kept already.
+                # The audio before this earlier speech is marked already.
                 break
             chunk.is_onset = True
 
     def drop_waiting_silence(self, since: int) -> None:
-        """Takes back silence that stands in for the user's audio and begins at `since` or later, if it waits still."""
+        """Removes injected silence from the end of the backlog, as far as it begins at `since` or later."""
         while self.has_backlog and self._chunks[-1].injected and self._chunks[-1].start >= since:
             chunk = self._chunks.pop()
             self._held -= chunk.samples
@@ -249,7 +250,7 @@ class ReplayBuffer:
             self._run_start, self._run_voiced = start, voiced
 
     def _forget_to(self, position: int) -> None:
-        """Forgets what was sent and lies before this position; a chunk is cut where need be."""
+        """Forgets the sent audio before this position, and cuts the chunk in which it lies."""
         while self._cursor and self._chunks[0].start + self._chunks[0].samples <= position:
             self._forget_first()
         if self._cursor and self._chunks[0].start < position:
@@ -290,14 +291,14 @@ class ReplayBuffer:
             self._lost += chunk.samples
 
     def _make_room(self) -> None:
-        """Drops what was sent already, and then what waits; of each silence first, and then the oldest."""
+        """Drops sent audio first and then the backlog; of each, silence first and then the oldest audio."""
         goal = self._limit * ROOM_AFTER_OVERFLOW
         self._drop_silence(goal)
         while self._cursor and self._held > goal:
             self._unreplayable += self._chunks[0].samples * (not self._chunks[0].injected)
             self._forget_first()
         self._forget_runs()
-        # What lies right before speech goes only where speech itself would have to.
+        # Silence right before speech is dropped only if speech itself would have to be dropped otherwise.
         for onsets in (False, True):
             if self._held <= self._limit:
                 return
@@ -308,7 +309,7 @@ class ReplayBuffer:
             self._forget_first()
 
     def _drop_silence(self, goal: float, *, onsets: bool = False) -> None:
-        """Drops silence of what was sent, or, where nothing was, of what waits; `onsets`: also right before speech."""
+        """Drops silence from the sent audio or, if there is none, from the backlog; with `onsets` also before speech."""
         kept: deque[Chunk] = deque()
         sent = self._cursor
         end = sent or len(self._chunks)

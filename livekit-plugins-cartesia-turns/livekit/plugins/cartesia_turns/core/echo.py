@@ -1,8 +1,8 @@
 """Whether words that a replay brings are the end of the turn before, heard a second time.
 
-Where a late server leaves it in doubt which audio a turn.end settles, the end of that turn may be sent again after a
-drop (see `settling`). It is little audio, cut in the middle of a word, and a recognizer hears it differently the second
-time. So the beginning of the new text is compared with the end of the text just told, letter by letter and loosely.
+If a server is late, it is in doubt which audio its turn.end settles, and the end of that turn may be sent again after a
+drop (see `settling`). This is little audio, cut in the middle of a word, and a recognizer hears it differently the
+second time. So the beginning of the new text is compared loosely, letter by letter, with the end of the text just told.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from __future__ import annotations
 from .text import word_ends
 
 ALIKE = 0.75
-"""From which part of letters in common on two texts are the same words."""
+"""Two texts with at least this part of their letters in common are the same words."""
 MOST_LETTERS = 40
-"""How much of the end of a turn may be heard again: what a second and a half holds of fast speech."""
+"""How many letters of the end of a turn may be heard again: a second and a half of fast speech."""
 MOST_TEXT = 10 * MOST_LETTERS
-"""As many characters as are looked at for those letters."""
+"""How many characters are searched for those letters."""
 
 
 class Echo:
@@ -22,20 +22,23 @@ class Echo:
 
     Args:
         told: the text of the turn, as it was told.
-        is_whole: the whole of the turn may be heard again. Otherwise who says all of it once more ("yes", "yes") says
-            it anew.
+        is_whole: the whole turn may be heard again. Otherwise a user whose new text begins with all of it ("yes",
+            "yes") has said it anew.
     """
 
     def __init__(self, told: str, *, is_whole: bool = True) -> None:
-        # Letters take up less than this, with what stands between them.
+        # MOST_LETTERS letters and what stands between them are shorter than MOST_TEXT.
         self._told = _letters(told[-MOST_TEXT:])[-MOST_LETTERS:]
         self._whole = "" if is_whole or len(self._told) == MOST_LETTERS else self._told
         self._echo: str | None = None
 
     def rest(self, text: str) -> str:
-        """`text`, the whole so far of what a replay brings, without what of its beginning is an echo.
+        """`text` without the echo at its beginning.
 
-        Text that may be an echo and not all of it yet is left out until there is more of it.
+        Text that may be part of an echo is held back until there is more of it.
+
+        Args:
+            text: all that the replay has brought so far.
         """
         if not self._told:
             return text
@@ -50,7 +53,7 @@ class Echo:
             return ""
         end = self._end_of_echo(head)
         if len(letters) > 2 * MOST_LETTERS or len(head) < len(text):
-            # No text that follows can be an echo, so the whole is not looked at again as it grows.
+            # No echo is longer than this, so the end of the echo is settled and not looked for again.
             self._echo = text[:end]
         return text[end:]
 
@@ -66,13 +69,13 @@ class Echo:
         return end
 
     def _like_end(self, letters: str) -> float:
-        """How much these are like the last letters of what was told, from 0 to 1."""
+        """How much these letters are like the last ones that were told, from 0 to 1."""
         slack = len(letters) // 5
         lengths = range(max(1, len(letters) - slack), len(letters) + slack + 1)
         return max(_likeness(letters, self._told[-length:]) for length in lengths)
 
     def _is_within(self, letters: str) -> bool:
-        """Whether these are letters from the midst of what was told."""
+        """Whether these letters occur, loosely, anywhere in what was told."""
         starts = range(max(1, len(self._told) - len(letters) + 1))
         return any(_likeness(letters, self._told[start : start + len(letters)]) >= ALIKE for start in starts)
 
@@ -82,7 +85,7 @@ def _letters(text: str) -> str:
 
 
 def _likeness(text: str, other: str) -> float:
-    # Wanted after a drop in doubt alone, so that importing the plugin does not pay for it.
+    # Needed only after a drop, if it is in doubt which audio was settled; importing the plugin should not pay for it.
     from difflib import SequenceMatcher  # noqa: PLC0415
 
     matcher = SequenceMatcher(None, text, other, autojunk=False)

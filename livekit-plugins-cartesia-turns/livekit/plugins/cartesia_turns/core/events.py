@@ -1,4 +1,4 @@
-"""What a client has to tell: steps of turns, and whatever else the user of a stream may want to know."""
+"""The events of a client: steps of turns, and whatever else the user of a stream may want to know."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Notice(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """So much audio was sent since the last report, beside what the ends of turns tell."""
+    """How much audio was sent since the last report. Ends of turns report usage too, in `TurnEvent.usage_s`."""
 
     seconds: float
 
 
 ClientEvent: TypeAlias = TurnEvent | Flushed | Notice | Rejected | Usage
-"""What `take_events` gives. A TurnEvent has the request id, the time of its speech and the usage up to it."""
+"""What `take_events` returns. A TurnEvent has the request id, the time of its speech and the usage up to it."""

@@ -1,4 +1,4 @@
-"""The audio on its way to the server: listened to, kept for a replay, counted when it is sent, and tied to the words.
+"""The audio on its way to the server: measured, kept for a replay, counted when sent, and related to the words.
 
 All times are monotonic seconds.
 """
@@ -17,27 +17,27 @@ from .stats import Stats
 from .words import Marks
 
 LONGEST_CHUNK_S = 0.2
-"""Audio pushed in longer pieces is cut: sent, kept and dropped piece by piece."""
+"""Audio pushed in longer pieces is cut into pieces of this length, which are sent, kept and dropped one by one."""
 SLICE_S, LONGEST_SLICE_S = 0.04, 0.05
-"""A piece is booked as speech or pause in slices of this length; one that is hardly longer is a slice of its own."""
+"""A piece is booked as speech or pause in slices of SLICE_S; a piece of up to LONGEST_SLICE_S is one slice."""
 SILENCE_S = 0.1
 """The longest piece of silence that is sent in place of audio."""
 QUIET_S = 1.0
 """Silence beyond this is dropped first when too much audio waits."""
 PAUSE_KEPT_S = 0.6
-"""Silence beyond this is left out of a backlog that is sent at real time, where the server is in no turn that it could
-end. Longer: such a backlog takes minutes to be gone, and the next outage finds no room."""
+"""Silence beyond this is left out of a backlog that is sent at real time, while the server is in no turn that it could
+end. Longer: such a backlog takes minutes to send, and the next outage finds no room."""
 USAGE_EVERY_S = 5.0
 PRE_ROLL_S = 1.0
-"""Kept while no turn is open, since turn.start comes after the onset of speech."""
+"""The pre-roll: audio kept while no turn is open, since turn.start comes after the onset of speech."""
 
 
 class Feed:
-    """A stream's audio, that of the user and the silence in its place.
+    """A stream's audio: the user's, and the silence that is sent in its place.
 
     Args:
         sample_rate: of the audio, in Hz; it is signed 16-bit little-endian mono.
-        limit_s: how much is kept at most, in seconds.
+        limit_s: how much audio is kept at most, in seconds.
         now: the present.
     """
 
@@ -54,34 +54,34 @@ class Feed:
         self._marks = Marks()
         self._keep_silence_to = 0
         self.pushed_s: float = 0.0
-        """How long the user's last piece of audio was: so much time passes without any in an even stream."""
+        """Seconds of the user's last piece of audio: in an even stream the next piece comes after that time."""
         self.buffer: ReplayBuffer = ReplayBuffer(limit_s, sample_rate)
-        """What is kept, and what waits."""
+        """The audio kept for a replay, and the backlog."""
         self.settling: Settling = Settling(sample_rate)
-        """Which of it the end of a turn settles."""
+        """Decides which audio the end of a turn settles."""
         self.activity: Activity = Activity()
-        """When somebody was heard in the user's audio."""
+        """When there was voice in the user's audio."""
 
     @property
     def longest_live(self) -> int:
-        """How many bytes of audio `push_sent` takes in one piece at most."""
+        """The most bytes of audio that `push_sent` takes in one piece."""
         return 2 * self._longest_slice
 
     @property
     def usage_at(self) -> float:
-        """When usage is to be reported, inf where there is none."""
+        """When usage is to be reported; inf if there is none."""
         return self._usage_at if self._unreported else math.inf
 
     def push(self, pcm: bytes, now: float) -> bool:
         """Takes the user's audio, of any length.
 
         Returns:
-            Whether an overflow has begun: audio was lost, for the first time since `flows`.
+            Whether an overflow has begun: audio was lost for the first time since `flows`.
         """
         buffer = self.buffer
         lost_s = buffer.lost_s
         if buffer.has_backlog:
-            # The user's audio was late and not gone: what stands in for it stays out, as far as it has not been sent.
+            # The user's audio was late and not gone, so silence in its place that was not sent yet is removed.
             buffer.drop_waiting_silence(self._keep_silence_to)
         self.pushed_s = seconds = len(pcm) / 2 / self._sample_rate
         if len(pcm) <= 2 * self._longest_slice:
@@ -93,13 +93,13 @@ class Feed:
         return self._is_first_loss(lost_s)
 
     def push_sent(self, pieces: Sequence[tuple[bytes, float]]) -> list[Chunk]:
-        """Takes the user's audio that is with the socket already, while nothing waits.
+        """Takes the user's audio that the socket was given already. There must be no backlog.
 
         Args:
-            pieces: of one length, no longer than a slice, and when each was sent.
+            pieces: the audio, with the time at which each was sent. All have one length, no longer than `longest_live`.
 
         Returns:
-            The pieces, as `sent` takes them.
+            The pieces as chunks.
         """
         activity, chunks = self.activity, list[Chunk]()
         self.pushed_s = seconds = len(pieces[0][0]) / 2 / self._sample_rate
@@ -117,29 +117,29 @@ class Feed:
         return chunks
 
     def rewind(self) -> bool:
-        """All audio that is held is to be sent again, on a new socket.
+        """Has all audio that is held sent again, on a new socket.
 
         Returns:
-            As `push`: what went from the open turn's audio is lost now.
+            As `push`: audio that was dropped after it was sent counts as lost now, since no replay can bring it.
         """
         lost_s = self.buffer.lost_s
         self.buffer.rewind()
         return self._is_first_loss(lost_s)
 
     def push_silence(self, seconds: float, *, for_good: bool = False) -> float:
-        """Puts whole samples of silence behind the audio.
+        """Appends silence to the audio, in whole samples.
 
         Args:
             seconds: how much.
-            for_good: it is sent even if the user's audio comes before it could go out.
+            for_good: it is sent even if the user's audio comes before the silence could go out.
 
         Returns:
-            How many seconds that made.
+            How many seconds were appended.
         """
         samples, size = round(seconds * self._sample_rate), round(SILENCE_S * self._sample_rate)
         for start in range(0, samples, size):
             count = min(size, samples - start)
-            # In pieces, so that it goes out at the pace of a backlog.
+            # It is appended in pieces, so that the pacer can send it at the pace of a backlog.
             piece_s = count / self._sample_rate
             self.buffer.append(Chunk(bytes(2 * count), piece_s, voiced=False, droppable=True, injected=True))
         if for_good:
@@ -147,11 +147,11 @@ class Feed:
         return samples / self._sample_rate
 
     def flows(self) -> None:
-        """The server is there: an overflow after this is a new one."""
+        """The server has said something, so an overflow after this counts as a new one."""
         self._overflow_told = False
 
     def sent(self, chunk: Chunk, now: float) -> None:
-        """A chunk of the buffer is with the socket."""
+        """The socket has taken a chunk of the buffer."""
         again = self.buffer.advance(chunk, now)
         self._unreported += chunk.samples
         self._sent += chunk.samples
@@ -159,11 +159,11 @@ class Feed:
         self._replayed += chunk.samples * again
 
     def text_known(self, length: int, live: int = 0) -> None:
-        """The open turn has a text of so many characters by now, all from audio that was sent.
+        """The open turn has more text by now, all of it from audio that was sent.
 
         Args:
-            length: of the text.
-            live: so many samples were sent behind those of the buffer.
+            length: how many characters the text has; 0 without a text.
+            live: how many samples of live audio were sent that are not in the buffer yet.
         """
         if length:
             self._marks.note(self.buffer.sent_to + live, length)
@@ -171,46 +171,46 @@ class Feed:
             self._marks.clear()
 
     def text_gone(self) -> int:
-        """How many characters of the open turn a replay can't bring back, since their audio is held no more."""
+        """How many characters of the open turn no replay can bring back, since their audio is no longer held."""
         return self._marks.length_before(self.buffer.begins)
 
     @property
     def text_end(self) -> int:
-        """Up to where audio had been sent when the last text became known, in samples since the first audio."""
+        """How far audio had been sent when the last text became known, in samples since the first audio."""
         return self._marks.end
 
     def turn_started(self, receipts: Receipts, now: float, *, finishing: bool = False) -> None:
-        """The server said that a turn has started; arguments as of `settle`."""
+        """The server said that a turn has started; the arguments are those of `settle`."""
         heard = receipts.heard(now, self.buffer.sent_by)
         self.settling.turn_started(heard, self.buffer.runs, finishing=finishing)
 
     def settle(self, receipts: Receipts, now: float, *, finishing: bool = False) -> int | None:
-        """The server ended a turn: its words and its audio are done with.
+        """The server ended a turn: its audio is settled and no longer kept for a replay.
 
         Args:
             receipts: what the server has received.
             now: the present.
-            finishing: the server was asked to finish, so that with the last audio no other turn may have begun.
+            finishing: the server was asked to finish. If it has all audio, no turn can have begun behind this one.
 
         Returns:
-            Up to where the audio that is kept may be the turn's; None where it is not.
+            The position up to which the audio that is still kept may belong to the turn; None if none of it does.
         """
         self._marks.clear()
         heard = receipts.heard(now, self.buffer.sent_by)
         settled = self.settling.turn_ended(heard, self.buffer.runs)
         is_last = finishing and heard >= self.buffer.sent_to and not settled.in_doubt
         self.buffer.settle(heard if is_last else settled.position)
-        # Asked to finish in the midst of a word, the server ends the turn there, so that the tail may be of that word.
+        # A server that is asked to finish inside a word ends the turn there, so the tail may belong to that word.
         return heard if settled.in_doubt or (finishing and not is_last) else None
 
     def forget_idle(self, received: int, unheard_since: float, *, is_in_doubt: bool = False) -> None:
         """Forgets audio in which no turn began.
 
         Args:
-            received: up to where the server has the audio.
-            unheard_since: voice that was sent since this time may still start a turn, monotonic seconds.
-            is_in_doubt: the server has begun a turn and not ended it, and may be deaf by now. As in an open turn,
-                whatever it was sent is kept for another one, as far as there is room.
+            received: the position up to which the server has the audio.
+            unheard_since: voice that was sent after this time may still start a turn, monotonic seconds.
+            is_in_doubt: the server has not ended a turn that it began, and may be deaf by now. As in an open turn, the
+                audio that it was sent is kept for another server, as far as there is room.
         """
         before = received - round(SERVER_LAG_S * self._sample_rate)
         if is_in_doubt:
@@ -225,7 +225,7 @@ class Feed:
         return samples / self._sample_rate
 
     def count(self, stats: Stats) -> Stats:
-        """`stats` with what is known of the audio."""
+        """`stats` with the counters of the audio."""
         return replace(
             stats,
             sent_s=self._sent / self._sample_rate,
@@ -271,6 +271,6 @@ class Feed:
         self.buffer.append(chunk, slices)
 
     def _keep_onset(self, speech: Chunk) -> None:
-        """Before this piece is appended, since what it is appended to may be over the limit."""
+        """Marks the onset before the piece is appended, since appending it may drop audio over the limit."""
         speech.is_onset = True
         self.buffer.keep_onset(self._onset)

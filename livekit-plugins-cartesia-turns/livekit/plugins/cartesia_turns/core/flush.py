@@ -1,4 +1,4 @@
-"""A flush: the user is done for now, and what was said is to be final at once, whatever the server thinks of it.
+"""A flush: the user is done for now, and the open turn must end with a final at once, whatever the server thinks.
 
 All times are monotonic seconds.
 """
@@ -14,32 +14,32 @@ from .turn import TurnEvent
 FLUSH_S = 1.0
 """How long a flush waits for the server to end the turn."""
 FLUSH_SILENCE_S = 1.5
-"""Silence sent at a flush, at once: enough for the server to hear that the user is done."""
+"""How much silence a flush sends at once: enough for the server to hear that the user is done."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flushed:
-    """A flush is done and has no final text of its own to show for it."""
+    """A flush is done and brought no final text."""
 
 
 class FlushRule:
-    """Whether a flush is under way, until when, and what answers it."""
+    """Whether a flush is under way, how long it waits, and what answers it."""
 
     def __init__(self) -> None:
         self.deadline: float = math.inf
-        """When the turn is closed with the text so far."""
+        """When the client closes the turn with the text so far; inf without a flush."""
 
     @property
     def is_waiting(self) -> bool:
-        """A flush was asked for and has had no answer."""
+        """A flush was asked for and was not answered yet."""
         return self.deadline != math.inf
 
     def begin(self, now: float) -> None:
-        """A flush was asked for; another one before it is answered is the same one."""
+        """A flush was asked for. Another one before the answer counts as the same flush."""
         self.deadline = min(self.deadline, now + FLUSH_S)
 
     def turn_ended(self, events: Sequence[TurnEvent]) -> list[Flushed]:
-        """The turn that a flush waits for is over; without text, the flush has to be acknowledged."""
+        """The turn that a flush waits for is over. If it brought no text, a `Flushed` answers the flush."""
         if not self.is_waiting:
             return []
         self.deadline = math.inf

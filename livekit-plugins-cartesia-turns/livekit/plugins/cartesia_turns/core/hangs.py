@@ -1,4 +1,4 @@
-"""Whether a turn hangs by now, in which way, and when to look again: the rules of `timeouts`, one beside the other.
+"""Whether a turn hangs by now, in which way, and when to look again, by all the rules of `timeouts` together.
 
 All times are monotonic seconds.
 """
@@ -14,7 +14,7 @@ from .link import Link
 from .timeouts import STALLED_AFTER_S, DeafRule, RescueRule, StallRule, Watchdog
 
 REPLACED_EVERY_S = 30.0
-"""A socket whose server has stalled is replaced no more often than that."""
+"""At most once in this time a socket is replaced because its server has stalled."""
 
 
 class Hang(Enum):
@@ -28,10 +28,10 @@ class Hang(Enum):
 
 
 class Hangs:
-    """Follows what may hang.
+    """Follows everything by which a turn may hang.
 
     Args:
-        min_timeout_s: as of `Watchdog`.
+        min_timeout_s: as for `Watchdog`.
     """
 
     def __init__(self, min_timeout_s: float) -> None:
@@ -43,12 +43,12 @@ class Hangs:
 
     @property
     def is_deaf(self) -> bool:
-        """The server is deaf, and is to be replaced when its time has come."""
+        """The server is deaf, and its socket is replaced as soon as REPLACED_EVERY_S allows."""
         return self._deaf.is_proven
 
     @property
     def may_be_deaf(self) -> bool:
-        """A turn was closed that the server has not ended."""
+        """The client closed a turn that the server has not ended."""
         return self._deaf.is_in_doubt
 
     # What happens.
@@ -72,8 +72,8 @@ class Hangs:
 
         Args:
             now: the present.
-            has_text: the open turn has words. Without, it is not kept open by messages that have none either.
-            settles: as of `DeafRule.heard`.
+            has_text: the open turn has words. Messages without words do not keep a turn open that has none.
+            settles: as for `DeafRule.heard`.
         """
         self._deaf.heard(settles=settles)
         if has_text:
@@ -87,14 +87,14 @@ class Hangs:
             self._deaf.audio_sent(chunk.seconds, now, voiced=chunk.voiced, power=chunk.power, limit_s=limit_s)
 
     def turn_left(self, now: float, *, is_deaf: bool) -> bool:
-        """A turn is closed that the server has not ended.
+        """The client closes a turn that the server has not ended.
 
         Args:
             now: the present.
-            is_deaf: the server had words for the turn and fell silent, or did not end it for silence.
+            is_deaf: the server had words for the turn and fell silent, or did not end the turn after enough silence.
 
         Returns:
-            Whether the socket is to be replaced at once; otherwise that may become due later.
+            Whether the socket is to be replaced at once. If not, that may become due later.
         """
         if is_deaf and now >= self._replaced_at + REPLACED_EVERY_S:
             self.replaced(now)
@@ -111,7 +111,7 @@ class Hangs:
     # What is due.
 
     def deadline(self, link: Link | None, *, is_resuming: bool, waits_for_audio: bool) -> float:
-        """When `due` may have something to say; arguments as there."""
+        """When to call `due` again; the arguments are those of `due`."""
         return min(
             self._rescue.deadline if is_resuming else math.inf,
             self._stalled_at(link),
@@ -126,7 +126,7 @@ class Hangs:
             now: the present.
             link: the present socket.
             is_resuming: the turn waits for its replay.
-            waits_for_audio: more audio may come, and none waits to be sent.
+            waits_for_audio: there is no backlog, and more audio may come.
         """
         if now >= self._stalled_at(link):
             return Hang.STALLED
@@ -143,7 +143,7 @@ class Hangs:
         if not _in_turn(link):
             return math.inf
         at = self._stall.stalled_at(_limit_s(link))
-        # A peer that does not answer pings either is dead rather than stalled, and its turn can go on elsewhere.
+        # A peer that does not answer pings either is dead, not stalled: its turn goes on with the next socket.
         return at if answers(link, at) else math.inf
 
     def _silence_at(self, link: Link | None) -> float:
@@ -151,7 +151,7 @@ class Hangs:
 
 
 def answers(link: Link | None, now: float) -> bool:
-    """Whether the peer answers pings, as far as is known at that time."""
+    """Whether the peer still answers pings at the time `now`, as far as is known."""
     return link is not None and now <= link.liveness.answers_until
 
 
@@ -160,5 +160,5 @@ def _in_turn(link: Link | None) -> bool:
 
 
 def _limit_s(link: Link | None) -> float:
-    """How much audio without any event is one too much for a server in a turn."""
+    """How much audio a server in a turn may take without an event before it counts as stalled."""
     return link.configs.end_timeout_s + STALLED_AFTER_S if link else math.inf

@@ -7,18 +7,18 @@ import math
 from .retry import JITTER, LONGEST_DELAY_S, PROBE_EVERY_S
 
 SPACING_S = 0.25
-"""Between two attempts under one key after the server said that there are too many."""
+"""The time between two attempts under one key after the server said that there are too many."""
 RATE_LIMITED_S = 1.0
-"""How long a key is left alone after a 429 that names no time."""
+"""How long a key is paused after a 429 that names no time."""
 LONGEST_PAUSE_S = 60.0
-"""How long it is left alone at most, whatever time a 429 names: that was said to one stream, and all wait."""
+"""The longest pause of a key, whatever time a 429 names: one stream got that answer, and all of them wait."""
 
 
 class ConnectLimiter:
     """Spaces attempts under one key once the server has answered 429. All times are monotonic seconds.
 
-    While the key is paused, a stream in mid-turn is let through, since the 429 was not for it. Where the server asked
-    for more than LONGEST_PAUSE_S, one attempt every PROBE_EVERY_S is, too. A connection that is made ends the pause.
+    While the key is paused, a stream in mid-turn may connect all the same, since the 429 did not answer it. If the
+    server asked for more than LONGEST_PAUSE_S, so may one attempt every PROBE_EVERY_S. A connection ends the pause.
     """
 
     def __init__(self) -> None:
@@ -37,13 +37,13 @@ class ConnectLimiter:
         self._sent_away(now, wait_s)
 
     def opened(self, now: float) -> None:
-        """A connection was made: the server takes them again."""
+        """A connection was made, so the server takes them again."""
         if self._next_at is not None:
             self._next_at = min(self._next_at, now + SPACING_S)
         self._probe_at = math.inf
 
     def reserve(self, now: float, at_most_s: float = math.inf, *, urgent: bool = False) -> float:
-        """Takes a place in the row, unless that means to wait for longer than `at_most_s` seconds.
+        """Reserves the next place in the queue of attempts, unless the wait for it exceeds `at_most_s` seconds.
 
         Args:
             now: the present.
@@ -51,7 +51,8 @@ class ConnectLimiter:
             urgent: a turn is open and waits for this connection.
 
         Returns:
-            Seconds to wait before connecting; 0 where nothing was refused lately.
+            Seconds to wait before connecting; 0 if nothing was refused lately. More than `at_most_s` means that no
+            place was reserved.
         """
         if self._next_at is None:
             return 0.0
@@ -76,5 +77,5 @@ class ConnectLimiter:
         return wait_s
 
     def _sent_away(self, now: float, wait_s: float) -> None:
-        """Somebody waits elsewhere, so long and the jitter on it: until then a row that is empty is not over."""
+        """A stream waits by itself for `wait_s` and jitter. Until it is back, an empty queue does not end the pause."""
         self._returning_until = max(self._returning_until, now + max(wait_s, LONGEST_DELAY_S) * (1 + JITTER))

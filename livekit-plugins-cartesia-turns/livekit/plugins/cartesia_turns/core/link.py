@@ -1,4 +1,4 @@
-"""One socket's life, without the socket: what may be sent on it and when, and when it has to go.
+"""The state of one socket, without the socket itself: what may be sent on it and when, and when to close it.
 
 All times are monotonic seconds.
 """
@@ -33,7 +33,7 @@ from .text import is_blank
 DRAIN_S = 5.0
 """How long the server may be silent after it was asked to finish and to close the socket."""
 LONGEST_DRAIN_S = 60.0
-"""How long it may take in all, while it still brings the events of a backlog."""
+"""How long it may take in all while it still sends the events of a backlog."""
 
 
 class HangUp(Enum):
@@ -70,18 +70,18 @@ class Link:
         self, options: Options, connect_timeout_s: float, now: float, *, speed: float = CATCH_UP_SPEED
     ) -> None:
         self.configs: Configs = Configs(options)
-        """The options, as they change with each config."""
+        """The settings in force, which change with each config."""
         self.liveness: Liveness = Liveness(now)
         self.close_sent: bool = False
         """The server was asked to finish."""
         self.hang_up: HangUp | None = None
-        """Set when the socket has to go."""
+        """Why the shell must close the socket, if it must."""
         self.in_turn: bool = False
         """The server is in a turn, by its own messages."""
         self.failure: ErrorMessage | None = None
-        """The error by which the socket is over."""
+        """The server's error that ended the socket."""
         self.receipts: Receipts = Receipts()
-        """What the server has received."""
+        """Which audio the server has received."""
         self.has_finished: bool = False
         """A turn ended after the server was asked to finish."""
         self.pacer: Pacer = Pacer(now, speed)
@@ -103,7 +103,7 @@ class Link:
         return min(self._connected_by, self._drain_by, self.liveness.dead_at, self.configs.decide_at)
 
     def check(self, now: float) -> Rejected | None:
-        """Hangs up if the server took too long over anything; returns a change that it has rejected."""
+        """Sets `hang_up` if the server took too long over anything; returns a change that it has rejected, if any."""
         if now < self.deadline:
             return None
         if self.liveness.is_dead(now):
@@ -129,7 +129,7 @@ class Link:
             self.has_finished = self.close_sent
 
     def failed(self, error: ErrorMessage, now: float) -> None:
-        """An error came in: the answer to a config, it may be, or else what the socket is over by."""
+        """An error came in. It may answer a config; otherwise it ends the socket and becomes `failure`."""
         self.liveness.heard(now)
         rtt_s, shortest_rtt_s = self.liveness.rtt_s or 0.0, self.liveness.shortest_rtt_s
         if not self.is_connected or not self.configs.receive(error, now, rtt_s=rtt_s, shortest_rtt_s=shortest_rtt_s):
@@ -137,11 +137,11 @@ class Link:
 
     @property
     def last_error(self) -> ErrorMessage | None:
-        """What the server said was wrong, if the socket ends now."""
+        """The error to give as the reason if the socket ends now."""
         return self.failure or self.configs.error
 
     def pong(self, payload: bytes, now: float) -> float | None:
-        """The answer to a ping came in; returns as `Liveness.pong`."""
+        """The answer to a ping came in; returns what `Liveness.pong` does."""
         sent_at = self.liveness.pong(payload, now)
         if sent_at is not None:
             self.pacer.arrived(sent_at, now)
@@ -149,7 +149,7 @@ class Link:
         return sent_at
 
     def send_at(self, buffer: ReplayBuffer) -> float:
-        """When `outgoing` may have something to send although nothing else happens."""
+        """When `outgoing` may have something to send even if nothing else happens."""
         if self.hang_up:
             return math.inf
         if self.close_sent:
@@ -170,11 +170,11 @@ class Link:
         return self.pacer.live_s(probes=self.in_turn or self.liveness.is_slow)
 
     def live_sent(self, chunks: Sequence[Chunk], now: float) -> None:
-        """Live audio went out, as of `live_s`, the last of it now."""
+        """Live audio went out, within what `live_s` allowed, the last piece of it now."""
         self.pacer.spend_live(chunks, now)
 
     def outgoing(self, buffer: ReplayBuffer, wanted: Options, now: float, *, ending: bool) -> Outgoing | None:
-        """What to send next: a ping that is due, changed turn settings, audio, and the close when no more audio comes.
+        """What to send next: a ping that is due, changed settings, audio, or the close once no more audio comes.
 
         Args:
             buffer: the audio.
@@ -192,7 +192,7 @@ class Link:
         if (change := self.configs.change_to(wanted, now, rtt_s=self.liveness.rtt_s or 0.0)) is not None:
             return change
         if self.pacer.leaves_out_silence and not self.in_turn:
-            # In a turn nothing is left out: what sounds like silence may be a word to the server.
+            # In a turn all audio is sent, since the server may hear a word in what counts as silence here.
             while chunk and self.pacer.leaves_out(chunk, buffer.backlog_s - chunk.seconds):
                 buffer.advance(chunk, now)
                 chunk = buffer.peek()
@@ -201,7 +201,7 @@ class Link:
         return Close() if ending else None
 
     def sent(self, item: Outgoing, buffer: ReplayBuffer, now: float) -> None:
-        """What `outgoing` returned is with the socket, and no longer waits in the buffer."""
+        """The socket has taken what `outgoing` returned, and the buffer's cursor has moved past it."""
         if isinstance(item, Chunk):
             self.pacer.spend(item, now, waiting_s=buffer.backlog_s)
         elif isinstance(item, Ping):
@@ -213,12 +213,12 @@ class Link:
             self.configs.sent(item, now)
         else:
             self.close_sent = self._asks_if_finished = True
-            # Until it says `connected`, nothing says that it heard.
+            # Before `connected`, nothing shows that the server heard the request, so its time does not run yet.
             self._drain_by = now + DRAIN_S if self.is_connected else math.inf
             self._drain_end = now + LONGEST_DRAIN_S
 
     def _ping_at(self, chunk: Chunk | None) -> float:
-        # The answer to a ping behind the close tells that the server has all audio.
+        # The answer to a ping that follows the close shows that the server has all audio.
         probes = self.in_turn or self.liveness.is_slow
         is_wanted = self._asks_if_finished or (chunk and self.pacer.wants_ping(chunk, probes=probes))
         return -math.inf if is_wanted else self.liveness.ping_at

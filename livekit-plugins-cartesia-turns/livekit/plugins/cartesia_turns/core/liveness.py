@@ -1,17 +1,17 @@
-"""Whether the peer is still there, told by pings: a half-open socket takes audio for many minutes without an error."""
+"""Whether the peer is still there, judged by pings: a half-open socket takes audio for minutes without an error."""
 
 from __future__ import annotations
 
 PING_EVERY_S = 3.0
 DEAD_AFTER_S = 9.0
-"""Without a frame of any kind for so long, the peer is dead: at least two pings have gone unanswered by then."""
+"""Without a frame of any kind for this long the peer is dead: at least two pings have gone unanswered by then."""
 LATE_VERDICT_S = 1.0
-"""A verdict that comes so much too late says that this process was held up, and nothing of the peer."""
+"""A verdict this late shows that this process was held up, and proves nothing about the peer."""
 
 SLOW_S = 0.2
-"""Round trips differ by less, unless something waits on the way."""
+"""A round trip this much longer than the shortest one shows that data waits on the way."""
 LATE_PONG_S = 0.5
-"""A pong that takes longer is late."""
+"""A pong that takes longer than this is late."""
 
 
 class Liveness:
@@ -27,23 +27,23 @@ class Liveness:
         self._sent: dict[bytes, float] = {}
         self._pinged_at = now - PING_EVERY_S
         self.rtt_s: float | None = None
-        """Round-trip time of the last answered ping."""
+        """The round trip of the last answered ping, in seconds."""
         self.shortest_rtt_s: float = 0.0
-        """Of all so far: what was sent since can't have been heard yet. 0 before the first."""
+        """The shortest round trip so far, in seconds; no answer comes sooner. 0 before the first."""
 
     @property
     def is_slow(self) -> bool:
-        """The last answer took much longer than others did, so that audio may wait on its way."""
+        """The last round trip took much longer than the shortest one, so audio may wait on its way."""
         return self.rtt_s is not None and self.rtt_s > self.shortest_rtt_s + SLOW_S
 
     @property
     def dead_at(self) -> float:
-        """When the peer is dead, unless something comes in before."""
+        """When the peer counts as dead, unless a frame comes in before."""
         return self._alive_at + DEAD_AFTER_S
 
     @property
     def answers_until(self) -> float:
-        """Up to when the peer counts as one that answers; after that it may be dead, or a pong is late."""
+        """Until when the peer counts as answering. After that it may be dead, or a pong is late."""
         return self._alive_at + PING_EVERY_S + LATE_PONG_S
 
     @property
@@ -52,7 +52,7 @@ class Liveness:
         return self._pinged_at + PING_EVERY_S
 
     def is_dead(self, now: float) -> bool:
-        """Whether the peer is dead. One that had no chance to be heard gets some more time."""
+        """Whether the peer is dead. If this process was held up and could not hear it, the peer gets more time."""
         if now < self.dead_at:
             return False
         if now < self.dead_at + LATE_VERDICT_S:
@@ -66,7 +66,7 @@ class Liveness:
         return str(self._number).encode()
 
     def ping_sent(self, now: float) -> None:
-        """The next ping is with the socket."""
+        """The socket has taken the next ping."""
         self._sent[self.next_payload] = now
         self._number += 1
         self._pinged_at = now
@@ -79,7 +79,7 @@ class Liveness:
         """A pong came in.
 
         Returns:
-            When its ping was sent: the peer has received all that was sent before. None for a pong nobody asked for.
+            When its ping was sent: the peer has received all that was sent before that. None if no ping asked for it.
         """
         self.heard(now)
         sent_at = self._sent.pop(payload, None)

@@ -1,7 +1,7 @@
 """Whether and when to try again after the end of a socket, or of the attempt to open one: `decide`.
 
-It goes by the rules of three questions: what the end says of the server (`judge`), whether another attempt makes sense
-(`may_try_again`), and how long to wait for it after those before (`RetryPolicy`).
+It asks three questions: what the end says about the server (`judge`), whether another attempt makes sense
+(`may_try_again`), and how long to wait before it, given the attempts so far (`RetryPolicy`).
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ LONGEST_DELAY_S = 2.0
 JITTER = 0.25
 """A delay grows by up to this part of itself, so that streams that failed together do not return together."""
 LONGEST_RETRY_AFTER_S = 60.0
-"""A server that wants to be left alone for longer than this has refused: nobody waits so long in a call."""
+"""A server that asks for a longer pause than this has refused, since no call waits so long."""
 PROBE_EVERY_S = 5.0
-"""How often a server is asked all the same that wants to be left alone for longer than any call can wait."""
+"""How often a server is tried all the same that asked for a longer pause than the call can wait."""
 FINAL_STATUSES = frozenset({401, 402, 403, 404})
-"""In a call, what the server itself says with one of these will not pass: no key, no money, no right, no endpoint."""
+"""If the server itself answers a call with one of these, waiting will not help: no key, money, right or endpoint."""
 STEADY_AFTER_S = 5.0
-"""A socket that served so long, or brought a whole turn, counts as a success: the next failure is a new one."""
+"""A socket that served this long, or brought a whole turn, counts as a success: failures are counted anew after it."""
 HUNG = (HangUp.NOT_CONNECTED, HangUp.DEAD, HangUp.STALLED)
-"""A server that hangs: a failure, so that whoever has another STT at hand hears of it in the end."""
+"""Reasons that count as a failure of the server, so that a user with another STT at hand can switch in the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +37,19 @@ class Failure:
     retryable: bool = True
     """It may pass by itself."""
     is_drop: bool = False
-    """The socket was closed or lost, without a word of what was wrong."""
+    """The socket was closed or lost, and nobody said what was wrong."""
     is_clean: bool = False
     """The server closed it in the ordinary way."""
     from_outside: bool = False
-    """It is an answer to a handshake (also an error in place of `connected`), or the lack of one."""
+    """It is the answer to a handshake, an error in place of `connected`, or the lack of an answer."""
     vendors_status: int | None = None
-    """The status of an answer that was the server's own, by its fields."""
+    """The status of the answer, if its fields show that it was the server's own."""
     retry_after_s: float | None = None
-    """How long the server asked to be left alone, in seconds."""
+    """For how many seconds the server asked not to be called again."""
 
 
 HANGS = Failure(from_outside=True)
-"""What is wrong with a server that hangs."""
+"""The failure of a server that hangs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +58,23 @@ class Ending:
 
     failure: Failure | None = None
     hang_up: HangUp | None = None
-    """Why it was closed from this side, if it was."""
+    """Why the client closed it, if it did."""
     connected_s: float = 0.0
     """How long it was open, in seconds; 0 without a `connected`."""
     in_call: bool = False
-    """A connection of this stream has been served, this one or one before."""
+    """The server has said `connected` to this stream, on this socket or on one before."""
     in_turn: bool = False
     """A turn is open."""
     is_idle: bool = False
     """No turn is open and no speech waits for one."""
     with_less: bool = False
-    """The next one does without what this one failed for: options, or the speed of a backlog. There is an end to it."""
+    """The next socket leaves out what this one failed for: options, or speed. That can't go on without end."""
     is_over: bool = False
-    """All that could come has come."""
+    """The input has ended and no more events can come of it."""
 
     @property
     def needs_no_other(self) -> bool:
-        """All has come, and the server has not refused to serve it."""
+        """No other socket is needed: no more events can come, and the server did not refuse to serve the stream."""
         is_refusal = self.failure is not None and not self.failure.retryable and not self.connected_s
         return self.is_over and not is_refusal
 
@@ -86,17 +86,17 @@ class Decision:
     delay_s: float | None
     """Seconds to wait before the next attempt, 0 to make it at once; None to give up."""
     is_told: bool
-    """The user of the stream hears of it as of a failed attempt."""
+    """The user of the stream is told of a failed attempt."""
     history: RetryPolicy
-    """What the next decision goes by."""
+    """The attempts so far, for the next decision."""
 
 
 def decide(ending: Ending, history: RetryPolicy, now: float, *, jitter: float) -> Decision:
-    """Decides what follows an ending; changes nothing.
+    """Decides what follows an ending. It changes none of its arguments.
 
     Args:
         ending: what happened.
-        history: of the attempts before, as the last decision left it.
+        history: the attempts before, as the last decision left it.
         now: the present, in monotonic seconds.
         jitter: random, from 0 to 1.
     """
@@ -107,13 +107,14 @@ def decide(ending: Ending, history: RetryPolicy, now: float, *, jitter: float) -
         history.succeeded()
     if ending.needs_no_other:
         return Decision(0.0, is_told=False, history=history)
-    # While nobody speaks, nobody waits: a server that closes such sockets may do so for another reason than the speed.
+    # A server that closes a connected socket while nobody speaks may have another reason than the speed. Nobody waits
+    # for the next socket then, so the ordinary delay applies.
     if ending.with_less and not (ending.connected_s and ending.is_idle):
         return Decision(0.0, is_told=not is_drop, history=history)
     if verdict.at_once:
         return Decision(0.0, is_told=False, history=history)
     delay_s = _delay_s(ending, history, now, jitter)
-    # A socket that served and is lost between turns costs nobody anything.
+    # The user does not notice the loss of a connected socket between turns.
     is_harmless = is_drop and not ending.hang_up and ending.connected_s and not ending.in_turn
     return Decision(delay_s, is_told=delay_s is None or not is_harmless, history=history)
 
@@ -128,7 +129,7 @@ def _delay_s(ending: Ending, history: RetryPolicy, now: float, jitter: float) ->
         now,
         jitter=jitter,
         retry_after_s=failure.retry_after_s,
-        # A server may close a socket that nobody speaks on as often as it likes: nobody is deaf for that.
+        # A server may close idle sockets as often as it likes, since no speech is missed.
         forgiven=ending.with_less or (failure.is_clean and ending.is_idle),
         in_call=ending.in_call,
     )
@@ -139,21 +140,21 @@ class Verdict:
     """What the end of a socket means for the next one."""
 
     lasted: bool
-    """It counts as a success, whatever it ended with."""
+    """The socket counts as a success, however it ended."""
     at_once: bool
-    """There is nothing to wait for: it was not wanted any more, or it was lost after it had lasted."""
+    """The next attempt needs no delay: the client closed the socket, or it was lost after it had lasted."""
 
 
 def judge(hang_up: HangUp | None, connected_s: float, *, is_drop: bool) -> Verdict:
     """Judges a socket by its end.
 
     Args:
-        hang_up: why it was closed from this side, if it was.
+        hang_up: why the client closed it, if it did.
         connected_s: how long it was open, in seconds; 0 without a `connected`.
-        is_drop: it was lost, without a word of what was wrong.
+        is_drop: it was closed or lost, and nobody said what was wrong.
     """
     served_s = connected_s - DEAD_AFTER_S if hang_up is HangUp.DEAD else connected_s
-    # A server that can't get through a turn is no better for the time in which it had none.
+    # A server that stalls in a turn has failed, however long the socket was open before that turn.
     lasted = served_s >= STEADY_AFTER_S and hang_up is not HangUp.STALLED
     return Verdict(lasted, hang_up not in HUNG if hang_up else is_drop and lasted)
 
@@ -161,14 +162,14 @@ def judge(hang_up: HangUp | None, connected_s: float, *, is_drop: bool) -> Verdi
 def may_try_again(*, retryable: bool, in_call: bool, from_outside: bool, vendors_status: int | None) -> bool:
     """Whether another attempt makes sense after a failed one.
 
-    A call that was connected has shown that address, key and settings are right. An odd answer to its next handshake is
-    then somebody's in between, or a mistake that passes, unless the server itself says otherwise.
+    A stream that was connected once has shown that address, key and settings are right. An odd answer to its next
+    handshake then comes from something in between, or is a passing mistake, unless the server itself says otherwise.
 
     Args:
-        retryable: what the failure alone says.
-        in_call: a connection of this stream has been served before.
-        from_outside: it is an answer to a handshake (also an error in place of `connected`), or the lack of one.
-        vendors_status: the status of an answer that was the server's own, by its fields.
+        retryable: the failure by itself may pass.
+        in_call: the server has said `connected` to this stream before.
+        from_outside: it is the answer to a handshake, an error in place of `connected`, or the lack of an answer.
+        vendors_status: the status of the answer, if its fields show that it was the server's own.
     """
     return retryable or (in_call and from_outside and vendors_status not in FINAL_STATUSES)
 
@@ -177,8 +178,8 @@ class RetryPolicy:
     """Decides after each failed attempt whether and when to try again. All times are monotonic seconds.
 
     Args:
-        max_retry: failed attempts in a row that are followed by another one, whatever time they took.
-        patience_s: for how long attempts go on beyond that. The last one is made as this runs out.
+        max_retry: how many failed attempts in a row are followed by another one, however long they took.
+        patience_s: for how many seconds of failures attempts go on beyond that. The last one is made at their end.
     """
 
     def __init__(self, max_retry: int, patience_s: float) -> None:
@@ -189,7 +190,7 @@ class RetryPolicy:
         self._last_at = -math.inf
 
     def succeeded(self) -> None:
-        """A connection was made: the count starts over."""
+        """A connection was made, so failures are counted anew."""
         self._failures = self._forgiven = 0
         self._failing_since = None
 
@@ -207,10 +208,10 @@ class RetryPolicy:
         Args:
             now: the time of the failure.
             jitter: random, from 0 to 1.
-            retry_after_s: what the server asked for, in seconds.
-            forgiven: no reason to give up, however often it happens; the next attempts are spaced all the same.
-            in_call: a connection has been served before. A server that wants to be left alone for longer than patience
-                lasts is then asked every PROBE_EVERY_S, and is taken for one that has refused only otherwise.
+            retry_after_s: the pause that the server asked for, in seconds.
+            forgiven: the failure is no reason to give up, however often it happens. The attempts are still spaced.
+            in_call: the server has said `connected` before. If it asks for a longer pause than patience lasts, it is
+                tried every PROBE_EVERY_S; without `in_call` such a pause counts as a refusal.
 
         Returns:
             Seconds to wait before the next attempt; None to give up.
@@ -226,7 +227,7 @@ class RetryPolicy:
         if retry_after_s is not None:
             failing_s = now - self._failing_since
             if retry_after_s > self._longest_retry_after_s(failing_s):
-                # Whoever has no patience left, or never had any, has another STT at hand.
+                # A user who sets no patience, or has none left, has another STT at hand.
                 if not in_call or self._patience_s - failing_s < PROBE_EVERY_S:
                     return None
                 retry_after_s = PROBE_EVERY_S
@@ -237,7 +238,7 @@ class RetryPolicy:
         return left_s if left_s >= FIRST_DELAY_S and retry_after_s is None else None
 
     def _spacing_s(self, now: float) -> float:
-        """The first attempt after a success follows soon, unless the last failure was a moment ago."""
+        """The delay by the failures so far. The first one after a success is short if the last failure is long ago."""
         before, since_s = self._failures + self._forgiven, now - self._last_at
         self._last_at = now
         if not before:
@@ -245,5 +246,8 @@ class RetryPolicy:
         return min(LATER_DELAY_S * 2.0 ** min(before - 1, 8), LONGEST_DELAY_S)
 
     def _longest_retry_after_s(self, failing_s: float) -> float:
-        """What a server may ask for after so many seconds of failures: what patience allows, or an ordinary delay."""
+        """The longest pause that a server may ask for after so many seconds of failures.
+
+        That is what is left of patience, or an ordinary delay if longer.
+        """
         return min(max(self._patience_s - failing_s, LONGEST_DELAY_S), LONGEST_RETRY_AFTER_S)

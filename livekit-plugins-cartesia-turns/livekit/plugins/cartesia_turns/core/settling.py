@@ -1,13 +1,12 @@
 """Which audio the end of a turn settles: the one place for that question, with all its numbers.
 
-The wire acknowledges no audio. What is known for certain is an order: TCP delivers in order, both ways. A `turn.end`
-that comes behind the answer to a ping was said by a server that had received all audio sent before that ping. One that
-comes before the answer to the next ping was said by a server that had not read that ping yet. `Receipts` keeps these
-marks.
+The wire acknowledges no audio. Only the order is certain, since TCP delivers in order, both ways. If a `turn.end` comes
+after the pong of a ping, the server had received all audio that was sent before that ping when it sent the `turn.end`.
+If it comes before the pong of the next ping, the server had not read that ping yet. `Receipts` keeps these marks.
 
-What the server had received by then is settled, but for a tail, whatever it sounds like. Only a server that is behind
-with its work makes that a matter of doubt: the next turn may have begun in audio that it has received and not listened
-to yet. All positions are samples since the first audio of the call.
+The turn.end settles all audio that the server had received by then, but for a tail, whatever it sounds like. That is in
+doubt only if the server is late with its work: the next turn may then have begun in audio that the server has received
+and not listened to yet. All positions are samples since the first audio of the call.
 
     the turn's speech       a pause       the next turn's speech
     ====================.................=======================
@@ -15,20 +14,20 @@ to yet. All positions are samples since the first audio of the call.
                                                [----|------->  kept as a rule: TAIL, and all that follows
                                     [----|----------|------->  kept where the server is late: TAIL, and the speech
 
-Each number trades one mistake for another. What is kept in doubt is compared with the words just told (see `echo`), so
-that neither mistake costs a turn.
+Each number trades one mistake for another. Words from audio that is kept in doubt are compared with the words just told
+(see `echo`), so that neither mistake costs a turn.
 
-- TAIL_S. Longer: the end of the last word may be heard again after a drop. Shorter: the onset of a next turn is cut
-  that begins just as turn.end is said.
-- PROBE_S: how much audio lies between two pings in a turn, which is how far `heard` can be wrong. Shorter: 6 bytes and
-  an answer more often.
+- TAIL_S. Longer: the end of the last word may be heard again after a drop. Shorter: the onset of the next turn is cut
+  off if it begins just as the server says turn.end.
+- PROBE_S: how much audio lies between two pings in a turn, which is how far `heard` can be wrong. Shorter: a ping of 6
+  bytes and its pong more often.
 - PAUSE_S. Longer: a short pause before the next turn is missed, and words are lost if the server is late and the socket
   drops. Shorter: a pause between two words of the turn is taken for its end, and words are kept in doubt for nothing.
-- LONGEST_LAG_S: how far behind a server may be. Longer: more of the turn itself may be kept in doubt. Shorter: the
-  beginning of the next turn is lost at a server that is further behind.
+- LONGEST_LAG_S: how late a server may be. Longer: more of the turn itself may be kept in doubt. Shorter: the beginning
+  of the next turn is lost if the server is later than this.
 - USUAL_END_S: how long after speech a turn ends, until the call shows a shorter time. Longer: a late server is not
   noticed. Shorter: words are kept in doubt for nothing.
-- JITTER_S: what is no lateness yet. What has begun behind a pause by then lies within the tail.
+- JITTER_S: a delay up to this does not count as late. Speech that began behind a pause this recently lies in the tail.
 """
 
 from __future__ import annotations
@@ -38,25 +37,25 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 TAIL_S = 0.2
-"""Of the audio that the server had received when it ended a turn so much is kept all the same."""
+"""How much of the audio that the server had received at the end of a turn is kept all the same."""
 PROBE_S = 0.2
-"""In a turn, and in a backlog, a ping follows so much audio."""
+"""In a turn, and in a backlog, a ping goes out after this much audio."""
 PAUSE_S = 0.4
 """The shortest pause in which a turn may have ended."""
 LONGEST_LAG_S = 1.0
-"""How far a server may be behind with its work, in seconds of audio: nothing older is ever in doubt."""
+"""How late a server may be with its work, in seconds of audio. Older audio is never in doubt."""
 USUAL_END_S = 0.5
-"""How long after the end of speech a turn ends, as far as the vendor says: "around half a second"."""
+"""How long after the end of speech a turn ends, by the vendor's word: "around half a second"."""
 JITTER_S = 0.1
-"""How much later than usual is not late."""
+"""How much later than usual does not count as late."""
 SERVER_LAG_S = 0.3
-"""How long the server may take over audio that it has received. Before a socket's first answer to a ping, audio sent so
+"""How long the server may take over audio that it has received. Before a socket's first pong, audio that was sent this
 long ago counts as received."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A stretch of audio in which somebody may speak, or nobody does; positions in samples."""
+    """A stretch of audio with or without voice; positions in samples."""
 
     start: int
     end: int
@@ -65,26 +64,26 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What a turn.end settles: the audio before `position`. What was received behind it is kept in doubt, or not."""
+    """What a turn.end settles: the audio before `position`. `in_doubt`: audio behind it may belong to the turn too."""
 
     position: int
     in_doubt: bool = False
 
 
 class Receipts:
-    """What the server had received by now, told by the order of pongs and events on one socket."""
+    """Which audio the server has received, by the order of pongs and events on one socket."""
 
     def __init__(self) -> None:
         self._asked: deque[tuple[float, int]] = deque()
         self._answered: tuple[float, int, float] | None = None
 
     def asked(self, position: int, now: float) -> None:
-        """A ping is with the socket, and all audio before this position was sent before it."""
+        """The socket has taken a ping. All audio before this position was sent before it."""
         self._asked.append((now, position))
 
     @property
     def received(self) -> int | None:
-        """Up to where the server is known to have received the audio, None where nothing is known."""
+        """The position up to which the server is known to have received the audio; None before the first pong."""
         return self._answered[1] if self._answered else None
 
     def answered(self, ping_at: float, now: float) -> None:
@@ -94,16 +93,17 @@ class Receipts:
             self._answered = (sent_at, position, now)
 
     def heard(self, now: float, sent_by: Callable[[float], int]) -> int:
-        """Up to where the server had received the audio when it said what has just come in.
+        """The position up to which the server had received the audio when it sent the message that came in now.
 
         Args:
             now: the present, monotonic seconds.
-            sent_by: tells up to where audio had been sent at a time.
+            sent_by: returns the position up to which audio had been sent at a time.
         """
         if self._answered is None:
             return sent_by(now - SERVER_LAG_S)
         ping_at, received, answered_at = self._answered
-        # What it says now took as long to come here as its answer to the ping, so it has gone on listening since.
+        # This message took as long to get here as the pong did. It came `now - answered_at` after the pong, so the
+        # server sent it that much later, and had received the audio that was sent up to that much after the ping.
         position = max(received, sent_by(ping_at + now - answered_at))
         return min(position, self._asked[0][1]) if self._asked else position
 
@@ -125,29 +125,29 @@ class Settling:
 
     @property
     def onset(self) -> int:
-        """Where the speech of the turn begins, or began where it is over, as far as can be heard."""
+        """Where the speech of this turn, or of the last one, begins, as far as the audio shows."""
         return self._onset
 
     def turn_started(self, heard: int, runs: Iterable[Run], *, finishing: bool = False) -> None:
         """The server said that a turn has started.
 
         Args:
-            heard: see `Receipts`.
+            heard: as `Receipts.heard` returns it.
             runs: the audio that is held, in order.
-            finishing: the server was asked to finish, and may tell of turns long after it has received them.
+            finishing: the server was asked to finish, and may report turns long after it has received their audio.
         """
-        # What was settled with an earlier turn is not the beginning of this one.
+        # This turn can't begin in audio that an earlier turn settled.
         earliest = self._settled if finishing else max(heard - self._late - self._usual, self._settled)
         onsets = [run.start for run in runs if run.voiced and earliest <= run.start < heard]
         self._onset = onsets[0] if onsets else heard
-        # It can't be further behind than the time that it took to notice the turn.
+        # The server can't be later with its work than the time it took to notice the turn.
         self._turn_late = min(self._late, heard - onsets[0]) if onsets else self._late
 
     def turn_ended(self, heard: int, runs: Iterable[Run]) -> Settled:
         """The server ended a turn, when it had received the audio up to `heard`.
 
         Args:
-            heard: see `Receipts`.
+            heard: as `Receipts.heard` returns it.
             runs: the audio that is held, in order.
         """
         settled = self._judge(heard, runs)
@@ -171,6 +171,6 @@ class Settling:
         return Settled(limit)
 
     def _ended_in_pause(self, samples: int) -> None:
-        """A turn ended so much after its speech, for all that can be heard: that is usual, or sooner."""
+        """A turn ended so many samples after its speech. If that is sooner than usual, it becomes the usual time."""
         if samples >= self._tail:
             self._usual = min(self._usual, samples)

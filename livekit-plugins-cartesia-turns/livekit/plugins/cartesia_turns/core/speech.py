@@ -1,9 +1,9 @@
-"""When somebody was heard in the pushed audio, by its energy: the times of speech that the wire does not give.
+"""When there was voice in the pushed audio, by its energy: the times of speech, which the wire does not give.
 
-It serves times, not words: whatever the room sounds like, at worst a time is wrong. The audio is measured in slices of
-20 ms, without a constant offset and mains hum, against a floor: the quietest of the slices around. While audio comes,
-the floor is that of the time before. Once a turn is over, it is that of the time since, for the noise that follows the
-speech is known by then.
+Only times depend on this, not words: whatever the room sounds like, at worst a time is wrong. The audio is measured in
+slices of 20 ms, without a constant offset and mains hum, and compared with a floor: the quietest slice nearby. While
+audio comes, the floor is taken from the time before. Once a turn is over, it is taken from the time since, when the
+noise that follows the speech is known.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ QUIETEST_DBFS = -72.0
 ABOVE_FLOOR_DB = 6.0
 """How far voice stands above the floor: slices of white noise differ by 3 dB, those of a fan by more."""
 ABOVE_NOISE_DB = 5.0
-"""The same where slices are smoothed: they differ less, and the less speech drowns, the truer is its end."""
+"""The same for smoothed slices, which differ less. A lower value finds the end of soft speech more exactly."""
 FLOOR_S = 2.0
-"""The floor is the quietest slice of so much audio: speech has gaps more often."""
+"""The floor is the quietest slice of this much audio, since speech has gaps more often than that."""
 TRAILING_DB = 15.0
-"""Speech ends where it is this far below its loud parts: what follows is breath, and drowns in any noise."""
+"""Speech ends where it falls this far below its loud parts. What follows is breath, and drowns in any noise."""
 KEPT_S = 15.0
 """How long slices are remembered: longer than a server waits with the end of a turn."""
 LONGEST_ONSET_S = 3.0
 """How long before a turn.start its speech may have begun."""
 LONGEST_GAP_S = 0.6
-"""A pause within one stretch of speech."""
+"""The longest pause within one stretch of speech."""
 SHORTEST_NOISE_S = 0.3
-"""Noise is told from speech by no less audio than this: speech does not stay on one level for so long."""
+"""It takes at least this much audio to tell noise from speech, which does not stay on one level for so long."""
 LONGEST_WORD_S = 1.0
-"""How long voice goes on at most after the last new text: beyond it, what sounds like voice is none."""
+"""Voice goes on at most this long after the last new text. What sounds like voice later is noise."""
 
 _PCM, _FLOAT = np.dtype("<i2"), np.dtype("f8")
 _HUM_HZ = (50, 60, 100, 120)
@@ -47,7 +47,7 @@ _ABOVE_NOISE = 10 ** (ABOVE_NOISE_DB / 10)
 _TRAILING = 10 ** (-TRAILING_DB / 10)
 _FLOOR = round(FLOOR_S / SLICE_S)
 _BLOCK = 10
-"""Slices that have one minimum in common, for a floor that costs next to nothing."""
+"""How many slices share one minimum, so that the floor costs next to nothing."""
 
 
 class Activity:
@@ -61,7 +61,7 @@ class Activity:
         self._size = 0
         self._hum = np.zeros((0, 0))
         self._slices: deque[tuple[float, float]] = deque(maxlen=round(KEPT_S / SLICE_S))
-        # A room that nobody has heard yet is taken for a quiet one.
+        # Before the first audio the room counts as quiet.
         self._floor = 0.0
         self._minima = deque([0.0], maxlen=_FLOOR // _BLOCK)
         self._minimum, self._left = math.inf, _BLOCK
@@ -69,7 +69,7 @@ class Activity:
         self.quiet_s: float = math.inf
         """Seconds of audio since the last voice."""
         self.power: float = 0.0
-        """Of the last slice: the mean square of its samples, without an offset and hum."""
+        """The power of the last slice: the mean square of its samples, without offset and hum."""
 
     def push(self, pcm: bytes, seconds: float, now: float) -> None:
         """Notes a piece of audio: signed 16-bit mono PCM of `seconds` seconds, always at the same rate."""
@@ -86,7 +86,7 @@ class Activity:
             self._note(power, now - SLICE_S * (len(pcm) - end) / self._size)
 
     def push_all(self, pieces: Sequence[tuple[bytes, float]], seconds: float) -> Iterator[None]:
-        """Notes several pieces of one length, one at each step, as `push` does; much quicker where each is a slice."""
+        """Notes several pieces of one length as `push` does, one at each step; much faster if each is a slice."""
         if self._rest or any(len(pcm) != self._size for pcm, _ in pieces):
             for pcm, now in pieces:
                 self.push(pcm, seconds, now)
@@ -100,7 +100,7 @@ class Activity:
     def voice_began(self, now: float, *, within_s: float) -> float | None:
         """When the last stretch of voice began, if that is at most `within_s` seconds ago."""
         times, powers = self._remembered()
-        # Digital silence says nothing about a room: a microphone may just have been switched on.
+        # Digital silence says nothing about the noise of a room, since a microphone may just have been switched on.
         before = _least_before(np.where(powers > _QUIETEST / 100, powers, math.inf))
         floor = np.minimum(before, _least_since(powers))
         voiced = powers > np.maximum(floor * _ABOVE_NOISE, _QUIETEST)
@@ -114,24 +114,24 @@ class Activity:
         return began_at if now - began_at <= within_s else None
 
     def voice_ended(self, now: float, *, within_s: float) -> float | None:
-        """When voice was last heard, if that is at most `within_s` seconds ago, by all that is known now."""
+        """When voice was last heard, by the audio known now, if that is at most `within_s` seconds ago."""
         times, powers = self._remembered()
         voiced = powers > np.maximum(_least_since(powers) * _ABOVE_NOISE, _QUIETEST)
         voiced &= times >= now - within_s
         if voiced.any():
             voiced &= powers > np.quantile(powers[voiced], 0.75) * _TRAILING
             return float(times[voiced][-1])
-        # Nothing stands above what came since, so that it is voice up to the end, if it is voice.
+        # Nothing is louder than the audio at the end, so if there is voice at all, it goes on to the end.
         ended_at = float(times[-1]) - self.quiet_s if times.size else -math.inf
         return ended_at if now - ended_at <= within_s else None
 
     def _begin(self, samples: int) -> None:
-        """Knows now how long a slice is."""
+        """Sets the length of a slice, once the sample rate is known."""
         self._size = 2 * samples
         self._hum = _hum(samples)
 
     def _powers(self, pcm: bytes) -> list[float]:
-        """The power of each slice of the audio, without what it has of an offset and of hum."""
+        """The power of each slice of the audio, without offset and hum."""
         slices = np.frombuffer(pcm, _PCM).astype(_FLOAT).reshape(-1, self._size // 2)
         hum = slices.dot(self._hum.T)
         powers = np.einsum("ij,ij->i", slices, slices) - np.einsum("ij,ij->i", hum, hum)
@@ -139,7 +139,7 @@ class Activity:
         return told
 
     def _note(self, power: float, at: float) -> None:
-        """Takes note of the power of a slice that ended at this time."""
+        """Notes the power of a slice that ended at this time."""
         self._slices.append((at, power))
         self.power = power
         is_voice = power > _QUIETEST and power > self._floor * _ABOVE_FLOOR
@@ -159,7 +159,7 @@ class Activity:
         if not self._slices:
             return np.zeros(0), np.zeros(0)
         times, powers = np.array(self._slices).T
-        # Late audio comes in one burst: a slice was spoken no later than what follows it allows.
+        # Late audio comes in one burst. A slice was spoken at least its length before the slice that follows it.
         lengths = np.arange(times.size) * SLICE_S
         times = np.minimum.accumulate((times - lengths)[::-1])[::-1] + lengths
         padded = np.concatenate([powers[:1], powers, powers[-1:]])
@@ -182,12 +182,12 @@ class SpeechTimes:
         self._text_at: float | None = None
 
     def turn_went_on(self, text: str, now: float) -> None:
-        """The turn has this text by now: what is new of it was spoken before, or nearly so."""
+        """The turn has this text by now, so its new words were spoken before `now`, or nearly so."""
         if text != self._text:
             self._text, self._text_at = text, now
 
     def turn_started(self, now: float) -> float:
-        """A turn started; returns when its speech began: the onset that was heard, or else `now`."""
+        """A turn started; returns when its speech began: the onset in the audio, or else `now`."""
         heard = self._activity.voice_began(now, within_s=LONGEST_ONSET_S)
         self._started_at = now if heard is None else heard
         self._text, self._text_at = "", None
@@ -196,8 +196,8 @@ class SpeechTimes:
     def turn_ended(self, now: float) -> float:
         """The turn ended; returns when its speech ended.
 
-        That is when voice was last heard, however late the text came. Only what lasts longer than a word beyond the
-        last new text is taken for noise, and the time of that text for the end.
+        That is when voice was last heard, however late the text came. Only if voice seems to go on for longer than a
+        word after the last new text, it counts as noise, and speech ended at the time of that text.
         """
         heard_at = self._activity.voice_ended(now, within_s=now - self._started_at)
         text_at = now if self._text_at is None else self._text_at
@@ -208,25 +208,25 @@ class SpeechTimes:
 
 @functools.cache
 def _hum(size: int) -> NDArray[np.float64]:
-    """An orthonormal base of all offsets and hums in a slice of `size` samples, a row for each dimension."""
+    """An orthonormal basis of all offsets and hums in a slice of `size` samples, one row for each dimension."""
     angles = 2 * np.pi * SLICE_S / size * np.outer(_HUM_HZ, np.arange(size))
     shapes = np.concatenate([np.ones((1, size)), np.cos(angles), np.sin(angles)])
     return np.ascontiguousarray(np.linalg.qr(shapes.T)[0].T)
 
 
 def _least_before(powers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The floor of the time before each slice, inf where there is none."""
+    """The floor in the time before each slice; inf for the first."""
     return _least(np.concatenate([np.full(_FLOOR, math.inf), powers]))[: powers.size]
 
 
 def _least_since(powers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The floor of the time since each slice, for the last of them that of SHORTEST_NOISE_S."""
+    """The floor in the time since each slice, at most that of the last SHORTEST_NOISE_S."""
     padded = np.concatenate([powers, np.full(_FLOOR, math.inf)])
     recent: float = powers[-round(SHORTEST_NOISE_S / SLICE_S) :].min(initial=math.inf)
     return np.minimum(_least(padded)[: powers.size], recent)
 
 
 def _least(powers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The least of each FLOOR_S."""
+    """The minimum of each window of FLOOR_S."""
     least: NDArray[np.float64] = np.lib.stride_tricks.sliding_window_view(powers, _FLOOR).min(axis=1)
     return least

@@ -12,9 +12,9 @@ class Stats:
     connections: int = 0
     """Sockets opened."""
     drops: int = 0
-    """Sockets lost to a reset, a failed send, an error or a close that was not asked for, but for idle closes."""
+    """Sockets lost to a reset, a failed send, an error or a close that nobody asked for. Idle closes do not count."""
     idle_closes: int = 0
-    """Sockets that the server closed in the ordinary way while no turn was open: not an error."""
+    """Sockets that the server closed in the ordinary way while no turn was open. That is no error."""
     dead_peers: int = 0
     """Sockets given up because nothing came back any more, pongs included."""
     stalls: int = 0
@@ -24,25 +24,25 @@ class Stats:
     failed_attempts: int = 0
     """Attempts to connect that failed."""
     rejected_configs: int = 0
-    """Changes of settings that the server rejected: the call went on with those in force."""
+    """Changes of settings that the server rejected. The call went on with the settings in force."""
     turns: int = 0
     """Turns started."""
     turns_closed_by_us: int = 0
-    """Turns ended from the text so far, without the server's turn.end."""
+    """Turns that the plugin ended with the text so far, without the server's turn.end."""
     sent_s: float = 0.0
-    """Audio given to sockets: what the vendor bills, silence and replay included."""
+    """Audio given to sockets, which is what the vendor bills. It includes silence and replays."""
     silent_s: float = 0.0
-    """Of `sent_s`, silence sent in place of audio that stopped in mid-turn."""
+    """The part of `sent_s` that is silence in place of audio that stopped in mid-turn."""
     replayed_s: float = 0.0
-    """Of `sent_s`, audio that an earlier socket had been given already."""
+    """The part of `sent_s` that an earlier socket had been given already."""
     lost_s: float = 0.0
-    """Audio of the user's that was dropped unsent, or that could not be sent again: over the limit of the buffer."""
+    """Audio of the user's over the limit of the buffer: it was dropped unsent, or could not be replayed."""
     backlog_s: float = 0.0
     """Audio that waits to be sent."""
     held_s: float = 0.0
     """Audio in memory: the backlog, and what would be replayed."""
     rtt_s: float | None = None
-    """Round-trip time of the last ping, in seconds."""
+    """The round trip of the last ping, in seconds."""
 
     @property
     def reconnects(self) -> int:
@@ -50,7 +50,7 @@ class Stats:
         return max(0, self.connections - 1)
 
     def __add__(self, other: Stats) -> Stats:
-        """Both together: sums, and the longer round trip."""
+        """Both together: the sums of the counters, and the longer round trip."""
         sums = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(Stats) if f.name != "rtt_s"}
         trips = [rtt for rtt in (self.rtt_s, other.rtt_s) if rtt is not None]
         return Stats(**sums, rtt_s=max(trips, default=None))

@@ -18,7 +18,7 @@ WORD: re.Pattern[str] = re.compile(rf"[{_UNSPACED}][^\w\s]*|[^\s{_UNSPACED}]+")
 """A word with its punctuation."""
 _HAS_WORDS = re.compile(r"[^\W_]")
 _INK = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
-"""A character that shows: neither white space nor a mark without a shape, such as a zero width space."""
+"""A visible character: neither white space nor a mark without a shape, such as a zero width space."""
 _REST_OF_WORD = re.compile(rf"[^\s{_UNSPACED}]*")
 _REST_OF_PUNCTUATION = re.compile(r"[^\w\s]*")
 _ENDS_IN_WORD = re.compile(rf"(?=\w)[^{_UNSPACED}]")
@@ -27,15 +27,15 @@ GAP: re.Pattern[str] = re.compile(r"\s*(?:[^\w\s]+(?:\s+|$))*")
 """What stands between two words: white space, and punctuation that stands alone, which belongs to the word before."""
 
 SEAM_LETTERS = 12
-"""So many letters in a row that are the same are the same words."""
+"""This many equal letters in a row are the same words in two texts."""
 SEAM_WORDS = 8
-"""They begin with one of so many first words of a replay."""
+"""How many of the first words of a replay are tried as the beginning of such letters."""
 SEAM_WITHIN = 400
-"""They are looked for in so many characters behind the expected place: more than is said while words are on the way."""
+"""How many characters behind the expected place are searched: more than are spoken while words are on the way."""
 
 
 class Relation(Enum):
-    """How a text relates to one that was told before."""
+    """How a text relates to one that was told before: it begins with all of it, is its beginning, or is another."""
 
     GOES_ON = "goes on"
     BEHIND = "behind"
@@ -43,12 +43,12 @@ class Relation(Enum):
 
 
 def has_words(text: str) -> bool:
-    """Whether there is a letter or a digit in it: white space and punctuation alone say nothing."""
+    """Whether the text has a letter or a digit. White space and punctuation alone are no words."""
     return _HAS_WORDS.search(text) is not None
 
 
 def is_blank(text: str) -> bool:
-    """Whether nothing of it would show: white space, zero width spaces, byte order marks, control characters."""
+    """Whether nothing of the text is visible: white space, zero width spaces, byte order marks, control characters."""
     return _INK.search(text) is None
 
 
@@ -58,9 +58,9 @@ def is_same(text: str, other: str) -> bool:
 
 
 def relation(text: str, told: str) -> Relation:
-    """Whether `text` begins with all of `told`, is the beginning of it, or neither; loosely, word by word.
+    """Whether `text` begins with all of `told`, is the beginning of it, or neither; compared loosely, word by word.
 
-    The last of several words may have been told in part. A single one ("I") is rather another word ("It").
+    The last of several words may have been told in part. A single word ("I") is not taken for a part of another ("It").
     """
     if text.startswith(told) and (word_end(text, len(told)) == len(told) or len(told.split(maxsplit=1)) > 1):
         return Relation.GOES_ON
@@ -77,7 +77,7 @@ def relation(text: str, told: str) -> Relation:
 
 
 def join(first: str, second: str) -> str:
-    """Both, with a space between where one is wanted."""
+    """Both texts, with a space between them if their scripts use one."""
     if not first or not second:
         return first or second
     return f"{first}{' ' * gap_length(first, second)}{second}"
@@ -94,7 +94,7 @@ def word_count(text: str) -> int:
 
 
 def word_ends(text: str) -> Iterator[int]:
-    """Where each word ends, with the white space behind it."""
+    """The position behind each word and the white space that follows it."""
     starts = (match.start() for match in WORD.finditer(text))
     next(starts, None)
     yield from starts
@@ -102,7 +102,7 @@ def word_ends(text: str) -> Iterator[int]:
 
 
 def word_end(text: str, position: int) -> int:
-    """Where the word ends that lies across this position of the text, with its punctuation; else the position."""
+    """The end of the word in which this position lies, with its punctuation; the position itself between words."""
     if not 0 < position < len(text):
         return min(position, len(text))
     rest = _REST_OF_WORD if _ENDS_IN_WORD.match(text[position - 1]) else _REST_OF_PUNCTUATION
@@ -111,15 +111,15 @@ def word_end(text: str, position: int) -> int:
 
 
 def seam(told: str, expected: int, heard: str) -> tuple[int, int] | None:
-    """Finds where a replay goes on in a text that was told, by some letters in a row that are the same in both.
+    """Finds where a replay continues a text that was told: SEAM_LETTERS letters in a row that both have.
 
     Args:
         told: the text.
-        expected: the replay begins at this position of it, or somewhat behind.
-        heard: what the replay has brought so far. Its very first word may be half a word.
+        expected: the replay begins at this position of `told`, or somewhat behind it.
+        heard: the text that the replay has brought so far. Its first word may be half a word.
 
     Returns:
-        Where the same word begins in `told` and in `heard`; None where none is found.
+        Where the same word begins in `told` and in `heard`; None if there is none.
     """
     window = told[expected : expected + SEAM_WITHIN]
     starts = {match.start() for match in WORD.finditer(window)}
@@ -135,6 +135,6 @@ def seam(told: str, expected: int, heard: str) -> tuple[int, int] | None:
 
 
 def _plain_words(text: str) -> Iterator[str]:
-    """The words as they sound: without punctuation and capitals."""
+    """The words without punctuation and capitals."""
     plain = ("".join(filter(str.isalnum, match[0])).casefold() for match in WORD.finditer(text))
     return filter(None, plain)

@@ -1,9 +1,11 @@
-"""Three ways a turn can hang, and when to act on each.
+"""The ways in which a turn can hang, and when to act on each.
 
-The audio stops (mute, unpublish, a held call): the server waits for more and never ends the turn, since it does not
-take a gap for silence (https://docs.cartesia.ai/use-the-api/stt/troubleshooting/auto). `Watchdog` says how much silence
-to send in its place. The events stop while audio flows: `StallRule` says when to stop waiting for them. The socket is
-lost: `RescueRule` says how long the turn may wait for its replay.
+- The audio stops (mute, unpublish, a held call). The server waits for more and never ends the turn, since a gap is no
+  silence to it (https://docs.cartesia.ai/use-the-api/stt/troubleshooting/auto). `Watchdog` decides how much silence to
+  send in place of the audio.
+- The events stop while audio flows. `StallRule` decides when to stop waiting for them, and `DeafRule` whether the
+  server still hears after that.
+- The socket is lost. `RescueRule` decides how long the turn may wait for its replay.
 """
 
 from __future__ import annotations
@@ -11,32 +13,32 @@ from __future__ import annotations
 import math
 
 PACE_S = 0.1
-"""Length of one piece of silence once the gap is filled."""
+"""The length of one piece of silence once the gap is filled."""
 MISSED_BY_S = 0.1
-"""A deadline missed by so much says that the process was held up: audio that came meanwhile may not have got here."""
+"""A deadline missed by this much shows that the process was held up, so audio may have come that is not booked yet."""
 LONGEST_EXTRA_S = 1.0
-"""The most silence sent beyond what was due, however long the process was held up."""
+"""The most silence that is sent beyond what was due, however long the process was held up."""
 GIVE_UP_AFTER_S = 1.0
-"""Silence beyond the turn's end timeout after which the server is not expected to end the turn."""
+"""After silence for the turn's end timeout and this long, the server is no longer expected to end the turn."""
 STALLED_AFTER_S = 3.0
-"""Audio beyond the turn's end timeout without any event after which the server is taken to have stalled."""
+"""After audio for the turn's end timeout and this long without an event, the server counts as stalled."""
 PAUSE_POWER = 0.25
-"""Audio is no pause unless its power is at most this part of the loudest since the last event: 6 dB below."""
+"""Audio is a pause only if its power is at most this part of the loudest since the last event (6 dB below)."""
 
 SHORTEST_PAUSE_S = 0.7
-"""A pause in which a server that hears is likely to end its turn."""
+"""The shortest pause in which a server that hears is likely to end its turn."""
 
 RESCUE_S = 10.0
 """How long after a drop a turn may wait for its replay before it is closed with the text so far."""
 RESCUE_LINKED_S = 5.0
-"""What a new socket has of that time at least, within twice the whole."""
+"""A new socket has at least this much of that time, but never past twice RESCUE_S after the drop."""
 
 
 class Watchdog:
-    """Keeps audio time going while a turn is open and no audio comes. All times are monotonic seconds.
+    """Decides how much silence to send while a turn is open and no audio comes. All times are monotonic seconds.
 
     Args:
-        min_timeout_s: the shortest gap that counts as one; twice the last frame's duration where that is longer.
+        min_timeout_s: the shortest gap that counts, or twice the last frame's duration if longer.
     """
 
     def __init__(self, min_timeout_s: float) -> None:
@@ -64,7 +66,7 @@ class Watchdog:
         self._silence_s += seconds
 
     def turn_opened(self, now: float) -> None:
-        """Time counts from here where no audio went out before."""
+        """A turn has begun. A gap before it counts up to `min_timeout_s`."""
         self._audio_until = max(self._audio_until, now - self._min_timeout_s)
         self._silence_s = 0.0
 
@@ -73,14 +75,14 @@ class Watchdog:
         return max(self._audio_until + self._wait_s(), self._not_before)
 
     def postpone(self, now: float) -> bool:
-        """Whether audio is given a moment more, once in a gap: where the deadline was missed by MISSED_BY_S or more."""
+        """Whether to wait for audio a moment more: once in a gap, if the deadline was missed by MISSED_BY_S or more."""
         if self._not_before > -math.inf or now < self.deadline() + MISSED_BY_S:
             return False
         self._not_before = now + MISSED_BY_S
         return True
 
     def due_s(self, now: float) -> float:
-        """Seconds of silence to send now: the gap first, then piece by piece at the pace of real time."""
+        """Seconds of silence to send now: first as much as the gap, then pieces at the pace of real time."""
         if now < self.deadline():
             return 0.0
         return min(now - self._audio_until, self._wait_s() + LONGEST_EXTRA_S)
@@ -89,7 +91,7 @@ class Watchdog:
         return PACE_S if self._silence_s else max(2 * self._frame_s, self._min_timeout_s, PACE_S)
 
     def gives_up(self, end_timeout_s: float) -> bool:
-        """Whether enough silence went out that the server should have ended the turn long ago."""
+        """Whether so much silence went out that the server should have ended the turn."""
         return self._silence_s >= end_timeout_s + GIVE_UP_AFTER_S
 
 
@@ -110,22 +112,22 @@ class StallRule:
         self._audio_s += seconds
 
     def stalled_at(self, limit_s: float) -> float:
-        """When the server can be called stalled, inf as long as it was not given audio enough.
+        """When the server counts as stalled; inf as long as it was not given enough audio.
 
-        Both count, audio and time: what is caught up faster than real time is no reason to expect an answer sooner.
+        Both audio and time count, since a backlog that is sent faster than real time brings no answer sooner.
 
         Args:
-            limit_s: the turn's end timeout and STALLED_AFTER_S.
+            limit_s: the sum of the turn's end timeout and STALLED_AFTER_S.
         """
         return self._heard_at + limit_s if self._audio_s >= limit_s else math.inf
 
 
 class DeafRule:
-    """Tells a server that is deaf from one that hears a long noise, once a turn was closed for want of its events.
+    """Tells a deaf server from one that hears a long noise, after a turn was closed because its events stopped.
 
     A server that hears ends its turn in a pause, and at the latest when silence has lasted for the turn's end timeout.
-    So where the pauses without an event are longer than that together, it does not hear. A noise that never pauses
-    proves nothing, though nothing stands out in a steady one: a pause is much softer than the turn was.
+    So if the pauses without an event together are longer than that, the server is deaf. A noise without pauses proves
+    nothing. A pause must be much softer than the turn, so that a steady noise does not count as one.
     """
 
     def __init__(self) -> None:
@@ -136,20 +138,20 @@ class DeafRule:
 
     @property
     def is_in_doubt(self) -> bool:
-        """A turn was closed that the server has not ended."""
+        """The client closed a turn that the server has not ended."""
         return self._not_before < math.inf
 
     @property
     def is_proven(self) -> bool:
-        """The server is deaf, and is to be replaced when its time has come."""
+        """The server is deaf, and is to be replaced at `deadline`."""
         return self.deadline < math.inf
 
     def turn_left(self, not_before: float, *, is_deaf: bool = False) -> None:
-        """A turn was closed that the server has not ended.
+        """The client closed a turn that the server has not ended.
 
         Args:
-            not_before: it is not to be replaced before this time.
-            is_deaf: it is to be replaced then, since it had words for the turn and fell silent.
+            not_before: the server is not replaced before this time.
+            is_deaf: the server is replaced then, since it had words for the turn and fell silent.
         """
         self._not_before = not_before
         self.deadline = not_before if is_deaf else math.inf
@@ -158,7 +160,7 @@ class DeafRule:
         """An event came.
 
         Args:
-            settles: the turn that was closed goes on or is over, so that it is not waited for any more.
+            settles: it shows that the server goes on with the closed turn or has ended it, so nothing is in doubt.
         """
         self._quiet_s = self._pauses_s = self._loudest = 0.0
         self.deadline = math.inf
@@ -173,7 +175,7 @@ class DeafRule:
             now: the present.
             voiced: somebody may speak in it.
             power: how loud it is.
-            limit_s: the turn's end timeout and STALLED_AFTER_S.
+            limit_s: the sum of the turn's end timeout and STALLED_AFTER_S.
         """
         self._loudest = max(self._loudest, power)
         if voiced or power > self._loudest * PAUSE_POWER:
@@ -181,7 +183,7 @@ class DeafRule:
             return
         self._quiet_s += seconds
         if self._quiet_s >= SHORTEST_PAUSE_S:
-            # A pause counts from its beginning, once it is one.
+            # As soon as it is long enough to be a pause, it counts from its beginning.
             is_new = self._quiet_s - seconds < SHORTEST_PAUSE_S
             self._pauses_s += self._quiet_s if is_new else seconds
         if self.is_in_doubt and self._pauses_s >= limit_s:
@@ -189,7 +191,7 @@ class DeafRule:
 
 
 class RescueRule:
-    """Bounds how long a turn whose socket was lost stays open without a server that knows of it."""
+    """Limits how long a turn whose socket was lost stays open before a server goes on with it."""
 
     def __init__(self) -> None:
         self._lost_at = -math.inf

@@ -4,9 +4,9 @@ The server's own order is turn.start, turn.update*, (turn.eager_end turn.resume)
 promise (one START, one END, no word lost) for any order, and across sockets: a turn that was open when a socket was
 lost goes on with what the next socket makes of the replayed audio.
 
-Text is what has a letter or a digit in it. What does not show counts as no text (white space, a zero width space, a
-byte order mark), and punctuation alone is told only as the whole text of a turn that the server ends with it: it begins
-no turn, and is no UPDATE (which interrupts the agent) and no EAGER_END (which asks the model).
+A text has words if it has a letter or a digit. What is not visible (white space, a zero width space, a byte order mark)
+counts as no text. Punctuation alone is told only if the server ends a turn with it as the whole text: it begins no
+turn, and makes no UPDATE (which interrupts the agent) and no EAGER_END (which asks the model).
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ class TurnEvent:
     """One step of a turn.
 
     `transcript` is the whole text of the turn so far, verbatim; empty for START. `turn_id` is the server's name for the
-    turn, and `languages` are those that it heard, most likely first; both are empty where it does not say.
+    turn. `languages` are those that the server heard, most likely first. Both are empty if the server does not say.
 
-    The rest is added by the client: `request_id` is the server's name for the socket, `at` for START and END when the
-    speech began or ended (monotonic, seconds), and `usage_s` for END how much audio was sent since the last report.
+    The client adds the rest. `request_id` is the server's name for the socket. `at` is when speech began (for START) or
+    ended (for END), in monotonic seconds. `usage_s` (for END) is how much audio was sent since the last report.
     """
 
     kind: Kind
@@ -61,11 +61,11 @@ class TurnEvent:
 
 
 class Incident(Enum):
-    """What happens to a turn beside the server's messages."""
+    """Anything that happens to a turn and is no message of the server."""
 
     SOCKET_LOST = "socket lost"
     NO_NEWS = "turn.end without news in a replay"
-    """The replay began with something that was no speech, or is known: the turn itself is still to come."""
+    """The replay began with noise or with text that is known already, so the turn itself is still to come."""
     CLOSED_BY_US = "closed by us"
 
 
@@ -104,7 +104,7 @@ TRANSITIONS: dict[tuple[State, type[TurnMessage] | Incident], tuple[State, tuple
     (State.EAGER_ENDED, Incident.CLOSED_BY_US): (State.IDLE, (Action.DELIVER,)),
     (State.RESUMING, Incident.CLOSED_BY_US): (State.IDLE, (Action.DELIVER,)),
 }
-"""While IDLE, a message with text implies the start of its turn; one without text (but turn.start) is ignored."""
+"""While IDLE, a message with text implies the start of its turn. Without text, only turn.start begins one."""
 
 IGNORED: frozenset[tuple[State, type[TurnMessage] | Incident]] = frozenset(
     {
@@ -120,10 +120,10 @@ IGNORED: frozenset[tuple[State, type[TurnMessage] | Incident]] = frozenset(
         (State.IDLE, Incident.CLOSED_BY_US),
     }
 )
-"""A turn.start in mid-turn by itself says nothing: the text that follows decides whether it began another turn."""
+"""A turn.start in mid-turn does nothing by itself: the text that follows decides whether it began another turn."""
 
 _SENTENCE_ENDS = tuple(".?!\u3002\uff1f\uff01\uff0e\u0964\u06d4\u061f")
-"""Those of European languages, Japanese and Chinese, Hindi, Urdu and Arabic."""
+"""Ends of sentences in European languages, Japanese and Chinese, Hindi, Urdu and Arabic."""
 _CLOSING = "\"')]\u201d\u2019\u00bb\u300d\u300f\uff09"
 
 
@@ -131,8 +131,8 @@ class Turn:
     """Keeps the state and the text of the current turn.
 
     Args:
-        early_preflight: how many EAGER_END events a turn has at most, when an update that ends with a sentence makes
-            one too; 0 leaves them to turn.eager_end, without a limit.
+        early_preflight: how many EAGER_END events a turn may have if an update that ends with a sentence makes one
+            too. With 0 only turn.eager_end makes them, without a limit.
     """
 
     def __init__(self, early_preflight: int = 0) -> None:
@@ -145,9 +145,9 @@ class Turn:
         self._echo: Echo | None = None
         self._resumed = False
         self._told = ""
-        """The server's own text of the turn it is in, on this socket."""
+        """The server's own text of the turn that it is in, on this socket."""
         self._restart: TurnStart | None = None
-        """A turn.start in mid-turn, until text says what it began."""
+        """A turn.start in mid-turn, until the text that follows shows whether it began another turn."""
         self._turn_id = ""
         self._languages: tuple[DetectedLanguage, ...] = ()
 
@@ -158,7 +158,7 @@ class Turn:
 
     @property
     def is_open(self) -> bool:
-        """A START is out and its END is not."""
+        """The consumer was told the START of a turn and not yet its END."""
         return self._state is not State.IDLE
 
     @property
@@ -168,9 +168,9 @@ class Turn:
 
     @property
     def length(self) -> int:
-        """How many characters are known of what the server takes for one turn, those that `close` delivered included.
+        """How many characters are known of the server's present turn, including those that `close` delivered.
 
-        `lost` and `forget` take such numbers.
+        `lost` and `forget` take counts of the same characters.
         """
         return self._known.length(self._shown)
 
@@ -194,7 +194,7 @@ class Turn:
         if has_words(transcript):
             self._told = transcript
         elif isinstance(message, TurnEnd):
-            # Text once told is final: an end without any does not take it back.
+            # Text is append-only, so an end without text does not take back what was told.
             transcript = self._told or transcript
         self._turn_id = message.turn_id or self._turn_id
         self._languages = message.languages or self._languages
@@ -207,8 +207,8 @@ class Turn:
         """The socket is gone. An open turn waits for its audio to be replayed.
 
         Args:
-            gone: how many of the first `length` characters have no audio left to replay. What of them was shown stays;
-                the text of the next socket is put behind it.
+            gone: how many of the first `length` characters have no audio left to replay. Those of them that were shown
+                stay, and the text of the next socket is appended to them.
         """
         self._known.lose_socket(gone, self._shown)
         self.forget(gone)
@@ -220,46 +220,45 @@ class Turn:
             self._turn_id = ""
 
     def expect_echo(self, told: str, *, is_whole: bool = True) -> None:
-        """The replay may begin with the end of a turn that was told; see `Echo`, empty where that is ruled out."""
+        """The replay may begin with the end of the turn `told`; see `Echo`. An empty text rules that out."""
         self._echo = Echo(told, is_whole=is_whole) if told else None
 
     def forget(self, gone: int) -> None:
-        """The audio of the first `gone` characters is done with: if `close` delivered no others, what comes is new."""
+        """No replay brings the first `gone` characters again: if `close` delivered no others, whatever comes is new."""
         if not self.is_open:
             self._known.forget_first(gone)
 
     def close(self) -> list[TurnEvent]:
-        """Ends an open turn with the text so far, whatever the server thinks.
+        """Ends an open turn with the text so far, whether or not the server has ended it.
 
-        Text delivered so is not delivered again: not when the server goes on with that turn, and not when its audio is
-        replayed.
+        This text is not delivered again, neither when the server goes on with that turn nor when its audio is replayed.
         """
         return self._go(Incident.CLOSED_BY_US, self._shown)
 
     def _start_in_mid_turn(self, start: TurnStart) -> list[TurnEvent]:
-        """Another name is another turn; without one, text is waited for."""
+        """Takes a turn.start in mid-turn: a new turn_id begins another turn, else the next text decides that."""
         if self._is_another(start):
             return self._split(start)
         self._restart = start
         return []
 
     def _continues(self, message: TurnUpdate | TurnEagerEnd | TurnEnd, transcript: str) -> Relation:
-        """Whether a message that comes after a turn.start in mid-turn is about the turn that was open before it."""
+        """Whether a message after a turn.start in mid-turn is about the turn that was open before it."""
         is_end = isinstance(message, TurnEnd)
         if self._is_another(message):
             return Relation.OTHER
         if not transcript:
             return Relation.GOES_ON if is_end else Relation.BEHIND
         found = relation(transcript, self._told)
-        # Text is append-only: what ends with less is another turn.
+        # Text is append-only, so a turn.end with less text than was told ends another turn.
         return Relation.OTHER if is_end and found is Relation.BEHIND else found
 
     def _is_another(self, message: TurnMessage) -> bool:
-        """Whether it names a turn other than the present one."""
+        """Whether the message has a turn_id other than that of the present turn."""
         return bool(message.turn_id and self._turn_id) and message.turn_id != self._turn_id
 
     def _split(self, start: TurnStart) -> list[TurnEvent]:
-        """The server began another turn without an end of this one, whose audio it has not settled for that reason."""
+        """The server began another turn and did not end this one, so the audio of this one is not settled."""
         unsettled = self._known.told_so_far(self._told)
         events = self._take(TurnEnd(start.request_id, self._told), self._told)
         self._known.keep_unsettled(unsettled)
@@ -271,7 +270,7 @@ class Turn:
         self._restart = self._echo = None
 
     def _take(self, message: TurnMessage, transcript: str) -> list[TurnEvent]:
-        """Plays a message by the table, but for those that mean nothing where they come."""
+        """Applies a message to the table, unless it means nothing in the present state."""
         is_end = isinstance(message, TurnEnd)
         if (self._state, type(message)) in IGNORED:
             return []
@@ -287,7 +286,7 @@ class Turn:
         return self._go(type(message), text)
 
     def _go(self, step: type[TurnMessage] | Incident, text: str = "") -> list[TurnEvent]:
-        """Does what the table says, where the turn has this text."""
+        """Does what the table says for this step, with the turn's text."""
         if (self._state, step) in IGNORED:
             return []
         self._state, actions = TRANSITIONS[self._state, step]
@@ -298,12 +297,12 @@ class Turn:
         if isinstance(message, TurnEnd):
             goes_on = text != transcript
             self._known.end(transcript)
-            # Punctuation that goes on from a turn that was closed is no turn.
+            # Punctuation alone that continues a turn which the client closed is no turn.
             return bool(text) and (has_words(text) or not goes_on)
         if not isinstance(message, TurnStart):
             return has_words(text)
         if self._known.delivered_before or self._echo:
-            # The replay of a turn that was told, or of its end: only text that goes beyond it is news.
+            # The replay may repeat a turn that was told, or its end. Only text beyond that begins a turn.
             return False
         self._known.begin()
         return True
