@@ -310,7 +310,7 @@ class TurnsClient:
     def pong(self, payload: bytes, now: float) -> None:
         """Takes the answer to a ping: the server has received all audio that was sent before that ping.
 
-        While no turn is open, that audio is forgotten but for the pre-roll and speech that may yet start a turn. The
+        While no turn is open, that audio is forgotten, except the pre-roll and speech that may yet start a turn. The
         shell then looks at `may_send`, since a backlog may have waited for this answer.
         """
         self._book_live()

@@ -4,7 +4,7 @@ The wire acknowledges no audio. Only the order is certain, since TCP delivers in
 after the pong of a ping, the server had received all audio that was sent before that ping when it sent the `turn.end`.
 If it comes before the pong of the next ping, the server had not read that ping yet. `Receipts` keeps these marks.
 
-The turn.end settles all audio that the server had received by then, but for a tail, whatever it sounds like. That is in
+The turn.end settles all audio that the server had received by then except a tail, whatever it sounds like. That is in
 doubt only if the server is late with its work: the next turn may then have begun in audio that the server has received
 and not listened to yet. All positions are samples since the first audio of the call.
 

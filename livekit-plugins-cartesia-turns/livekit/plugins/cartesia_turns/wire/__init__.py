@@ -1,1 +1,1 @@
-"""What is on the wire: messages and how they are written, what a connection is asked for, and the vendor's numbers."""
+"""The wire: the messages and how they are written, the options of a connection, and the vendor's numbers."""

@@ -1,7 +1,7 @@
-"""Checks of single values, by the name of the argument that has them.
+"""Checks of single values; each is given the name of the argument, for its error.
 
-What a check says names the argument and what is allowed. It shows numbers and short texts, and of anything else only
-the type: an object may write out a key.
+The error names the argument and what is allowed. It shows numbers and short texts. Of anything else it shows only the
+type, since the text of an object may contain a key.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ SHOWN = 20
 
 
 AROUND = " \t\r\n\f\v\xa0\ufeff"
-"""What is taken off both ends of a credential."""
+"""The characters that are stripped from both ends of a credential."""
 
 
 def shown(value: object) -> str:
-    """A value as an error may show it."""
+    """The value as an error may show it."""
     if isinstance(value, str):
         return repr(str(value) if len(value) <= SHOWN else f"{value[:SHOWN]}...")
     if value is None or isinstance(value, bool | float):
@@ -31,12 +31,12 @@ def shown(value: object) -> str:
 
 
 def is_number(value: object) -> bool:
-    """Whether this is a finite int or float. A bool is no number."""
+    """Whether the value is a finite int or float. A bool is no number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def check_number(name: str, value: object) -> None:
-    """Checks that it is a finite number.
+    """Checks that the value is a finite number.
 
     Raises:
         ValueError: it is not.
@@ -46,7 +46,7 @@ def check_number(name: str, value: object) -> None:
 
 
 def check_positive(name: str, value: object) -> None:
-    """Checks that it is a finite number greater than zero.
+    """Checks that the value is a finite number greater than zero.
 
     Raises:
         ValueError: it is not.
@@ -57,7 +57,7 @@ def check_positive(name: str, value: object) -> None:
 
 
 def check_whole(name: str, value: object, low: int, high: int, unit: str) -> None:
-    """Checks that it is an int from `low` to `high`.
+    """Checks that the value is an int from `low` to `high`.
 
     Raises:
         ValueError: it is not.
@@ -69,7 +69,7 @@ def check_whole(name: str, value: object, low: int, high: int, unit: str) -> Non
 
 
 def check_flag(name: str, value: object) -> None:
-    """Checks that it is True or False.
+    """Checks that the value is True or False.
 
     Raises:
         ValueError: it is not.
@@ -79,10 +79,10 @@ def check_flag(name: str, value: object) -> None:
 
 
 def check_text(name: str, value: object) -> None:
-    """Checks that it is a text that can be sent and is more than white space.
+    """Checks that the value is a text that can be sent and is more than white space.
 
     Raises:
-        ValueError: it is not. The text is not repeated.
+        ValueError: it is not. The error does not repeat the text.
     """
     if not isinstance(value, str):
         raise ValueError(f"{name} is of type {type(value).__name__}: it must be a str")
@@ -93,10 +93,10 @@ def check_text(name: str, value: object) -> None:
 
 
 def check_texts(name: str, noun: str, value: object) -> None:
-    """Checks that it is a list or another collection of texts, each as `check_text` wants it.
+    """Checks that the value is a list or another collection of texts, each of which passes `check_text`.
 
     Raises:
-        ValueError: it is not. The texts are not repeated.
+        ValueError: it is not. The error does not repeat the texts.
     """
     if not isinstance(value, Collection) or isinstance(value, str | bytes):
         raise ValueError(f"{name} is of type {type(value).__name__}: it must be a list of {noun}s")
@@ -109,10 +109,10 @@ def check_texts(name: str, noun: str, value: object) -> None:
 
 
 def check_headers(name: str, value: object) -> None:
-    """Checks that these are headers that a websocket's handshake may have.
+    """Checks that the value is a mapping of headers that the handshake of a websocket may have.
 
     Raises:
-        ValueError: they are not. Neither names nor values are repeated.
+        ValueError: it is not. The error repeats no value, and a name only if the handshake sets that header itself.
     """
     if not isinstance(value, Mapping):
         raise ValueError(f"{name} is of type {type(value).__name__}: it must be a dict of str to str")
@@ -125,10 +125,10 @@ def check_headers(name: str, value: object) -> None:
 
 
 def check_header(name: str, value: object) -> None:
-    """Checks that a header can have this as its value.
+    """Checks that a header can have this value.
 
     Raises:
-        ValueError: it can't. The value is not repeated.
+        ValueError: it can't. The error does not repeat the value.
     """
     if not isinstance(value, str):
         raise ValueError(f"{name} is of type {type(value).__name__}: it must be a str")
@@ -137,10 +137,10 @@ def check_header(name: str, value: object) -> None:
 
 
 def credential(name: str, value: str | None) -> str | None:
-    """A key or a token without what a file or a terminal has put around it: white space and a byte order mark.
+    """A key or a token without the white space and byte order mark that a file or a terminal may have put around it.
 
     Raises:
-        ValueError: not a str, or it has a character that no credential has. The value is not repeated.
+        ValueError: it is no str, or has a character that no credential has. The error does not repeat the value.
     """
     if value is None:
         return None
@@ -157,9 +157,9 @@ _OF_THE_HANDSHAKE = re.compile(
     r"connection|upgrade|sec-websocket-.*|content-length|transfer-encoding|trailer|expect|te", re.IGNORECASE
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ufeff]")
-"""What no header holds: control characters but the tab, and the mark that a file may begin with."""
+"""Characters that no header may have: control characters except the tab, and the byte order mark."""
 
 
 def can_be_sent(text: str) -> bool:
-    """Whether UTF-8 can hold this: no half of a pair of surrogates stands alone in it."""
+    """Whether the text can be written in UTF-8, that is, has no lone surrogate."""
     return not any("\ud800" <= character <= "\udfff" for character in text)

@@ -12,7 +12,7 @@ from typing import ClassVar, TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """The server accepted the socket. Comes once; audio may be sent before it."""
+    """The server accepted the socket. It comes once. Audio may be sent before it."""
 
     TYPE: ClassVar[str] = "connected"
     request_id: str
@@ -20,7 +20,7 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class DetectedLanguage:
-    """A language that the server heard: its code ("hi"), and how sure the server is (0-1) where it says so."""
+    """A language that the server heard: its code ("hi"), and how sure the server is (0-1), if it says so."""
 
     language: str
     confidence: float | None = None
@@ -30,8 +30,8 @@ class DetectedLanguage:
 class TurnStart:
     """The user began to speak, some time before this message.
 
-    `turn_id` names the turn in all its messages. The vendor's description does not have it, live captures do
-    (read 2026-11-25): it is empty where the server sends none.
+    `turn_id` names the turn in all its messages, and is empty if the server sends none. The vendor's description does
+    not have it, but live captures do (read 2026-11-25).
     """
 
     TYPE: ClassVar[str] = "turn.start"
@@ -72,7 +72,7 @@ class TurnResume:
 
 @dataclass(frozen=True, slots=True)
 class TurnEnd:
-    """The turn is over. The transcript is definitive; empty when there was nothing to transcribe.
+    """The turn is over. The transcript is final, and empty if there was nothing to transcribe.
 
     `languages` are those of the most recent audio, most confident first. ink-preview sends them, ink-2 does not
     (the vendor's documentation, read 2026-11-25); they are read wherever there is a transcript.
@@ -87,10 +87,10 @@ class TurnEnd:
 
 @dataclass(frozen=True, slots=True)
 class ErrorMessage:
-    """The server reports a failure and usually closes the socket next; a failed handshake has these fields as its body.
+    """The server reports a failure, and usually closes the socket next.
 
-    `status_code` is HTTP-like, `error_code` machine-readable (e.g. "concurrency_limited"). Any of the fields may be
-    missing on the wire.
+    The body of a failed handshake has the same fields. `status_code` is like that of HTTP, and `error_code` is for
+    programs (such as "concurrency_limited"). Any of the fields may be missing on the wire.
     """
 
     TYPE: ClassVar[str] = "error"
@@ -115,10 +115,10 @@ ServerMessage: TypeAlias = Connected | TurnMessage | ErrorMessage | Unknown
 
 @dataclass(frozen=True, slots=True)
 class TurnSettings:
-    """Settings of the server's turn detection. None keeps what the server has.
+    """Settings of the server's turn detection. None keeps the server's value.
 
-    The likelihood that the user is in a turn is compared with three thresholds, ordered start > eager_end > end.
-    `end_timeout_ms` is the longest wait after speech stopped.
+    The server compares the likelihood that the user is in a turn with three thresholds, ordered start > eager_end >
+    end. `end_timeout_ms` is the longest wait after speech stopped.
     """
 
     start_threshold: float | None = None
@@ -129,10 +129,10 @@ class TurnSettings:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Changes settings without a reconnect. What is None, or not given in `turn`, stays as it is.
+    """Changes settings without a reconnect. A setting that is None, here or in `turn`, stays as it is.
 
-    A list replaces the one in force, and an empty one clears it. `turn` is for any model, the lists are for ink-preview
-    (the vendor's documentation, read 2026-11-25).
+    A list replaces the one in force, and an empty list clears it. `turn` is for any model, and the lists are for
+    ink-preview (the vendor's documentation, read 2026-11-25).
     """
 
     TYPE: ClassVar[str] = "config"
@@ -145,7 +145,7 @@ class Config:
 class Close:
     """Asks the server to turn all audio it holds into events and then to close the socket.
 
-    The server takes `done` for it too (field reports, read 2026-11-25).
+    The server takes `done` for the same message (field reports, read 2026-11-25).
     """
 
     TYPE: ClassVar[str] = "close"

@@ -1,6 +1,7 @@
-"""What a connection is asked for: checked once, immutable, and turned into a URL.
+"""The options of a connection: checked once, immutable, and turned into a URL.
 
-What is refused here can never be right. What the vendor is merely not known to take is sent: see `doubts`.
+Only values that no server can take are refused here. Values that the vendor is not known to take are sent; see
+`doubts`.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ THRESHOLDS = ("start_threshold", "eager_end_threshold", "end_threshold")
 """The turn settings that are likelihoods, from the highest to the lowest."""
 
 SAMPLE_RATES = (8000, 48000)
-"""What the plugin sends, in Hz. More or less helps no recognizer of speech, and input of any rate is converted."""
+"""The lowest and the highest rate that the plugin sends, in Hz. Other rates help no speech recognizer."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompleteSettings:
-    """Turn settings that all have a value, as a server goes by them. A `TurnSettings` is a change of them."""
+    """Turn settings that all have a value, as a server needs them. `TurnSettings` is a change of some of them."""
 
     start_threshold: float
     eager_end_threshold: float
@@ -39,7 +40,7 @@ class CompleteSettings:
 
 
 def complete(turn: TurnSettings) -> CompleteSettings:
-    """The turn settings, of which each has to be given.
+    """Turns settings that must all be given into complete ones.
 
     Raises:
         ValueError: one is missing.
@@ -63,16 +64,16 @@ def merge(base: TurnSettings, change: TurnSettings) -> TurnSettings:
 
 
 def whole(milliseconds: float | None) -> int | None:
-    """An int in place of a float without a fraction: the server asks for an int. Anything else as it is."""
+    """Turns a float without a fraction into an int, since the server wants an int; returns anything else unchanged."""
     is_whole = isinstance(milliseconds, float) and milliseconds.is_integer()
     return int(milliseconds) if is_whole else milliseconds  # type: ignore[return-value,arg-type]  # checked elsewhere
 
 
 def check_turn(turn: TurnSettings) -> None:
-    """Checks what holds for every server: likelihoods are from 0 to 1, and those that are given are in strict order.
+    """Checks what every server demands: likelihoods from 0 to 1, and those that are given in strict order.
 
     Raises:
-        ValueError: names the argument, its value and what is allowed.
+        ValueError: a setting breaks this. The text names the argument, its value and what is allowed.
     """
     for name in THRESHOLDS:
         value = getattr(turn, name)
@@ -98,7 +99,7 @@ def check_keyterms(keyterms: Sequence[str]) -> None:
     """Checks the limits on keyterms.
 
     Raises:
-        ValueError: too many terms, too many characters, or a term that is empty or none.
+        ValueError: there are too many terms or characters, or a term is empty or no string.
     """
     check_texts("keyterm", "term", keyterms)
     limits, since = KEYTERMS.value, f"by the vendor's limit of {KEYTERMS.since}"
@@ -112,10 +113,10 @@ def check_keyterms(keyterms: Sequence[str]) -> None:
 
 
 def fitting_keyterms(keyterms: Sequence[str]) -> tuple[tuple[str, ...], int]:
-    """The first of the terms, without empty ones and repetitions, as far as the server's limits go.
+    """As many of the terms, in order, as fit the server's limits, without empty ones and repetitions.
 
     Returns:
-        The terms, and how many were left out for the limits.
+        The terms, and how many were left out because of the limits.
     """
     limits = KEYTERMS.value
     terms = list(dict.fromkeys(term for term in keyterms if term.strip()))
@@ -129,7 +130,7 @@ def fitting_keyterms(keyterms: Sequence[str]) -> tuple[tuple[str, ...], int]:
 
 
 def check_model(model: str) -> None:
-    """Refuses what is no name, and a model that detects no turns. Any other may be one of the vendor's.
+    """Refuses a model that is no name, or that detects no turns. Any other name may be a model of the vendor's.
 
     Raises:
         ValueError: it is empty, or ink-whisper.
@@ -159,7 +160,7 @@ class Options:
     `sample_rate` is the true rate, in Hz, of the audio that is sent: mono, signed 16-bit little-endian.
 
     Raises:
-        ValueError: an option can't be right; the text names it, its value and what is allowed.
+        ValueError: an option can't be right. The text names it, its value and what is allowed.
     """
 
     model: str = MODEL
@@ -176,7 +177,7 @@ class Options:
         check_texts("language_hints", "code", self.language_hints)
 
     def query(self) -> str:
-        """The query string of the websocket's URL; a space is %20, since the server does not read `+` as one."""
+        """The query string of the websocket's URL. A space is written as %20, since the server does not take `+`."""
         pairs = [("model", self.model), ("encoding", ENCODING), ("sample_rate", str(self.sample_rate))]
         pairs += [("keyterm", term) for term in self.keyterms]
         pairs += [("language_hint", code) for code in self.language_hints]
@@ -190,11 +191,11 @@ def endpoint(base_url: str, *, allow_plaintext: bool = False) -> str:
 
     Args:
         base_url: http(s) or ws(s), a bare host, a host with a path prefix, or the whole endpoint.
-        allow_plaintext: accept an unencrypted address that is not on this machine. A key that was sent so may have to
-            be replaced.
+        allow_plaintext: accept an unencrypted address that is not on this machine. A key that was sent to it may have
+            to be replaced.
 
     Raises:
-        ValueError: not an address, that of another endpoint, or unencrypted and not on this machine.
+        ValueError: it is no address, that of another endpoint, or unencrypted and not on this machine.
     """
     check_flag("allow_plaintext", allow_plaintext)
     parts = _split(base_url)
@@ -216,12 +217,12 @@ def endpoint(base_url: str, *, allow_plaintext: bool = False) -> str:
 
 
 def _split(base_url: str) -> SplitResult | None:
-    """The parts of an address, None where it can't be one."""
+    """The parts of an address; None if it can't be one."""
     if not isinstance(base_url, str) or not _ADDRESS.fullmatch(base_url):
         return None
     try:
         parts = urlsplit(base_url if "://" in base_url else f"https://{base_url}")
-        # A port that is none shows where it is asked for.
+        # `port` raises a ValueError if the port is no number.
         return None if parts.port == 0 else parts
     except ValueError:
         return None
@@ -231,7 +232,7 @@ _ADDRESS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether the host, a name or an address, is this machine."""
+    """Whether the host (a name or an address) is this machine."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -33,11 +33,11 @@ VERSION_HEADER = "Cartesia-Version"
 
 
 class ProtocolError(ValueError):
-    """A frame that is not a message of the protocol. Its text says what was wrong and never holds the payload."""
+    """A frame is no message of the protocol. The text says what was wrong, and never contains the payload."""
 
 
 class ConfigError(ProtocolError):
-    """A `config` command whose settings are not of the kind that they must be."""
+    """A `config` command has a setting of the wrong type."""
 
 
 _TEXT_MESSAGES: dict[str, type[TurnUpdate | TurnEagerEnd | TurnEnd]] = {
@@ -46,17 +46,17 @@ _TEXT_MESSAGES: dict[str, type[TurnUpdate | TurnEagerEnd | TurnEnd]] = {
 _BARE_MESSAGES: dict[str, type[TurnStart | TurnResume]] = {message.TYPE: message for message in (TurnStart, TurnResume)}
 _STATUS = re.compile(r"\s*\d{3}\b", re.ASCII)
 _LEFT_OUT_IF_EMPTY = frozenset({"turn_id", "languages"})
-"""The vendor's own messages do not always have these."""
+"""Fields that are not written if they are empty, since the vendor's own messages do not always have them."""
 
 
 def parse(data: str | bytes) -> ServerMessage:
     """Reads one text frame from the server.
 
-    Only `type` has to be there. Any other field that is missing or of the wrong kind counts as empty, so that a turn
-    still ends and an error is still an error. What is no text (a lone surrogate) is replaced by U+FFFD.
+    Only `type` is required. Any other field that is missing or of the wrong type counts as empty, so that a turn still
+    ends and an error is still an error. A lone surrogate, which is no text, is replaced by U+FFFD.
 
     Raises:
-        ProtocolError: not JSON, not an object, or no `type`.
+        ProtocolError: the frame is not JSON, not an object, or has no `type`.
     """
     fields = _fields(data)
     kind = _kind(fields)
@@ -74,8 +74,8 @@ def parse_client(data: str | bytes) -> ClientMessage:
     """Reads one text frame from a client.
 
     Raises:
-        ConfigError: a `config` has a setting of the wrong kind.
-        ProtocolError: not a command of the protocol.
+        ConfigError: a `config` has a setting of the wrong type.
+        ProtocolError: the frame is no command of the protocol.
     """
     fields = _fields(data)
     kind = _kind(fields)
@@ -87,9 +87,9 @@ def parse_client(data: str | bytes) -> ClientMessage:
 
 
 def parse_error_body(data: str | bytes, status_code: int) -> ErrorMessage:
-    """Reads the body of a failed handshake: JSON error fields, or anything at all.
+    """Reads the body of a failed handshake, which may be the fields of an error in JSON, or anything else.
 
-    A body that is not what the protocol says yields an ErrorMessage without a title; its text is not kept.
+    Any other body yields an ErrorMessage without texts, since the body is not kept.
     """
     try:
         fields = _fields(data)
@@ -99,7 +99,7 @@ def parse_error_body(data: str | bytes, status_code: int) -> ErrorMessage:
 
 
 def error_from_fields(fields: dict[str, object]) -> ErrorMessage:
-    """Builds an ErrorMessage from the fields of an error: what is missing or of the wrong kind has its default."""
+    """Builds an ErrorMessage from the fields of an error. One that is missing or of the wrong type has its default."""
     return ErrorMessage(
         message=_text(fields, "message"),
         title=_text(fields, "title"),
@@ -111,7 +111,7 @@ def error_from_fields(fields: dict[str, object]) -> ErrorMessage:
 
 
 def serialize(message: ServerMessage | ClientMessage) -> str:
-    """Writes a message as the text frame that carries it; fields that are None are left out."""
+    """Writes a message as a text frame, without the fields that are None."""
     if isinstance(message, Unknown):
         return json.dumps({"type": message.type})
     fields = {"type": message.TYPE, **_present(message)}
@@ -137,7 +137,7 @@ def _fields(data: str | bytes) -> dict[str, object]:
     try:
         fields = json.loads(data)
     except (ValueError, RecursionError):
-        # `from None`: the decoder's error quotes the payload.
+        # `from None`, since the decoder's error quotes the payload.
         raise ProtocolError("not JSON") from None
     if not isinstance(fields, dict):
         raise ProtocolError("not a JSON object")
@@ -152,17 +152,17 @@ def _kind(fields: dict[str, object]) -> str:
 
 
 def _text(fields: dict[str, object], name: str) -> str:
-    """The text of a field, empty where it is missing or no text."""
+    """The text of a field; empty if it is missing or no text."""
     value = fields.get(name)
     return _whole(value) if isinstance(value, str) else ""
 
 
 def _whole(text: str) -> str:
-    """`text` with each lone surrogate replaced: JSON can spell one, and nobody can encode it again."""
+    """`text` with each lone surrogate replaced: JSON can spell one, but no encoding can write it again."""
     if text.isascii():
         return text
     try:
-        # Of the encodings that refuse a surrogate, the fastest.
+        # This is the fastest of the encodings that refuse a surrogate.
         text.encode("utf-16-le")
     except UnicodeEncodeError:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
@@ -194,7 +194,7 @@ def _turn_settings(fields: dict[str, object]) -> TurnSettings:
 
 
 def _languages(value: object) -> tuple[DetectedLanguage, ...]:
-    """What can be used of `languages`: a list of objects, but a single one or a bare code is understood too."""
+    """The usable items of `languages`, which is a list of objects; a single object or a bare code is understood too."""
     found = map(_language, value if isinstance(value, list) else [value])
     return tuple(language for language in found if language.language)
 
@@ -210,7 +210,7 @@ def _language(value: object) -> DetectedLanguage:
 
 
 def _status(value: object) -> int:
-    """The HTTP status of an error, also where it is written as text; that of a failing server where it is none."""
+    """The HTTP status of an error, which may be written as text; the default of ErrorMessage if it is none."""
     if isinstance(value, str):
         value = int(digits[0]) if (digits := _STATUS.match(value)) else None
     return int(value) if isinstance(value, int | float) and 400 <= value <= 599 else ErrorMessage().status_code

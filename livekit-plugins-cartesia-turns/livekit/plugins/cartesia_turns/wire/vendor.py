@@ -1,7 +1,7 @@
-"""What is known of the vendor's server, as data with dates. This is the only module that holds such numbers.
+"""What is known of the vendor's server, as data with dates. No other module holds such numbers.
 
 The vendor changes its numbers without a new API version, so none of them decides what a user may ask for: a value that
-is not known here is warned about and sent. Read the current numbers by their names, and earlier ones with `as_of`:
+is not known here is sent with a warning. Read the current numbers by their names, and earlier ones with `as_of`:
 
     TURN_DEFAULTS, TURN_RANGES          histories, newest first: what the server uses, and takes, for turn settings
     MODELS                              the models by name; the languages of each are a history too
@@ -26,7 +26,7 @@ from .messages import TurnSettings
 T = TypeVar("T")
 
 READ = "2026-11-25"
-"""The day on which all the sources were last read. An undated page has this date."""
+"""The day on which all the sources were last read. It is the date of each source that has none of its own."""
 
 _DOCS = "https://docs.cartesia.ai"
 _WEBSOCKET = f"{_DOCS}/api-reference/stt/turns/websocket"
@@ -63,11 +63,11 @@ def as_of(history: History[T], when: str) -> Known[T]:
 
     Args:
         history: one of this module's.
-        when: a day or a month in ISO 8601. A month counts as the time before its first day, but includes a source that
-            has the month alone as its date.
+        when: a day or a month in ISO 8601. A month means the time before its first day, but includes a source whose
+            date is that month alone.
 
     Returns:
-        The newest entry that is not later, or the oldest one where all are later.
+        The newest entry that is not later, or the oldest one if all are later.
     """
     return next((known for known in history if known.since <= when), history[-1])
 
@@ -90,7 +90,7 @@ TURN_DEFAULTS: History[TurnSettings] = (
     Known(TurnSettings(0.8, 0.6, 0.3, 5600), _WEBSOCKET, "2026-08-14"),
     Known(TurnSettings(0.8, 0.4, 0.2, 5600), _TURNS, "2026-05"),
 )
-"""What the server uses for a turn setting that is not given. Clients of the vendor disagree on the two."""
+"""What the server uses for a turn setting that is not given. Clients of the vendor still disagree on these."""
 
 _EARLIER_RANGES = {
     "start_threshold": Range(0.5, 0.9),
@@ -126,9 +126,9 @@ class Model:
     Attributes:
         name: as the `model` parameter has it.
         languages: the base codes of the languages that it hears.
-        takes_hints: it takes language hints; another model answers them with an error.
+        takes_hints: it takes language hints. Other models answer them with an error.
         tells_languages: its `turn.end` says which languages it heard.
-        changes_lists: its key terms and language hints may be changed by a `config` on an open socket.
+        changes_lists: a `config` may change its key terms and language hints on an open socket.
         source: the address where the last three are said.
         since: its date, as in `Known`.
     """
@@ -174,10 +174,10 @@ MODELS: Mapping[str, Model] = MappingProxyType(
 """The models of the turn endpoint. There may be others. Trials in September 2026 still found `ink-2` English only."""
 
 LISTED_AS: Mapping[str, str] = MappingProxyType({"nb": "no", "nn": "no", "fil": "tl"})
-"""Codes of languages that are in the vendor's table under another code: Bokmål and Nynorsk, and Filipino."""
+"""Languages that the vendor's table has under another code: Bokmål, Nynorsk and Filipino."""
 
 MODEL = "ink-2"
-"""The model that is used where none is given."""
+"""The default model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +197,7 @@ LANGUAGE_HINTS: Known[ListLimits] = Known(ListLimits(6), _LANGUAGES, READ)
 PLAN_STREAMS: Known[Mapping[str, int]] = Known(
     MappingProxyType({"Free": 8, "Pro": 12, "Startup": 20, "Scale": 60}), _LIMITS, READ
 )
-"""How many sockets may be open under each plan, idle ones too. The server answers one more with 429."""
+"""How many sockets may be open under each plan, idle ones included. The server answers one more with 429."""
 
 IDLE_CLOSE_S: Known[float] = Known(180.0, _LIMITS, READ)
 """After how many seconds without audio the server closes a socket, with 1001; clients saw 180.1 s."""
@@ -206,4 +206,4 @@ API_VERSIONS: Known[tuple[str, ...]] = Known(("2026-03-01", "2026-08-14"), _ERRO
 """Versions of the API whose errors are JSON. No difference between them in speech-to-text is known."""
 
 API_VERSION = API_VERSIONS.value[0]
-"""The version that is asked for where none is given."""
+"""The default version."""
