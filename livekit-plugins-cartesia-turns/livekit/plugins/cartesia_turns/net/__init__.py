@@ -1,1 +1,1 @@
-"""Asyncio and aiohttp: connections, and what opens, serves and follows them."""
+"""Asyncio and aiohttp: the sockets, and what opens them, drives them and replaces them."""

@@ -1,4 +1,4 @@
-"""One websocket to the server: connect, send, receive, close. Whatever goes wrong is raised as an API error."""
+"""One websocket to the server: connect, send, receive, close. Every failure is raised as an API error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .tasks import finish
 CLOSE_TIMEOUT_S = 0.25
 """How long a close waits for the server's answer before the socket is cut."""
 MAX_IDENTIFIERS = 16
-"""So many request and turn ids are remembered as looked at."""
+"""How many request and turn ids are remembered as free of secrets."""
 LOST_SENDING = "the socket was lost while sending"
 LOST = (aiohttp.ClientError, OSError, RuntimeError)
 """What aiohttp raises when it sends on a socket that is gone."""
@@ -42,13 +42,13 @@ class Connection:
         self._redaction = handshake.redaction
         self._identifiers: dict[str, str] = {}
         self.is_sending: bool = False
-        """A `send` is under way; there may be one at a time."""
+        """A `send` is under way. There may be only one at a time."""
         self.is_lost: bool = False
         """A `send` has failed."""
 
     @property
     def is_clear(self) -> bool:
-        """Nothing waits to be written, so that a frame of audio is with the network at once."""
+        """Nothing waits to be written to the socket, so that a frame of audio goes to the network at once."""
         transport = self._transport
         return not self.is_sending and transport is not None and not transport.get_write_buffer_size()
 
@@ -59,14 +59,14 @@ class Connection:
         """Opens a websocket.
 
         Args:
-            session: what to connect with; stays open.
+            session: what to connect with. It stays open.
             url: the whole address, its query encoded already.
-            headers: sent with the handshake; their values, and the query's, are kept out of errors.
-            timeout_s: for the whole handshake.
+            headers: sent with the handshake. No error contains their values or those of the query.
+            timeout_s: for the whole handshake, in seconds.
 
         Raises:
             ServerError: the server refused.
-            APIError: it could not be reached, or did not answer in time.
+            APIError: the server could not be reached, or did not answer in time.
         """
         handshake = Handshake.of(url, headers)
         attempt = asyncio.create_task(shake_hands(session, url, headers, handshake, CLOSE_TIMEOUT_S))
@@ -77,13 +77,13 @@ class Connection:
                 await cls(attempt.result(), handshake).close()
             raise
         error = None if attempt.cancelled() else attempt.exception()
-        # Raised where `error` is not being handled: it may hold the request's headers, and would be the context.
+        # This is not raised while `error` is handled: `error` would be its context, and may hold the request's headers.
         if error is not None or attempt.cancelled():
             raise handshake.failure(error)
         return cls(attempt.result(), handshake)
 
     async def send(self, item: Outgoing) -> None:
-        """Sends, waiting while the socket's own buffer is full.
+        """Sends one item, and waits while the socket's own buffer is full.
 
         Raises:
             DroppedError: the socket is gone.
@@ -104,7 +104,7 @@ class Connection:
             self.is_sending = False
 
     async def send_audio(self, pcm: bytes) -> None:
-        """Sends PCM audio, as `send`."""
+        """Sends PCM audio in the same way as `send`."""
         self.is_sending = True
         try:
             await self._ws.send_bytes(pcm)
@@ -115,10 +115,10 @@ class Connection:
             self.is_sending = False
 
     async def receive(self) -> ServerMessage | Pong:
-        """Waits for the next message, an error of the server's included. Answers pings.
+        """Waits for the next message, which may be the server's error. Answers pings.
 
         Raises:
-            ProtocolError: a frame that is no message; the socket lives on.
+            ProtocolError: a frame is no message. The socket stays usable.
             DroppedError: the socket is gone.
         """
         while True:
@@ -128,7 +128,7 @@ class Connection:
             if frame.type is aiohttp.WSMsgType.PONG:
                 return Pong(bytes(frame.data))
             if frame.type is aiohttp.WSMsgType.PING:
-                # What came in before the socket was lost is read first; then follows the loss.
+                # If the socket is lost, the frames that came in before are read first; then `receive` reports the loss.
                 with contextlib.suppress(*LOST):
                     await self._ws.pong(frame.data)
             elif frame.type is aiohttp.WSMsgType.BINARY:
@@ -136,7 +136,7 @@ class Connection:
             elif frame.type is aiohttp.WSMsgType.CLOSE:
                 raise DroppedError("the server closed the socket", code=frame.data or 1005)
             else:
-                # aiohttp reports the end of the TCP stream as a clean close: `close_code` tells nothing.
+                # aiohttp reports the end of the TCP stream as a clean close, so `close_code` proves nothing.
                 raise DroppedError("the socket was lost")
 
     async def close(self) -> None:
@@ -146,7 +146,7 @@ class Connection:
             await finish(closing, CLOSE_TIMEOUT_S)
         finally:
             if self._transport is not None:
-                # One that has something left to write would stay until the peer has read it.
+                # With data left to write, the transport would otherwise stay open until the peer has read it.
                 self._transport.abort()
 
     def _message(self, data: str) -> ServerMessage:
@@ -160,7 +160,7 @@ class Connection:
         return replace(message, **clean)  # type: ignore[arg-type]  # these are fields that the message has
 
     def _clean(self, identifier: str) -> str:
-        """The identifier without a secret in it. All messages of a turn have the same, which is looked at once."""
+        """The identifier without any secret in it. All messages of a turn have the same one, so it is checked once."""
         if identifier not in self._identifiers:
             if len(self._identifiers) >= MAX_IDENTIFIERS:
                 self._identifiers.clear()

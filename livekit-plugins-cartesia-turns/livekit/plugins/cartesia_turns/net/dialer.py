@@ -29,29 +29,29 @@ from .tasks import finish
 TokenProvider: TypeAlias = Callable[[], Awaitable[str] | str]
 KEY_VARIABLE = "CARTESIA_API_KEY"
 PAUSED = ErrorMessage("the server has asked for a longer pause under this key", "Too many connections", 429)
-"""The refusal of those who would have to wait for longer than a handshake may take: nobody waits unheard."""
+"""The answer to a stream whose wait would exceed the time for a handshake, so that its user hears of the pause."""
 
 _limiters: WeakValueDictionary[tuple[str, object], ConnectLimiter] = WeakValueDictionary()
-"""One for each endpoint and key in use: the streams of a process that share a key share its limits."""
+"""One for each endpoint and key in use: streams of this process that share a key share its limits."""
 
 
 _paces: dict[str, Pace] = {}
-"""One for each endpoint: what a server takes is kept for all streams of this process, also for those to come."""
+"""One for each endpoint: what is known of a server counts for all present and later streams of this process."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A key, or a token, or a function that is asked for a token at each connect. Never shown."""
+    """A key, or a token, or a function that is asked for a token at each connect. Its `repr` shows none of them."""
 
     api_key: str | None = None
     access_token: str | TokenProvider | None = None
 
     @classmethod
     def resolve(cls, api_key: str | None, access_token: str | TokenProvider | None) -> Credentials:
-        """The arguments, else the environment.
+        """The credentials of the arguments, else those of the environment.
 
         Raises:
-            ValueError: neither a key nor a token, or one that no header can have.
+            ValueError: there is neither a key nor a token, or it has a character that no header can have.
         """
         token = access_token if callable(access_token) else credential("access_token", access_token)
         if token is not None:
@@ -65,7 +65,7 @@ class Credentials:
         return "Credentials(***)"
 
     async def header(self, timeout_s: float) -> tuple[str, str]:
-        """The name and the value of the header that carries it.
+        """The name and the value of the header that carries the key or the token.
 
         Raises:
             APIConnectionError: the user's function failed, or took longer than `timeout_s` seconds.
@@ -83,7 +83,7 @@ async def _ask(provider: TokenProvider, timeout_s: float) -> str:
     if asking.cancelled():
         raise APITimeoutError("access_token could not be had: the function took too long")
     if (error := asking.exception()) is not None:
-        # The next attempt may fare better. The error's text may hold the token.
+        # The next attempt may succeed. The error's text is left out, since it may contain the token.
         raise UnreachableError(Cause.TOKEN, f"the function raised {type(error).__name__}")
     return _token(asking.result())
 
@@ -135,7 +135,7 @@ class Dialer:
 
         Args:
             session: what to connect with.
-            options: asked for what the server is asked for when the connection is made.
+            options: called when the connection is made; returns the options to open it with.
         """
         if self._prewarmer is None or not self._prewarmer.is_of_this_loop:
             dial = functools.partial(self.open, session, timeout_s=DEFAULT_API_CONNECT_OPTIONS.timeout)
@@ -144,7 +144,7 @@ class Dialer:
     async def connect(
         self, session: aiohttp.ClientSession, options: Options, *, timeout_s: float, urgent: bool = False
     ) -> WarmConnection:
-        """The prewarmed connection, once and where it fits, else a new one; arguments and errors as of `open`."""
+        """Returns the prewarmed connection if it fits, else a new one; arguments and errors are those of `open`."""
         prewarmer, self._prewarmer = self._prewarmer, None
         if prewarmer is not None:
             if not prewarmer.is_of_this_loop:
@@ -162,16 +162,16 @@ class Dialer:
     async def open(
         self, session: aiohttp.ClientSession, options: Options, *, timeout_s: float, urgent: bool = False
     ) -> Connection:
-        """Opens a connection, after its turn has come where the key was told to slow down.
+        """Opens a connection. If the server asked for a pause under this key, it waits for a place in the queue first.
 
         Args:
             session: what to connect with.
             options: what the server is asked for.
             timeout_s: for the whole handshake, and for the wait before it, in seconds.
-            urgent: the user is in mid-turn: no pause is waited for.
+            urgent: the user is in mid-turn, so the pause does not count.
 
         Raises:
-            ServerError: its turn does not come within `timeout_s` seconds; `retry_after_s` says when it does.
+            ServerError: the wait would exceed `timeout_s` seconds. `retry_after_s` says how long it is.
             APIError: as `Connection.open`.
         """
         wait_s = self._limiter.reserve(time.monotonic(), timeout_s, urgent=urgent)
@@ -187,7 +187,7 @@ class Dialer:
         return connection
 
     def note(self, error: APIError) -> None:
-        """Slows down all that share the key if the server says that there are too many."""
+        """Slows down all streams that share the key if the error is a 429."""
         if isinstance(error, ServerError) and error.status_code == 429:
             self._limiter.rate_limited(time.monotonic(), error.retry_after_s)
 

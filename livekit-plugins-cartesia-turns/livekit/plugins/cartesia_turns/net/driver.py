@@ -1,7 +1,7 @@
-"""Runs a client: its sockets, one after another, its clock, and whoever has something to do now.
+"""The shell of a client: it runs the sockets, one after another, keeps the time, and wakes the tasks that must act.
 
-Audio takes one wake-up of the event loop on its way, that of the task that brings it: where nothing waits and the
-socket takes it at once, `push` sends it there and then. All else goes out by the socket's own sending task.
+If nothing waits and the socket takes audio at once, `push` sends it from the task that brings it, so that a frame costs
+one wake-up of the event loop. Everything else is sent by the socket's own sending task.
 """
 
 from __future__ import annotations
@@ -32,41 +32,41 @@ from .prewarming import WarmConnection
 from .tasks import until_done, wait_for_event
 
 GOING_AWAY = 1001
-"""The close code of a server that restarts, or has had no audio for too long."""
+"""The close code of a server that restarts, or that has received no audio for too long."""
 STREAM_CLOSED = "the stream was closed"
 
 
 class Listener(Protocol):
-    """Hears what a driver has to tell."""
+    """Is told what happens by a driver."""
 
     def events(self, events: Sequence[ClientEvent], stats: Stats) -> None:
-        """The client said this; so far it has counted that."""
+        """The client has these events; its counters are `stats`."""
 
     def connected(self, request_id: str, connect_s: float, *, reused: bool, is_first: bool) -> None:
         """A socket is open and the server said so, `connect_s` seconds after it was asked for."""
 
     def disconnected(self, reason: str, code: int | None) -> None:
-        """A socket is gone."""
+        """A socket has ended; `reason` is a static text, and `code` the close code if there was one."""
 
     def attempt_failed(self, error: APIError, retry_in_s: float | None) -> None:
-        """A connection could not be made or did not last; the next attempt follows, or none where that is None."""
+        """A connection could not be made or did not last. The next attempt follows in `retry_in_s`; None: no other."""
 
     def dropped(self, error: DroppedError, *, in_turn: bool, at_once: bool) -> None:
-        """A socket was lost; the next one follows, `at_once` or after what `attempt_failed` tells."""
+        """A socket was lost. The next one follows, `at_once` or in the time that `attempt_failed` is told."""
 
     def odd_frame(self, kind: str) -> None:
-        """A frame came that is no message this client knows."""
+        """A frame came in that is no message, or one of a type that this client does not know."""
 
 
 class Driver:
-    """Pumps audio and messages between a client and the sockets that it wants, and calls it in time.
+    """Moves audio and messages between a client and its sockets, and calls the client in time (see `core`).
 
     Args:
-        client: the stream's. Once it is driven, it changes by this driver alone.
-        listener: hears of each socket, and what the client says.
+        client: the stream's. While it is driven, nobody else changes it.
+        listener: is told of each socket and of the client's events.
         dialer: opens the sockets.
-        history: of its attempts, by which it is decided when to try again.
-        timeout_s: bounds an attempt.
+        history: the rules for attempts to connect, and the failures so far.
+        timeout_s: bounds each attempt to connect, in seconds.
     """
 
     def __init__(
@@ -78,29 +78,29 @@ class Driver:
         self._history = history
         self._timeout_s = timeout_s
         self._connection: Connection | None = None
-        """Where audio goes at present."""
+        """The open connection, which takes the audio."""
         self._to_send = asyncio.Event()
         self._to_hang_up = asyncio.Event()
         self._to_link = asyncio.Event()
         self._to_finish = asyncio.Event()
         self._to_tick = asyncio.Event()
         self._tick_at = math.inf
-        """When the clock looks again by itself."""
+        """When `_keep_time` will call the client next."""
         self._attempt_at = time.monotonic()
         self._in_call = False
         """A server has said `connected` to this stream."""
 
     async def run(self, session: aiohttp.ClientSession) -> None:
-        """Keeps the client linked until all that could come has come.
+        """Gives the client its sockets until it is finished.
 
         Raises:
-            APIError: there is no point in another attempt.
+            APIError: another attempt to connect makes no sense.
         """
-        # Nothing that a finished client has no use for is waited for: no pause, no handshake.
+        # As soon as the client is finished, a pause or a handshake under way is cancelled.
         await until_done(self._to_finish.wait(), self._keep_linked(session), self._keep_time())
 
     async def push(self, pcm: bytes) -> None:
-        """Takes the user's audio, as `TurnsClient.push_audio`."""
+        """Takes the user's audio, as `TurnsClient.push_audio`, and sends it at once if it may go out."""
         connection = self._connection
         is_clear = connection is not None and connection.is_clear
         try:
@@ -112,7 +112,7 @@ class Driver:
             if connection and is_clear:
                 await self._send_waiting(connection)
         except DroppedError:
-            # The sending task ends the socket.
+            # The sending task finds the socket lost, and ends it.
             self._to_send.set()
         self._tell()
 
@@ -137,18 +137,18 @@ class Driver:
         self._tell()
 
     def report_usage(self) -> None:
-        """Has the audio told that was sent since the last report."""
+        """Tells the listener how much audio was sent since the last report."""
         self._client.report_usage(time.monotonic())
         self._tell()
 
     def _tell(self) -> None:
-        """Passes on what the client has to tell, and wakes whoever has something to do now."""
+        """Passes on the client's events, and wakes the tasks that must act."""
         if events := self._client.take_events():
             self._listener.events(events, self._client.stats)
         self._wake()
 
     def _wake(self) -> None:
-        """Wakes whoever has something to do now."""
+        """Wakes the tasks that must act now."""
         client = self._client
         if client.may_send:
             self._to_send.set()
@@ -189,10 +189,10 @@ class Driver:
         return await self._dialer.connect(session, self._client.options, timeout_s=self._timeout_s, urgent=urgent)
 
     async def _use(self, opened: WarmConnection) -> None:
-        """Serves one socket to its end, and waits as long as the next one has to.
+        """Serves one socket to its end, and then waits for as long as the next attempt must.
 
         Raises:
-            APIError: there is no point in another one.
+            APIError: another attempt makes no sense.
         """
         self._to_hang_up.clear()
         opened_at = time.monotonic()
@@ -222,17 +222,17 @@ class Driver:
             if not connection.is_sending:
                 await self._send_waiting(connection)
             self._wake()
-            # What woke this task, or was brought about by itself, has been seen: no need to come back for it.
+            # Whatever woke this task, or was caused by it, has been dealt with: it need not wake up again for that.
             self._to_send.clear()
             await wait_for_event(self._to_send, self._client.send_at - time.monotonic())
 
     async def _send_waiting(self, connection: Connection) -> None:
-        """Sends what may go out now."""
+        """Sends everything that may go out now."""
         client = self._client
         while (item := client.outgoing(time.monotonic())) is not None:
             await connection.send(item)
             if connection is not self._connection:
-                # It was lost meanwhile, and the client has rewound to what it had not confirmed.
+                # The socket ended meanwhile. The item is not confirmed, so the client keeps it for the next socket.
                 return
             client.sent(item, time.monotonic())
 
@@ -245,7 +245,7 @@ class Driver:
                 continue
             if isinstance(message, Pong):
                 self._client.pong(message.payload, time.monotonic())
-                # It may let a backlog go on; all deadlines that it moves come later.
+                # A pong may let a backlog go on. It only moves deadlines to later times, so nothing else is woken.
                 if self._client.may_send:
                     self._to_send.set()
             else:
@@ -268,7 +268,7 @@ class Driver:
             raise ServerError(self._client.failure)
 
     async def _link_over(self, failure: APIError | None, lived_s: float) -> None:
-        """Takes note of the end of a socket, and goes on from it."""
+        """Reports the end of a socket, and does what follows from it."""
         client = self._client
         hang_up, in_turn, served = client.hang_up, client.turn.is_open, client.is_connected
         code = failure.code if isinstance(failure, DroppedError) else None
@@ -294,7 +294,7 @@ class Driver:
     def _ending(
         self, error: APIError | None, hang_up: HangUp | None = None, connected_s: float = 0.0, *, is_over: bool = False
     ) -> Ending:
-        """How a socket ended, or the attempt to open one, now that the client knows of it."""
+        """How a socket, or the attempt to open one, has ended. The client must have been told before."""
         client = self._client
         return Ending(
             failure_of(error, served=connected_s > 0.0) if error else None,
@@ -308,16 +308,16 @@ class Driver:
         )
 
     def _decide(self, ending: Ending) -> Decision:
-        # Chance spreads the attempts of many streams; nothing secret depends on it.
+        # Jitter spreads the attempts of many streams. It need not be secret.
         decision = decide(ending, self._history, time.monotonic(), jitter=random.random())  # noqa: S311
         self._history = decision.history
         return decision
 
     async def _go_on(self, decision: Decision, error: APIError | None) -> None:
-        """Tells of a failure and waits before the next attempt, as was decided.
+        """Reports a failure and waits before the next attempt, as was decided.
 
         Raises:
-            APIError: there is no point in another one.
+            APIError: another attempt makes no sense.
         """
         if error and decision.is_told:
             self._listener.attempt_failed(error, decision.delay_s)

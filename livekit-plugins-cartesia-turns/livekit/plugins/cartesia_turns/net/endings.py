@@ -1,4 +1,4 @@
-"""The failures of sockets in the terms of the pure part, and what the server said with them."""
+"""The failures of sockets in the terms of `core`, and what the server said with them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from ..wire.messages import ErrorMessage
 
 
 def failure_of(error: APIError, *, served: bool) -> Failure:
-    """What a failure says, for the decision what follows.
+    """What a failure means for the decision whether to try again.
 
     Args:
         error: the failure.
         served: the server had said `connected` before.
     """
     is_drop = isinstance(error, DroppedError)
-    # An error in place of `connected` answers the handshake as a status does.
+    # An error in place of `connected` counts as an answer to the handshake.
     in_place = isinstance(error, ServerError) and error.in_band and not served
     return Failure(
         retryable=error.retryable,
@@ -30,23 +30,23 @@ def failure_of(error: APIError, *, served: bool) -> Failure:
 
 
 def reason_for(failure: APIError | None, said: ErrorMessage | None, *, served: bool) -> APIError | None:
-    """The failure that ended a socket, or what is known of the reason for it.
+    """The reason for the end of a socket: the failure itself, or a better known reason for it.
 
     Args:
-        failure: as it came, if anything did.
+        failure: the failure that ended the socket, if there was one.
         said: what the server said was wrong, if it said anything.
         served: the server had said `connected` before.
     """
     if not isinstance(failure, DroppedError):
         return failure
     if said is not None:
-        # It looked like the answer to a config, and was the reason for the close.
+        # This error could have answered a config, but it was the reason for the close.
         return ServerError(said)
     return not_allowed() if failure.code == NOT_ALLOWED and not served else failure
 
 
 def answer_of(error: APIError) -> ErrorMessage | None:
-    """What the server said as it refused a socket."""
+    """What the server said when it refused a socket; None if it said nothing."""
     if not isinstance(error, ServerError):
         return None
     return ErrorMessage(error.message, status_code=error.status_code, error_code=error.error_code)

@@ -1,4 +1,4 @@
-"""The handshake of a websocket: what goes out with it, what comes back, and why it failed."""
+"""The handshake of a websocket: what is sent with it, what comes back, and why it failed."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from .redaction import Redaction
 from .tasks import finish
 
 MAX_ERROR_BODY = 16_384
-"""Bytes read of the body of a failed handshake."""
+"""How many bytes are read of the body of a failed handshake."""
 ERROR_BODY_TIMEOUT_S = 1.0
-"""How long it is waited for: the status alone says enough."""
+"""How long to wait for that body, since the status alone says enough."""
 REQUEST_ID_HEADERS = ("X-Request-Id", "cartesia-request-id")
 PROXY_WANTS_A_PASSWORD = 407
 BEARER = "Bearer "
@@ -36,25 +36,25 @@ BEARER = "Bearer "
 
 @dataclass(slots=True)
 class Handshake:
-    """One attempt, and what is seen of it on the way."""
+    """One attempt, and what is noted of it on the way."""
 
     redaction: Redaction
     address: str
-    """Whom it is with, without the query."""
+    """The address of the server, without the query."""
     body: bytearray = field(default_factory=bytearray)
-    """Of a refusal."""
+    """The body of a refusal."""
     transport: asyncio.Transport | None = None
-    """What the answer came over."""
+    """The transport over which the answer came."""
     doing: str = "connecting"
-    """What takes the time."""
+    """The step that is under way, for the error of a timeout."""
 
     @classmethod
     def of(cls, url: str, headers: Mapping[str, str]) -> Handshake:
-        """One with this address, whose query and headers no error may quote."""
+        """A handshake with this address. No error quotes its query and headers."""
         return cls(redaction_of(url, headers), url.partition("?")[0])
 
     def failure(self, error: BaseException | None) -> APIError:
-        """Why it failed: `error` is what `ws_connect` raised, None where it took too long."""
+        """Why the handshake failed: `error` is what `ws_connect` raised, None if it took too long."""
         if error is None:
             return APITimeoutError(f"{NO_ANSWER} ({self.doing})")
         if _is_answer(error):
@@ -63,23 +63,23 @@ class Handshake:
         if address_at_fault is not None:
             return address_at_fault
         if isinstance(error, RuntimeError):
-            # What aiohttp says to the user of a session that can't be used any more.
+            # aiohttp raises a RuntimeError if the session can no longer be used.
             return UnreachableError(Cause.ARGUMENT, "http_session is closed, or of another event loop", retryable=False)
         return as_api_error(error) if isinstance(error, Exception) else UnreachableError(Cause.OTHER)
 
     def _bad_address(self, error: BaseException) -> UnreachableError | None:
-        """The failure, where an address leads nowhere and it is the proxy's, or it can't be told whose it is."""
+        """The failure if an address is bad, and it is the proxy's, or it can't be told whose it is; else None."""
         if isinstance(error, aiohttp.ClientConnectorDNSError) and error.host != URL(self.address).raw_host:
             return UnreachableError(Cause.PROXY, "its name could not be resolved")
         if isinstance(error, aiohttp.InvalidURL) and not self._is_with(str(error.url)):
             return UnreachableError(Cause.PROXY, "its address can't be read", retryable=False)
         if isinstance(error, ValueError) and not isinstance(error, aiohttp.ClientError):
-            # A host's name with an empty part, say, or a proxy's address with a port that is none.
+            # For example a host name with an empty part, or a proxy's address whose port is no number.
             return UnreachableError(Cause.ARGUMENT, retryable=False)
         return None
 
     def _is_with(self, url: str) -> bool:
-        """Whether this is the address of the server, whatever the scheme."""
+        """Whether the URL is that of the server, whatever the scheme."""
         return url.partition("://")[2].startswith(self.address.partition("://")[2])
 
     def _refusal(self, error: aiohttp.ClientResponseError) -> APIError:
@@ -103,18 +103,18 @@ async def shake_hands(
     """Opens a websocket, and notes what happens in `handshake`.
 
     Raises:
-        Exception: whatever aiohttp raises; `Handshake.failure` tells what it means.
+        Exception: whatever aiohttp raises. `Handshake.failure` turns it into an API error.
     """
-    # Set within a task of its own, so that no other request of the user's session is taken for the handshake.
+    # This runs in a task of its own, so that no other request of the user's session is taken for the handshake.
     _under_way.set(handshake)
     async with _session_for(session, url) as used:
         if _TRACE not in used.trace_configs:
             used.trace_configs.append(_TRACE)
         return await used.ws_connect(
             URL(_address(used, url), encoded=True),
-            # An answer that is not compressed can't grow when it is read.
+            # An answer that is not compressed can't grow while it is read.
             headers={"Accept-Encoding": "identity", **headers},
-            # Pongs tell how long a round trip takes and what audio has arrived, so they are not left to aiohttp.
+            # Pongs show how long a round trip takes and which audio has arrived, so they are not left to aiohttp.
             autoping=False,
             autoclose=False,
             timeout=aiohttp.ClientWSTimeout(ws_close=close_timeout_s),
@@ -123,9 +123,9 @@ async def shake_hands(
 
 @contextlib.asynccontextmanager
 async def _session_for(session: aiohttp.ClientSession, url: str) -> AsyncIterator[aiohttp.ClientSession]:
-    """The session, or one without its proxy where this machine is spoken to.
+    """The session; for a server on this machine, a session that does not use the proxy.
 
-    A proxy would read the key, as nothing encrypts it on the way there, and is on another machine more often than not.
+    Nothing encrypts the key on such a connection, so a proxy, which is usually on another machine, could read it.
     """
     unknown = object()
     # aiohttp has no public name for the proxy of a session.
@@ -143,9 +143,9 @@ async def _session_for(session: aiohttp.ClientSession, url: str) -> AsyncIterato
 
 
 def _address(session: aiohttp.ClientSession, url: str) -> str:
-    """The address under which a session that goes by the environment finds the proxy.
+    """The address for which a session that uses the environment's proxies finds the right one.
 
-    aiohttp looks for WSS_PROXY where the scheme is wss; people set HTTPS_PROXY. To both schemes it speaks the same.
+    For the scheme wss, aiohttp looks for WSS_PROXY, but people set HTTPS_PROXY. It treats both schemes alike otherwise.
     """
     if session.trust_env and urlsplit(url).scheme not in getproxies():
         return f"http{url.removeprefix('ws')}"
@@ -154,15 +154,15 @@ def _address(session: aiohttp.ClientSession, url: str) -> str:
 
 def _is_answer(error: BaseException | None) -> TypeGuard[aiohttp.ClientResponseError]:
     """Whether the server answered, but not with a websocket."""
-    # Not WSServerHandshakeError alone: a session with raise_for_status raises its base. With a cause it is no answer:
-    # aiohttp makes up a status for what is no HTTP.
+    # A session with raise_for_status raises the base class of WSServerHandshakeError. An error with a cause is no
+    # answer, since aiohttp makes up a status for bytes that are no HTTP.
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return False
     return isinstance(error, aiohttp.ClientResponseError) and error.__cause__ is None
 
 
 def redacted(message: ErrorMessage, redaction: Redaction) -> ErrorMessage:
-    """The error without any secret that the server quotes in it."""
+    """The error without the secrets that the server quotes in it."""
     return replace(
         message,
         title=redaction.text(message.title),
@@ -174,7 +174,7 @@ def redacted(message: ErrorMessage, redaction: Redaction) -> ErrorMessage:
 
 
 def redaction_of(url: str, headers: Mapping[str, str]) -> Redaction:
-    """What no error may quote: the key, the token, the query, its key terms, and whatever else the user sends."""
+    """The redaction of what no error may quote: the key, the token, the query, its key terms and the user's headers."""
     query = urlsplit(url).query
     terms = [value for name, value in parse_qsl(query) if name == "keyterm"]
     values = [value for name, value in headers.items() if name != VERSION_HEADER]
@@ -182,18 +182,18 @@ def redaction_of(url: str, headers: Mapping[str, str]) -> Redaction:
 
 
 def seconds(retry_after: str | None, now: float) -> float | None:
-    """Reads a Retry-After in either form that HTTP has: seconds, or a date (a proxy's: the vendor sends none).
+    """Reads a Retry-After in either form of HTTP: seconds, or a date (from a proxy; the vendor sends none).
 
     Args:
-        retry_after: the header's value, if it is there.
-        now: the wall clock's time.
+        retry_after: the header's value, if there is one.
+        now: the wall clock, in seconds since 1970.
     """
     if retry_after is None or retry_after.isdecimal():
         return float(retry_after) if retry_after else None
     try:
         return max(0.0, parsedate_to_datetime(retry_after).timestamp() - now)
     except (TypeError, ValueError, OverflowError, OSError):
-        # No date, or one that no clock of this machine can show.
+        # This is no date, or one that this machine can't represent.
         return None
 
 
@@ -201,7 +201,7 @@ _under_way: ContextVar[Handshake] = ContextVar("handshake")
 
 
 async def _note_answer(_: aiohttp.ClientSession, __: SimpleNamespace, params: aiohttp.TraceRequestEndParams) -> None:
-    """Keeps what `ws_connect` does not give out: the transport, and the body of a refusal, which says the reason."""
+    """Keeps what `ws_connect` does not return: the transport, and the body of a refusal, which gives the reason."""
     handshake, response = _under_way.get(None), params.response
     if handshake is None:
         return
@@ -219,7 +219,7 @@ async def _read(stream: aiohttp.StreamReader, kept: bytearray) -> None:
 async def _refuse_redirect(
     _: aiohttp.ClientSession, __: SimpleNamespace, params: aiohttp.TraceRequestRedirectParams
 ) -> None:
-    """Stops a handshake that is sent elsewhere: the key is for this server alone."""
+    """Stops a handshake that is redirected, since the key is for this server alone."""
     if _under_way.get(None) is not None:
         params.response.close()
         raise RedirectedError

@@ -24,7 +24,7 @@ KEEP_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class WarmConnection:
-    """An open socket, what it was asked for with, and the server's `connected` where that has come already."""
+    """An open socket, the options that it was opened with, and the server's `connected` if that has come already."""
 
     connection: Connection
     options: Options
@@ -35,9 +35,9 @@ class Prewarmer:
     """Opens one connection in the background and hands it over once, or closes it. Needs a running event loop.
 
     Args:
-        connect: opens a connection with these options.
-        options: asked for when the connection is made, so that changes until then count.
-        greeting_timeout_s: how long the server may take to say `connected`.
+        connect: opens a connection with the given options.
+        options: called when the connection is made, so that changes until then count.
+        greeting_timeout_s: how long the server may take to say `connected`, in seconds.
     """
 
     def __init__(
@@ -57,21 +57,21 @@ class Prewarmer:
 
     @property
     def is_of_this_loop(self) -> bool:
-        """It was made in the event loop that runs now: nothing of it can be used in another one."""
+        """It was made in the event loop that runs now. It can't be used in another one."""
         return self._loop is asyncio.get_running_loop()
 
     async def take(self, options: Options, *, timeout_s: float) -> WarmConnection | None:
-        """The connection, if it is to be had and serves these options; waits for one under way.
+        """Returns the connection if there is one that serves these options; waits for one that is under way.
 
-        They may differ in what a config can change.
+        The options may differ from those of the connection in what a config can change.
 
         Raises:
-            APITimeoutError: the one under way takes longer than `timeout_s` seconds. It is given up.
+            APITimeoutError: the connection under way takes longer than `timeout_s` seconds. It is given up.
         """
         try:
             done, _ = await asyncio.wait([self._ready], timeout=timeout_s)
         except asyncio.CancelledError:
-            # The stream is closed, and nobody else knows of this connection.
+            # The stream is closed, and nobody else would close this connection.
             self._task.cancel()
             raise
         if not done:
@@ -89,7 +89,7 @@ class Prewarmer:
     async def aclose(self) -> None:
         """Ends the task; closes a connection that nobody took."""
         if not self.is_of_this_loop:
-            # Where its loop still runs, in another thread, that closes the connection. A closed loop took it along.
+            # If its loop still runs in another thread, that loop closes the connection. A closed loop has closed it.
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._task.cancel)
             return
@@ -118,7 +118,7 @@ class Prewarmer:
         try:
             connection = await self._connect(options)
         except APIError as error:
-            # The stream meets the same error, and has somebody to tell.
+            # The stream will get the same error and report it.
             logger.debug("prewarming failed", extra={"error": type(error).__name__})
             return None
         greeting = asyncio.create_task(_greeting(connection))
@@ -134,7 +134,7 @@ class Prewarmer:
 
 
 async def _greeting(connection: Connection) -> Connected:
-    """The server's `connected`; anything before it is none of a stream's business yet."""
+    """Waits for the server's `connected`, and ignores everything before it except an error."""
     while True:
         try:
             message = await connection.receive()

@@ -1,4 +1,4 @@
-"""What no text of the server's may give away, and how it is taken out of one.
+"""Takes secrets out of the texts of a server.
 
 A server, or a proxy before it, may quote what it was sent: as it was, percent-encoded, in capitals, or in base64.
 """
@@ -16,7 +16,7 @@ from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 BLOT = "***"
 MIN_LETTERS = 6
-"""A text with fewer letters and digits than this is no secret: it would be found in innocent words."""
+"""A text with fewer letters and digits than this counts as no secret, since it would be found in innocent words."""
 
 _ENCODED = re.compile(r"[A-Za-z0-9+/_-]{8,}")
 _ESCAPED = re.compile(r"\\u([0-9A-Fa-f]{4})")
@@ -27,8 +27,8 @@ class Redaction:
     """Takes secrets out of texts.
 
     Args:
-        credentials: keys, tokens, headers and the query: nowhere to be seen.
-        terms: key terms: in no text either, but a machine-readable code that contains one is left alone.
+        credentials: keys, tokens, headers and the query. They are removed everywhere.
+        terms: key terms. They are removed from texts, but a machine-readable code may contain one.
     """
 
     def __init__(self, credentials: Iterable[str], terms: Iterable[str] = ()) -> None:
@@ -36,23 +36,23 @@ class Redaction:
         self._all = self._credentials | frozenset(filter(_is_worth_it, terms))
 
     def text(self, text: str) -> str:
-        """The text with each secret blotted out; nothing of it where a secret is in it in some rarer disguise."""
+        """The text with each secret replaced by BLOT; BLOT alone if it contains a secret in some rarer encoding."""
         if not text or not _reveals(text, self._all):
             return text
         clean = self._pattern.sub(BLOT, text)
         return BLOT if _reveals(clean, self._all) else clean
 
     def identifier(self, identifier: str) -> str:
-        """The identifier, nothing of it where it holds a secret."""
+        """The identifier; BLOT if it contains a secret."""
         return BLOT if identifier and _reveals(identifier, self._all) else identifier
 
     def code(self, code: str) -> str:
-        """As `identifier`, for a code of the server's own making, which may well contain a key term."""
+        """As `identifier`, for a code of the server's own, which may well contain a key term."""
         return BLOT if code and _reveals(code, self._credentials) else code
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        """The secrets as they are and percent-encoded, in capitals or not, the longest first."""
+        """Matches the secrets, the longest first, as they are and percent-encoded, in capitals or not."""
         spelt = {form for secret in self._all for form in (secret, quote(secret), quote(secret, safe=""))}
         spelt |= {quote_plus(secret) for secret in self._all}
         return re.compile("|".join(map(re.escape, sorted(spelt, key=len, reverse=True))), re.IGNORECASE)
@@ -63,13 +63,13 @@ def _is_worth_it(secret: str) -> bool:
 
 
 def _reveals(text: str, secrets: frozenset[str]) -> bool:
-    """Whether one of the secrets is in the text, in any spelling that is known here."""
+    """Whether one of the secrets is in the text, in any encoding that is known here."""
     readings = {reading.casefold() for reading in _readings(text)}
     return any(secret.casefold() in reading for secret in secrets for reading in readings)
 
 
 def _readings(text: str) -> Iterator[str]:
-    """The text, and what it says to those who decode it."""
+    """The text, and what it reads when it is decoded."""
     yield text
     for plain in (unquote(text), unquote_plus(text), html.unescape(text), _ESCAPED.sub(_character, text)):
         yield plain
@@ -83,14 +83,14 @@ def _character(escaped: re.Match[str]) -> str:
 
 
 def _decoded(run: str) -> Iterator[str]:
-    """What a run of letters says as hexadecimal digits and as base64, wherever in it the latter begins."""
+    """What a run of letters reads as hexadecimal digits, and as base64 that begins anywhere in it."""
     with_digits = run if len(run) % 2 == 0 else run[:-1]
     with contextlib.suppress(ValueError):
         yield bytes.fromhex(with_digits).decode(errors="replace")
     standard = run.replace("-", "+").replace("_", "/")
     for start in range(_BASE64_UNIT):
         piece = standard[start:]
-        # A single letter left over stands for no byte.
+        # A single letter that is left over encodes no byte.
         piece = piece[:-1] if len(piece) % _BASE64_UNIT == 1 else piece
         with contextlib.suppress(binascii.Error):
             yield base64.b64decode(piece + "=" * (-len(piece) % _BASE64_UNIT)).decode(errors="replace")

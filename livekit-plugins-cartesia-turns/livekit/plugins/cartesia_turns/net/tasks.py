@@ -1,6 +1,6 @@
-"""Waiting for tasks and events so that a cancellation always gets through.
+"""Waits for tasks and events so that a cancellation is never lost.
 
-`asyncio.wait_for` swallows one that comes just as its work is done, before Python 3.12:
+Before Python 3.12, `asyncio.wait_for` swallows a cancellation that comes just as its work is done:
 https://github.com/python/cpython/issues/86296.
 """
 
@@ -17,12 +17,12 @@ T = TypeVar("T")
 
 
 async def until_done(main: Coroutine[Any, Any, object], *helpers: Coroutine[Any, Any, object]) -> None:
-    """Runs all until `main` returns; an exception in any of them ends the others and is raised.
+    """Runs all coroutines until `main` returns. An exception in any of them ends the others and is raised.
 
-    Of several at once the first one's counts, in the order of the arguments.
+    If several fail at once, the first in the order of the arguments is raised.
 
     Raises:
-        RuntimeError: one of them was cancelled by somebody else; its CancelledError would look like our own.
+        RuntimeError: somebody else cancelled one of them. Its CancelledError would look like our own.
     """
     first, *others = tasks = [asyncio.create_task(work) for work in (main, *helpers)]
     try:
@@ -37,7 +37,7 @@ async def until_done(main: Coroutine[Any, Any, object], *helpers: Coroutine[Any,
 
 
 async def finish(task: asyncio.Task[T], timeout_s: float) -> asyncio.Task[T]:
-    """Waits for the end of a task, which is cancelled where it takes longer or the caller is cancelled itself."""
+    """Waits for the end of a task, and cancels it if it takes longer or the caller is cancelled."""
     try:
         await asyncio.wait([task], timeout=timeout_s)
     finally:
@@ -46,7 +46,7 @@ async def finish(task: asyncio.Task[T], timeout_s: float) -> asyncio.Task[T]:
 
 
 async def wait_for_event(event: asyncio.Event, timeout_s: float) -> None:
-    """Waits for the event, no longer than `timeout_s` seconds, and clears it. Always lets other tasks run."""
+    """Waits for the event, `timeout_s` seconds at most, and clears it. Other tasks always get to run."""
     if timeout_s <= 0:
         await asyncio.sleep(0)
     else:
@@ -62,5 +62,5 @@ async def wait_for_event(event: asyncio.Event, timeout_s: float) -> None:
 async def _end(*tasks: asyncio.Task[Any]) -> None:
     await cancel_and_wait(*tasks)
     for task in tasks:
-        # An exception that nobody looks at would be logged with its traceback.
+        # asyncio would log an exception that nobody looks at, with its traceback.
         _ = task.cancelled() or task.exception()
