@@ -309,7 +309,7 @@ class ReplayBuffer:
             self._forget_first()
 
     def _drop_silence(self, goal: float, *, onsets: bool = False) -> None:
-        """Drops silence from the sent audio or, if there is none, from the backlog; with `onsets` also before speech."""
+        """Drops silence from the sent audio or, if there is none, from the backlog; `onsets`: also before speech."""
         kept: deque[Chunk] = deque()
         sent = self._cursor
         end = sent or len(self._chunks)

@@ -1,7 +1,7 @@
-"""Calls recorded whole, looked at, and run again.
+"""Records whole calls, draws them, and runs them again.
 
-`Recorder` writes each stream of an STT into a folder of its own, `load` reads one back, `replay` feeds it to the client
-of today in virtual time, and `page_of` draws it. `schema` says what stands in the files.
+`Recorder` writes each stream of an STT into a folder of its own. `load` reads one back, `replay` feeds it to the client
+of today in virtual time, and `page_of` draws it. `schema` describes the files.
 """
 
 from .difference import Difference

@@ -1,4 +1,4 @@
-"""The audio of a call in a file: WAV while the call lasts, which costs next to nothing, and FLAC afterwards."""
+"""The audio of a call in a file: WAV while the call lasts, since that costs next to nothing, and FLAC afterwards."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import numpy as np
 
 WAV, FLAC = "audio.wav", "audio.flac"
 BLOCK_S = 1
-"""FLAC is encoded in pieces of so many seconds."""
+"""FLAC is encoded in pieces of this many seconds."""
 HEADER_BYTES = 44
-"""The header of the WAV files that are written here."""
+"""The length of the header of the WAV files that are written here."""
 
 
 class AudioFile:
-    """Mono 16-bit audio on its way into a file.
+    """Writes mono 16-bit audio into a file.
 
     Args:
-        folder: the call's.
+        folder: the folder of the call.
         sample_rate: in Hz.
     """
 
@@ -40,19 +40,19 @@ class AudioFile:
         """
         if self._file is None:
             self._file = FileIO(self._folder / WAV, "w")
-            # What a player goes by where the process is killed: as long as it can be.
+            # If the process is killed, a player uses this header, so it says the greatest length there can be.
             write_all(self._file, _header(self._rate, 0x7FFFFFFE - HEADER_BYTES))
         write_all(self._file, pcm)
         self._size += len(pcm)
 
     def let_go(self) -> None:
-        """Leaves the file as it is."""
+        """Closes the file as it is."""
         if self._file is not None:
             with contextlib.suppress(OSError):
                 self._file.close()
 
     def close(self) -> None:
-        """Completes the file, and puts a smaller one in its place where that can be made.
+        """Completes the file, and replaces it with a smaller one.
 
         Raises:
             OSError: the disk does not take it.
@@ -66,7 +66,7 @@ class AudioFile:
 
 
 def write_all(file: FileIO, data: bytes) -> None:
-    """Writes all of it at once, as far as the disk lets one.
+    """Writes all of the data, in as many steps as the disk needs.
 
     Raises:
         OSError: the disk does not take it.
@@ -80,7 +80,7 @@ def compress(folder: Path) -> None:
     """Turns the WAV file of a call into FLAC, which is half the size and loses nothing.
 
     Raises:
-        OSError: the disk does not take it; the WAV file stays.
+        OSError: the disk does not take it. The WAV file stays.
     """
     with wave.open(str(folder / WAV)) as file:
         rate, pcm = file.getframerate(), file.readframes(file.getnframes())
@@ -93,7 +93,7 @@ def compress(folder: Path) -> None:
 
 
 def flac(pcm: bytes, rate: int) -> bytes:
-    """Mono 16-bit samples at this rate, in Hz, as the content of a FLAC file."""
+    """The content of a FLAC file with these mono 16-bit samples at this rate, in Hz."""
     target = BytesIO()
     with av.open(target, "w", format="flac") as container:
         stream = container.add_stream("flac", rate=rate, layout="mono", format="s16")
@@ -107,7 +107,7 @@ def flac(pcm: bytes, rate: int) -> bytes:
 
 
 def read_audio(folder: Path) -> bytes | None:
-    """The samples of a call: signed 16-bit little-endian mono; None where they were not kept.
+    """The samples of a call: signed 16-bit little-endian mono; None if they were not kept.
 
     Raises:
         OSError: the file can't be read.

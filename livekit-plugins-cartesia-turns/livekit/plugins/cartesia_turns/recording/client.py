@@ -1,6 +1,6 @@
-"""A client that notes each call that its shell makes, so that the same calls can be made again.
+"""A client that notes each call of its shell, so that a replay can make the same calls again.
 
-What it says and does is the client's own: it notes and passes on.
+Otherwise it does what TurnsClient does.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .journal import MANY_STEPS, Journal
 from .schema import LIVE, STEPS, Fields, error_to, item_to, message_to, number_to, options_to, stats_to
 
 LONGEST_NUMBER = 16
-"""A pong with more digits is none that was asked for."""
+"""A pong with more digits answers none of our pings."""
 
 
 class RecordedClient(TurnsClient):
@@ -31,7 +31,7 @@ class RecordedClient(TurnsClient):
         now: as TurnsClient.
         pace: as TurnsClient.
         journal: takes the notes.
-        clock: the monotonic time, for the calls that are not told it.
+        clock: returns the monotonic time, for the calls that have no `now`.
     """
 
     def __init__(
@@ -42,16 +42,16 @@ class RecordedClient(TurnsClient):
         self._clock = clock
         self._known_pace = pace
         self._noted = 0
-        """So many of the events that wait to be taken are noted."""
+        """How many of the events that wait to be taken are noted already."""
         self._is_inside = False
-        """What is called now, the client calls itself."""
+        """The client itself makes the present calls, so they are not noted."""
 
     def take_events(self) -> list[ClientEvent]:
         """As TurnsClient."""
         self._noted = 0
         return super().take_events()
 
-    # The calls that come with each frame: no more is done here than has to be.
+    # These calls come with each frame, so they do no more than they must.
 
     def push_audio(self, pcm: bytes, now: float) -> None:
         """As TurnsClient."""
@@ -112,7 +112,7 @@ class RecordedClient(TurnsClient):
         self._note_events(now)
 
     def _book_live(self) -> None:
-        """As TurnsClient, which calls this before anything else; here are also noted what `push_live` has taken."""
+        """As TurnsClient. It also notes what `push_live` has taken."""
         live = self._live
         if not live:
             return
@@ -195,7 +195,7 @@ class RecordedClient(TurnsClient):
     # Small parts.
 
     def _note(self, method: str, now: float, arguments: Callable[[], Fields]) -> None:
-        """Notes a call; the arguments are written out later, on the other thread: they never change."""
+        """Notes a call. The other thread writes the arguments out later, which is safe as they never change."""
         self._book_live()
         self._journal.note(now, lambda: {"call": method, **arguments()})
 
@@ -204,7 +204,7 @@ class RecordedClient(TurnsClient):
         self._journal.time(now)
 
     def _note_events(self, now: float) -> None:
-        """Notes what the client has to tell since the last time, and now and then how its counters stand."""
+        """Notes the client's events since the last time, and its counters after usage and ends of turns."""
         if len(self._events) == self._noted:
             return
         events = self._events[self._noted :]

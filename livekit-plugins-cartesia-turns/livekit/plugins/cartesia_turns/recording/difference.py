@@ -1,4 +1,4 @@
-"""How two runs of a call differ: what they said and sent, and when."""
+"""How two runs of a call differ: in events, in what was sent, and in the times of both."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from itertools import zip_longest
 from .schema import Fields
 
 SAME_S = 1e-6
-"""Two times that differ by less are the same."""
+"""Two times that differ by less than this are the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Something that is not as it was.
+    """Something that differs from the recording.
 
-    `at_s` is when, in seconds since the start of the call; `recorded` and `today` are what happened, as JSON objects,
-    None where nothing did.
+    `at_s` is when, in seconds since the start of the call. `recorded` and `today` are what happened, as JSON objects;
+    None if nothing did.
     """
 
     at_s: float
@@ -35,7 +35,7 @@ def _shown(said: Fields | None) -> str:
 
 
 def compared(then: list[tuple[float, Fields]], now: list[tuple[float, Fields]]) -> Iterator[Difference]:
-    """What is missing, what is new, and what comes at another time."""
+    """Yields what is missing, what is new, and what comes at another time."""
     keys = [[json.dumps(said, sort_keys=True) for _, said in trace] for trace in (then, now)]
     for what, a, b, c, d in _opcodes(*keys):
         if what == "equal":
@@ -48,7 +48,7 @@ def compared(then: list[tuple[float, Fields]], now: list[tuple[float, Fields]]) 
 
 
 def first_of(then: list[tuple[float, Fields]], now: list[tuple[float, Fields]]) -> Iterator[Difference]:
-    """Where what was sent begins to differ: what follows does too."""
+    """Yields only the first difference in what was sent, since what follows differs too."""
     for before, after in zip_longest(then, now):
         if before is None or after is None or before[1] != after[1] or abs(before[0] - after[0]) > SAME_S:
             at_s = min(moment[0] for moment in (before, after) if moment)

@@ -1,4 +1,4 @@
-"""The timeline of a call as SVG, and the audio put where it belongs on it."""
+"""The timeline of a call as SVG, and the audio placed on it."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ import numpy as np
 from .story import Span, Story, Turn
 
 LEFT = 90
-"""Pixels left of the first second, for the names of the rows."""
+"""How many pixels lie left of the first second, for the names of the rows."""
 HEIGHT = 250
 PER_SECOND = 60.0
 WIDEST = 30_000
-"""Pixels of a long call, which is drawn closer together."""
+"""The most pixels of a call. A longer call is drawn at a smaller scale."""
 GAP_S = 0.05
-"""Audio that comes so much later than it would follow the last has a gap before it."""
+"""Audio that comes more than this after the end of the last piece has a gap before it."""
 TICKS_S = (1, 5, 10, 60, 300)
 USER, WORDS, SOCKETS, EXTRA, MARKS = 80, 140, 165, 190, 215
-"""Where the rows are: the middle of each, in pixels from the top."""
+"""The middle of each row, in pixels from the top."""
 
 
 def per_second(story: Story) -> float:
-    """How many pixels a second takes."""
+    """How many pixels a second of the call takes."""
     return min(PER_SECOND, WIDEST / max(1.0, story.seconds))
 
 
 def placed(story: Story, audio: bytes | None, rate: int) -> bytes:
-    """The audio as it was heard: silence where none came, so that a second of it is one of the call."""
+    """The audio with silence in its gaps, so that each second of it is a second of the call."""
     pieces, at, taken = [], 0, 0
     for pushed_at, size in story.pushes if audio else []:
-        # A piece is pushed when its last sample is there.
+        # A piece is pushed when its last sample has been spoken.
         start = 2 * max(0, round(pushed_at * rate) - size // 2)
         if start > at + 2 * round(GAP_S * rate):
             pieces.append(bytes(start - at))
@@ -110,7 +110,7 @@ def _bars(kind: str, y: int, spans: list[Span], story: Story, scale: float) -> I
 
 
 def _box(kind: str, span: Span, rows: tuple[int, int], scale: float) -> str:
-    """A box from the start to the end of a span, between two heights in pixels from the top; its note is its title."""
+    """A box from the start to the end of a span, between two heights in pixels from the top. Its title is the note."""
     start, end = _x(span.start, scale), _x(span.end, scale)
     top, bottom = rows
     size = f'x="{start}" y="{top}" width="{max(1.0, round(end - start, 1))}" height="{bottom - top}"'
@@ -118,11 +118,11 @@ def _box(kind: str, span: Span, rows: tuple[int, int], scale: float) -> str:
 
 
 def _wave(pcm: bytes, rate: int, scale: float) -> str:
-    """One line a pixel or two, from the lowest sample to the highest."""
+    """The waveform: a vertical line for every 1.5 pixels, as long as the loudest sample there is loud."""
     samples = np.frombuffer(pcm, np.int16).astype(np.float32) / 32768
     each = max(1, round(rate / scale * 1.5))
     blocks = samples[: len(samples) // each * each].reshape(-1, each)
-    # The ear hears ratios: the root makes quiet speech visible.
+    # The ear hears ratios, so the square root makes quiet speech visible.
     peaks = np.sqrt(np.abs(blocks).max(axis=1, initial=0.0)) * 36
     strokes = (
         f"M{LEFT + (index + 0.5) * each / rate * scale:.1f} {USER - peak:.1f}V{USER + peak:.1f}"

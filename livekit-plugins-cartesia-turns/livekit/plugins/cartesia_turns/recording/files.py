@@ -1,4 +1,4 @@
-"""The folder of a recorded call, as it is read."""
+"""Reads the folder of a recorded call."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from .schema import ANSWERED, LIVE, OFFERED, PUSHED, SCHEMA, Fields, SchemaError
 CALL_FILE = "call.jsonl"
 PAGE_FILE = "view.html"
 FILES = (CALL_FILE, WAV, FLAC, f"{FLAC}.part", PAGE_FILE)
-"""All that is ever written into the folder of a call."""
+"""All files that are ever written into the folder of a call."""
 
 
 @dataclass(frozen=True)
 class Recording:
     """A recorded call.
 
-    `audio` is signed 16-bit little-endian mono at `options.sample_rate`, None where it was not kept; `lines` are those
-    of `call.jsonl` after the first, which is `header` (see `schema`). All times are monotonic seconds of the process
-    that recorded it.
+    `header` is the first line of `call.jsonl` and `lines` are the others (see `schema`). `audio` is signed 16-bit
+    little-endian mono at `options.sample_rate`, None if it was not kept. All times are monotonic seconds of the process
+    that recorded the call.
     """
 
     folder: Path
@@ -44,7 +44,7 @@ class Recording:
 
     @property
     def options(self) -> Options:
-        """What the first socket was to be opened with."""
+        """The options for the first socket."""
         return options_of(self.header["options"])
 
     @property
@@ -54,16 +54,16 @@ class Recording:
 
     @property
     def is_complete(self) -> bool:
-        """The stream came to its end before the recording did."""
+        """The recording goes on to the end of the stream."""
         return any("end" in line for line in self.lines)
 
 
 @dataclass(frozen=True)
 class Step:
-    """One call of those that come with each frame: its letter (see `schema.STEPS`) and its monotonic time.
+    """One of the calls that come with each frame: its letter (see `schema.STEPS`) and its monotonic time.
 
-    `pushed` is how many bytes of audio were pushed; `sent` the start and the samples of the audio that went out, and
-    whether it is silence of the client's own; `pong` is the number of the ping that was answered.
+    `pushed` is how many bytes of audio were pushed. `sent` is the start of the audio that went out, its number of
+    samples, and whether it is silence of the client's own. `pong` is the number of the ping that was answered.
     """
 
     letter: str
@@ -92,7 +92,7 @@ def load(path: str | PathLike[str]) -> Recording:
 
     Raises:
         SchemaError: it is no recording, or one that only a newer version can read.
-        OSError: it can't be read.
+        OSError: the files can't be read.
     """
     folder = Path(path)
     folder = folder.parent if folder.name == CALL_FILE else folder
@@ -101,12 +101,12 @@ def load(path: str | PathLike[str]) -> Recording:
 
 
 def recording_of(lines: Iterable[str], audio: bytes | None, folder: Path) -> Recording:
-    """Reads the lines of `call.jsonl`; the other arguments are as of Recording.
+    """Reads the lines of `call.jsonl`; the other arguments are fields of Recording.
 
     Raises:
         SchemaError: they are no recording, or one that only a newer version can read.
     """
-    # The last line of a call whose process was killed may be torn.
+    # If the process was killed, the last line may be incomplete.
     read = [fields for line in lines if (fields := _read(line)) is not None]
     header = read[0] if read else {}
     if "schema" not in header:

@@ -1,6 +1,6 @@
-"""What happened in a call, on its way from the event loop to the thread that writes it down.
+"""Takes what happens in a call from the event loop to the thread that writes it down.
 
-The event loop only appends to buffers and a queue; all that takes time is done by the other side.
+The event loop only appends to buffers and a queue. The thread does everything that takes time.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from ..core.events import ClientEvent
 from .schema import Fields, event_to, without_words
 
 MANY_STEPS = 100
-"""So many make a line: two seconds of a call, or less."""
+"""This many steps make a line: two seconds of a call, or less."""
 MANY_BYTES = 4 * 1024 * 1024
-"""When so much audio waits to be written, the thread that writes is woken."""
+"""When this much audio waits to be written, the thread that writes is woken."""
 MOST_BYTES = 64 * 1024 * 1024
-"""When so much waits, that thread does not keep up: half an hour of a call."""
+"""When this much audio waits (half an hour of a call), the thread does not keep up, and the recording ends."""
 MANY_ENTRIES, MOST_ENTRIES = 2_000, 20_000
-"""The same for all else."""
+"""The same limits for the number of entries that wait."""
 
 
 class Steps:
-    """The calls that come with each frame, in buffers that cost no object a call.
+    """The calls that come with each frame, in buffers, so that a call costs no object.
 
-    Each of them has its letter in `letters` and its time in `times`. `pushed` and `pcm` hold the audio that was pushed,
-    `sent` the start and the bytes of what was offered, `silent` which of that is silence of the client's own, and
-    `pongs` the numbers of the pings that were answered.
+    Each call has its letter in `letters` and its time in `times`. `pushed` and `pcm` have the audio that was pushed,
+    `sent` the start and the bytes of the audio that was offered, `silent` which of that is silence of the client's own,
+    and `pongs` the numbers of the pings that were answered.
     """
 
     __slots__ = ("letters", "pcm", "pongs", "pushed", "sent", "silent", "times")
@@ -46,7 +46,7 @@ class Steps:
         self.pcm: bytearray = bytearray()
 
     def taken(self) -> Steps:
-        """Gives away what there is. The buffers stay the same, so that others may keep their methods."""
+        """Returns a copy and empties the buffers, which stay the same objects since others keep their methods."""
         copy = Steps()
         for name in self.__slots__:
             buffer = getattr(self, name)
@@ -55,7 +55,7 @@ class Steps:
         return copy
 
     def fields(self) -> Fields:
-        """The rest of their line."""
+        """The fields of their line, without `at`."""
         times = self.times
         if sys.byteorder == "big":
             times = times[:]
@@ -70,14 +70,14 @@ class Steps:
 
 
 Entry: TypeAlias = Steps | tuple[float, Sequence[ClientEvent] | Callable[[], Fields]]
-"""Calls that come with each frame; or the monotonic time and the client's events, or a function that gives a line."""
+"""Calls that come with each frame; or a monotonic time with events of the client, or with a function for a line."""
 
 
 class Journal:
     """What happens, in order. One thread notes, and another one takes.
 
-    Calls that come with each frame are noted by `letter` and `time`, and `pushed` and `pcm` or `sent`, which append to
-    the buffers of `steps`.
+    Calls that come with each frame are noted with `letter` and `time`, and with `pushed` and `pcm` or `sent`. These
+    append to the buffers of `steps`.
     """
 
     def __init__(self) -> None:
@@ -88,22 +88,22 @@ class Journal:
         self.pcm: Callable[[bytes], None] = self.steps.pcm.extend
         self.sent: Callable[[Iterable[int]], None] = self.steps.sent.extend
         self.is_closed: bool = False
-        """Nothing more is to be taken."""
+        """Nothing more is noted."""
         self.is_overrun: bool = False
-        """More came than was taken: the rest is not recorded."""
+        """The thread that takes did not keep up, so the rest is not recorded."""
         self.wake: Callable[[], None] = _do_nothing
-        """Has what waits taken soon."""
+        """Wakes the thread that takes."""
         self._entries: deque[Entry] = deque()
         self._bytes_in = self._bytes_out = 0
 
     def note(self, now: float, what: Sequence[ClientEvent] | Callable[[], Fields]) -> None:
-        """Notes the client's events, or a line: the function is called on the other thread."""
+        """Notes the client's events, or a line, for which the other thread calls the function."""
         if self.steps.letters:
             self.end_steps()
         self._put((now, what))
 
     def end_steps(self) -> None:
-        """Lets the calls that come with each frame be taken."""
+        """Puts the calls that came with frames so far into the queue."""
         steps = self.steps.taken()
         self._bytes_in += len(steps.pcm)
         self._put(steps)
@@ -119,7 +119,7 @@ class Journal:
             self.is_overrun = self.is_closed = True
 
     def take(self) -> list[Entry]:
-        """All that waits, in order. For one thread only."""
+        """Takes all that waits, in order. Only one thread may call it."""
         # What comes meanwhile is taken the next time. Each step is safe while another thread appends.
         take = self._entries.popleft
         taken = [take() for _ in range(len(self._entries))]
@@ -128,21 +128,21 @@ class Journal:
 
 
 def _do_nothing() -> None:
-    """There is nobody to wake."""
+    """Does nothing, since there is no thread to wake yet."""
 
 
 class Lines:
     """Turns entries into lines of `call.jsonl` and the audio that belongs to them.
 
     Args:
-        transcripts: keep the words; else they are masked.
+        transcripts: keep the words; otherwise they are masked.
     """
 
     def __init__(self, *, transcripts: bool) -> None:
         self._transcripts = transcripts
 
     def of(self, entries: Iterable[Entry]) -> tuple[str, bytes]:
-        """The lines, each with its end, and the audio that was pushed."""
+        """The lines, each with a line break, and the audio that was pushed."""
         lines: list[str] = []
         audio: list[bytes | bytearray] = []
         for entry in entries:

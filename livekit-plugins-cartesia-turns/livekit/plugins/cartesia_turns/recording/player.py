@@ -1,8 +1,8 @@
-"""A recorded call, run again with the client of today: the same calls at the same times, and what comes of them.
+"""Runs a recorded call again with the client of today: makes the same calls at the same times, and compares.
 
-Time is virtual: an hour takes seconds. The calls are made as they were recorded, whatever the client says now, and
-what it says is compared with what it said then. Where it would do something that it did not do then (send, or keep a
-deadline), the replay does so as the shell would.
+Time is virtual, so an hour takes seconds. The calls are made as they were recorded, whatever the client says now, and
+its events and what it sends are compared with the recording. If the client now sends something or has a deadline that
+it did not have then, the replay does what the shell would do.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ from .schema import (
 )
 
 LATE_S = 0.1
-"""A shell that was awake for so long after a deadline and did not keep it had none: its client had another."""
+"""If the recorded shell made calls this long after a deadline and did not keep it, its client had no such deadline."""
 SOCKET = "socket lost"
-"""Stands among the events for the end of a socket, and why the client wanted it."""
+"""The name of the event that stands for the end of a socket, with the client's reason for it."""
 MOST_SHOWN = 20
-"""So many differences are shown."""
+"""At most this many differences are shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What came of a replay. `events` counts those of the recording, `audio_s` is what was pushed, in seconds."""
+    """The result of a replay: `events` is the number of recorded events, `audio_s` the seconds of audio pushed."""
 
     differences: list[Difference]
     events: int
@@ -55,7 +55,7 @@ class Replay:
 
     @property
     def is_same(self) -> bool:
-        """Everything is as it was."""
+        """Nothing differs from the recording."""
         return not self.differences
 
     def __str__(self) -> str:
@@ -75,8 +75,8 @@ def replay(recording: str | PathLike[str] | Recording) -> Replay:
         recording: a call, or its folder.
 
     Raises:
-        SchemaError: it can't be read, or its audio was not kept.
-        OSError: it can't be read.
+        SchemaError: it is no recording that this version can read, or its audio was not kept.
+        OSError: the files can't be read.
     """
     call = recording if isinstance(recording, Recording) else load(recording)
     if call.audio is None and any("pushed" in line for line in call.lines):
@@ -86,7 +86,7 @@ def replay(recording: str | PathLike[str] | Recording) -> Replay:
 
 @dataclass
 class Trace:
-    """What a client said and sent, each with its time since the start of the call in seconds."""
+    """What a client said and sent, each with its time in seconds since the start of the call."""
 
     said: list[tuple[float, Fields]] = field(default_factory=list)
     sent: list[tuple[float, Fields]] = field(default_factory=list)
@@ -111,7 +111,7 @@ class Player:
         self._now = Trace()
 
     def play(self) -> Replay:
-        """Makes all of them, and compares."""
+        """Makes all calls, and compares."""
         last: Fields = {}
         for line in self._call.lines:
             if "steps" in line:
@@ -135,7 +135,7 @@ class Player:
         if step.letter in (LIVE, PUSHED):
             self._push(step)
         elif step.letter == BOOKED:
-            # It is enough to ask.
+            # The client books its live audio when it is asked for its counters.
             _ = self._client.stats
         elif step.letter in (ASKED, OFFERED, PINGED):
             if step.letter == PINGED:
@@ -166,7 +166,7 @@ class Player:
         if self._client.push_live(pcm, step.at):
             self._now.sent.append(live)
         else:
-            # Today it takes a decision, and goes out at once all the same, or does not.
+            # Today the client decides about this audio first: it may go out at once all the same, or not.
             self._client.push_audio(pcm, step.at)
             self._ask(step.at, is_offered=False)
 
@@ -186,7 +186,7 @@ class Player:
         if self._item is not None:
             self._now.sent.append((self._since(at), item_to(self._item)))
             if not is_offered:
-                # Nothing went out then, so that nothing confirms it.
+                # Nothing went out in the recording, so no recorded call confirms this.
                 self._confirm(at)
 
     def _confirm(self, at: float) -> None:
@@ -199,7 +199,7 @@ class Player:
         self._client.tick(at)
 
     def _catch_up(self, at: float) -> None:
-        """Keeps a deadline that the client has today and did not have then."""
+        """Calls `tick` at a deadline that the client has today and did not have in the recording."""
         if at <= self._client.deadline:
             self._overdue_since = math.inf
             return

@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from livekit.agents import stt
 
 IN_USE_S = 600.0
-"""A call whose files were written to so lately may go on, in another process: it is not deleted."""
+"""A call whose files were written to this recently may still go on in another process, so it is not deleted."""
 MEGABYTE = 1_000_000
 DAY_S = 86_400.0
 
 
 class Owner(Protocol):
-    """What a stream needs of its STT, as it stands in `reporter`: the layer of that is above this one."""
+    """What a stream needs of its STT. It repeats the Owner of `reporter`, whose layer is above this one."""
 
     def emit(self, event: str, *args: object) -> None:
         """Calls the handlers of one of the STT's own events."""
@@ -54,17 +54,17 @@ class Owner(Protocol):
 class Recorder:
     """Records each stream of the STTs that it is given to: `STT(recorder=Recorder("calls/"))`.
 
-    A folder holds all that is needed to look at the call and to run it again: `call.jsonl` (see `schema`) and the audio
-    as it was pushed, `audio.wav` while the call lasts and `audio.flac` afterwards. Neither keys nor tokens, headers or
-    addresses are ever written; words and voices are, unless you say otherwise. A thread does the writing. A disk that
-    is full or too slow ends the recording with one warning, and never harms the call.
+    The folder of a call has all that it takes to look at the call and to run it again: `call.jsonl` (see `schema`) and
+    the audio as it was pushed, in `audio.wav` while the call lasts and in `audio.flac` afterwards. Keys, tokens,
+    headers and addresses are never written. Words and voices are, unless you say otherwise. A thread does the writing.
+    If the disk is full or too slow, the recording ends with one warning, and the call goes on.
 
     Args:
-        folder: made where it is not there; only its owner may look into the folders of calls.
-        audio: keep the audio. Without it a call can be looked at, not replayed.
-        transcripts: keep the words; else each letter is an x, in key terms and in the server's errors too.
-        max_size_mb: megabytes that all recordings in the folder may take; the oldest go first.
-        max_age_days: how long one is kept, in days. Older ones are deleted when a call begins.
+        folder: is made if it does not exist. Only its owner may look into the folders of calls.
+        audio: keep the audio. A call without audio can be looked at, but not replayed.
+        transcripts: keep the words. Otherwise each letter becomes an x, in key terms and in the server's errors too.
+        max_size_mb: the megabytes that all recordings in the folder may take. The oldest are deleted first.
+        max_age_days: how many days a recording is kept. Older ones are deleted when a call begins.
 
     Raises:
         ValueError: an argument can't be right.
@@ -94,9 +94,9 @@ class Recorder:
         """Begins the recording of a stream, which takes its client from here.
 
         Args:
-            options: of the first socket.
-            limits: of the client.
-            pace: as it is known of the endpoint.
+            options: those of the first socket.
+            limits: those of the client.
+            pace: how fast the endpoint takes a backlog.
         """
         journal, now = Journal(), time.monotonic()
         header = self._header(options, limits)
@@ -108,7 +108,7 @@ class Recorder:
         writer = CallWriter(folder, journal, Lines(transcripts=self._transcripts), audio, self._room)
         self._writer.add(writer)
         finish = weakref.finalize(client, self._writer.finish, writer)
-        # The process ends: it is too late to begin anything.
+        # When the process ends, it is too late to start a thread.
         finish.atexit = False
         return RecordedCall(client, journal, finish)
 
@@ -129,7 +129,7 @@ class Recorder:
         }
 
     def _room(self) -> int:
-        """Bytes that may still be written, after the recordings are deleted that are too old or too many."""
+        """Deletes recordings that are too old or too many, and returns how many bytes may still be written."""
         now, sizes = time.time(), _sizes(self._folder)
         left = self._max_bytes - sum(size for _, size, _ in sizes)
         for call, size, written_at in sizes:
@@ -144,8 +144,8 @@ class RecordedCall:
     """The recording of one stream.
 
     Args:
-        client: the stream's.
-        journal: takes what is told beside the calls of the client.
+        client: the stream's client.
+        journal: takes the notes.
         finish: has the rest written.
     """
 
@@ -155,15 +155,15 @@ class RecordedCall:
         self._finish = finish
 
     def passing_on(self, send: Callable[[stt.SpeechEvent], None]) -> Callable[[stt.SpeechEvent], None]:
-        """What takes the speech events in place of `send`, and passes them on."""
+        """A function that notes the speech events and passes them on to `send`."""
         return partial(self._told, send)
 
     def overhearing(self, owner: Owner) -> Owner:
-        """What takes the STT's own events in place of the STT, and passes them on."""
+        """An object that notes the STT's own events and passes them on to the STT."""
         return _Overhearing(owner, self)
 
     def announced(self, name: str, event: object) -> None:
-        """The STT's own listeners were told this. Turns are not noted again."""
+        """Notes one of the STT's own events. Those of turns are left out, since the client's events have them."""
         if not name.startswith("turn_"):
             self._line(lambda: {"announced": name, **_plain(event)})
 
@@ -210,7 +210,7 @@ def _speech(event: stt.SpeechEvent) -> Fields:
 
 
 def _plain(event: object) -> Fields:
-    """The fields of an event that are plain; of an error what kind it is and the server's status, never its text."""
+    """The fields of an event with simple values; of an error its type and the server's status, but never its text."""
     if not is_dataclass(event):
         return {}
     written: Fields = {}
@@ -227,7 +227,7 @@ def _plain(event: object) -> Fields:
 
 
 def _sizes(folder: Path) -> list[tuple[Path, int, float]]:
-    """Each call in the folder, the oldest first: its bytes, and when it was last written to (wall clock)."""
+    """Each call in the folder, the oldest first, with its bytes and when it was last written to (wall clock)."""
     found = []
     for call in sorted(folder.glob("*-*")):
         stats = [at for at in map(_stat, (call / name for name in FILES)) if at is not None]
@@ -243,7 +243,7 @@ def _stat(path: Path) -> os.stat_result | None:
 
 
 def _delete(call: Path) -> None:
-    """Deletes what was written there, and nothing else."""
+    """Deletes the files that a recording has written, and nothing else."""
     for name in FILES:
         (call / name).unlink(missing_ok=True)
     with contextlib.suppress(OSError):

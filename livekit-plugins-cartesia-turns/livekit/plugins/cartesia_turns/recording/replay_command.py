@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Replays each call and says what differs.
 
     Returns:
-        The exit code: 0 where all is as it was, 1 where something differs, 2 where a call can't be replayed.
+        The exit code: 0 if nothing differs, 1 if something does, 2 if a call can't be replayed.
     """
     calls: list[Path] = _parser().parse_args(arguments).call
     codes = [_replay(call) for call in calls]

@@ -1,23 +1,23 @@
-"""What stands in `call.jsonl`, the record of one stream: one JSON object a line.
+"""The format of `call.jsonl`, the record of one stream: one JSON object a line.
 
 The first line describes the call: `schema` (SCHEMA), `versions`, `started` (wall clock, seconds since 1970), `at`
-(monotonic seconds: all other times are on that clock), `options` (of the first socket), `limits` of the client, and
-whether `audio` and `transcripts` are kept. The other lines each have `at` and one of these:
+(monotonic seconds; all other times are on that clock), `options` (of the first socket), `limits` of the client, and
+whether `audio` and `transcripts` are kept. Each other line has `at` and one of these:
 
-    call      the shell called the client: its method's name, and the arguments by name
-    steps     many calls that repeat with each frame, as one letter each (STEPS); `times` are their float64s, little
-              endian, in base64; `pushed` holds the bytes of each push, `sent` the first sample and the bytes of each
-              piece of audio that was offered to the socket, `silent` which of these are silence of the client's own,
-              `pongs` the numbers of the pings that were answered
-    events    what the client said: turns (`heard_at` is when speech began or ended), notices, rejected options,
+    call      the shell called the client: the method's name, and the arguments by name
+    steps     many calls that repeat with each frame, as one letter each (STEPS); `times` are their times as float64,
+              little endian, in base64; `pushed` has the bytes of each push, `sent` the first sample and the bytes of
+              each piece of audio that was offered to the socket, `silent` which of these are silence of the client's
+              own, `pongs` the numbers of the pings that were answered
+    events    the client's events: turns (`heard_at` is when speech began or ended), notices, rejected options,
               flushes, and how much audio was sent
     told      a speech event that the framework got
-    announced one of the STT's own events, of sockets and options
-    stats     the counters, of which only those stand there that are not 0
+    announced one of the STT's own events about sockets and options
+    stats     the counters that are not 0
     end       the stream is over
 
-Numbers that JSON has no way to write are the texts "inf", "-inf" and "nan". The calls and their times are all that a
-replay needs. A reader ignores lines and fields that it does not know; SCHEMA changes when it can't.
+Numbers that JSON can't write are the texts "inf", "-inf" and "nan". A replay needs only the calls and their times. A
+reader ignores lines and fields that it does not know. SCHEMA changes if a reader can't do that.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from ..wire.options import Options
 from ..wire.protocol import error_from_fields, parse, serialize
 
 SCHEMA = 1
-"""The version of the files. It changes when a reader of an older one would misread them."""
+"""The version of the files. It changes when a reader of the version before would misread them."""
 
 LIVE, BOOKED, PUSHED, ASKED, OFFERED, PINGED, SENT, ANSWERED, TICKED = "lbpoaisgt"
 STEPS = {
@@ -58,18 +58,18 @@ STEPS = {
 }
 """The letters of `steps`."""
 TEXTS = frozenset({"transcript", "text", "keyterms", "message", "title"})
-"""Fields that may hold words of a call; a server's error may quote a key term."""
+"""Fields that may contain words of a call. A server's error may quote a key term."""
 
 Fields: TypeAlias = dict[str, Any]
 """A JSON object."""
 
 
 class SchemaError(ValueError):
-    """A recording that can't be read; the text says what is wrong with it."""
+    """A recording can't be read. The text says what is wrong with it."""
 
 
 def number_to(value: float | None) -> float | str | None:
-    """A number as JSON can hold it."""
+    """A number as JSON can write it."""
     return value if value is None or math.isfinite(value) else str(value)
 
 
@@ -79,7 +79,7 @@ def number_of(value: float | str | None) -> float:
 
 
 def masked(text: str) -> str:
-    """The text with an x in place of each letter and digit: its length and its shape stay, its words go."""
+    """The text with an x for each letter and digit, so that its length and shape stay but not its words."""
     return "".join("x" if unicodedata.category(character)[0] in "LMN" else character for character in text)
 
 
@@ -111,14 +111,14 @@ def limits_to(limits: Limits) -> Fields:
 
 
 def limits_of(written: Mapping[str, Any]) -> Limits:
-    """The limits that `limits_to` wrote; what is not there is as it is by default."""
+    """The limits that `limits_to` wrote; one that is missing has its default."""
     names = {field.name for field in fields(Limits)}
     given = {name: float(value) if isinstance(value, str) else value for name, value in written.items()}
     return Limits(**{name: value for name, value in given.items() if name in names})  # type: ignore[arg-type]  # by name
 
 
 def message_to(message: ServerMessage) -> Fields:
-    """A message of the server as it stands on the wire; of an unknown one only the type."""
+    """A message of the server as it is written on the wire; of an unknown one only the type."""
     written: Fields = json.loads(serialize(message))
     return written
 
@@ -129,7 +129,7 @@ def message_of(written: Mapping[str, Any]) -> ServerMessage:
 
 
 def error_to(error: ErrorMessage | None) -> Fields | None:
-    """An error of the server's, if there was one."""
+    """The server's error as JSON; None if there was none."""
     return None if error is None else message_to(error)
 
 
@@ -139,7 +139,7 @@ def error_of(written: Fields | None) -> ErrorMessage | None:
 
 
 def item_to(item: Outgoing) -> Fields:
-    """What was given to the socket; of audio the place in the call."""
+    """What was given to the socket, as JSON; of audio only its place in the call."""
     if isinstance(item, Chunk):
         return {"type": "audio", "start": item.start, "samples": item.samples, "silence": item.injected}
     if isinstance(item, Ping):
@@ -149,7 +149,7 @@ def item_to(item: Outgoing) -> Fields:
 
 
 def event_to(event: ClientEvent) -> Fields:
-    """An event of the client's as JSON, in which two of them can be compared."""
+    """An event of the client as JSON, so that two of them can be compared."""
     if isinstance(event, TurnEvent):
         written: Fields = {"event": event.kind.value, "transcript": event.transcript, "turn_id": event.turn_id}
         more = {"request_id": event.request_id, "heard_at": event.at, "usage_s": event.usage_s}
@@ -166,13 +166,13 @@ def event_to(event: ClientEvent) -> Fields:
 
 
 def stats_to(stats: Stats) -> Fields:
-    """The counters that are not 0."""
+    """The counters that are not 0, as JSON."""
     counted = {field.name: getattr(stats, field.name) for field in fields(Stats)}
     return {name: value for name, value in counted.items() if value}
 
 
 def without_words(written: Any, *, is_text: bool = False) -> Any:
-    """A JSON value in which all that may hold words of a call (TEXTS) is masked, however deep it stands."""
+    """A JSON value with all fields masked that may contain words of a call (TEXTS), however deep they are."""
     if isinstance(written, dict):
         return {name: without_words(value, is_text=name in TEXTS) for name, value in written.items()}
     if isinstance(written, list):

@@ -1,4 +1,4 @@
-"""What happened in a recorded call, put together for people: turns, sockets, silence, and what stands out."""
+"""What happened in a recorded call, told for people: turns, sockets, silence, and what stands out."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .files import Recording, steps_of
 from .schema import LIVE, Fields
 
 WENT_ON_S = 1.5
-"""Who speaks again after so short a pause was perhaps not done."""
+"""A user who speaks again after at most this pause was perhaps not done."""
 SLOW_END_S = 2.0
-"""An end of a turn so long after speech stopped keeps the user waiting."""
+"""An end of turn more than this long after speech stopped keeps the user waiting."""
 
 
 @dataclass
 class Span:
-    """A stretch of time, in seconds since the start of the call; `end` is None where it never ended."""
+    """A stretch of time, in seconds since the start of the call; `end` is None if it never ended."""
 
     start: float
     end: float | None = None
@@ -30,7 +30,7 @@ class Span:
 class Turn:
     """One turn of the user; times are in seconds since the start of the call.
 
-    `words` are the texts as they grew, `maybe` the stretches in which the turn was perhaps over: where they end before
+    `words` are the texts as they grew. `maybe` are the stretches in which the turn was perhaps over: if one ends before
     the turn does, the user went on.
     """
 
@@ -44,12 +44,12 @@ class Turn:
 
     @property
     def text(self) -> str:
-        """All that was said."""
+        """The whole text of the turn."""
         return self.words[-1][1] if self.words else ""
 
     @property
     def went_on(self) -> list[Span]:
-        """Where the turn was perhaps over, and was not."""
+        """The stretches in which the turn was perhaps over and then was not."""
         return [span for span in self.maybe if span.end is not None and span.end != self.end]
 
 
@@ -63,9 +63,9 @@ class Story:
     replays: list[Span] = field(default_factory=list)
     silence: list[Span] = field(default_factory=list)
     marks: list[Span] = field(default_factory=list)
-    """Moments: notices, changed options, attempts to connect that failed."""
+    """Notices, changed options and failed attempts to connect."""
     told: list[tuple[float, str]] = field(default_factory=list)
-    """What the framework was told."""
+    """The events that the framework got."""
     pushes: list[tuple[float, int]] = field(default_factory=list)
     """When audio was pushed, and how many bytes."""
     stats: Fields = field(default_factory=dict)
@@ -73,7 +73,7 @@ class Story:
 
 
 def story_of(recording: Recording) -> Story:
-    """Puts a call together."""
+    """Tells the story of a recorded call."""
     return _Teller(recording).tell()
 
 
@@ -83,8 +83,8 @@ class _Teller:
         self._started = recording.started_at
         self._story = Story(is_complete=recording.is_complete)
         self._position = 0
-        """Up to where sockets were given audio, in samples."""
         self._sent_to = 0
+        """The position up to which sockets were given audio, in samples."""
 
     def tell(self) -> Story:
         for line in self._recording.lines:
@@ -143,7 +143,7 @@ class _Teller:
             turn.words.append((at, text))
         if kind == "end":
             turn.end, turn.speech_end = at, self._heard_at(event, at)
-        # Anything but another "maybe" means that the turn went on, or is over.
+        # Anything else than another eager end means that the turn went on, or is over.
         if turn.maybe and turn.maybe[-1].end is None and kind != "eager_end":
             turn.maybe[-1].end = at
         elif kind == "eager_end" and not (turn.maybe and turn.maybe[-1].end is None):
@@ -187,12 +187,12 @@ class _Teller:
 
 
 def notice_of(name: str) -> str:
-    """A notice in words, also where only an older or a newer version has it."""
+    """A notice in words, even if only an older or a newer version has it."""
     return Notice[name.upper()].value if name.upper() in Notice.__members__ else name.replace("_", " ")
 
 
 def findings(story: Story) -> list[str]:
-    """What stands out, in whole sentences, the worst first; one sentence where nothing does."""
+    """What stands out, in whole sentences, the worst first; one sentence if nothing does."""
     found = [*_cut_off(story), *_drops(story), *_slow(story), *_went_on(story), *_counted(story)]
     if not story.is_complete:
         found.append("The recording stops before the call does.")
@@ -257,7 +257,7 @@ def _why(line: Fields) -> str:
 
 
 def _extend(spans: list[Span], at: float, seconds: float) -> None:
-    """Adds to the last stretch, where this one follows it."""
+    """Adds a stretch of audio to the last stretch if it follows that, and else as a new one."""
     last = spans[-1] if spans else None
     if last is not None and last.end is not None and at <= last.end + 0.1:
         last.end = max(last.end, at + seconds)

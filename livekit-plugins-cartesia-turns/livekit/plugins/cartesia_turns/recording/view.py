@@ -1,4 +1,4 @@
-"""A recorded call as one page that needs nothing else: no network, no other file."""
+"""Draws a recorded call as one page that needs no network and no other file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .schema import Fields
 from .story import Story, Turn, findings, story_of
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; media-src data:; img-src data:"
-"""The browser lets the page load nothing, whatever stands in it."""
+"""The browser lets the page load nothing, whatever it contains."""
 _SIGNS = {
     "speech": '<rect class="turn" x="1" y="2" width="18" height="10"/>',
     "waiting for the end of the turn": '<rect class="waiting" x="1" y="2" width="18" height="10"/>',

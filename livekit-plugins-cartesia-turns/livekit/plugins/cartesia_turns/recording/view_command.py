@@ -16,7 +16,7 @@ USAGE_ERROR = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Writes the page of a call, and returns the exit code: 0, or 2 where the call can't be read."""
+    """Writes the page of a call, and returns the exit code: 0, or 2 if the call can't be read."""
     options = _parser().parse_args(arguments)
     try:
         recording = load(options.call)

@@ -1,4 +1,4 @@
-"""The thread that writes recordings down. Whatever the disk does, the calls go on as if nobody recorded them."""
+"""The thread that writes recordings. Whatever the disk does, the calls go on as if nobody recorded them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .files import CALL_FILE
 from .journal import Journal, Lines
 
 EVERY_S = 2.0
-"""How often the thread looks for news, in seconds: what is lost of a call whose process is killed.
+"""How often the thread writes, in seconds. If the process is killed, up to this much of a call is lost.
 
-Each write lets the event loop wait for a moment, so that there are few.
+Writes are rare, since each of them holds up the event loop for a moment.
 """
 EXIT_S = 5.0
 """How long the end of the process waits for a slow disk, in seconds."""
 GRANT_BYTES = 8 * 1024 * 1024
-"""After so much the room that is left is looked up again."""
+"""After this many bytes the thread looks again how much room is left."""
 
 
 class CallWriter:
@@ -29,10 +29,10 @@ class CallWriter:
 
     Args:
         folder: is made by the first write.
-        journal: what happens in the call.
-        lines: writes that out.
-        audio: takes the audio, None where it is not kept.
-        room: says how many bytes there is room for, and makes some.
+        journal: gives what happens in the call.
+        lines: turns that into lines and audio.
+        audio: takes the audio; None if it is not kept.
+        room: makes room if it must, and returns how many bytes may be written.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class CallWriter:
         self._file: FileIO | None = None
 
     def write(self) -> bool:
-        """Writes what has come, and returns whether more may come. What the disk does is logged, once."""
+        """Writes what has come, and returns whether more may come. Trouble with the disk is logged once."""
         if self.is_done.is_set():
             return False
         is_last = self.journal.is_closed
@@ -78,7 +78,7 @@ class CallWriter:
             self._granted = min(GRANT_BYTES, self._room())
             if self._granted <= 0:
                 return "the recordings take all the room that they may"
-        # The audio first: of what the lines tell of, none is missing.
+        # The audio is written first, so that none is missing that the lines tell of.
         if self._audio is not None:
             self._audio.write(pcm)
         write_all(self._file, lines.encode())
@@ -93,7 +93,7 @@ class CallWriter:
 
 
 class Writer:
-    """One thread for all calls of a recorder; it lives while there are any."""
+    """One thread for all calls of a recorder. It runs while there are any."""
 
     def __init__(self) -> None:
         self._calls: list[CallWriter] = []
@@ -102,17 +102,17 @@ class Writer:
         self._is_running = False
 
     def add(self, call: CallWriter) -> None:
-        """Begins to write a call down."""
+        """Begins to write a call."""
         call.journal.wake = self._news.set
         with self._lock:
             self._calls.append(call)
             if not self._is_running:
                 self._is_running = True
-                # It never keeps a process from ending that was cut off; `finish` waits for calls that have ended.
+                # A daemon thread never keeps the process from ending. `finish` waits for calls that have ended.
                 threading.Thread(target=self._run, name="cartesia_turns recorder", daemon=True).start()
 
     def finish(self, call: CallWriter) -> None:
-        """Writes the rest of a call; the end of the process waits for it, though not for ever."""
+        """Writes the rest of a call. The end of the process waits for that, EXIT_S at most."""
         call.journal.is_closed = True
         self._news.set()
         threading.Thread(target=call.is_done.wait, args=(EXIT_S,), name="cartesia_turns recorder at exit").start()
