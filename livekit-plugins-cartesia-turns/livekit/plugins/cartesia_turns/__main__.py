@@ -12,11 +12,11 @@ COMMANDS = {
     "replay": ("recording.replay_command", "run a recorded call again with this version, and compare"),
     "view": ("recording.view_command", "make a page of a recorded call"),
 }
-"""Each command's module, imported once it is asked for, whose `main(arguments)` returns the exit code; and its help."""
+"""Each command's module, whose `main(arguments)` returns the exit code, and its help. It is imported when it is run."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit code; 2 where there is no such command."""
+    """Runs one command and returns its exit code; exits with 2 if there is no such command."""
     chosen = _parser().parse_args(arguments)
     module = importlib.import_module(f"{__package__}.{COMMANDS[chosen.command][0]}")
     code: int = module.main(chosen.arguments)

@@ -1,4 +1,4 @@
-"""One-liners for an AgentSession that leaves turns to this STT."""
+"""What an AgentSession needs to leave turns to this STT, and what the plugin needs to know of the session."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ VAD_BESIDE = (
 
 
 def turn_handling(**changes: Unpack[TurnHandlingOptions]) -> TurnHandlingOptions:
-    """Makes the AgentSession's `turn_handling` for turns that the server detects.
+    """The `turn_handling` of an AgentSession whose turns the server detects.
 
-    - `turn_detection` "stt": the server's turn.start and turn.end decide. In any other mode they are ignored.
-    - `endpointing` fixed, `min_delay` 0.5 s: the least time between the end of speech and the reply. The server's
-      turn.end comes about as late and carries the end of speech, so the user does not wait for both. A turn.end that
-      comes sooner leaves the rest of that time for the user to go on.
-    - `interruption`: the agent goes on 1 s after a false interruption instead of 2: turn.end tells soon enough that
+    - `turn_detection` is "stt": the session follows the server's turn.start and turn.end. In any other mode it ignores
+      them.
+    - `endpointing` is fixed with a `min_delay` of 0.5 s, the least time between the end of speech and the reply. The
+      server's turn.end comes about as late and carries the end of speech, so the framework does not wait twice. If a
+      turn.end comes sooner, the user has the rest of that time to go on.
+    - `interruption`: the agent goes on 1 s after a false interruption and not 2 s, since turn.end shows early that
       nothing was said.
-    - `preemptive_generation` on, without speech: the reply is prepared from turn.eager_end on and spoken after
-      turn.end. `max_retries` 3: the most speculative replies in a turn.
+    - `preemptive_generation` is on, without speech: the model works on the reply from turn.eager_end on, and the reply
+      is spoken after turn.end. A turn may cost `max_retries` 3 speculative replies.
 
     Args:
         changes: keys of TurnHandlingOptions to set differently; an option group is merged key by key.
 
     Raises:
-        ValueError: TurnHandlingOptions, or one of its groups, does not have such a key or mode; the framework would
-            ignore it without a word.
+        ValueError: a key or a mode is none of TurnHandlingOptions or its groups. The framework would just ignore it.
     """
     _check_options("turn_handling", TurnHandlingOptions, changes)
     options: dict[str, Any] = {
@@ -61,7 +61,7 @@ def turn_handling(**changes: Unpack[TurnHandlingOptions]) -> TurnHandlingOptions
 
 
 def _check_options(where: str, kind: type[Any], options: object) -> None:
-    """Raises a ValueError for what this TypedDict and those in it do not know."""
+    """Raises a ValueError for a key or a mode that this TypedDict, or one within it, does not have."""
     if not isinstance(options, Mapping):
         raise ValueError(f"{where} takes a mapping of options, not {options!r}")
     known = get_type_hints(kind)
@@ -75,24 +75,24 @@ def _check_options(where: str, kind: type[Any], options: object) -> None:
 
 
 def _words(hint: object) -> list[str]:
-    """The words that a Literal, or a Union with Literals in it, allows."""
+    """The words that a Literal, or a Union that contains Literals, allows."""
     return [word for part in (hint, *get_args(hint)) if get_origin(part) is Literal for word in get_args(part)]
 
 
 def interrupt_on_turn_start(session: AgentSession[Any], stt: STT) -> Callable[[], None]:
-    """Silences the agent as soon as the user starts to speak.
+    """Makes barge-in faster: silences the agent as soon as the user starts to speak.
 
-    Without a VAD the framework waits for the first words; the server's turn.start comes earlier. The agent's speech is
-    paused, as by the framework's own interruptions: words end it, and after a turn without words it goes on once
-    `false_interruption_timeout` has passed. It can't be paused where the audio output can't pause, where
-    `resume_false_interruption` or the timeout is off, and in any mode of turn detection but "stt": there it ends for
-    good, even at a cough, and a warning says so once.
+    Without a VAD the framework waits for the first words, but the server's turn.start comes earlier. The agent's speech
+    is paused, as by the framework's own interruptions: words end it, and after a turn without words it goes on once
+    `false_interruption_timeout` has passed. It can't be paused if the audio output can't pause, if
+    `resume_false_interruption` or the timeout is off, or in any other mode of turn detection than "stt". In these cases
+    turn.start ends it for good, even at a cough, and a warning says so once.
 
-    Only turns of this session count, where other sessions use the same STT. A speech that does not allow interruptions
-    goes on, and so does any speech where `min_words` of the session's interruption options asks for words first.
+    Only turns of this session count, even if other sessions use the same STT. A speech that does not allow
+    interruptions goes on. So does any speech if `min_words` of the session's interruption options asks for words first.
 
     Returns:
-        A function that undoes it. It is undone by itself once the session is gone.
+        A function that undoes this. It also ends by itself when the session is gone.
     """
     barge_in = _BargeIn(session, stt)
     stt.on("turn_start", barge_in.on_turn_start)
@@ -100,7 +100,7 @@ def interrupt_on_turn_start(session: AgentSession[Any], stt: STT) -> Callable[[]
 
 
 class _BargeIn:
-    """Silences the agent of one session, which it does not keep alive."""
+    """Silences the agent of one session. It does not keep the session alive."""
 
     def __init__(self, session: AgentSession[Any], stt: STT) -> None:
         self._stt = stt
@@ -134,16 +134,16 @@ _SERVED: ContextVar[weakref.ref[AgentSession[Any]] | None] = ContextVar("served"
 
 
 def remember_session() -> None:
-    """Keeps what `session_around` says now for as long as the present task and those that it starts live.
+    """Remembers what `session_around` returns now, for the present task and those that it starts.
 
-    A stream serves one session, and while that changes its agent the session can't be told for a moment.
+    A stream serves one session, but which one can't be told for a moment while the session changes its agent.
     """
     session = session_around()
     _SERVED.set(weakref.ref(session) if session is not None else None)
 
 
 def _may_serve(session: AgentSession[Any]) -> bool:
-    """Whether the present task serves this session, or may do so where that can't be told."""
+    """Whether the present task serves this session, or may do so if that can't be told."""
     around = session_around()
     return around is session if around is not None else may_be_in_session()
 
@@ -151,7 +151,7 @@ def _may_serve(session: AgentSession[Any]) -> bool:
 def session_around() -> AgentSession[Any] | None:
     """The AgentSession whose STT stream the present task serves.
 
-    None where it can't be told: outside an AgentSession, or under a custom STT node that is no method of an Agent.
+    None if that can't be told: outside an AgentSession, or under a custom STT node that is no method of an Agent.
     """
     if (served := _SERVED.get()) is not None:
         return served()
@@ -159,20 +159,20 @@ def session_around() -> AgentSession[Any] | None:
 
 
 def session_of_caller() -> AgentSession[Any] | None:
-    """The AgentSession that runs the present code: a tool, `on_enter` and the like, a node.
+    """The AgentSession that runs the present code, such as a tool, `on_enter` or a node.
 
-    None where it can't be told: the code of a job's entrypoint belongs to no session.
+    None if that can't be told. The code of a job's entrypoint belongs to no session.
     """
     return compat.session_of(compat.calling_activity()) or session_around()
 
 
 def keyterms_of(session: AgentSession[Any]) -> tuple[str, ...]:
-    """The keyterms of a session, its configured and its detected ones."""
+    """The keyterms of a session, both configured and detected."""
     return tuple(session.keyterms)
 
 
 def fault_of_session() -> str | None:
-    """What is known to be wrong with how the AgentSession around the present task is set up: a static text."""
+    """A static text that says what is wrong with the set-up of the AgentSession around the present task, or None."""
     activity = compat.serving_activity()
     mode = compat.turn_detection_of(activity)
     if mode not in ("stt", "manual"):
@@ -181,18 +181,18 @@ def fault_of_session() -> str | None:
 
 
 def may_be_in_session() -> bool:
-    """Whether the present task may serve an AgentSession: it does, or an older framework does not tell."""
+    """Whether the present task may serve an AgentSession: it does, or this version of the framework does not tell."""
     return compat.is_in_stt_node() or not compat.TELLS_SESSION
 
 
 class Commits:
-    """Tells of a session's manual commits, its close included, where the framework does not flush the STT for them.
+    """Finds a session's manual commits, including that of its close, if the framework does not flush the STT for them.
 
-    To be asked as audio comes: the framework tells nobody of a commit, but a microphone goes on, and at a close and
-    where the microphone is off, silence is pushed in its place.
+    The framework tells nobody of a commit, so the stream asks with each frame. Frames keep coming: the microphone goes
+    on, and at a close or while the microphone is off, the framework pushes silence.
 
     Args:
-        session: whose commits; it is not kept alive.
+        session: whose commits to find. It is not kept alive.
     """
 
     def __init__(self, session: AgentSession[Any]) -> None:
@@ -200,7 +200,7 @@ class Commits:
         self._answered: object = None
 
     def is_new(self) -> bool:
-        """Whether a commit waits for words that this was not asked about before."""
+        """Whether a commit waits for words that no earlier call has returned True for."""
         session = self._session()
         commit = None if session is None else compat.commit_that_waits(session)
         if commit is None or commit is self._answered:
@@ -210,6 +210,6 @@ class Commits:
 
 
 def commits_to_answer() -> Commits | None:
-    """The commits of the session around the present task, where they are to be looked for."""
+    """The commits of the session around the present task; None if there is no need or no way to look for them."""
     session = session_around()
     return None if compat.FLUSHES or session is None else Commits(session)

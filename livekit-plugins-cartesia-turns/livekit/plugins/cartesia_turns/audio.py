@@ -1,4 +1,4 @@
-"""Frames as the framework pushes them, made into the PCM that the wire wants."""
+"""Turns the frames that the framework pushes into the PCM that the wire takes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from livekit import rtc
 
 
 class PcmConverter:
-    """Mixes down to mono, resamples and, where wanted, cuts into chunks of one length.
+    """Mixes audio down to mono, resamples it and, if wanted, cuts it into chunks of one length.
 
     The format of the frames may change at any time.
 
     Args:
         sample_rate: of the output, in Hz; it is signed 16-bit little-endian mono.
-        chunk_ms: length of the pieces given out, in milliseconds; None passes frames through as they come.
+        chunk_ms: the length of the chunks that are returned, in milliseconds; None returns frames at the length they
+            come in.
     """
 
     def __init__(self, sample_rate: int, chunk_ms: int | None = None) -> None:
@@ -25,18 +26,18 @@ class PcmConverter:
 
     @property
     def is_holding(self) -> bool:
-        """Audio waits for a chunk to fill up."""
+        """Some audio waits for its chunk to fill up."""
         return bool(self._pending)
 
     def push(self, frame: rtc.AudioFrame) -> list[bytes]:
-        """Converts a frame of any rate and number of channels; returns what is ready to be sent."""
+        """Converts a frame of any rate and number of channels, and returns the audio that is ready to be sent."""
         pcm = _mono(frame)
         if frame.sample_rate == self._sample_rate and self._resampler is None:
             return self._cut(pcm)
         return self._cut(self._resampled(pcm, frame.sample_rate))
 
     def flush(self) -> list[bytes]:
-        """Returns what is held back, a chunk that is not full included."""
+        """Returns all audio that is held back, including a chunk that is not full."""
         tail = b"" if self._resampler is None else _joined(self._resampler.flush())
         self._resampler = None
         ready = [*self._cut(tail), bytes(self._pending)]

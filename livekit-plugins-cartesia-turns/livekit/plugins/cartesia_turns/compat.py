@@ -1,8 +1,8 @@
 """Every name of livekit-agents that is private, or that not all versions from 1.8.0 on have.
 
-`NAMES` lists them, each with the versions it is of and what the plugin does without it. The functions below are the
-only places that use them, so that where one is gone a function says that it does not know, and nothing fails.
-`BASE_NAMES` are what every STT plugin inherits and uses: `stream.py` and `emitter.py` can't do without.
+`NAMES` lists them, each with the versions that have it and what the plugin does without it. Only the functions below
+use them. If a name is gone, the function says that it does not know, and nothing fails. `BASE_NAMES` are names that
+every STT plugin inherits and uses: `stream.py` and `emitter.py` do not work without them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from livekit.agents import Agent, stt
 if TYPE_CHECKING or not hasattr(agents, "LiveSession"):
     from livekit.agents import AgentSession as AgentSession  # noqa: PLC0414  # other modules import it here
 else:
-    # Its name from 2.0 on, which warns of the old one.
+    # This is its name from 2.0 on, which warns about the old one.
     AgentSession = agents.LiveSession
 
 
@@ -28,8 +28,8 @@ else:
 class Name:
     """A name of livekit-agents.
 
-    `where` is its module below `livekit` and its path in there, `versions` a version specifier, `without` what happens
-    where it is gone.
+    `where` is its module below `livekit` and its path in there. `versions` is a version specifier. `without` is what
+    happens if the name is gone.
     """
 
     where: str
@@ -84,7 +84,7 @@ BASE_NAMES = (
 
 
 def _module(name: str) -> object:
-    """A module of the framework; None where it is gone."""
+    """A module of the framework; None if it is gone."""
     try:
         return importlib.import_module(f"livekit.agents.{name}")
     except ImportError:
@@ -96,7 +96,7 @@ _ACTIVITIES = _module("voice.agent_activity")
 _PIPELINE = "_STTPipelineContextVar"
 _ACTIVITY = "_AgentActivityContextVar"
 _BINDS_NODES = hasattr(getattr(_ACTIVITIES, "AgentActivity", None), "_bound_stt_node")
-"""An STT node runs with its activity bound in the context. Before 2.0 whatever starts the node may have bound any."""
+"""An STT node runs with its activity bound in the context. Before 2.0 it may run with any other activity bound."""
 
 TELLS_SESSION = _BINDS_NODES or hasattr(_RECOGNITION, _PIPELINE)
 """This version of the framework tells a stream which session it serves, unless the session's STT node is custom."""
@@ -105,28 +105,28 @@ FLUSHES = "manual_flush" in {field.name for field in fields(stt.STTCapabilities)
 
 
 def capabilities(*, manual_flush: bool) -> stt.STTCapabilities:
-    """What the plugin can do, as far as this version of the framework knows of it."""
+    """The capabilities of the plugin that this version of the framework knows."""
     known: dict[str, Any] = {"manual_flush": manual_flush} if FLUSHES else {}
     return stt.STTCapabilities(streaming=True, interim_results=True, offline_recognize=False, keyterms=True, **known)
 
 
 def _context(module: object, name: str) -> object:
-    """What a context variable holds for the present task; None where it holds nothing or is gone."""
+    """What a context variable holds for the present task; None if it holds nothing or is gone."""
     variable = getattr(module, name, None)
     return variable.get(None) if isinstance(variable, ContextVar) else None
 
 
 def is_in_stt_node() -> bool:
-    """Whether the present task runs a session's STT node or was started by one. False where that can't be told."""
+    """Whether the present task runs a session's STT node or was started by one. False if that can't be told."""
     return (
         _context(_ACTIVITIES, _ACTIVITY) is not None if _BINDS_NODES else _context(_RECOGNITION, _PIPELINE) is not None
     )
 
 
 def serving_activity() -> object:
-    """The agent's activity whose STT node the present task runs, or was started by.
+    """The agent's activity whose STT node runs in the present task, or has started it.
 
-    None where that can't be told: outside a session and, before 2.0, in a custom node that is no method of an Agent.
+    None if that can't be told: outside a session and, before 2.0, in a custom node that is no method of an Agent.
     """
     if _BINDS_NODES:
         return _context(_ACTIVITIES, _ACTIVITY)
@@ -136,7 +136,7 @@ def serving_activity() -> object:
 
 
 def calling_activity() -> object:
-    """The agent's activity whose code calls: a tool, `on_enter` and the like, a node. None where that can't be told."""
+    """The agent's activity whose code calls, such as a tool, `on_enter` or a node. None if that can't be told."""
     return _context(_ACTIVITIES, _ACTIVITY)
 
 
@@ -147,19 +147,19 @@ def session_of(activity: object) -> AgentSession[Any] | None:
 
 
 def turn_detection_of(activity: object) -> object:
-    """How this activity detects turns: "stt", "manual", "vad", a model or None. "stt" where that can't be told."""
+    """How this activity detects turns: "stt", "manual", "vad", a model or None. "stt" if that can't be told."""
     return getattr(activity, "_turn_detection", "stt")
 
 
 def has_vad(activity: object) -> bool:
-    """Whether a VAD runs beside. False where that can't be told."""
+    """Whether the activity runs a VAD too. False if that can't be told."""
     return getattr(activity, "vad", None) is not None
 
 
 def way_to_pause(session: AgentSession[Any]) -> Callable[[], None] | None:
-    """What pauses the agent until the turn has words or is over; None where the session would not go on by itself."""
-    # The framework has no public way to pause. Only in mode "stt" does the end of the STT's turn start the time after
-    # which the agent goes on.
+    """The function that pauses the agent until the turn has words or is over; None if the agent would not go on."""
+    # The framework has no public way to pause. The agent goes on some time after the end of the STT's turn, but only in
+    # mode "stt".
     activity = getattr(session, "_activity", None)
     may_pause = getattr(activity, "_pause_enabled", None)
     pause: Callable[[], None] | None = getattr(activity, "_interrupt_by_audio_activity", None)
@@ -168,7 +168,7 @@ def way_to_pause(session: AgentSession[Any]) -> Callable[[], None] | None:
 
 
 def commit_that_waits(session: AgentSession[Any]) -> object:
-    """The session's manual commit that waits for a final transcript now, the one at its close included; or None."""
+    """The session's manual commit that waits for a final now, including that of its close; None if there is none."""
     recognition = getattr(getattr(session, "_activity", None), "_audio_recognition", None)
     commit = getattr(recognition, "_commit_user_turn_atask", None)
     answered = getattr(recognition, "_final_transcript_received", None)
@@ -178,5 +178,5 @@ def commit_that_waits(session: AgentSession[Any]) -> object:
 
 
 def wrapped_stts(adapter: stt.STT[Any]) -> list[object]:
-    """The STTs that one of the framework's adapters is made of; none where it is no adapter."""
+    """The STTs within one of the framework's adapters; empty if it is no adapter."""
     return [*getattr(adapter, "_stt_instances", ()), *filter(None, [getattr(adapter, "_stt", None)])]

@@ -1,6 +1,6 @@
-"""What the vendor's server may not take, by what is known of it: told, and sent all the same.
+"""Options that the vendor's server is not known to take: the user is warned, and they are sent all the same.
 
-The vendor changes what it takes without notice, so only the server can refuse these. See `vendor` for the numbers.
+The vendor changes what it takes without notice, so only the server can refuse them. See `vendor` for the numbers.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ class Doubt:
 
     Attributes:
         text: what is doubtful: a static text for the log.
-        option: the argument's name, or several.
-        value: what it is.
-        known: what is known instead.
-        since: the date of that, in ISO 8601.
+        option: the name of the argument, or of several.
+        value: the value that was given.
+        known: the values that the server is known to take.
+        since: the date of that knowledge, in ISO 8601.
         source: the address where it is said.
     """
 
@@ -35,7 +35,7 @@ class Doubt:
 
     @property
     def details(self) -> dict[str, str]:
-        """All but the text, for the `extra` of a log record."""
+        """All fields except the text, for the `extra` of a log record."""
         return {name: getattr(self, name) for name in self.__slots__ if name != "text"}
 
 
@@ -49,11 +49,11 @@ NO_HINTS = "the model is not known to take language hints; they are sent all the
 
 
 def doubts(options: Options, language: str | None = None) -> Iterator[Doubt]:
-    """Everything about these options that the server is not known to take.
+    """Yields a doubt for each of these options that the server is not known to take.
 
     Args:
         options: what a connection is opened with.
-        language: the base code of the language that the user expects, if one is given.
+        language: the base code of the language that the user is expected to speak, if one is given.
     """
     yield from turn_doubts(options.turn)
     model = MODELS.get(options.model)
@@ -81,7 +81,7 @@ def _hint_doubts(hints: tuple[str, ...], heard: Known[tuple[str, ...]]) -> Itera
 
 
 def turn_doubts(turn: TurnSettings) -> Iterator[Doubt]:
-    """The turn settings outside their known range; else thresholds that are out of order because of a known default."""
+    """Yields turn settings outside their known range; if none are, thresholds out of order with known defaults."""
     ranges, defaults = TURN_RANGES[0], TURN_DEFAULTS[0]
     outside = [
         Doubt(OUT_OF_RANGE, f"turn_{name}", str(value), str(known), ranges.since, ranges.source)

@@ -1,4 +1,4 @@
-"""The STT's events: who waits for which, with its type, and the calls when one happens."""
+"""The STT's events: handlers with the types of their events, and the calls of the handlers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 FrameworkEvent: TypeAlias = Literal["metrics_collected", "error"]
 EVENTS = {*get_args(FrameworkEvent), *get_args(EventName)}
-"""What an STT emits: the framework's events and the plugin's own."""
+"""The events that an STT emits: the framework's and the plugin's own."""
 
 T = TypeVar("T")
 Handler: TypeAlias = Callable[[T], object]
@@ -36,7 +36,7 @@ Decorator: TypeAlias = Callable[[Callable[[T], object]], Callable[[T], object]]
 
 
 class STTEvents(stt.STT[EventName]):
-    """The part of the STT that has to do with its events."""
+    """The part of the STT that emits events."""
 
     @overload  # type: ignore[override]  # the base takes any function for any event
     def on(self, event: Literal["connected"], callback: Handler[ConnectedEvent]) -> Handler[ConnectedEvent]: ...
@@ -96,9 +96,9 @@ class STTEvents(stt.STT[EventName]):
     def on(
         self, event: EventName | FrameworkEvent, callback: Callable[..., object] | None = None
     ) -> Callable[..., object]:
-        """Has a function called at each event of this name; see `events.py`. It may not be async.
+        """Calls a function at each event of this name; see `events.py`. The function may not be async.
 
-        A name that this STT never emits is warned about, not refused: a newer framework may ask for events of its own.
+        A name that this STT never emits only causes a warning, since a newer framework may have events of its own.
         """
         if event not in EVENTS:
             known = ", ".join(sorted(EVENTS))
@@ -165,16 +165,16 @@ class STTEvents(stt.STT[EventName]):
     def once(
         self, event: EventName | FrameworkEvent, callback: Callable[..., object] | None = None
     ) -> Callable[..., object]:
-        """As `on`, for the next event of this name alone."""
+        """Calls a function as `on` does, at the next event of this name only."""
         handler: Callable[..., object] = super().once(event, callback)
         return handler
 
     def off(self, event: EventName | FrameworkEvent, callback: Callable[..., object]) -> None:
-        """Has a function no longer called that `on` was given."""
+        """Stops calling a function that `on` was given."""
         super().off(event, callback)
 
     def emit(self, event: str, *args: object) -> None:
-        """Calls the handlers of an event; one that raises harms neither the others nor the stream."""
+        """Calls the handlers of an event. A handler that raises harms neither the others nor the stream."""
         call(self._events.get(event, ()), event, args)  # type: ignore[call-overload]  # the base has names of its own
 
 
@@ -182,8 +182,8 @@ def call(handlers: Iterable[Callable[..., object]], event: str, arguments: tuple
     """Calls each handler with as many of the arguments as it takes, and logs what it raises.
 
     Raises:
-        KeyboardInterrupt: a handler raised it, or the user pressed Ctrl-C meanwhile: the program is to end.
-        SystemExit: a handler ended the program.
+        KeyboardInterrupt: a handler raised it, or the user pressed Ctrl-C meanwhile. The program must end.
+        SystemExit: a handler ends the program.
     """
     for handler in list(handlers):
         # The framework's emitter finds out how many arguments a handler takes.
@@ -194,6 +194,6 @@ def call(handlers: Iterable[Callable[..., object]], event: str, arguments: tuple
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException:
-            # The emitter contains most exceptions, but no TypeError and no asyncio.CancelledError (the result of a
-            # future that was cancelled raises it). A handler is no task: nobody can have meant to cancel this one.
+            # The emitter catches most exceptions, but neither TypeError nor asyncio.CancelledError, which the result
+            # of a cancelled future raises. A handler is no task, so nobody can have meant to cancel this one.
             logger.exception("a handler failed", extra={"event": event})

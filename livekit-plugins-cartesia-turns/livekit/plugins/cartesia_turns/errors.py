@@ -1,6 +1,6 @@
-"""Every failure as one of the framework's API errors, with its cause, and the decision whether it may pass.
+"""Every failure as one of the framework's API errors, with its cause and whether it may pass by itself.
 
-The framework recreates or closes a stream on an `APIError`; any other exception leaves the session open and deaf.
+The framework recreates or closes a stream on an `APIError`. Any other exception leaves the session open and deaf.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from .wire.messages import ErrorMessage
 NO_ANSWER = "the server did not answer in time"
 ErrorT = TypeVar("ErrorT", bound=BaseException)
 LOST_CODE = 1006
-"""Stands for the close code of a socket that was lost without a close."""
+"""The close code that stands for a socket that was lost without a close."""
 CLEAN_CODES = frozenset({1000, 1001, 1005})
-"""Close codes of a server that has nothing to complain of: done, going away (also: idle for too long), none given."""
+"""The close codes of an ordinary close: done, going away (also after too long without audio), and none given."""
 NOT_ALLOWED = 1008
-"""The close code of a server that does not take what it was sent. Before `connected`, those are the settings."""
+"""The close code of a server that does not take what it was sent: before `connected`, the settings or the key."""
 
 
 class Cause(Enum):
@@ -47,9 +47,9 @@ class Cause(Enum):
 
 
 class ServerError(APIStatusError):
-    """The server said what was wrong, in a failed handshake or in-band.
+    """The server said what was wrong, in answer to the handshake or over an open socket.
 
-    408, 429 and 5xx may pass; any other status needs a change of the key or of the settings.
+    Statuses 408, 429 and 5xx may pass. Any other status needs another key or other settings.
     """
 
     def __init__(self, error: ErrorMessage, *, retry_after_s: float | None = None, in_band: bool = True) -> None:
@@ -66,18 +66,18 @@ class ServerError(APIStatusError):
         self.error_code: str | None = error.error_code
         self.doc_url: str | None = error.doc_url
         self.retry_after_s = retry_after_s
-        """What the handshake's Retry-After asked for, in seconds."""
+        """The pause that the handshake's Retry-After asked for, in seconds."""
         self.is_vendors: bool = in_band or bool(error.message and (error.title or error.error_code or error.doc_url))
-        """It came from the server itself: with the fields that its errors have, and not from something in between."""
+        """The error's fields show that it is from the server itself, and not from something in between."""
         self.in_band = in_band
-        """It came over an open socket, and not as the answer to a handshake."""
+        """The error came over an open socket, and not as the answer to a handshake."""
 
 
 class AudioLostError(APIError):
     """The input has ended, and some of its audio was dropped on the way. `lost_s` is how much, in seconds.
 
-    All that could be heard was told before. Audio that is pushed as it is spoken is dropped only in an outage that
-    outlasts `max_buffer`.
+    All other audio was recognized, and its events came before this error. Audio that is pushed as it is spoken is
+    dropped only in an outage that outlasts `max_buffer`.
     """
 
     def __init__(self, lost_s: float) -> None:
@@ -90,7 +90,7 @@ class AudioLostError(APIError):
 
 
 class DroppedError(APIConnectionError):
-    """The socket was closed or lost. `code` is the close code, 1006 where there was no close."""
+    """The socket was closed or lost. `code` is the close code, 1006 if there was no close."""
 
     def __init__(self, message: str, *, code: int = LOST_CODE, retryable: bool = True) -> None:
         super().__init__(message, retryable=retryable)
@@ -103,7 +103,7 @@ class DroppedError(APIConnectionError):
 
 
 def not_allowed() -> DroppedError:
-    """The error for a socket that the server closed with 1008 in place of saying `connected`, and gave no reason."""
+    """The error for a socket that the server closed with 1008 before `connected`, without a reason."""
     text = "the server closed the socket as not allowed before it said `connected`: check the settings and the key"
     return DroppedError(text, code=NOT_ALLOWED, retryable=False)
 
@@ -113,9 +113,9 @@ class UnreachableError(APIConnectionError):
 
     Args:
         cause: why.
-        detail: what the system said of it: a static text.
-        status_code: that of the proxy's or the server's answer, where there was one.
-        retryable: another attempt may fare better, with nothing changed.
+        detail: what the system says about it: a static text.
+        status_code: that of the proxy's or the server's answer, if there was one.
+        retryable: another attempt may succeed with nothing changed.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class RedirectedError(aiohttp.ClientError):
 
 
 LASTING = (RedirectedError, aiohttp.InvalidURL, ssl.CertificateError, aiohttp.ClientConnectorCertificateError)
-"""What does not pass by itself, so that a call is better not begun."""
+"""Errors that do not pass by themselves, so a call should not begin with them."""
 
 
 def may_pass(status_code: int) -> bool:
@@ -169,19 +169,19 @@ def status_of(error: APIError) -> int | None:
 
 
 def came_from_outside(error: APIError) -> bool:
-    """Whether it is an answer to a handshake, or the lack of one: not an error on an open socket, nor one made here."""
+    """Whether the error is the answer to a handshake, or the lack of one: neither in-band nor made by our own code."""
     if isinstance(error, ServerError):
         return not error.in_band
     return cause_of(error) not in (Cause.ARGUMENT, Cause.OTHER)
 
 
 def vendors_status(error: APIError) -> int | None:
-    """The status of an answer that was the server's own, and not that of something in between."""
+    """The status of an answer from the server itself; None if it is from something in between."""
     return error.status_code if isinstance(error, ServerError) and error.is_vendors else None
 
 
 def reason_of(error: APIError) -> str:
-    """A static text for events and spans, with the status where there is one: nothing of the server's own text."""
+    """A static text for events and spans, with the status if there is one, and nothing of the server's own text."""
     if isinstance(error, DroppedError | APITimeoutError):
         return error.message
     status = status_of(error)
@@ -189,7 +189,7 @@ def reason_of(error: APIError) -> str:
 
 
 def as_api_error(error: Exception) -> APIError:
-    """Turns any exception into an API error, without the text of the cause: it may hold a header or a query."""
+    """Turns any exception into an API error without the exception's text, which may contain a header or a query."""
     if isinstance(error, APIError):
         return error
     if isinstance(error, aiohttp.ClientHttpProxyError):
@@ -203,8 +203,8 @@ def as_api_error(error: Exception) -> APIError:
 
 
 def proxy_refusal(status_code: int) -> UnreachableError:
-    """The error for a proxy that answered with this status in place of letting the handshake through."""
-    # A proxy that is overloaded, or can't reach the server for now, may do so later; its other refusals stay.
+    """The error for a proxy that answered with this status and did not let the handshake through."""
+    # A proxy that is overloaded, or can't reach the server now, may do so later. Its other refusals last.
     detail, retryable = f"status {status_code} of the proxy", may_pass(status_code)
     return UnreachableError(Cause.PROXY, detail, status_code=status_code, retryable=retryable)
 
@@ -219,7 +219,7 @@ _KINDS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Cause], ...] 
     (aiohttp.ServerDisconnectedError, Cause.RESET),
     (aiohttp.ClientResponseError, Cause.ANSWER),
 )
-"""The first one that fits counts."""
+"""The cause of each kind of exception; the first one that fits counts."""
 _NUMBERS = {
     errno.ECONNREFUSED: Cause.REFUSED,
     errno.ETIMEDOUT: Cause.TIMEOUT,
@@ -236,19 +236,19 @@ def _cause_of_exception(error: Exception) -> Cause | None:
         inner = _of_the_system(error)
         if isinstance(inner, socket.gaierror):
             return Cause.DNS
-        # One that asyncio makes up, as where a peer leaves in the middle of TLS, has no number.
+        # An error that asyncio makes up itself, as when a peer leaves in the middle of TLS, has no number.
         return _NUMBERS.get(inner.errno or 0, Cause.RESET if isinstance(inner, ConnectionError) else Cause.OTHER)
     return Cause.OTHER if isinstance(error, aiohttp.ClientError) else None
 
 
 def _of_the_system(error: Exception) -> OSError:
-    """The system's own error, where aiohttp has wrapped it."""
+    """The system's own error, which aiohttp may have wrapped."""
     inner = getattr(error, "os_error", error)
     return inner if isinstance(inner, OSError) else OSError()
 
 
 def _detail(error: Exception) -> str:
-    """What the system or OpenSSL has to say; the exception's text may hold anything."""
+    """What the system or OpenSSL says, and not the exception's text, which may contain anything."""
     inner = getattr(error, "certificate_error", None) or _of_the_system(error)
     if isinstance(inner, ssl.SSLError | ssl.CertificateError):
         return str(getattr(inner, "verify_message", None) or getattr(inner, "reason", None) or type(inner).__name__)
@@ -260,6 +260,6 @@ def _detail(error: Exception) -> str:
 
 
 def bare(error: ErrorT) -> ErrorT:
-    """The error without the frames it came through and what it was raised from: their variables hold the key."""
+    """The error without its traceback, cause and context, since the variables in their frames may hold the key."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)

@@ -1,4 +1,4 @@
-"""What an STT tells beside the framework's speech events: `stt.on(name, handler)`, one frozen dataclass each."""
+"""The events that an STT emits beside the framework's speech events: `stt.on(name, handler)` gets one of these."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EventName: TypeAlias = Literal[
 
 @dataclass(frozen=True, slots=True)
 class ConnectedEvent:
-    """The server said `connected`. `connect_s` is how long that took since the attempt began, in seconds."""
+    """The server said `connected`, `connect_s` seconds after the attempt began."""
 
     request_id: str
     connect_s: float
@@ -32,7 +32,7 @@ class ConnectedEvent:
 
 @dataclass(frozen=True, slots=True)
 class DisconnectedEvent:
-    """A socket is gone. `reason` is a static text, `code` the close code where the server gave one."""
+    """A socket has ended. `reason` is a static text, `code` the close code if the server gave one."""
 
     request_id: str
     reason: str
@@ -41,7 +41,7 @@ class DisconnectedEvent:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionErrorEvent:
-    """An attempt to connect failed, or a turn's socket was lost. `retry_in_s` is None where the stream gives up.
+    """An attempt to connect failed, or a turn's socket was lost. `retry_in_s` is None if the stream gives up.
 
     `cause` is the name of a `Cause` in small letters: dns, refused, unreachable, reset, tls, proxy, timeout, answer,
     server, dropped, token, argument or other.
@@ -56,8 +56,9 @@ class ConnectionErrorEvent:
 class OptionsRejectedEvent:
     """The server rejected a change of options on an open socket. The call goes on with those that were in force.
 
-    The change is not sent again. `turn` has the settings that were to change, and None for the others; `keyterms` and
-    `language_hints` are None where they were not to change. `error` is what the server said, with its `status_code`.
+    The change is not sent again. `turn` has the settings that should have changed, and None for the others. `keyterms`
+    and `language_hints` are None if they should not have changed. `error` is what the server said, with its
+    `status_code`.
     """
 
     request_id: str
@@ -69,10 +70,10 @@ class OptionsRejectedEvent:
 
 @dataclass(frozen=True, slots=True)
 class TurnStartEvent:
-    """The user began to speak: the moment to interrupt an agent that speaks.
+    """The user began to speak. This is the moment for a barge-in.
 
     `speech_start_time` is when the first sound was pushed, in seconds of the wall clock. `turn_id`, here and below, is
-    the server's name for the turn, empty where it has none.
+    the server's name for the turn, empty if it sends none.
     """
 
     request_id: str
@@ -91,7 +92,7 @@ class TurnUpdateEvent:
 
 @dataclass(frozen=True, slots=True)
 class TurnEagerEndEvent:
-    """The user may be done."""
+    """The user may be done. A resume or the end of the turn follows."""
 
     request_id: str
     transcript: str
@@ -100,7 +101,7 @@ class TurnEagerEndEvent:
 
 @dataclass(frozen=True, slots=True)
 class TurnResumeEvent:
-    """The user was not done."""
+    """The user was not done, and the turn goes on."""
 
     request_id: str
     transcript: str
@@ -109,10 +110,10 @@ class TurnResumeEvent:
 
 @dataclass(frozen=True, slots=True)
 class TurnEndEvent:
-    """The turn is over. `transcript` is empty where nothing was said.
+    """The turn is over. `transcript` is its final text, empty if nothing was said.
 
     `speech_end_time` is when the last sound of speech was pushed, in seconds of the wall clock. `languages` are those
-    that the server heard last, most likely first; empty where it does not say.
+    that the server heard last, most likely first; empty if it does not say.
     """
 
     request_id: str

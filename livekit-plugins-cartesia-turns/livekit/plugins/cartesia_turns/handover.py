@@ -1,7 +1,7 @@
-"""From one stream of a conversation to the next: a turn that was cut off with its stream is ended by another one.
+"""The handover between the streams of a conversation: if a turn is cut off with its stream, another stream ends it.
 
-The framework cancels a stream in mid-turn (`clear_user_turn`, another agent, another STT) and drops what it still says:
-without an END_OF_SPEECH from elsewhere the user would be speaking for ever, and every reply would wait.
+The framework may cancel a stream in mid-turn (`clear_user_turn`, another agent, another STT) and drop its last events.
+Without an END_OF_SPEECH from another stream, the user would count as speaking for ever, and every reply would wait.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from weakref import WeakKeyDictionary
 
 
 class Successor(Protocol):
-    """What is asked of a stream."""
+    """What the handover needs of a stream."""
 
     @property
     def _has_had_turn(self) -> bool:
         """A turn of its own has begun."""
 
     def _end_stray_turn(self) -> None:
-        """Says END_OF_SPEECH for a turn of another stream."""
+        """Sends the END_OF_SPEECH of another stream's turn."""
 
 
 class Handover:
-    """The streams of one conversation: of an AgentSession where that is known, else of one STT."""
+    """The streams of one conversation: those of an AgentSession if it is known, else those of one STT."""
 
     def __init__(self) -> None:
         self._live: WeakKeyDictionary[Successor, int] = WeakKeyDictionary()
@@ -41,10 +41,10 @@ class Handover:
         """A stream is over.
 
         Args:
-            stream: it.
-            left_open: its turn is open, with nobody left to hear its end from it.
-            in_session: it may have served an AgentSession. One starts the next stream before it cancels the last;
-                anywhere else a stream that lives on belongs to somebody else.
+            stream: the stream that is over.
+            left_open: its turn is still open, and nobody hears its end from this stream.
+            in_session: it may have served an AgentSession, which starts the next stream before it cancels the last.
+                Outside a session, a stream that lives on serves somebody else.
         """
         begun = self._live.pop(stream)
         if not left_open:
@@ -60,5 +60,5 @@ _handovers: WeakKeyDictionary[object, Handover] = WeakKeyDictionary()
 
 
 def handover_of(conversation: object) -> Handover:
-    """The one of this conversation."""
+    """The handover of this conversation."""
     return _handovers.setdefault(conversation, Handover())

@@ -1,4 +1,4 @@
-"""Options as they change while calls go on: the user's for all calls, and for each call what lies on top of them."""
+"""Options that change while calls go on: the user's for all calls, and for each call what lies on top of them."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from .wire.messages import Config, TurnSettings
 from .wire.options import Options, fitting_keyterms, merge, whole
 
 KEPT = 8
-"""How many of the user's changes can be undone, should the server reject one."""
+"""How many of the user's last changes can be undone if the server rejects one."""
 PROFILES: dict[str, TurnSettings] = {
     "yes_no": TurnSettings(eager_end_threshold=0.55, end_threshold=0.4, end_timeout_ms=1200),
     "digits": TurnSettings(eager_end_threshold=0.3, end_threshold=0.08, end_timeout_ms=8000),
     "open": TurnSettings(eager_end_threshold=0.35, end_threshold=0.12, end_timeout_ms=7000),
 }
-"""`yes_no` ends a turn early, `digits` bears the pauses within a number, `open` those of somebody who thinks aloud."""
+"""`yes_no` ends a turn early. `digits` waits through the pauses of a number, `open` through those of thinking aloud."""
 
 
 def profile_settings(name: str | None, settings: dict[str, float]) -> TurnSettings:
-    """A named profile, changed by single settings.
+    """The turn settings of a named profile, changed by single settings.
 
     Args:
-        name: one of PROFILES; None starts from the settings in force.
+        name: one of PROFILES; None keeps the settings in force.
         settings: fields of TurnSettings: start_threshold, eager_end_threshold, end_threshold, end_timeout_ms.
 
     Raises:
@@ -43,7 +43,7 @@ def profile_settings(name: str | None, settings: dict[str, float]) -> TurnSettin
 
 
 class Profile:
-    """Turn settings that hold for a while. Each is one of its own, even if another has the same settings."""
+    """Turn settings that hold for a while. Two profiles with the same settings are still two."""
 
     def __init__(self, settings: TurnSettings) -> None:
         self.settings = settings
@@ -53,42 +53,42 @@ class UserOptions:
     """The user's options, which all calls share.
 
     Args:
-        base: those of the construction.
+        base: the options that the STT was made with.
     """
 
     def __init__(self, base: Options) -> None:
         self._bases = [base]
         self.profiles: list[Profile] = []
-        """Those that hold for all calls, also for those that are yet to begin."""
+        """The profiles that hold for all calls, including those that have not begun yet."""
 
     @property
     def base(self) -> Options:
-        """What was asked for last, but for what the server rejected."""
+        """The options that the user asked for last, without changes that the server rejected."""
         return self._bases[-1]
 
     def change(self, options: Options, calls: Iterable[CallOptions]) -> None:
-        """Changes them.
+        """Changes the options.
 
         Args:
-            options: all of them, the new and those that stay.
-            calls: whose profiles they have to fit.
+            options: all options, both the new ones and those that stay.
+            calls: the calls whose profiles must fit the options.
 
         Raises:
-            ValueError: they do not fit a profile in force. Nothing is changed then.
+            ValueError: the options do not fit a profile in force. Nothing is changed then.
         """
         for call in calls:
             call.check(options)
         self._bases = [*self._bases[-KEPT:], options]
 
     def reject(self, rejected: Rejected) -> None:
-        """Undoes the change that the server rejected, where it was one of the user's."""
+        """Undoes the change that the server rejected, if it was one of the user's."""
         for index in range(1, len(self._bases)):
             before = settings_of(self._bases[index - 1])
             self._bases[index] = without(self._bases[index], replace(rejected, before=before))
 
 
 class CallOptions:
-    """What the connections of one call are opened with: the user's options, the session's keyterms, profiles on top.
+    """The options of one call's connections: the user's, the session's keyterms, and profiles on top.
 
     Args:
         user: the user's options.
@@ -100,39 +100,39 @@ class CallOptions:
         self._leaving: set[Profile] = set()
         self._rejected: dict[tuple[str, ...], tuple[str, ...]] = {}
         self.session_keyterms: tuple[str, ...] = ()
-        """Terms that join the user's."""
+        """The session's terms, which are added to the user's."""
         self.turns: int = 0
-        """How many turns began."""
+        """How many turns have begun."""
 
     @property
     def current(self) -> Options:
-        """All together. Keyterms are without repetitions, as far as the server's limits go."""
+        """The options with all of this together. Keyterms have no repetitions, and keep to the server's limits."""
         base = self._user.base
         keyterms, _ = self._keyterms()
         return replace(base, turn=self._turn(base), keyterms=self._rejected.get(keyterms, keyterms))
 
     @property
     def keyterms_left_out(self) -> int:
-        """How many keyterms are over the server's limits."""
+        """How many keyterms are left out because of the server's limits."""
         return self._keyterms()[1]
 
     def check(self, base: Options, profile: Profile | None = None) -> Options:
-        """Checks that the profiles in force, and this one on top, fit these options of the user's.
+        """Checks that the profiles in force, and `profile` on top of them, fit these options of the user.
 
         Returns:
             These options with the profiles on top.
 
         Raises:
-            ValueError: they do not.
+            ValueError: they do not fit.
         """
         turn = self._turn(base, without=self._leaving)
         return replace(base, turn=merge(turn, profile.settings) if profile else turn)
 
     def push(self, profile: Profile) -> None:
-        """Puts a profile on top, in place of one that is to leave with the next turn.
+        """Puts a profile on top. It replaces any that would leave at the next end of turn.
 
         Raises:
-            ValueError: it does not fit what is in force. Nothing is changed then.
+            ValueError: it does not fit the options in force. Nothing is changed then.
         """
         self.check(self._user.base, profile)
         for leaving in self._leaving:
@@ -141,7 +141,7 @@ class CallOptions:
         self._profiles[profile] = profile.settings
 
     def remove(self, profile: Profile, *, after_turn: bool) -> None:
-        """Takes a profile away, where wanted not before the open turn is over, or else the next."""
+        """Takes a profile away: at once, or with `after_turn` when the open turn ends or, without one, the next."""
         if profile not in self._profiles:
             return
         if after_turn:
@@ -150,7 +150,7 @@ class CallOptions:
             del self._profiles[profile]
 
     def hear(self, event: ClientEvent) -> bool:
-        """The call's client said this. Returns whether that changed the options."""
+        """Takes an event of the call's client, and returns whether it changed the options."""
         if isinstance(event, Rejected):
             self.reject(event)
         elif isinstance(event, TurnEvent) and event.kind is Kind.START:
@@ -168,7 +168,7 @@ class CallOptions:
         return changed
 
     def reject(self, rejected: Rejected) -> None:
-        """The server rejected a change: whatever it came from is without it from now on."""
+        """Removes a change that the server rejected from the options, keyterms or profile that it came from."""
         self._user.reject(rejected)
         if rejected.change.keyterms is not None and rejected.before.keyterms is not None:
             self._rejected[rejected.change.keyterms] = rejected.before.keyterms
@@ -177,7 +177,7 @@ class CallOptions:
         try:
             self.check(self._user.base)
         except ValueError:
-            # What is left of the profiles is no use without the rest.
+            # Without the rejected settings the profiles do not fit the options, so they change nothing any more.
             self._profiles = dict.fromkeys(self._profiles, TurnSettings())
 
     def _turn(self, base: Options, *, without: Iterable[Profile] = ()) -> TurnSettings:

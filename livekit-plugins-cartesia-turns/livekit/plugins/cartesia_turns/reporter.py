@@ -1,4 +1,4 @@
-"""Everything a stream tells: speech events to its consumer, the STT's own events, usage, spans and the log."""
+"""Everything that a stream reports: speech events to its consumer, the STT's own events, usage, spans and the log."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .speech_events import ENGLISH, end_of_speech, public_event, speech_events, 
 from .telemetry import Telemetry
 
 ODD_FRAMES_EVERY_S = 60.0
-"""How often an odd frame of one kind is logged."""
+"""An odd frame of one kind is logged at most once in this time."""
 
 
 class Owner(Protocol):
@@ -41,14 +41,14 @@ class Owner(Protocol):
 
 
 class Reporter:
-    """Turns what the client says into what others hear.
+    """Turns the client's events into those of the framework and of the STT, into spans and into log records.
 
     Args:
         owner: the STT.
-        call: keeps its options up to date by what happens.
+        call: the options of the call, which events may change.
         send: takes the speech events.
         speech_times: whether START and END say when speech began and ended.
-        acquired: takes how long a connection took, in seconds, and whether it was there before.
+        acquired: takes how many seconds a connection took, and whether it was prewarmed.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Reporter:
         acquired: Callable[[float, bool], None],
     ) -> None:
         self.language = ENGLISH
-        """Labels the texts whose language the server does not tell; may be changed at any time."""
+        """The label of texts whose language the server does not say. It may be changed at any time."""
         self._owner = owner
         self._call = call
         self._send = send
@@ -73,7 +73,7 @@ class Reporter:
         self._odd_frames: dict[str, float] = {}
 
     def events(self, events: Sequence[ClientEvent], stats: Stats) -> None:
-        """Passes on what the client said when its counters stood so."""
+        """Passes on events of the client, whose counters are `stats`."""
         self._telemetry.counted(stats)
         for event in events:
             match event:
@@ -93,7 +93,7 @@ class Reporter:
                 self._owner._apply([self._call])
 
     def stray_turn(self) -> None:
-        """Ends a turn that another stream was cut off in: somebody may still take the user to be speaking."""
+        """Ends a turn that was cut off with another stream, since the user may still count as speaking."""
         self._send(end_of_speech(""))
 
     def connected(self, request_id: str, connect_s: float, *, reused: bool, is_first: bool) -> None:
@@ -104,16 +104,16 @@ class Reporter:
         self._owner.emit("connected", ConnectedEvent(request_id, connect_s))
 
     def disconnected(self, reason: str, code: int | None) -> None:
-        """A socket is gone."""
+        """A socket has ended; `reason` is a static text, and `code` the close code if there was one."""
         self._telemetry.disconnected(reason, code)
         self._owner.emit("disconnected", DisconnectedEvent(self._request_id, reason, code))
 
     def attempt_failed(self, error: APIError, retry_in_s: float | None) -> None:
-        """A connection could not be made or did not last."""
+        """A connection could not be made or did not last. The next attempt follows in `retry_in_s`; None: no other."""
         cause = cause_of(error)
         self._owner.emit("connection_error", ConnectionErrorEvent(bare(error), retry_in_s, cause.name.lower()))
         if retry_in_s is None or (isinstance(error, DroppedError) and self._in_turn):
-            # Whoever gives up raises it. A socket that was lost in mid-turn is logged by `dropped`.
+            # A stream that gives up raises the error. `dropped` logs a socket that was lost in mid-turn.
             return
         request_id = error.request_id if isinstance(error, APIStatusError) else None
         extra = {
@@ -127,7 +127,7 @@ class Reporter:
         logger.warning(f"connection failed, trying again: {reason_of(error)}", extra=extra)
 
     def dropped(self, error: DroppedError, *, in_turn: bool, at_once: bool) -> None:
-        """A socket was lost; the next one follows, `at_once` or after what `attempt_failed` tells."""
+        """A socket was lost. The next one follows, `at_once` or in the time that `attempt_failed` is told."""
         extra = {"code": error.code, "request_id": self._request_id}
         if not in_turn:
             logger.debug("the socket was closed between turns", extra=extra)
@@ -138,21 +138,21 @@ class Reporter:
             self._owner.emit("connection_error", ConnectionErrorEvent(bare(error), 0.0, cause))
 
     def odd_frame(self, kind: str) -> None:
-        """Logs each kind of odd frame once a minute at most."""
+        """Logs an odd frame, each kind at most once in ODD_FRAMES_EVERY_S."""
         now = time.monotonic()
         if now - self._odd_frames.get(kind, -math.inf) >= ODD_FRAMES_EVERY_S:
             self._odd_frames[kind] = now
             logger.warning("ignoring an odd frame from the server", extra={"frame": kind})
 
     def failed(self, error: Exception) -> None:
-        """The stream is about to fail; an error of our own making leaves where it arose in the log, and no text."""
+        """The stream is about to fail. For an error of our own, the log gets its type and place, but not its text."""
         if not isinstance(error, APIError):
             frames = traceback.extract_tb(error.__traceback__)
             where = f"{frames[-1].name}:{frames[-1].lineno}" if frames else "?"
             logger.error("the stream failed unexpectedly", extra={"error": type(error).__name__, "where": where})
 
     def closed(self, stats: Stats) -> None:
-        """The stream is over, with these counters."""
+        """The stream is over; its counters are `stats`."""
         self._telemetry.counted(stats)
         self._telemetry.closed()
 

@@ -1,6 +1,7 @@
-"""What a user passes to an STT, read and checked, and what each stream is told beside the options of its connections.
+"""Reads and checks what a user passes to an STT, and holds the settings of its streams. Settings are immutable.
 
-What is not right is refused with what is allowed. Settings are immutable.
+A value that can't be right is refused, and the error says what is allowed. The options of connections are in
+`wire.options`.
 """
 
 from __future__ import annotations
@@ -39,19 +40,20 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 RECORD_VARIABLE = "CARTESIA_TURNS_RECORD"
-"""The environment's name for the folder that calls are recorded in."""
+"""The environment variable that names the folder for recordings."""
 
 TAG = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
-"""The form of a language tag, https://www.rfc-editor.org/info/bcp47, with - where the framework has put it."""
+"""The form of a language tag (https://www.rfc-editor.org/info/bcp47) as the framework writes it, with hyphens."""
 CHUNKS_MS = (10, 200)
-"""How long pieces of audio may be. No frame of a call is shorter; a longer one delays its words by as much, and the
-pings by which the server's progress is known."""
+"""How short and how long pieces of audio may be. No frame of a call is shorter. A longer piece would delay its words,
+and the pings that show what the server has received, by its length."""
 LEAST_BUFFER_S = 1.0
-"""With less, the first words are gone before a socket is open."""
+"""With less than this, the first words would be dropped before a socket is open."""
 MOST_REPLIES = 1000
-"""Speculative replies that a turn may cost: more than any turn has sentences."""
+"""The most speculative replies that a turn may cost: more than any turn has sentences."""
 MANY_RETRIES = 3
-"""The framework's default: with fewer, it wants failures soon (FallbackAdapter, to switch to the next STT)."""
+"""The framework's default. A caller that sets fewer retries wants to hear of failures soon, as FallbackAdapter does to
+switch to the next STT."""
 
 
 def turn_settings(
@@ -60,18 +62,18 @@ def turn_settings(
     end_threshold: NotGivenOr[float | None],
     end_timeout_ms: NotGivenOr[int | None],
 ) -> TurnSettings:
-    """The turn settings that are given."""
+    """The turn settings, None for those that are not given."""
     timeout_ms = whole(given(end_timeout_ms))
     return TurnSettings(given(start_threshold), given(eager_end_threshold), given(end_threshold), timeout_ms)
 
 
 def given(value: NotGivenOr[T | None]) -> T | None:
-    """The value, None where it is not given."""
+    """The value; None if it is not given."""
     return value if utils.is_given(value) else None
 
 
 def check_one_credential(api_key: object, access_token: object) -> None:
-    """Refuses a key and a token together: which one is meant can't be told.
+    """Refuses a key and a token together, since it can't be told which one is meant.
 
     Raises:
         ValueError: both are given.
@@ -84,7 +86,7 @@ def terms(keyterm: str | Sequence[str] | None) -> tuple[str, ...]:
     """One term or several as a tuple.
 
     Raises:
-        ValueError: not a string and not a list of strings.
+        ValueError: it is neither a string nor a list of strings.
     """
     if keyterm is None or isinstance(keyterm, str):
         return () if keyterm is None else (keyterm,)
@@ -96,7 +98,7 @@ def base_codes(hints: Sequence[str] | None) -> tuple[str, ...]:
     """Language hints as the server takes them: base codes, each once. `["pt-BR", "english"]` becomes `("pt", "en")`.
 
     Raises:
-        ValueError: not a string and not a list of strings, or one that is no language tag.
+        ValueError: it is neither a string nor a list of strings, or one of them is no language tag.
     """
     if hints is None:
         return ()
@@ -111,17 +113,17 @@ def base_code(tag: LanguageCode) -> str:
 
 
 def recorder_of_environment() -> Recorder | None:
-    """What records calls into the folder that the environment names, None where it names none."""
+    """A recorder for the folder that the environment names; None if it names none."""
     folder = os.environ.get(RECORD_VARIABLE)
     if not folder:
         return None
-    from .recording import Recorder  # noqa: PLC0415  # who records nothing does not pay for it
+    from .recording import Recorder  # noqa: PLC0415  # importing it takes time, which only recording should cost
 
     return Recorder(folder)
 
 
 def language_tag(language: str | None) -> LanguageCode | None:
-    """The language that the user expects, as the framework writes it: `EN_us` and `english` become `en-US` and `en`.
+    """A language tag as the framework writes it: `EN_us` and `english` become `en-US` and `en`.
 
     Raises:
         ValueError: it is no language tag.
@@ -141,10 +143,10 @@ def _tag(name: str, language: str) -> LanguageCode:
 
 @dataclass(frozen=True, slots=True)
 class StreamSettings:
-    """The arguments of `STT` that go by the same names, times in seconds.
+    """The arguments of `STT` with the same names; times are in seconds.
 
     Raises:
-        ValueError: one can't be right; the text names it, its value and what is allowed.
+        ValueError: one of them can't be right. The text names it, its value and what is allowed.
     """
 
     watchdog_min_timeout: float = 0.5
@@ -175,21 +177,21 @@ class StreamSettings:
             raise ValueError(f"catch_up_speed={shown(self.catch_up_speed)} is out of range: it must be 1 or more")
         if not isinstance(self.http_session, aiohttp.ClientSession | None):
             raise ValueError(f"http_session={shown(self.http_session)} is not an aiohttp.ClientSession")
-        # Its module is only imported where calls are recorded.
+        # The Recorder class is imported only if calls are recorded, so this can't ask for an instance of it.
         if self.recorder is not None and not hasattr(self.recorder, "begin"):
             raise ValueError(f"recorder={shown(self.recorder)} is not a Recorder")
 
     def limits(self, connect_timeout_s: float) -> Limits:
-        """What bounds the client."""
+        """The limits of the client."""
         return Limits(
             self.watchdog_min_timeout, self.max_buffer, connect_timeout_s, self.catch_up_speed, self.early_preflight
         )
 
     def retry_policy(self, max_retry: int) -> RetryPolicy:
-        """When a stream tries again, and when it gives up.
+        """The rules by which a stream tries again or gives up.
 
         Args:
-            max_retry: how many retries the framework asks for. An `outage_timeout` of the user's says more than that.
+            max_retry: how many retries the framework asks for. If the user gives an `outage_timeout`, only that counts.
         """
         if self.outage_timeout is not None:
             return RetryPolicy(0, self.outage_timeout)

@@ -20,12 +20,12 @@ from .events import (
 from .wire.messages import DetectedLanguage
 
 ENGLISH = LanguageCode("en")
-"""What a text is labelled with where nobody says what to expect and the server does not say what it heard."""
+"""The label of a text if the user gives no language and the server does not say what it heard."""
 
 _TRANSCRIPTS = {
     Kind.UPDATE: stt.SpeechEventType.INTERIM_TRANSCRIPT,
     Kind.EAGER_END: stt.SpeechEventType.PREFLIGHT_TRANSCRIPT,
-    # The text so far once more: a speculative reply is kept until the text really moves.
+    # The text so far is sent once more, so that a speculative reply is kept until the text really changes.
     Kind.RESUME: stt.SpeechEventType.INTERIM_TRANSCRIPT,
 }
 
@@ -33,18 +33,19 @@ _TRANSCRIPTS = {
 def speech_events(
     event: TurnEvent, request_id: str, at: float | None = None, language: LanguageCode = ENGLISH
 ) -> Iterator[stt.SpeechEvent]:
-    """The framework's events for one step of a turn, in order, each made as it is taken: they carry that time.
+    """The framework's events for one step of a turn, in order. Each is made when it is taken, and carries that time.
 
-    A turn that the server ends with punctuation alone has that as its final. What the framework makes of it (measured
-    with livekit-agents 1.8.0 and 1.8.9, without a VAD): it stops the agent for good, and asks the model with it. With
-    `interruption={"min_words": 1}` it does neither while the agent speaks; while the agent is silent it asks the model.
+    If the server ends a turn with punctuation alone, that is the final. The framework (measured with livekit-agents
+    1.8.0 and 1.8.9, without a VAD) then stops the agent for good and asks the model with it. With
+    `interruption={"min_words": 1}` it does neither while the agent speaks. While the agent is silent it still asks the
+    model.
 
     Args:
         event: the step.
         request_id: the vendor's name for the socket.
-        at: for START when speech began, for END when it ended: wall clock, seconds. With an end in the past the
-            framework does not wait for it once more.
-        language: what the user is expected to speak: the label where the server does not say what it heard.
+        at: when speech began (START) or ended (END), in seconds of the wall clock. The framework waits `min_delay` from
+            the end of speech, so with an end in the past it does not wait that long again.
+        language: the label if the server does not say which language it heard.
     """
     if event.kind is Kind.START:
         started = stt.SpeechEventType.START_OF_SPEECH
@@ -52,7 +53,7 @@ def speech_events(
     elif event.kind is not Kind.END:
         yield _transcript_of(event, _TRANSCRIPTS[event.kind], request_id, language)
     else:
-        # An empty final would leave a stale interim in place; an empty interim clears it, and interrupts nobody.
+        # An empty final would leave a stale interim in place. An empty interim clears it and does not interrupt.
         said = stt.SpeechEventType.FINAL_TRANSCRIPT if event.transcript else stt.SpeechEventType.INTERIM_TRANSCRIPT
         transcript = _transcript_of(event, said, request_id, language)
         transcript.speech_end_time = at
@@ -61,12 +62,12 @@ def speech_events(
 
 
 def end_of_speech(request_id: str, at: float | None = None) -> stt.SpeechEvent:
-    """The end of a turn whose speech ended at `at`: wall clock, seconds."""
+    """The END_OF_SPEECH of a turn whose speech ended at `at`, in seconds of the wall clock."""
     return stt.SpeechEvent(type=stt.SpeechEventType.END_OF_SPEECH, request_id=request_id, speech_end_time=at)
 
 
 def public_event(event: TurnEvent, request_id: str, at: float | None = None) -> tuple[EventName, TurnEventData]:
-    """The name and the data of the STT's own event for one step of a turn; `at` as for `speech_events`."""
+    """The name and the data of the STT's own event for one step of a turn; `at` is as for `speech_events`."""
     match event.kind:
         case Kind.START:
             return "turn_start", TurnStartEvent(request_id, at, event.turn_id)
@@ -87,15 +88,15 @@ def transcript_event(
     language: LanguageCode = ENGLISH,
     detected: tuple[DetectedLanguage, ...] = (),
 ) -> stt.SpeechEvent:
-    """An event with a text: always exactly one alternative, since the framework fails on none.
+    """An event with a text. It always has one alternative, since the framework fails on an event without any.
 
     Args:
         kind: the type of the event.
         text: verbatim.
         request_id: the vendor's name for the socket.
-        language: the label, where none was detected.
-        detected: the first is the label. All of them are in `source_languages`, and with what confidence the server
-            has in each (0-1, or None) in `metadata["languages"]`.
+        language: the label if no language was detected.
+        detected: the languages that the server heard. The first is the label. All are in `source_languages`, and with
+            the server's confidence in each (0-1, or None) in `metadata["languages"]`.
     """
     data = stt.SpeechData(language=LanguageCode(detected[0].language) if detected else language, text=text)
     if detected:

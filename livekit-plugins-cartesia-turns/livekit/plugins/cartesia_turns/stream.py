@@ -1,4 +1,4 @@
-"""The RecognizeStream: takes the framework's audio, keeps time, and sees to it that nothing but an APIError leaves."""
+"""The RecognizeStream: passes the framework's audio to a driver, and turns every failure into an APIError."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
     from .stt import STT
 
 LEAST_LOST_S = 0.001
-"""Less is a rounding error."""
+"""A loss of less audio than this is a rounding error."""
 LONGEST_PIECE_S = 0.5
-"""A longer frame is taken in pieces: `max_buffer` may be as short as a second or two."""
+"""A longer frame is taken in pieces, since `max_buffer` may be as short as a second."""
 LOOK_EVERY_S = 0.02
-"""How often a recording that waits looks whether there is room for more of it."""
+"""How often a long recording that is pushed all at once looks whether there is room for more of it."""
 
 
 class SpeechStream(stt.RecognizeStream):
-    """One call's audio in, speech events out, over as many sockets as it takes.
+    """Takes one call's audio and gives speech events, over as many sockets as the call needs.
 
     Made by `STT.stream()`. Takes frames of any sample rate and number of channels.
     """
@@ -78,7 +78,7 @@ class SpeechStream(stt.RecognizeStream):
         self._piece_bytes = 2 * round(options.sample_rate * LONGEST_PIECE_S)
         self._loop = asyncio.get_running_loop()
         self._is_retired = False
-        """The STT has taken over its counters."""
+        """The stream is over, and the STT has added its counters to its own."""
 
     @property
     def stats(self) -> Stats:
@@ -86,20 +86,20 @@ class SpeechStream(stt.RecognizeStream):
         return self._client.stats
 
     def turn_profile(self, profile: str | None = None, **settings: float) -> contextlib.AbstractContextManager[None]:
-        """As `STT.turn_profile`, for this stream's call alone, wherever it is called from."""
+        """As `STT.turn_profile`, but always for this stream's call alone, wherever it is called from."""
         return self._owner._profile_of([self._call], profile, settings)
 
     def push_frame(self, frame: rtc.AudioFrame) -> None:
         """Pushes audio to be recognized: signed 16-bit PCM of any rate and number of channels, which may change.
 
-        It never blocks. Audio that waits to be sent is kept up to `max_buffer` seconds, while more may come; where
-        `end_input()` follows at once, all of it is sent, however long. Where some was dropped, the stream ends with an
-        `AudioLostError`.
+        It never blocks. While more audio may come, up to `max_buffer` seconds wait to be sent. If `end_input()` follows
+        at once, all audio is sent, however long it is. If any was dropped, the stream ends with an `AudioLostError`.
 
         Raises:
             RuntimeError: the stream is closed or its input has ended.
         """
-        # The base class resamples one rate only and takes stereo for mono, so that is done behind the channel.
+        # The base class resamples only one rate and takes stereo for mono, so the frames are converted behind the
+        # channel.
         self._check_input_not_ended()
         self._check_not_closed()
         self._input_ch.send_nowait(frame)
@@ -111,21 +111,21 @@ class SpeechStream(stt.RecognizeStream):
 
     @property
     def _is_over(self) -> bool:
-        """Nothing happens on this stream any more: it has ended, or its event loop is closed."""
+        """The stream has ended, or its event loop is closed."""
         return self._is_retired or self._loop.is_closed()
 
     @property
     def _in_turn(self) -> bool:
-        """The user is in a turn."""
+        """A turn is open on this stream."""
         return self._client.turn.is_open and not self._is_over
 
     @property
     def _has_had_turn(self) -> bool:
-        """The user has begun to speak, now or before."""
+        """A turn has begun on this stream, now or before."""
         return self._client.stats.turns > 0
 
     def _relabel(self, language: LanguageCode | None) -> None:
-        """Labels the events to come with this language, or with English where there is none."""
+        """Labels the events to come with this language, or with English if there is none."""
         self._reporter.language = language or ENGLISH
 
     def _apply(self, options: Options) -> None:
@@ -134,7 +134,7 @@ class SpeechStream(stt.RecognizeStream):
             self._driver.update(options)
 
     def _end_stray_turn(self) -> None:
-        """Says END_OF_SPEECH for a turn that another stream of this conversation was cut off in."""
+        """Sends the END_OF_SPEECH of a turn that was cut off with another stream of this conversation."""
         self._reporter.stray_turn()
 
     # Its own.
@@ -142,24 +142,24 @@ class SpeechStream(stt.RecognizeStream):
     async def _run(self) -> None:
         """Serves the stream to its end.
 
-        This is the one boundary: whatever goes wrong leaves it as an APIError, since anything else would leave the
-        session open and deaf.
+        Every exception leaves here as an APIError, since any other would leave the session open and deaf.
         """
         failure: APIError | None = None
         try:
             await self._serve()
         except Exception as error:
             failure = as_api_error(bare(error))
-            # All retries were made here, with the audio kept; the base class's would start from nothing.
+            # The driver made all retries, with the audio kept. Those of the base class would have none of it.
             failure.retryable = False
         if failure is not None:
-            # Not where `error` is being handled: that would be the context, and its text may hold anything.
+            # This is not raised while `error` is handled: `error` would be its context, with a text that may hold
+            # anything.
             raise failure
 
     async def _serve(self) -> None:
         remember_session()
         handover = handover_of(session_around() or self._owner)
-        # From the last to the first, each whatever becomes of the others.
+        # These run from the last to the first, each even if another fails.
         with contextlib.ExitStack() as at_the_end:
             if self._recording:
                 at_the_end.callback(self._recording.close)
@@ -217,17 +217,17 @@ class SpeechStream(stt.RecognizeStream):
                 await self._driver.push(pcm[start : start + self._piece_bytes])
 
     async def _wait_for_room(self) -> None:
-        """Lets what has been pushed wait once the input has ended: more would push out what waits to be sent."""
+        """Waits for room once the input has ended, since more audio would push out what waits to be sent."""
         while self._input_ch.closed and self._client.stats.backlog_s > self._settings.max_buffer / 2:  # noqa: ASYNC110  # no event
             await asyncio.sleep(LOOK_EVERY_S)
 
     def _flush(self) -> None:
-        # `end_input` flushes too, and its close brings the final.
+        # `end_input` flushes too, but the close that follows brings the final.
         if not self._input_ch.closed:
             self._driver.flush()
 
     async def _next_input(self) -> rtc.AudioFrame | stt.RecognizeStream._FlushSentinel | None:
-        """The next frame or flush; None when a chunk that is not full has waited for long enough."""
+        """The next frame or flush; None if a chunk that is not full has waited for the length of a chunk."""
         if not self._converter.is_holding:
             return await self._input_ch.recv()
         hold_s = (self._settings.audio_chunk_duration_ms or 0) / 1000
@@ -236,7 +236,7 @@ class SpeechStream(stt.RecognizeStream):
 
     @contextlib.asynccontextmanager
     async def _http_session(self) -> AsyncIterator[aiohttp.ClientSession]:
-        """The user's session, the job's, or one of our own where there is no job."""
+        """The user's HTTP session, else the job's, else one of our own."""
         given = self._settings.http_session
         if given is not None:
             yield given
@@ -248,7 +248,7 @@ class SpeechStream(stt.RecognizeStream):
         if session is not None:
             yield session
             return
-        # What a job gets from its worker, a script has to find by itself: the proxy that the environment names.
+        # A job gets its proxy from its worker. A script uses the one that the environment names.
         async with (
             utils.http_context.open() as session,
             aiohttp.ClientSession(connector=session.connector, connector_owner=False, trust_env=True) as ours,

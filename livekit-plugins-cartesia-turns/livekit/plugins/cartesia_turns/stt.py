@@ -1,4 +1,4 @@
-"""The STT: arguments, environment and defaults in; streams out."""
+"""The STT: takes arguments, environment and defaults, and opens streams."""
 
 from __future__ import annotations
 
@@ -51,54 +51,56 @@ class STT(STTEvents):
     Use it with `AgentSession(stt=STT(), vad=None, turn_handling=turn_handling())`: in any other mode than "stt" the
     framework ignores the turns that the server detects.
 
-    What is known of the server's numbers is in `vendor`, with dates, and changes now and then. So a value that the
-    server is not known to take is sent, with one warning; only what no server can take is refused here.
+    `vendor` has what is known of the server's numbers, with dates. They change now and then. So a value that the server
+    is not known to take is sent with one warning, and only values that no server can take are refused here.
 
     Args:
-        model: one of `vendor.MODELS`, or any other of Cartesia's that detects turns.
-        sample_rate: of the audio sent to the server, in Hz, 8000 to 48000. Frames of any rate and number of channels
-            are converted. 16000 is what the models are made for; 8000 saves bandwidth on telephone audio.
+        model: one of `vendor.MODELS`, or any other Cartesia model that detects turns.
+        sample_rate: of the audio that is sent to the server, in Hz, 8000 to 48000. Frames of any rate and number of
+            channels are converted. The models are made for 16000; 8000 saves bandwidth on telephone audio.
         api_key: Cartesia's key; else the environment's CARTESIA_API_KEY. White space around it is left out.
-        access_token: a short-lived token in place of the key, or a function that is asked for one at each connect; it
-            may be async.
-        base_url: http(s) or ws(s), a bare host, a path prefix, or the whole endpoint.
-        allow_plaintext: accept an unencrypted `base_url` that is not on this machine.
-        language: what the user is expected to speak, as a BCP-47 tag such as "pt-BR"; it labels the events, "en" where
-            none is given. It is not sent: the models detect by themselves which language they hear.
+        access_token: a short-lived token in place of the key, or a function, async or not, that is asked for one at
+            each connect.
+        base_url: http(s) or ws(s), a bare host, a host with a path prefix, or the whole endpoint.
+        allow_plaintext: accept an unencrypted `base_url` that is not on this machine. The network can then read the
+            key.
+        language: what the user is expected to speak, as a BCP-47 tag such as "pt-BR". It labels the events, which are
+            labelled "en" without it. It is not sent, since the models detect the language themselves.
         language_hints: languages for the server to expect, such as ["pt", "en"]; "pt-BR" becomes "pt". For their number
-            see `vendor.LANGUAGE_HINTS`; only some of `vendor.MODELS` take them.
-        audio_chunk_duration_ms: cut audio into pieces of this length, 10 to 200 ms; by default frames are sent as they
-            come, since a longer piece is older when it arrives.
+            see `vendor.LANGUAGE_HINTS`. Only some of `vendor.MODELS` take them.
+        audio_chunk_duration_ms: cut audio into pieces of this length, 10 to 200 ms. By default frames are sent as they
+            come, since a longer piece adds latency.
         turn_start_threshold: likelihood above which a turn starts. For this and the next three see
-            `vendor.TURN_RANGES`; the server uses `vendor.TURN_DEFAULTS`, or newer ones, for what is not given.
-        turn_eager_end_threshold: likelihood below which the user may be done.
-        turn_end_threshold: likelihood below which the turn ends. The three must be in strict order: start > eager end >
-            end.
-        turn_end_timeout_ms: longest wait after speech stopped, in milliseconds.
-        keyterm: terms to listen for, at most `vendor.KEYTERMS`.
-        watchdog_min_timeout: seconds without audio in mid-turn after which silence is sent in its place, so that the
-            turn can end; twice the last frame's duration where that is longer.
-        max_buffer: seconds of audio kept for a replay or an outage, at least 1; beyond it the oldest goes, silence
-            first.
-        outage_timeout: seconds from the first failed attempt to connect for which a stream tries again before its error
-            surfaces: 0 for none, `math.inf` for ever. An attempt that is under way then is waited for. By default
-            `max_buffer`, but where the framework asks for fewer than its usual 3 retries (FallbackAdapter), just those.
+            `vendor.TURN_RANGES`. For those that are not given the server uses `vendor.TURN_DEFAULTS`, or newer ones.
+        turn_eager_end_threshold: likelihood below which the turn may be over.
+        turn_end_threshold: likelihood below which the turn is over. The three must be in strict order: start > eager
+            end > end.
+        turn_end_timeout_ms: longest wait after speech stopped before the turn ends anyway, in milliseconds.
+        keyterm: words and phrases to listen for, at most `vendor.KEYTERMS`.
+        watchdog_min_timeout: seconds without audio, in an open turn, before silence is sent in its place so that the
+            turn can end; never less than two frames.
+        max_buffer: seconds of audio kept for a replay or an outage, at least 1. Beyond it silence is dropped first, and
+            then the oldest audio.
+        outage_timeout: seconds from the first failed attempt for which a stream tries to reconnect before its error
+            surfaces: 0 for not at all, `math.inf` for ever. An attempt under way at their end may still succeed. The
+            default is `max_buffer`. If the framework asks for fewer than its usual 3 retries (FallbackAdapter), the
+            default is just those retries.
         speech_end_time: tell the framework when speech ended, so that it does not wait `min_delay` once more after the
-            server's turn.end. False keeps that pause.
+            server's turn.end. With False it does.
         manual_flush: take part in manual turns: a flush makes what was said final within a second. False leaves that to
             the server.
-        early_preflight: how many speculative replies whole sentences may start in a turn, before turn.eager_end. 0, the
-            default, leaves them to turn.eager_end.
-        catch_up_speed: how many times faster than real time waiting audio (after an outage, or for a replay) is sent, 1
-            or more. If the server ends the socket meanwhile, the rest is sent slower, down to real time with long
-            silence left out; the process keeps to that speed for ten minutes.
+        early_preflight: how many speculative replies a turn may cost if whole sentences start them before
+            turn.eager_end. With 0, the default, only turn.eager_end starts them.
+        catch_up_speed: how many times faster than real time a backlog is sent (after an outage, for a replay), 1 or
+            more. If the server ends the socket meanwhile, the rest is sent slower, down to real time without long
+            silence, and the process keeps to that speed for ten minutes.
         extra_headers: sent with the handshake.
         api_version: the Cartesia-Version header, see `vendor.API_VERSIONS`.
-        http_session: used for all connections and left open; by default the job's, which goes through the worker's
-            `http_proxy`, and outside a job one that goes through the environment's HTTPS_PROXY, as your own does with
-            `trust_env=True`. This machine is always connected directly.
-        recorder: a `recording.Recorder`, which writes each call into a folder; else the folder that the environment's
-            CARTESIA_TURNS_RECORD names, if it names one. By default nothing is recorded.
+        http_session: used for all connections and left open. By default it is the job's, which uses the worker's
+            `http_proxy`, and outside a job one that uses the environment's HTTPS_PROXY, as your own does with
+            `trust_env=True`. A server on this machine is always connected directly.
+        recorder: a `recording.Recorder`, which writes each call into a folder; else one for the folder that the
+            environment's CARTESIA_TURNS_RECORD names, if it names one. By default nothing is recorded.
 
     Raises:
         ValueError: an argument can't be right, or there is neither a key nor a token. The text names the argument.
@@ -175,7 +177,7 @@ class STT(STTEvents):
 
     @property
     def stats(self) -> Stats:
-        """A snapshot over all streams, those that ended included."""
+        """A snapshot of the counters of all streams, including those that have ended."""
         return sum((stream.stats for stream in self._streams if not stream._is_retired), start=self._past)
 
     def stream(
@@ -187,7 +189,7 @@ class STT(STTEvents):
         """Opens a stream for one call.
 
         Args:
-            language: labels this stream's events in place of the STT's `language`. A text that is not a language tag is
+            language: labels this stream's events in place of the STT's `language`. A text that is no language tag is
                 ignored with one warning, since an exception here would leave an agent session deaf.
             conn_options: `timeout` bounds a connection attempt, `max_retry` the attempts in a row.
         """
@@ -219,10 +221,10 @@ class STT(STTEvents):
     ) -> None:
         """Changes options for the streams in use and those to come.
 
-        Turn settings take effect at once, without a reconnect; so do key terms and language hints of ink-preview. Those
-        of other models take a new connection, made between turns. A change that the server rejects is told as
-        `options_rejected`, and the calls go on with what was in force. Each argument is checked as at construction.
-        `language` labels the events from now on, also those of streams that were opened with one of their own.
+        Turn settings take effect at once, without a reconnect, and so do key terms and language hints of ink-preview.
+        With other models these take a new connection, which is made between turns. If the server rejects a change, the
+        STT emits `options_rejected`, and the calls go on with the options in force. Each argument is checked as at
+        construction. `language` labels the events from now on, even those of streams that were opened with their own.
 
         Raises:
             ValueError: a value can't be right (nothing is changed then), or the server can't change that option.
@@ -246,14 +248,14 @@ class STT(STTEvents):
         self._apply(self._calls)
 
     def turn_profile(self, profile: str | None = None, **settings: float) -> contextlib.AbstractContextManager[None]:
-        """Changes turn settings for what the agent asks in this block, and restores them once the answer is over.
+        """Sets other turn settings for a question that the agent asks, and puts the old ones back after the answer.
 
-        The answer is over at the end of the block, or of the turn that is under way then; if nobody spoke in the block,
-        at the end of the next turn. A setting that the STT was given is restored over the open connection; one that it
-        was not given goes back to the server's default with a new connection, made between turns.
+        They are put back at the end of the block. If a turn is open then, they are put back when it ends, and if no
+        turn began during the block, when the next turn ends. A setting that the STT was not given goes back to the
+        server's default with a new connection, made between turns. One that it was given goes back without.
 
-        Called by code that an AgentSession runs (a tool, `on_enter`), it holds for that session; called from anywhere
-        else, for all calls of this STT. `SpeechStream.turn_profile` holds for its own call.
+        If code that an AgentSession runs (a tool, `on_enter`) calls this, it holds for that session. Otherwise it holds
+        for all calls of this STT. `SpeechStream.turn_profile` holds for its own call.
 
         Example:
             with stt.turn_profile("digits"):
@@ -270,9 +272,9 @@ class STT(STTEvents):
         return self._profile_of(None if session is None else [self._call_of(session)], profile, settings)
 
     def prewarm(self) -> None:
-        """Opens a connection in the background; the first `stream()` within 30 seconds takes it over.
+        """Opens a connection in the background. The first `stream()` within 30 seconds takes it over.
 
-        Called by the framework before a session's first stream. Never fails: the stream meets and reports the error.
+        The framework calls it before a session's first stream. It never fails: the stream gets and reports the error.
         """
         if any(not stream._is_over for stream in self._streams):
             return
@@ -286,7 +288,7 @@ class STT(STTEvents):
         return self
 
     async def aclose(self) -> None:
-        """Closes every stream; a session that was passed in stays open."""
+        """Closes every stream. An `http_session` that was passed in stays open."""
         await self._dialer.aclose()
         await asyncio.gather(
             *(stream.aclose() for stream in self._streams if not stream._is_over), return_exceptions=True
@@ -298,7 +300,7 @@ class STT(STTEvents):
         raise NotImplementedError("the model only streams: use stream(), or a batch STT")
 
     def _update_session_keyterms(self, keyterms: list[str]) -> None:
-        """The framework's hook for a session's keyterms, its configured and its detected ones. It names no session."""
+        """The framework's hook for a session's keyterms, both configured and detected. It does not name the session."""
         self._session_keyterms = tuple(keyterms)
         for call in self._of_some_session:
             call.session_keyterms = self._session_keyterms
@@ -307,17 +309,17 @@ class STT(STTEvents):
         self._apply(self._calls)
 
     def _call_of(self, session: AgentSession[Any] | None) -> CallOptions:
-        """The options of the call that this session makes; without one, those of a call that begins now."""
+        """The options of this session's call; without a session, those of a call that begins now."""
         if session is None:
             call = CallOptions(self._options)
             if may_be_in_session():
-                # Which session it is can't be told, so it gets what the framework says last.
+                # The session can't be told, so the call gets the keyterms that the framework set last.
                 self._of_some_session.add(call)
                 call.session_keyterms = self._session_keyterms
         else:
             call = self._sessions.setdefault(session, CallOptions(self._options))
             call.session_keyterms = keyterms_of(session)
-            # They were for what this session prewarmed. The next one has its own.
+            # These keyterms were for the connection that this session prewarmed. The next session has its own.
             self._session_keyterms = ()
         self._calls.add(call)
         return call
@@ -335,7 +337,7 @@ class STT(STTEvents):
         return options
 
     def _warn_of(self, options: Options, language: LanguageCode | None) -> None:
-        """Tells what the server is not known to take, once for each option and kind."""
+        """Warns about options that the server is not known to take, once for each option and kind."""
         for doubt in doubts(options, language and base_code(language)):
             self._warn_once(doubt.text, **doubt.details)
 
@@ -375,10 +377,10 @@ class STT(STTEvents):
     def _profile_of(
         self, calls: list[CallOptions] | None, name: str | None, settings: dict[str, float]
     ) -> Iterator[None]:
-        """As `turn_profile`, for these calls; None means all, also those that begin meanwhile."""
+        """As `turn_profile`, for these calls; None means all calls, including those that begin meanwhile."""
         profile = Profile(profile_settings(name, settings))
         begun = {call: call.turns for call in (self._calls if calls is None else calls)}
-        # Also of a call that is yet to begin: `stream()` would be too late for an error.
+        # A call that has not begun is checked too, since `stream()` would be too late for an error.
         for call in (CallOptions(self._options), *begun):
             self._warn_of(call.check(self._options.base, profile), self._language)
         for call in begun:
@@ -394,12 +396,12 @@ class STT(STTEvents):
             self._take_back(profile, begun)
 
     def _take_back(self, profile: Profile, begun: dict[CallOptions, int]) -> None:
-        """Ends a profile for each call that has it, once the turn is over that answers what was asked."""
+        """Takes a profile from each call that has it, once the turn that answers the question is over."""
         in_turn = {stream._call for stream in self._streams if stream._in_turn}
         for call in self._calls:
             call.remove(profile, after_turn=call in in_turn or call.turns == begun.get(call, 0))
         self._apply(self._calls)
 
     def _retire(self, stats: Stats) -> None:
-        """A stream is over; its counters stay."""
+        """A stream is over, and its counters are added to those of the past."""
         self._past += replace(stats, backlog_s=0.0, held_s=0.0)

@@ -1,4 +1,4 @@
-"""OpenTelemetry: a span for each connection and each turn, under the session's, and counters of what went wrong."""
+"""OpenTelemetry: a span for each connection and each turn, below the session's, and counters of what went wrong."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Telemetry:
         self._turn: trace.Span | None = None
 
     def counted(self, stats: Stats) -> None:
-        """The counters of the stream stand so."""
+        """The counters of the stream are `stats`."""
         if stats.lost_s > self._stats.lost_s:
             _lost_audio.add(stats.lost_s - self._stats.lost_s)
         self._stats = stats
 
     def connected(self, request_id: str, connect_s: float, *, reused: bool, is_first: bool) -> None:
-        """A socket is open, after `connect_s` seconds of waiting for it; `reused` where it was prewarmed."""
+        """A socket is open, `connect_s` seconds after it was asked for; `reused` means that it was prewarmed."""
         if not is_first:
             _reconnects.add(1)
         self._connection = tracer.start_span(
@@ -50,7 +50,7 @@ class Telemetry:
         )
 
     def disconnected(self, reason: str, code: int | None) -> None:
-        """The socket is gone."""
+        """The socket has ended."""
         if self._connection is None:
             return
         self._connection.set_attribute(f"{NAMESPACE}.reason", reason)
@@ -60,7 +60,7 @@ class Telemetry:
         self._connection = None
 
     def turn(self, event: TurnEvent, at: float) -> None:
-        """A step of a turn, whose speech began or ended at `at`: wall clock, seconds."""
+        """A step of a turn; its speech began or ended at `at`, in seconds of the wall clock."""
         if event.kind is Kind.START:
             self._at_turn_start = self._stats
             self._turn = tracer.start_span(f"{NAMESPACE}.turn", start_time=_nanoseconds(at))
@@ -73,7 +73,7 @@ class Telemetry:
             self._turn.add_event(event.kind.value)
 
     def notice(self, notice: Notice) -> None:
-        """Something unusual."""
+        """The client gave a notice."""
         _notices.add(1, {"kind": notice.name.lower()})
         if self._turn is not None:
             self._turn.add_event(notice.name.lower())
