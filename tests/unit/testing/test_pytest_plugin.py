@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -48,7 +49,9 @@ def test_a_test_that_fails_tells_what_was_heard_and_one_that_needs_no_server_cos
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / "test_it.py").write_text(TESTS)
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", str(tmp_path)]
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=100)
+    # In a CI pytest repeats each error whole in its summary.
+    alone = {name: value for name, value in os.environ.items() if name not in {"CI", "BUILD_NUMBER"}}
+    run = subprocess.run(command, cwd=tmp_path, env=alone, capture_output=True, text=True, check=False, timeout=100)
     assert "3 failed, 2 passed" in run.stdout, run.stdout + run.stderr
     assert 'the turns should have been "what", "time", and were "what time is it"' in run.stdout
     said = 'the user says "what time", then is silent for 0.40 s'
