@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from tools.bench import check, endpoint, report, stamps
+from tools.bench import check, report, stamps
 from tools.bench.__main__ import arguments
 from tools.bench.cells import Cell, Place
 from tools.bench.figures import FLOOR, NOTHING, OFFICIAL, OURS, Figure, exponent, quantile
 from tools.bench.load import Wakes, counting_loop
-from tools.bench.processes import ENVIRONMENT
+from tools.bench.processes import ENVIRONMENT, Process
 from tools.bench.progress import working_on
 from tools.bench.runner import Run
 from tools.bench.scales import SCALES
@@ -190,11 +190,11 @@ def test_a_stamp_is_read_as_it_was_made_and_other_audio_has_none() -> None:
     assert stamps.read(bytes(stamps.STAMP_BYTES)) is None
 
 
-@pytest_asyncio.fixture
-async def url() -> AsyncIterator[str]:
-    server = await endpoint.serve()
-    async with server:
-        yield endpoint.url_of(server)
+@pytest.fixture
+def url() -> Iterator[str]:
+    """An endpoint in a process of its own, as in a run."""
+    with contextlib.closing(Process("tools.bench.endpoint")) as server:
+        yield server.line().strip()
 
 
 SMALLEST: list[tuple[str, str, str, dict[str, Any]]] = [
