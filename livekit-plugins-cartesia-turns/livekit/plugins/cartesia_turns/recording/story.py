@@ -82,7 +82,6 @@ class _Teller:
         self._recording = recording
         self._started = recording.started_at
         self._story = Story(is_complete=recording.is_complete)
-        self._position = 0
         self._sent_to = 0
         """The position up to which sockets were given audio, in samples."""
 
