@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from livekit.agents import NOT_GIVEN
+from livekit.plugins.cartesia_turns import STT
 from livekit.plugins.cartesia_turns import settings as arguments
+from livekit.plugins.cartesia_turns.core.client import Limits
 from livekit.plugins.cartesia_turns.settings import MANY_RETRIES, StreamSettings
 from livekit.plugins.cartesia_turns.wire.messages import TurnSettings
 
@@ -119,7 +121,7 @@ def test_a_timeout_in_whole_milliseconds_is_an_int(given: Any, sent: Any) -> Non
 )
 def test_what_is_out_of_range_is_refused_by_name_and_value(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"^{name}={re.escape(repr(value))} "):
-        StreamSettings(**{name: value})
+        STT(api_key="k", **{name: value})
 
 
 @pytest.mark.parametrize(
@@ -133,7 +135,7 @@ def test_what_is_out_of_range_is_refused_by_name_and_value(name: str, value: Any
     ],
 )
 def test_what_is_in_range_is_taken(given: dict[str, Any]) -> None:
-    StreamSettings(**given)
+    STT(api_key="k", **given)
 
 
 def test_a_session_has_to_be_one_of_aiohttp_and_is_not_written_out() -> None:
@@ -144,9 +146,9 @@ def test_a_session_has_to_be_one_of_aiohttp_and_is_not_written_out() -> None:
 @pytest.mark.parametrize(
     ("settings", "max_retry", "lasts_s"),
     [
-        (StreamSettings(max_buffer=30.0), MANY_RETRIES, 30.0),
-        (StreamSettings(max_buffer=30.0), MANY_RETRIES - 1, 1.1),  # two retries, however long they take
-        (StreamSettings(max_buffer=30.0), 0, 0.0),
+        (StreamSettings(buffer_s=30.0), MANY_RETRIES, 30.0),
+        (StreamSettings(buffer_s=30.0), MANY_RETRIES - 1, 1.1),  # two retries, however long they take
+        (StreamSettings(buffer_s=30.0), 0, 0.0),
         (StreamSettings(outage_timeout=5.0), 0, 5.0),
         (StreamSettings(outage_timeout=5.0), MANY_RETRIES, 5.0),
         (StreamSettings(outage_timeout=0.0), MANY_RETRIES, 0.0),
@@ -161,7 +163,8 @@ def test_an_outage_lasts_as_the_user_says_else_as_long_as_the_buffer_unless_fail
     assert now == pytest.approx(lasts_s)
 
 
-def test_the_client_gets_its_bounds_from_here() -> None:
-    limits = StreamSettings(1.5, 30.0, early_preflight=2).limits(4.0)
-    assert (limits.watchdog_min_timeout_s, limits.buffer_s, limits.connect_timeout_s) == (1.5, 30.0, 4.0)
-    assert limits.early_preflight == 2
+def test_the_arguments_of_the_stt_bound_its_clients() -> None:
+    arguments = {"watchdog_min_timeout": 1.5, "max_buffer": 30.0, "catch_up_speed": 3.0, "early_preflight": 2}
+    limits: Limits = STT(api_key="k", **arguments)._settings  # type: ignore[arg-type]  # floats and an int
+    assert (limits.watchdog_min_timeout_s, limits.buffer_s) == (1.5, 30.0)
+    assert (limits.catch_up_speed, limits.early_preflight) == (3.0, 2)

@@ -18,7 +18,6 @@ from livekit.agents import LanguageCode, utils
 from livekit.agents.types import NotGivenOr
 
 from .core.client import Limits
-from .core.pacing import CATCH_UP_SPEED
 from .core.retry import RetryPolicy
 from .wire.checks import (
     check_flag,
@@ -142,29 +141,28 @@ def _tag(name: str, language: str) -> LanguageCode:
 
 
 @dataclass(frozen=True, slots=True)
-class StreamSettings:
-    """The arguments of `STT` with the same names; times are in seconds.
+class StreamSettings(Limits):
+    """The arguments of `STT` that a stream uses itself, and those that its client uses: the limits.
+
+    Two fields have their unit in the name: `watchdog_min_timeout_s` and `buffer_s`, which is the STT's `max_buffer`.
 
     Raises:
-        ValueError: one of them can't be right. The text names it, its value and what is allowed.
+        ValueError: one of them can't be right. The text names the argument, its value and what is allowed.
     """
 
-    watchdog_min_timeout: float = 0.5
-    max_buffer: float = 60.0
     outage_timeout: float | None = None
+    """In seconds."""
     audio_chunk_duration_ms: int | None = None
     speech_end_time: bool = True
     manual_flush: bool = True
-    early_preflight: int = 0
-    catch_up_speed: float = CATCH_UP_SPEED
     http_session: aiohttp.ClientSession | None = None
     recorder: Recorder | None = None
 
     def __post_init__(self) -> None:
-        check_positive("watchdog_min_timeout", self.watchdog_min_timeout)
-        check_positive("max_buffer", self.max_buffer)
-        if self.max_buffer < LEAST_BUFFER_S:
-            raise ValueError(f"max_buffer={self.max_buffer} is out of range: it must be {LEAST_BUFFER_S} s or more")
+        check_positive("watchdog_min_timeout", self.watchdog_min_timeout_s)
+        check_positive("max_buffer", self.buffer_s)
+        if self.buffer_s < LEAST_BUFFER_S:
+            raise ValueError(f"max_buffer={self.buffer_s} is out of range: it must be {LEAST_BUFFER_S} s or more")
         if self.outage_timeout is not None:
             _check_outage_timeout(self.outage_timeout)
         if self.audio_chunk_duration_ms is not None:
@@ -181,12 +179,6 @@ class StreamSettings:
         if self.recorder is not None and not hasattr(self.recorder, "begin"):
             raise ValueError(f"recorder={shown(self.recorder)} is not a Recorder")
 
-    def limits(self, connect_timeout_s: float) -> Limits:
-        """The limits of the client."""
-        return Limits(
-            self.watchdog_min_timeout, self.max_buffer, connect_timeout_s, self.catch_up_speed, self.early_preflight
-        )
-
     def retry_policy(self, max_retry: int) -> RetryPolicy:
         """The rules by which a stream tries again or gives up.
 
@@ -195,7 +187,7 @@ class StreamSettings:
         """
         if self.outage_timeout is not None:
             return RetryPolicy(0, self.outage_timeout)
-        return RetryPolicy(max_retry, self.max_buffer if max_retry >= MANY_RETRIES else 0.0)
+        return RetryPolicy(max_retry, self.buffer_s if max_retry >= MANY_RETRIES else 0.0)
 
 
 def _check_outage_timeout(value: float) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -59,11 +60,10 @@ class SpeechStream(stt.RecognizeStream):
         super().__init__(stt=stt, conn_options=conn_options)
         self._owner = stt
         self._call = call
-        self._settings = settings
-        limits = settings.limits(conn_options.timeout)
+        self._settings = settings = replace(settings, connect_timeout_s=conn_options.timeout)
         recorder = settings.recorder
-        self._recording = recorded = recorder.begin(options, limits, dialer.pace) if recorder else None
-        self._client = recorded.client if recorded else TurnsClient(options, limits, time.monotonic(), dialer.pace)
+        self._recording = recorded = recorder.begin(options, settings, dialer.pace) if recorder else None
+        self._client = recorded.client if recorded else TurnsClient(options, settings, time.monotonic(), dialer.pace)
         self._reporter = Reporter(
             recorded.overhearing(stt) if recorded else stt,
             call,
@@ -218,7 +218,7 @@ class SpeechStream(stt.RecognizeStream):
 
     async def _wait_for_room(self) -> None:
         """Waits for room once the input has ended, since more audio would push out what waits to be sent."""
-        while self._input_ch.closed and self._client.stats.backlog_s > self._settings.max_buffer / 2:  # noqa: ASYNC110  # no event
+        while self._input_ch.closed and self._client.stats.backlog_s > self._settings.buffer_s / 2:  # noqa: ASYNC110  # no event
             await asyncio.sleep(LOOK_EVERY_S)
 
     def _flush(self) -> None:

@@ -145,8 +145,8 @@ class STT(STTEvents):
         credentials = Credentials.resolve(api_key, access_token)
         self._dialer = Dialer(address, credentials, {} if extra_headers is None else extra_headers, api_version)
         self._settings = StreamSettings(
-            watchdog_min_timeout=watchdog_min_timeout,
-            max_buffer=max_buffer,
+            watchdog_min_timeout_s=watchdog_min_timeout,
+            buffer_s=max_buffer,
             outage_timeout=outage_timeout,
             audio_chunk_duration_ms=given(audio_chunk_duration_ms),
             speech_end_time=speech_end_time,
