@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from livekit.agents import NOT_GIVEN, APIConnectOptions, APIError
 from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns.errors import ServerError
-from livekit.plugins.cartesia_turns.live import CallOptions
 from livekit.plugins.cartesia_turns.server import LocalServer, Script, say
 from livekit.plugins.cartesia_turns.wire.messages import TurnEnd, TurnSettings, TurnStart
 from support.calls import Call
@@ -147,7 +146,7 @@ def test_a_profile_is_refused_by_name_or_holds_for_calls_to_come(argument: str, 
             said = str(error)
         else:
             said = argument
-        assert CallOptions(owner._options).current
+        assert owner._calls.to_come().current
     assert argument in said
     assert WRITTEN_OUT not in said
 

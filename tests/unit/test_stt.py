@@ -199,7 +199,7 @@ def test_a_profile_that_does_not_fit_is_refused_while_there_is_no_call() -> None
         pass
     with owner.turn_profile(eager_end_threshold=0.3), pytest.raises(ValueError, match="must hold"):
         owner.update_options(turn_end_threshold=0.4)
-    assert owner._options.base.turn.end_threshold is None
+    assert owner._calls.base.turn.end_threshold is None
 
 
 # What goes into the handshake.

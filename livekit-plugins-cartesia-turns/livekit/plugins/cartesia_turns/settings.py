@@ -19,6 +19,7 @@ from livekit.agents.types import NotGivenOr
 
 from .core.client import Limits
 from .core.retry import RetryPolicy
+from .net.dialer import Credentials, TokenProvider
 from .wire.checks import (
     check_flag,
     check_number,
@@ -71,14 +72,25 @@ def given(value: NotGivenOr[T | None]) -> T | None:
     return value if utils.is_given(value) else None
 
 
-def check_one_credential(api_key: object, access_token: object) -> None:
-    """Refuses a key and a token together, since it can't be told which one is meant.
+def credentials(api_key: str | None, access_token: str | TokenProvider | None) -> Credentials:
+    """The credentials of the arguments, else those of the environment.
 
     Raises:
-        ValueError: both are given.
+        ValueError: there is neither a key nor a token, or both, since it can't be told then which one is meant.
     """
     if api_key not in (None, "") and access_token not in (None, ""):
         raise ValueError("api_key and access_token are both given: pass one of them")
+    return Credentials.resolve(api_key, access_token)
+
+
+def check_same(name: str, value: NotGivenOr[T], now: T) -> None:
+    """Refuses another value for an option that a running STT can't change.
+
+    Raises:
+        ValueError: it is another value.
+    """
+    if utils.is_given(value) and value != now:
+        raise ValueError(f"{name} can't be changed from {now!r} to {shown(value)} on a running STT: make a new STT")
 
 
 def terms(keyterm: str | Sequence[str] | None) -> tuple[str, ...]:

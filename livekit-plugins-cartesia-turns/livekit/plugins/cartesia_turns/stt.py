@@ -7,7 +7,7 @@ import contextlib
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import aiohttp
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions, LanguageCode, stt, utils
@@ -15,19 +15,21 @@ from livekit.agents.types import NOT_GIVEN, NotGivenOr
 from typing_extensions import Self
 
 from . import compat
-from .agent_session import keyterms_of, may_be_in_session, session_around, session_of_caller
+from .agent_session import session_around, session_of_caller
+from .calls import Calls
 from .core.pacing import CATCH_UP_SPEED
 from .core.stats import Stats
 from .doubts import doubts
 from .emitter import STTEvents
-from .live import CallOptions, Profile, UserOptions, profile_settings
+from .live import CallOptions, Profile, profile_settings
 from .log import logger
-from .net.dialer import Credentials, Dialer, TokenProvider
+from .net.dialer import Dialer, TokenProvider
 from .settings import (
     StreamSettings,
     base_code,
     base_codes,
-    check_one_credential,
+    check_same,
+    credentials,
     given,
     language_tag,
     recorder_of_environment,
@@ -35,13 +37,10 @@ from .settings import (
     turn_settings,
 )
 from .stream import SpeechStream
-from .wire.checks import shown
 from .wire.options import Options, endpoint, merge
 from .wire.vendor import API_VERSION, MODEL
 
 if TYPE_CHECKING:
-    from livekit.agents import AgentSession
-
     from .recording import Recorder
 
 
@@ -106,6 +105,9 @@ class STT(STTEvents):
         ValueError: an argument can't be right, or there is neither a key nor a token. The text names the argument.
     """
 
+    _past = Stats()
+    """The counters of the streams that are over."""
+
     def __init__(
         self,
         *,
@@ -136,14 +138,11 @@ class STT(STTEvents):
         recorder: Recorder | None = None,
     ) -> None:
         super().__init__(capabilities=compat.capabilities(manual_flush=manual_flush))
-        turn = turn_settings(turn_start_threshold, turn_eager_end_threshold, turn_end_threshold, turn_end_timeout_ms)
-        hints = base_codes(given(language_hints))
         self._language = language_tag(given(language))
-        self._options = UserOptions(Options(model, sample_rate, turn, terms(given(keyterm)), hints))
+        turn = turn_settings(turn_start_threshold, turn_eager_end_threshold, turn_end_threshold, turn_end_timeout_ms)
+        self._calls = Calls(Options(model, sample_rate, turn, terms(given(keyterm)), base_codes(given(language_hints))))
         address = endpoint(base_url, allow_plaintext=allow_plaintext)
-        check_one_credential(api_key, access_token)
-        credentials = Credentials.resolve(api_key, access_token)
-        self._dialer = Dialer(address, credentials, {} if extra_headers is None else extra_headers, api_version)
+        self._dialer = Dialer(address, credentials(api_key, access_token), extra_headers, api_version)
         self._settings = StreamSettings(
             watchdog_min_timeout_s=watchdog_min_timeout,
             buffer_s=max_buffer,
@@ -157,18 +156,13 @@ class STT(STTEvents):
             recorder=recorder_of_environment() if recorder is None else recorder,
         )
         self._streams: weakref.WeakSet[SpeechStream] = weakref.WeakSet()
-        self._calls: weakref.WeakSet[CallOptions] = weakref.WeakSet()
-        self._of_some_session: weakref.WeakSet[CallOptions] = weakref.WeakSet()
-        self._sessions: weakref.WeakKeyDictionary[AgentSession[Any], CallOptions] = weakref.WeakKeyDictionary()
-        self._session_keyterms: tuple[str, ...] = ()
-        self._past = Stats()
         self._warned: set[tuple[str, str]] = set()
-        self._options_of(CallOptions(self._options))
+        self._options_of(self._calls.to_come())
 
     @property
     def model(self) -> str:
         """The model's name."""
-        return self._options.base.model
+        return self._calls.base.model
 
     @property
     def provider(self) -> str:
@@ -193,7 +187,7 @@ class STT(STTEvents):
                 ignored with one warning, since an exception here would leave an agent session deaf.
             conn_options: `timeout` bounds a connection attempt, `max_retry` the attempts in a row.
         """
-        call = self._call_of(session_around())
+        call = self._calls.of(session_around())
         stream = SpeechStream(
             stt=self,
             conn_options=conn_options,
@@ -229,19 +223,16 @@ class STT(STTEvents):
         Raises:
             ValueError: a value can't be right (nothing is changed then), or the server can't change that option.
         """
-        base = self._options.base
-        for name, value, now in (("model", model, base.model), ("sample_rate", sample_rate, base.sample_rate)):
-            if utils.is_given(value) and value != now:
-                raise ValueError(
-                    f"{name} can't be changed from {now!r} to {shown(value)} on a running STT: make a new STT"
-                )
+        base = self._calls.base
+        check_same("model", model, base.model)
+        check_same("sample_rate", sample_rate, base.sample_rate)
         turn = turn_settings(turn_start_threshold, turn_eager_end_threshold, turn_end_threshold, turn_end_timeout_ms)
         keyterms = terms(given(keyterm)) if utils.is_given(keyterm) else base.keyterms
         hints = base_codes(given(language_hints)) if utils.is_given(language_hints) else base.language_hints
         label = language_tag(given(language)) if utils.is_given(language) else self._language
         turn = merge(base.turn, turn)
         changed = replace(base, turn=turn, keyterms=keyterms, language_hints=hints)
-        self._options.change(changed, [CallOptions(self._options), *self._calls])
+        self._calls.change(changed)
         if utils.is_given(language):
             self._relabel(label)
         self._warn_of(changed, self._language)
@@ -269,7 +260,7 @@ class STT(STTEvents):
             ValueError: no such profile or setting, or a value that can't be right.
         """
         session = session_of_caller()
-        return self._profile_of(None if session is None else [self._call_of(session)], profile, settings)
+        return self._profile_of(None if session is None else [self._calls.of(session)], profile, settings)
 
     def prewarm(self) -> None:
         """Opens a connection in the background. The first `stream()` within 30 seconds takes it over.
@@ -280,7 +271,7 @@ class STT(STTEvents):
             return
         try:
             session = self._settings.http_session or utils.http_context.http_session()
-            self._dialer.prewarm(session, self._options_to_prewarm)
+            self._dialer.prewarm(session, lambda: self._options_of(self._calls.to_come()))
         except RuntimeError:
             logger.debug("not prewarming: no event loop, or no HTTP session as a job has one")
 
@@ -301,33 +292,8 @@ class STT(STTEvents):
 
     def _update_session_keyterms(self, keyterms: list[str]) -> None:
         """The framework's hook for a session's keyterms, both configured and detected. It does not name the session."""
-        self._session_keyterms = tuple(keyterms)
-        for call in self._of_some_session:
-            call.session_keyterms = self._session_keyterms
-        for session, call in self._sessions.items():
-            call.session_keyterms = keyterms_of(session)
+        self._calls.set_keyterms(keyterms)
         self._apply(self._calls)
-
-    def _call_of(self, session: AgentSession[Any] | None) -> CallOptions:
-        """The options of this session's call; without a session, those of a call that begins now."""
-        if session is None:
-            call = CallOptions(self._options)
-            if may_be_in_session():
-                # The session can't be told, so the call gets the keyterms that the framework set last.
-                self._of_some_session.add(call)
-                call.session_keyterms = self._session_keyterms
-        else:
-            call = self._sessions.setdefault(session, CallOptions(self._options))
-            call.session_keyterms = keyterms_of(session)
-            # These keyterms were for the connection that this session prewarmed. The next session has its own.
-            self._session_keyterms = ()
-        self._calls.add(call)
-        return call
-
-    def _options_to_prewarm(self) -> Options:
-        call = CallOptions(self._options)
-        call.session_keyterms = self._session_keyterms
-        return self._options_of(call)
 
     def _options_of(self, call: CallOptions) -> Options:
         if call.keyterms_left_out:
@@ -350,7 +316,7 @@ class STT(STTEvents):
         except ValueError:
             self._warn_once("a stream's language is no language tag: ignoring it")
             return self._language
-        self._warn_of(self._options.base, label)
+        self._warn_of(self._calls.base, label)
         return label
 
     def _relabel(self, language: LanguageCode | None) -> None:
@@ -379,28 +345,16 @@ class STT(STTEvents):
     ) -> Iterator[None]:
         """As `turn_profile`, for these calls; None means all calls, including those that begin meanwhile."""
         profile = Profile(profile_settings(name, settings))
-        begun = {call: call.turns for call in (self._calls if calls is None else calls)}
-        # A call that has not begun is checked too, since `stream()` would be too late for an error.
-        for call in (CallOptions(self._options), *begun):
-            self._warn_of(call.check(self._options.base, profile), self._language)
-        for call in begun:
-            call.push(profile)
-        if calls is None:
-            self._options.profiles.append(profile)
+        for options in self._calls.with_profile(profile, calls):
+            self._warn_of(options, self._language)
+        begun = self._calls.push(profile, calls)
         try:
             self._apply(begun)
             yield
         finally:
-            if calls is None:
-                self._options.profiles.remove(profile)
-            self._take_back(profile, begun)
-
-    def _take_back(self, profile: Profile, begun: dict[CallOptions, int]) -> None:
-        """Takes a profile from each call that has it, once the turn that answers the question is over."""
-        in_turn = {stream._call for stream in self._streams if stream._in_turn}
-        for call in self._calls:
-            call.remove(profile, after_turn=call in in_turn or call.turns == begun.get(call, 0))
-        self._apply(self._calls)
+            in_turn = {stream._call for stream in self._streams if stream._in_turn}
+            self._calls.remove(profile, begun, in_turn=in_turn)
+            self._apply(self._calls)
 
     def _retire(self, stats: Stats) -> None:
         """A stream is over, and its counters are added to those of the past."""

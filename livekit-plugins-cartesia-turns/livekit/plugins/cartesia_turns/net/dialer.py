@@ -109,14 +109,17 @@ class Dialer:
     Args:
         endpoint: the websocket's address without a query.
         credentials: what the handshake carries.
-        headers: further headers of the handshake.
+        headers: further headers of the handshake; None for no others.
         api_version: the vendor's API version.
 
     Raises:
         ValueError: a header can't be sent.
     """
 
-    def __init__(self, endpoint: str, credentials: Credentials, headers: Mapping[str, str], api_version: str) -> None:
+    def __init__(
+        self, endpoint: str, credentials: Credentials, headers: Mapping[str, str] | None, api_version: str
+    ) -> None:
+        headers = {} if headers is None else headers
         check_headers("extra_headers", headers)
         check_text("api_version", api_version)
         check_header("api_version", api_version)
