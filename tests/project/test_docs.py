@@ -32,7 +32,7 @@ from livekit.plugins.cartesia_turns.wire.vendor import (
 )
 from support.faults import table as fault_table
 from support.pages import DOCS, PACKAGE, PAGES, PLUGIN, READMES, page, rows, section
-from tools.diagram import layers_diagram, turn_diagram
+from tools.diagram import folders_table, turn_drawing
 from tools.tables import models_table, plans, presets_table, turn_settings_table
 
 SETTINGS = page("settings")
@@ -90,9 +90,13 @@ def test_the_packages_readme_tells_the_default_that_is_known() -> None:
     assert TURN_DEFAULTS[0].since.startswith("2026-08")
 
 
-@pytest.mark.parametrize("drawn", [turn_diagram, layers_diagram])
-def test_a_diagram_is_drawn_from_the_code(drawn: Callable[[], str]) -> None:
-    assert f"```mermaid\n{drawn()}\n```" in page("architecture"), "run `python -m tools.diagram` in tests/"
+def test_the_diagram_of_a_turn_is_drawn_from_the_code() -> None:
+    assert (DOCS / "turn.svg").read_text() == turn_drawing(), "run `python -m tools.diagram` in tests/"
+    assert "](turn.svg)" in page("architecture")
+
+
+def test_the_table_of_folders_and_their_imports_is_made_from_the_code() -> None:
+    assert f"\n\n{folders_table()}\n\n" in page("architecture"), "run `python -m tools.diagram` in tests/"
 
 
 def test_each_module_that_the_architecture_names_exists() -> None:
@@ -162,3 +166,11 @@ def test_the_documentation_is_built_without_a_warning() -> None:
     make = [shutil.which("make") or "make", "docs", f"BIN={sys.prefix}/bin", "READY="]
     done = subprocess.run(make, cwd=PLUGIN.parent, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    built = [path.read_text() for path in (PLUGIN.parent / ".artifacts/docs").glob("*.html")]
+    assert len(built) > len(list(DOCS.glob("*.md")))
+    loads = re.compile(
+        r'<(?:script|img|iframe|link rel="(?:stylesheet|icon|preconnect)")[^>]* (?:src|href)="?(?:https?:)?//'
+    )
+    assert not [found[0] for text in built for found in loads.finditer(text)]
+    # The theme fetches Mermaid's script from a public server when a page has such a diagram.
+    assert not [text for text in built if 'class="mermaid"' in text]

@@ -64,9 +64,9 @@ class Incident(Enum):
     """Anything that happens to a turn and is no message of the server."""
 
     SOCKET_LOST = "socket lost"
-    NO_NEWS = "turn.end without news in a replay"
+    NO_NEWS = "replay ended without new text"
     """The replay began with noise or with text that is known already, so the turn itself is still to come."""
-    CLOSED_BY_US = "closed by us"
+    CLOSED_BY_US = "closed by the plugin"
 
 
 class Action(Enum):
