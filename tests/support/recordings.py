@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
+from struct import pack
 from typing import Any
 
 from livekit.plugins.cartesia_turns.core.client import Limits, TurnsClient
 from livekit.plugins.cartesia_turns.core.pacing import Pace
+from livekit.plugins.cartesia_turns.recording.audio_file import flac
 from livekit.plugins.cartesia_turns.recording.client import RecordedClient
 from livekit.plugins.cartesia_turns.recording.files import Recording, recording_of
 from livekit.plugins.cartesia_turns.recording.journal import Journal, Lines
-from livekit.plugins.cartesia_turns.recording.schema import SCHEMA, limits_to, options_to, stats_to
+from livekit.plugins.cartesia_turns.recording.schema import PUSHED, SCHEMA, limits_to, options_to, stats_to
 from livekit.plugins.cartesia_turns.wire.options import Options
 
 STARTED = 1_700_000_000.0
@@ -45,3 +49,27 @@ class Tape:
         self.journal.note(self._clock(), lambda: {"end": True, "stats": stats_to(stats)})
         lines, audio = self._lines.of(self.journal.take())
         return recording_of(lines.splitlines(), audio, Path("tape"))
+
+
+def written(folder: Path, pcm: bytes, turns: list[tuple[float, float]], *, rate: int = 16000) -> Path:
+    """The folder of a call with this audio and these turns: when the speech of each began and ended, in seconds.
+
+    Each turn is told half a second after its speech, with words. The call began at 100 s of the clock.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    size = 2 * rate // 50
+    pushed = [len(pcm[at : at + size]) for at in range(0, len(pcm), size)]
+    times = [100 + 0.02 * (number + 1) for number in range(len(pushed))]
+    header = {"at": 100.0, "schema": SCHEMA, "versions": {}, "started": STARTED}
+    header |= {"options": options_to(Options(sample_rate=rate)), "limits": limits_to(Limits())}
+    steps = {"steps": PUSHED * len(pushed), "times": b64encode(pack(f"<{len(times)}d", *times)).decode()}
+    lines: list[dict[str, Any]] = [header, {"at": 100.0, **steps, "pushed": pushed}]
+    for start, end in turns:
+        began = {"event": "start", "transcript": "", "turn_id": "", "heard_at": 100 + start}
+        over = {"event": "end", "transcript": "some words", "turn_id": "", "heard_at": 100 + end}
+        lines += [{"at": 100 + start + 0.2, "events": [began]}, {"at": 100 + end + 0.5, "events": [over]}]
+    lines.append({"at": 100 + len(pcm) / 2 / rate, "end": True, "stats": {}})
+    (folder / "call.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    if pcm:
+        (folder / "audio.flac").write_bytes(flac(pcm, rate))
+    return folder

@@ -45,3 +45,16 @@ def test_what_is_no_call_ends_with_2(tmp_path: Path, capsys: pytest.CaptureFixtu
     (tmp_path / "call.jsonl").write_text("{}")
     assert view_command.main([str(tmp_path)]) == 2
     assert capsys.readouterr().err.count("error: ") == 2
+
+
+def test_where_turns_ended_can_be_corrected_on_the_page_once_the_call_has_labels(
+    call: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert view_command.main([str(call)]) == 0
+    assert "Where turns really ended" not in (call / "view.html").read_text()
+    (call / "labels.json").write_text(json.dumps({"schema": 1, "call": "X", "seconds": 1.0, "stretches": []}))
+    assert view_command.main([str(call)]) == 0
+    assert "Where turns really ended" in (call / "view.html").read_text()
+    (call / "labels.json").write_text("{}")
+    assert view_command.main([str(call)]) == 2
+    assert "labels.json has no labels" in capsys.readouterr().err

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 COMMANDS = {
     "doctor": ("doctor.command", "check this machine, the key, the server, a recording and your session"),
+    "label": ("recording.label_command", "propose where turns ended in recorded calls, and take over corrections"),
     "replay": ("recording.replay_command", "run a recorded call again with this version, and compare"),
     "view": ("recording.view_command", "make a page of a recorded call"),
 }

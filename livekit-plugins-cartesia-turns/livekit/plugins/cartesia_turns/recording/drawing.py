@@ -60,6 +60,7 @@ def drawing(story: Story, pcm: bytes, rate: int) -> str:
             if socket.end is not None
         ),
         *(f'<circle class="mark" cx="{_x(mark.start, scale)}" cy="{MARKS}" r="5"/>' for mark in story.marks),
+        '<g id="label-marks"></g>',
         '<line id="head" x1="0" x2="0" y1="0" y2="230"/>',
     ]
     return (

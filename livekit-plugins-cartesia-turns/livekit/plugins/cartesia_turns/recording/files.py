@@ -19,7 +19,8 @@ from .schema import ANSWERED, LIVE, OFFERED, PUSHED, SCHEMA, Fields, SchemaError
 
 CALL_FILE = "call.jsonl"
 PAGE_FILE = "view.html"
-FILES = (CALL_FILE, WAV, FLAC, f"{FLAC}.part", PAGE_FILE)
+LABELS_FILE = "labels.json"
+FILES = (CALL_FILE, WAV, FLAC, f"{FLAC}.part", PAGE_FILE, LABELS_FILE)
 """All files that are ever written into the folder of a call."""
 
 
@@ -98,6 +99,22 @@ def load(path: str | PathLike[str]) -> Recording:
     folder = folder.parent if folder.name == CALL_FILE else folder
     with (folder / CALL_FILE).open(encoding="utf-8") as file:
         return recording_of(file, read_audio(folder), folder)
+
+
+def calls_in(path: str | PathLike[str]) -> list[Path]:
+    """The folders of recorded calls: this one if it is the folder of a call, else those that stand in it, in order.
+
+    Raises:
+        SchemaError: there is none.
+        OSError: the folder can't be read.
+    """
+    folder = Path(path)
+    if (folder / CALL_FILE).exists():
+        return [folder]
+    calls = sorted(inner for inner in folder.iterdir() if (inner / CALL_FILE).exists())
+    if not calls:
+        raise SchemaError(f"{folder} has no recorded call: record some with STT(recorder=Recorder(...))")
+    return calls
 
 
 def recording_of(lines: Iterable[str], audio: bytes | None, folder: Path) -> Recording:

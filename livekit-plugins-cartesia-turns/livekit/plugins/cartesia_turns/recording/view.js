@@ -62,7 +62,7 @@ if (audio !== null) {
   document.getElementById("before").addEventListener("click", () => next(-1));
   document.getElementById("after").addEventListener("click", () => next(1));
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("audio, button, summary")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("audio, button, summary, input")) return;
     if (event.key === " ") {
       event.preventDefault();
       if (audio.paused) audio.play();

@@ -10,6 +10,8 @@ from importlib.resources import files
 from .audio_file import flac
 from .drawing import drawing, placed
 from .files import Recording
+from .labelling import SIGNS, labelling
+from .labels import Labels
 from .schema import Fields
 from .story import Story, Turn, findings, story_of
 
@@ -30,8 +32,8 @@ _SIGNS = {
 }
 
 
-def page_of(recording: Recording) -> str:
-    """The page, as HTML."""
+def page_of(recording: Recording, labels: Labels | None = None) -> str:
+    """The page, as HTML. With labels a person can correct them there."""
     story = story_of(recording)
     rate = recording.options.sample_rate
     pcm = placed(story, recording.audio, rate)
@@ -47,12 +49,15 @@ def page_of(recording: Recording) -> str:
             f"<body><header><h1>{escape(title)}</h1><p class=soft>{escape(_summary(recording, story))}</p></header>",
             "<main>",
             _list("What stands out", "findings", [escape(found) for found in findings(story)]),
-            _strip(story, pcm, rate, source),
+            _strip(story, pcm, rate, source, _SIGNS if labels is None else {**_SIGNS, **SIGNS}),
+            "" if labels is None else labelling(labels),
             _turns(story),
             _told(story),
             _facts(recording, story),
             _player(source),
-            f"</main><script>{_part('view.js')}</script></body></html>",
+            f"</main><script>{_part('view.js')}</script>",
+            "" if labels is None else f"<script>{_part('labels.js')}</script>",
+            "</body></html>",
         ]
     )
 
@@ -72,9 +77,9 @@ def _list(title: str, kind: str, items: list[str]) -> str:
     return f'<section aria-label="{title}"><h2>{title}</h2><ul class="{kind}">{lines}</ul></section>'
 
 
-def _strip(story: Story, pcm: bytes, rate: int, source: str) -> str:
+def _strip(story: Story, pcm: bytes, rate: int, source: str, meanings: dict[str, str]) -> str:
     signs = "".join(
-        f'<li><svg width="20" height="14" aria-hidden="true">{sign}</svg>{name}</li>' for name, sign in _SIGNS.items()
+        f'<li><svg width="20" height="14" aria-hidden="true">{sign}</svg>{name}</li>' for name, sign in meanings.items()
     )
     hint = " A click moves the player there." if source else " The audio was not kept."
     return (

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .files import PAGE_FILE, load
+from .labels import LabelsError, load_labels
 from .schema import SchemaError
 from .view import page_of
 
@@ -21,8 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         recording = load(options.call)
         target = options.output or recording.folder / PAGE_FILE
-        target.write_text(page_of(recording), encoding="utf-8")
-    except (OSError, SchemaError) as error:
+        target.write_text(page_of(recording, load_labels(recording.folder)), encoding="utf-8")
+    except (OSError, SchemaError, LabelsError) as error:
         sys.stderr.write(f"error: {error}\n")
         return USAGE_ERROR
     sys.stdout.write(f"{target}\n")
@@ -34,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m livekit.plugins.cartesia_turns view",
-        description="Makes one HTML file of a recorded call. It contains the audio and the words, and loads nothing.",
+        description="Makes one HTML file of a recorded call. It contains the audio and the words, and loads nothing."
+        " If the call has labels (see the command `label`), you can correct them there.",
     )
     parser.add_argument("call", type=Path, help="the folder of the call")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=f"(default: {PAGE_FILE} in that folder)")

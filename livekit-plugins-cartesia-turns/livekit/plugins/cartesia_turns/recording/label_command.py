@@ -1,0 +1,105 @@
+"""Labels where turns ended in recorded calls: python -m livekit.plugins.cartesia_turns label CALLS."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from .files import calls_in, load
+from .labels import PERSON, Labels, LabelsError, load_labels, propose, save_labels
+from .schema import SchemaError
+
+USAGE_ERROR = 2
+DOUBTFUL_S = (1.0, 2.2)
+"""A pause of this length may be one within a turn or one after it, so a person should listen."""
+EPILOG = """\
+To correct the labels of a call:
+  1. Make its page:       python -m livekit.plugins.cartesia_turns view calls/CALL --open
+  2. Correct them there, and press "Save the labels": the browser saves a file.
+  3. Take the file over:  python -m livekit.plugins.cartesia_turns label calls/ --take FILE
+
+Exit code: 0, or 2 if a call or a file can't be used.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Proposes labels or takes them over from files, and returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        calls = [call for path in options.calls for call in calls_in(path)]
+        if options.take:
+            lines = _take(calls, options.take)
+        else:
+            lines = (line for call in calls for line in _label(call, anew=options.again))
+        for line in lines:
+            sys.stdout.write(f"{line}\n")
+    except (OSError, SchemaError, LabelsError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return USAGE_ERROR
+    return 0
+
+
+def _label(call: Path, *, anew: bool) -> Iterator[str]:
+    """Proposes labels for a call, unless it has some."""
+    found = None if anew else load_labels(call)
+    if found is not None:
+        yield f"{call}: {_counted(found)}; {'corrected by a person' if found.by == PERSON else 'proposed before'}"
+        return
+    recording = load(call)
+    if not recording.audio:
+        yield f"{call}: left out, since it has no audio"
+        return
+    labels = propose(recording)
+    save_labels(call, labels)
+    yield f"{call}: {_counted(labels)}; proposed"
+    yield from _doubts(labels)
+
+
+def _doubts(labels: Labels) -> Iterator[str]:
+    for before, after in zip(labels.stretches, labels.stretches[1:], strict=False):
+        pause_s = after.start - before.end
+        if DOUBTFUL_S[0] <= pause_s <= DOUBTFUL_S[1]:
+            taken = "the end of a turn" if before.ends_turn else "a pause"
+            yield f"    listen at {before.end:.1f} s: {pause_s:.1f} s without speech, taken for {taken}"
+
+
+def _take(calls: list[Path], files: list[Path]) -> Iterator[str]:
+    """Saves the labels of these files beside their calls.
+
+    Raises:
+        LabelsError: a file has no labels, or its call is not among these. Nothing is saved then.
+    """
+    by_name = {call.resolve().name: call for call in calls}
+    taken: list[tuple[Path, Labels]] = []
+    for file in files:
+        labels = load_labels(file)
+        if labels is None:
+            raise LabelsError(f"{file}: there is no such file, or no labels in that folder")
+        if labels.call not in by_name:
+            raise LabelsError(f"{file} has the labels of the call {labels.call}, which is not among the calls given")
+        taken.append((by_name[labels.call], labels))
+    for call, labels in taken:
+        save_labels(call, labels)
+        yield f"{call}: {_counted(labels)}; taken over"
+
+
+def _counted(labels: Labels) -> str:
+    turns = "1 turn" if labels.turns == 1 else f"{labels.turns} turns"
+    pauses = "1 pause" if labels.pauses == 1 else f"{labels.pauses} pauses"
+    return f"{turns}, {pauses} within turns"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m livekit.plugins.cartesia_turns label",
+        description="Proposes where the user's turns really ended in recorded calls: where the user did not go on"
+        " within 1.5 s. The labels are saved as labels.json beside each call. Labels that are there already are kept.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("calls", type=Path, nargs="+", help="the folder of a call, or one with many of them")
+    parser.add_argument("--take", type=Path, nargs="+", metavar="FILE", help="take over labels saved from pages")
+    parser.add_argument("--again", action="store_true", help="propose anew, and discard the labels that are there")
+    return parser
