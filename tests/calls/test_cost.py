@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import pytest
 from livekit.plugins.cartesia_turns.core import text, words
 from livekit.plugins.cartesia_turns.core.client import Limits, TurnsClient
-from livekit.plugins.cartesia_turns.core.turn import Turn, TurnEvent
+from livekit.plugins.cartesia_turns.core.events import TurnEvent
+from livekit.plugins.cartesia_turns.core.turn import Turn
 from livekit.plugins.cartesia_turns.wire.messages import TurnUpdate
 from livekit.plugins.cartesia_turns.wire.options import Options
 from livekit.plugins.cartesia_turns.wire.protocol import parse

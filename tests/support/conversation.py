@@ -14,21 +14,12 @@ from typing import Any
 
 import numpy as np
 from livekit import rtc
-from livekit.agents import (
-    Agent,
-    AgentSession,
-    ConversationItemAddedEvent,
-    UserInputTranscribedEvent,
-    llm,
-    utils,
-)
+from livekit.agents import Agent, AgentSession, ConversationItemAddedEvent, UserInputTranscribedEvent, llm, utils
 from livekit.agents.voice import io
 from livekit.plugins.cartesia_turns import STT, turn_handling
 from livekit.plugins.cartesia_turns.server import LocalServer
 from livekit.plugins.cartesia_turns.testing import FakeLLM, FakeTTS, Speaker
-from livekit.plugins.cartesia_turns.wire.messages import (
-    ServerMessage,
-)
+from livekit.plugins.cartesia_turns.wire.messages import ServerMessage
 
 from .script import START, end, update
 from .stage import Stage

@@ -13,10 +13,9 @@ from functools import partial
 
 from livekit.plugins.cartesia_turns.core.audio_queue import Chunk
 from livekit.plugins.cartesia_turns.core.client import Limits, TurnsClient
-from livekit.plugins.cartesia_turns.core.events import Notice, Usage
+from livekit.plugins.cartesia_turns.core.events import Kind, Notice, TurnEvent, Usage
 from livekit.plugins.cartesia_turns.core.link import Outgoing, Ping
 from livekit.plugins.cartesia_turns.core.stats import Stats
-from livekit.plugins.cartesia_turns.core.turn import Kind, TurnEvent
 from livekit.plugins.cartesia_turns.wire.messages import ClientMessage, Close, Connected, ServerMessage
 from livekit.plugins.cartesia_turns.wire.options import Options
 

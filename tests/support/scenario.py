@@ -7,9 +7,8 @@ import math
 from livekit.plugins.cartesia_turns.core.audio_queue import Chunk
 from livekit.plugins.cartesia_turns.core.client import Limits, TurnsClient
 from livekit.plugins.cartesia_turns.core.configs import Rejected
-from livekit.plugins.cartesia_turns.core.events import Notice, Usage
+from livekit.plugins.cartesia_turns.core.events import Notice, TurnEvent, Usage
 from livekit.plugins.cartesia_turns.core.link import Outgoing, Ping
-from livekit.plugins.cartesia_turns.core.turn import TurnEvent
 from livekit.plugins.cartesia_turns.wire.messages import Connected, ServerMessage, TurnSettings, TurnStart, TurnUpdate
 from livekit.plugins.cartesia_turns.wire.options import Options
 

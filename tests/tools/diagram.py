@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from livekit.plugins import cartesia_turns
-from livekit.plugins.cartesia_turns.core.turn import TRANSITIONS, Incident, State
+from livekit.plugins.cartesia_turns.core.transitions import TRANSITIONS, Incident, State
 from livekit.plugins.cartesia_turns.wire.messages import TurnMessage
 
 PACKAGE = Path(cartesia_turns.__file__).parent

@@ -13,8 +13,8 @@ from collections import deque
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from livekit.plugins.cartesia_turns.core.client import Limits, TurnsClient
+from livekit.plugins.cartesia_turns.core.events import Kind, TurnEvent
 from livekit.plugins.cartesia_turns.core.link import Ping
-from livekit.plugins.cartesia_turns.core.turn import Kind, TurnEvent
 from livekit.plugins.cartesia_turns.wire.options import Options
 from livekit.plugins.cartesia_turns.wire.protocol import ProtocolError, parse, parse_client, parse_error_body, serialize
 from support.messages import frames, server_messages

@@ -6,10 +6,8 @@ from collections.abc import Iterable
 
 import pytest
 from livekit.agents import APIConnectionError, LanguageCode, stt
-from livekit.plugins.cartesia_turns.core.events import Notice, Usage
-from livekit.plugins.cartesia_turns.core.flush import Flushed
+from livekit.plugins.cartesia_turns.core.events import Flushed, Kind, Notice, TurnEvent, Usage
 from livekit.plugins.cartesia_turns.core.stats import Stats
-from livekit.plugins.cartesia_turns.core.turn import Kind, TurnEvent
 from livekit.plugins.cartesia_turns.live import CallOptions, UserOptions
 from livekit.plugins.cartesia_turns.reporter import Reporter
 from livekit.plugins.cartesia_turns.wire.options import Options

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from livekit.agents import LanguageCode, stt
-from livekit.plugins.cartesia_turns.core.turn import Kind, TurnEvent
+from livekit.plugins.cartesia_turns.core.events import Kind, TurnEvent
 from livekit.plugins.cartesia_turns.events import (
     TurnEagerEndEvent,
     TurnEndEvent,

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from livekit.agents import telemetry
-from livekit.plugins.cartesia_turns.core.events import Notice
-from livekit.plugins.cartesia_turns.core.turn import Kind, TurnEvent
+from livekit.plugins.cartesia_turns.core.events import Kind, Notice, TurnEvent
 from livekit.plugins.cartesia_turns.telemetry import Telemetry
 from livekit.plugins.cartesia_turns.wire.messages import DetectedLanguage
 from opentelemetry import trace

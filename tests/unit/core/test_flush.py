@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import pytest
-from livekit.plugins.cartesia_turns.core.flush import FLUSH_S, Flushed, FlushRule
-from livekit.plugins.cartesia_turns.core.turn import Kind, TurnEvent
+from livekit.plugins.cartesia_turns.core.events import Flushed, Kind, TurnEvent
+from livekit.plugins.cartesia_turns.core.flush import FLUSH_S, FlushRule
 
 
 def test_a_turn_that_ends_by_itself_answers_nothing() -> None:

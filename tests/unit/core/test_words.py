@@ -9,10 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from livekit.plugins.cartesia_turns.core import text, words
-from livekit.plugins.cartesia_turns.core.text import (
-    has_words,
-    word_count,
-)
+from livekit.plugins.cartesia_turns.core.text import has_words, word_count
 from livekit.plugins.cartesia_turns.core.words import KnownText, Marks, Skipper
 
 texts = st.text(alphabet="ab.,- \n\u4eca\u65e5\u3002\u0e01\u0e34", max_size=20)

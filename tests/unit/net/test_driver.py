@@ -16,13 +16,7 @@ from livekit.plugins.cartesia_turns.core import liveness as liveness_module
 from livekit.plugins.cartesia_turns.core import retry as retry_module
 from livekit.plugins.cartesia_turns.errors import DroppedError
 from livekit.plugins.cartesia_turns.server import Faults, Line, LocalServer, Script, say
-from livekit.plugins.cartesia_turns.wire.messages import (
-    Connected,
-    ErrorMessage,
-    TurnEnd,
-    TurnStart,
-    TurnUpdate,
-)
+from livekit.plugins.cartesia_turns.wire.messages import Connected, ErrorMessage, TurnEnd, TurnStart, TurnUpdate
 from support.calls import calling
 from support.proxy import Proxy, Welcome
 from support.script import SAYS_NOTHING, playing

@@ -7,10 +7,8 @@ import pytest
 from livekit.plugins.cartesia_turns.core.audio_queue import Chunk
 from livekit.plugins.cartesia_turns.core.client import Limits
 from livekit.plugins.cartesia_turns.core.configs import Rejected
-from livekit.plugins.cartesia_turns.core.events import Notice
-from livekit.plugins.cartesia_turns.core.flush import Flushed
+from livekit.plugins.cartesia_turns.core.events import Flushed, Kind, Notice, TurnEvent
 from livekit.plugins.cartesia_turns.core.stats import Stats
-from livekit.plugins.cartesia_turns.core.turn import Kind, TurnEvent
 from livekit.plugins.cartesia_turns.recording import schema
 from livekit.plugins.cartesia_turns.wire.messages import (
     Close,

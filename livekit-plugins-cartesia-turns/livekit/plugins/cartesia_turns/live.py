@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from .core.configs import Rejected, settings_of, undone, without
-from .core.events import ClientEvent
-from .core.turn import Kind, TurnEvent
+from .core.events import ClientEvent, Kind, TurnEvent
 from .wire.checks import shown
 from .wire.messages import Config, TurnSettings
 from .wire.options import Options, fitting_keyterms, merge, whole

@@ -12,10 +12,8 @@ from livekit.agents import APIError, APIStatusError, stt
 
 from .agent_session import fault_of_session
 from .core.configs import Rejected, names_of
-from .core.events import ClientEvent, Notice, Usage
-from .core.flush import Flushed
+from .core.events import ClientEvent, Flushed, Kind, Notice, TurnEvent, Usage
 from .core.stats import Stats
-from .core.turn import Kind, TurnEvent
 from .errors import DroppedError, ServerError, bare, cause_of, reason_of, status_of
 from .events import ConnectedEvent, ConnectionErrorEvent, DisconnectedEvent, OptionsRejectedEvent
 from .live import CallOptions

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from livekit.agents import LanguageCode, stt
 
-from .core.turn import Kind, TurnEvent
+from .core.events import Kind, TurnEvent
 from .events import (
     EventName,
     TurnEagerEndEvent,

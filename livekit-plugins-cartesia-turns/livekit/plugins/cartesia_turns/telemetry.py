@@ -7,9 +7,8 @@ import time
 from livekit.agents.telemetry import tracer
 from opentelemetry import metrics, trace
 
-from .core.events import Notice
+from .core.events import Kind, Notice, TurnEvent
 from .core.stats import Stats
-from .core.turn import Kind, TurnEvent
 
 NAMESPACE = "cartesia_turns"
 """What the names of spans, attributes and counters begin with."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from livekit.plugins.cartesia_turns.core.flush import FLUSH_S, FLUSH_SILENCE_S, Flushed
+from livekit.plugins.cartesia_turns.core.events import Flushed
+from livekit.plugins.cartesia_turns.core.flush import FLUSH_S, FLUSH_SILENCE_S
 from livekit.plugins.cartesia_turns.wire.messages import TurnEnd
 from support.scenario import RATE, START, Scenario, in_turn
 

@@ -23,9 +23,9 @@ from ..wire.messages import (
 from ..wire.options import Options
 from .audio_queue import UNHEARD_S, Chunk
 from .configs import Rejected
-from .events import ClientEvent, Notice, Usage
+from .events import ClientEvent, Flushed, Kind, Notice, TurnEvent, Usage
 from .feed import Feed
-from .flush import FLUSH_SILENCE_S, Flushed, FlushRule
+from .flush import FLUSH_SILENCE_S, FlushRule
 from .hangs import Hang, Hangs, answers
 from .link import HangUp, Link, Outgoing
 from .next_socket import NextSocket
@@ -33,7 +33,8 @@ from .pacing import CATCH_UP_SPEED, Pace
 from .settling import SERVER_LAG_S
 from .speech import SpeechTimes
 from .stats import Stats
-from .turn import Kind, State, Turn, TurnEvent
+from .transitions import State
+from .turn import Turn
 
 MOST_LOST_ENDS = 2
 """How many sockets are replaced that are lost after the end of the input while no turn is open."""

@@ -6,9 +6,43 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
+from ..wire.messages import DetectedLanguage
 from .configs import Rejected
-from .flush import Flushed
-from .turn import TurnEvent
+
+
+class Kind(Enum):
+    """What happened in the turn."""
+
+    START = "start"
+    UPDATE = "update"
+    EAGER_END = "eager_end"
+    RESUME = "resume"
+    END = "end"
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEvent:
+    """One step of a turn.
+
+    `transcript` is the whole text of the turn so far, verbatim; empty for START. `turn_id` is the server's name for the
+    turn. `languages` are those that the server heard, most likely first. Both are empty if the server does not say.
+
+    The client adds the rest. `request_id` is the server's name for the socket. `at` is when speech began (for START) or
+    ended (for END), in monotonic seconds. `usage_s` (for END) is how much audio was sent since the last report.
+    """
+
+    kind: Kind
+    transcript: str = ""
+    turn_id: str = ""
+    languages: tuple[DetectedLanguage, ...] = ()
+    request_id: str = ""
+    at: float | None = None
+    usage_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Flushed:
+    """A flush is done and brought no final text."""
 
 
 class Notice(Enum):

@@ -7,19 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from .turn import TurnEvent
+from .events import Flushed, TurnEvent
 
 FLUSH_S = 1.0
 """How long a flush waits for the server to end the turn."""
 FLUSH_SILENCE_S = 1.5
 """How much silence a flush sends at once: enough for the server to hear that the user is done."""
-
-
-@dataclass(frozen=True, slots=True)
-class Flushed:
-    """A flush is done and brought no final text."""
 
 
 class FlushRule:

@@ -26,6 +26,10 @@ _NO_SPACE = re.compile(rf"[\s{_UNSPACED}\u3000-\u303f\uff00-\uffef]")
 GAP: re.Pattern[str] = re.compile(r"\s*(?:[^\w\s]+(?:\s+|$))*")
 """What stands between two words: white space, and punctuation that stands alone, which belongs to the word before."""
 
+_SENTENCE_ENDS = tuple(".?!\u3002\uff1f\uff01\uff0e\u0964\u06d4\u061f")
+"""Ends of sentences in European languages, Japanese and Chinese, Hindi, Urdu and Arabic."""
+_CLOSING = "\"')]\u201d\u2019\u00bb\u300d\u300f\uff09"
+
 SEAM_LETTERS = 12
 """This many equal letters in a row are the same words in two texts."""
 SEAM_WORDS = 8
@@ -50,6 +54,11 @@ def has_words(text: str) -> bool:
 def is_blank(text: str) -> bool:
     """Whether nothing of the text is visible: white space, zero width spaces, byte order marks, control characters."""
     return _INK.search(text) is None
+
+
+def ends_sentence(text: str) -> bool:
+    """Whether the last words are the end of a sentence, by their punctuation."""
+    return text.rstrip().rstrip(_CLOSING).endswith(_SENTENCE_ENDS)
 
 
 def is_same(text: str, other: str) -> bool:

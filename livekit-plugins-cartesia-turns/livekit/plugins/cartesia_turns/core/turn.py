@@ -1,130 +1,21 @@
-"""The turn as its consumer sees it: one table from (state, message) to (state, actions).
+"""The turn as its consumer sees it: a machine that follows the table of `transitions`.
 
 The server's own order is turn.start, turn.update*, (turn.eager_end turn.resume)*, turn.end. This machine keeps its
 promise (one START, one END, no word lost) for any order, and across sockets: a turn that was open when a socket was
 lost goes on with what the next socket makes of the replayed audio.
 
-A text has words if it has a letter or a digit. What is not visible (white space, a zero width space, a byte order mark)
-counts as no text. Punctuation alone is told only if the server ends a turn with it as the whole text: it begins no
-turn, and makes no UPDATE (which interrupts the agent) and no EAGER_END (which asks the model).
+Text that is not visible counts as none. Punctuation alone is told only if the server ends a turn with it as the whole
+text: it begins no turn, and makes no UPDATE (which interrupts the agent) and no EAGER_END (which asks the model).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum
-
 from ..wire.messages import DetectedLanguage, TurnEagerEnd, TurnEnd, TurnMessage, TurnResume, TurnStart, TurnUpdate
 from .echo import Echo
-from .text import Relation, has_words, is_blank, is_same, relation
+from .events import Kind, TurnEvent
+from .text import Relation, ends_sentence, has_words, is_blank, is_same, relation
+from .transitions import IGNORED, TRANSITIONS, Action, Incident, State
 from .words import KnownText
-
-
-class State(Enum):
-    """Where the turn is."""
-
-    IDLE = "idle"
-    SPEAKING = "speaking"
-    EAGER_ENDED = "eager ended"
-    RESUMING = "resuming"
-    """The socket was lost in mid-turn: the replayed audio is expected to bring the turn back."""
-
-
-class Kind(Enum):
-    """What happened in the turn."""
-
-    START = "start"
-    UPDATE = "update"
-    EAGER_END = "eager_end"
-    RESUME = "resume"
-    END = "end"
-
-
-@dataclass(frozen=True, slots=True)
-class TurnEvent:
-    """One step of a turn.
-
-    `transcript` is the whole text of the turn so far, verbatim; empty for START. `turn_id` is the server's name for the
-    turn. `languages` are those that the server heard, most likely first. Both are empty if the server does not say.
-
-    The client adds the rest. `request_id` is the server's name for the socket. `at` is when speech began (for START) or
-    ended (for END), in monotonic seconds. `usage_s` (for END) is how much audio was sent since the last report.
-    """
-
-    kind: Kind
-    transcript: str = ""
-    turn_id: str = ""
-    languages: tuple[DetectedLanguage, ...] = ()
-    request_id: str = ""
-    at: float | None = None
-    usage_s: float = 0.0
-
-
-class Incident(Enum):
-    """Anything that happens to a turn and is no message of the server."""
-
-    SOCKET_LOST = "socket lost"
-    NO_NEWS = "replay ended without new text"
-    """The replay began with noise or with text that is known already, so the turn itself is still to come."""
-    CLOSED_BY_US = "closed by the plugin"
-
-
-class Action(Enum):
-    """What a transition does."""
-
-    OPEN = "open"
-    SHOW = "show"
-    SPECULATE = "speculate"
-    REVIVE = "revive"
-    CLOSE = "close"
-    DELIVER = "deliver"
-
-
-TRANSITIONS: dict[tuple[State, type[TurnMessage] | Incident], tuple[State, tuple[Action, ...]]] = {
-    (State.IDLE, TurnStart): (State.SPEAKING, (Action.OPEN,)),
-    (State.IDLE, TurnUpdate): (State.SPEAKING, (Action.OPEN, Action.SHOW)),
-    (State.IDLE, TurnEagerEnd): (State.EAGER_ENDED, (Action.OPEN, Action.SPECULATE)),
-    (State.IDLE, TurnEnd): (State.IDLE, (Action.OPEN, Action.CLOSE)),
-    (State.SPEAKING, TurnUpdate): (State.SPEAKING, (Action.SHOW,)),
-    (State.SPEAKING, TurnEagerEnd): (State.EAGER_ENDED, (Action.SPECULATE,)),
-    (State.SPEAKING, TurnEnd): (State.IDLE, (Action.CLOSE,)),
-    (State.EAGER_ENDED, TurnUpdate): (State.SPEAKING, (Action.SHOW,)),
-    (State.EAGER_ENDED, TurnEagerEnd): (State.EAGER_ENDED, (Action.SPECULATE,)),
-    (State.EAGER_ENDED, TurnResume): (State.SPEAKING, (Action.REVIVE,)),
-    (State.EAGER_ENDED, TurnEnd): (State.IDLE, (Action.CLOSE,)),
-    (State.RESUMING, TurnStart): (State.SPEAKING, ()),
-    (State.RESUMING, TurnUpdate): (State.SPEAKING, (Action.SHOW,)),
-    (State.RESUMING, TurnEagerEnd): (State.EAGER_ENDED, (Action.SPECULATE,)),
-    (State.RESUMING, TurnEnd): (State.IDLE, (Action.CLOSE,)),
-    (State.SPEAKING, Incident.SOCKET_LOST): (State.RESUMING, ()),
-    (State.EAGER_ENDED, Incident.SOCKET_LOST): (State.RESUMING, ()),
-    (State.SPEAKING, Incident.NO_NEWS): (State.RESUMING, ()),
-    (State.EAGER_ENDED, Incident.NO_NEWS): (State.RESUMING, ()),
-    (State.SPEAKING, Incident.CLOSED_BY_US): (State.IDLE, (Action.DELIVER,)),
-    (State.EAGER_ENDED, Incident.CLOSED_BY_US): (State.IDLE, (Action.DELIVER,)),
-    (State.RESUMING, Incident.CLOSED_BY_US): (State.IDLE, (Action.DELIVER,)),
-}
-"""While IDLE, a message with text implies the start of its turn. Without text, only turn.start begins one."""
-
-IGNORED: frozenset[tuple[State, type[TurnMessage] | Incident]] = frozenset(
-    {
-        (State.IDLE, TurnResume),
-        (State.SPEAKING, TurnResume),
-        (State.RESUMING, TurnResume),
-        (State.SPEAKING, TurnStart),
-        (State.EAGER_ENDED, TurnStart),
-        (State.IDLE, Incident.SOCKET_LOST),
-        (State.RESUMING, Incident.SOCKET_LOST),
-        (State.IDLE, Incident.NO_NEWS),
-        (State.RESUMING, Incident.NO_NEWS),
-        (State.IDLE, Incident.CLOSED_BY_US),
-    }
-)
-"""A turn.start in mid-turn does nothing by itself: the text that follows decides whether it began another turn."""
-
-_SENTENCE_ENDS = tuple(".?!\u3002\uff1f\uff01\uff0e\u0964\u06d4\u061f")
-"""Ends of sentences in European languages, Japanese and Chinese, Hindi, Urdu and Arabic."""
-_CLOSING = "\"')]\u201d\u2019\u00bb\u300d\u300f\uff09"
 
 
 class Turn:
@@ -168,10 +59,7 @@ class Turn:
 
     @property
     def length(self) -> int:
-        """How many characters are known of the server's present turn, including those that `close` delivered.
-
-        `lost` and `forget` take counts of the same characters.
-        """
+        """How many characters are known of the server's turn, with those that `close` delivered; so `lost` counts."""
         return self._known.length(self._shown)
 
     def receive(self, message: TurnMessage) -> list[TurnEvent]:
@@ -271,11 +159,10 @@ class Turn:
 
     def _take(self, message: TurnMessage, transcript: str) -> list[TurnEvent]:
         """Applies a message to the table, unless it means nothing in the present state."""
-        is_end = isinstance(message, TurnEnd)
         if (self._state, type(message)) in IGNORED:
             return []
         text = self._known.news(transcript) if not isinstance(message, TurnStart | TurnResume) else ""
-        if self._resumed and is_end and not (text and has_words(transcript)):
+        if self._resumed and isinstance(message, TurnEnd) and not (text and has_words(transcript)):
             if has_words(transcript):
                 self._known.forget_part(transcript)
             return self._go(Incident.NO_NEWS)
@@ -310,7 +197,9 @@ class Turn:
     def _act(self, action: Action, text: str) -> list[TurnEvent]:
         match action:
             case Action.OPEN:
-                return self._started()
+                self._shown = self._speculated = ""
+                self._spent = 0
+                return [TurnEvent(Kind.START, turn_id=self._turn_id)]
             case Action.SHOW:
                 return self._update(text)
             case Action.SPECULATE:
@@ -327,11 +216,6 @@ class Turn:
     def _event(self, kind: Kind, text: str = "") -> TurnEvent:
         return TurnEvent(kind, text, self._turn_id, self._languages)
 
-    def _started(self) -> list[TurnEvent]:
-        self._shown = self._speculated = ""
-        self._spent = 0
-        return [TurnEvent(Kind.START, turn_id=self._turn_id)]
-
     def _ended(self, text: str) -> list[TurnEvent]:
         event = self._event(Kind.END, text)
         self._shown = ""
@@ -342,7 +226,7 @@ class Turn:
     def _update(self, text: str) -> list[TurnEvent]:
         if not self._is_news(text):
             return []
-        if self._spent < self._budget and text.rstrip().rstrip(_CLOSING).endswith(_SENTENCE_ENDS):
+        if self._spent < self._budget and ends_sentence(text):
             return self._speculate(text)
         return self._show(Kind.UPDATE, text)
 
@@ -351,7 +235,8 @@ class Turn:
         return [self._event(kind, text)]
 
     def _speculate(self, text: str) -> list[TurnEvent]:
-        if not has_words(text) or is_same(text, self._speculated) or self._is_behind(text):
+        is_behind = self._resumed and len(text) < len(self._shown)
+        if is_behind or not has_words(text) or is_same(text, self._speculated):
             return []
         if self._budget and self._spent >= self._budget:
             return self._show(Kind.UPDATE, text) if self._is_news(text) else []
@@ -363,6 +248,3 @@ class Turn:
         if not has_words(text) or is_same(text, self._shown):
             return False
         return not self._resumed or len(text.rstrip()) > len(self._shown.rstrip())
-
-    def _is_behind(self, text: str) -> bool:
-        return self._resumed and len(text) < len(self._shown)

@@ -9,10 +9,9 @@ from collections.abc import Callable
 
 from ..core.audio_queue import Chunk
 from ..core.client import Limits, TurnsClient
-from ..core.events import ClientEvent, Usage
+from ..core.events import ClientEvent, Kind, Usage
 from ..core.link import Outgoing, Ping
 from ..core.pacing import Pace
-from ..core.turn import Kind
 from ..wire.messages import ErrorMessage, ServerMessage
 from ..wire.options import Options
 from .journal import MANY_STEPS, Journal

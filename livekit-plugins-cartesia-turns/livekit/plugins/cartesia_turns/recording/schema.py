@@ -32,11 +32,9 @@ from typing import Any, TypeAlias
 from ..core.audio_queue import Chunk
 from ..core.client import Limits
 from ..core.configs import Rejected
-from ..core.events import ClientEvent, Notice, Usage
-from ..core.flush import Flushed
+from ..core.events import ClientEvent, Flushed, Notice, TurnEvent, Usage
 from ..core.link import Outgoing, Ping
 from ..core.stats import Stats
-from ..core.turn import TurnEvent
 from ..wire.messages import Config, ErrorMessage, ServerMessage, TurnSettings
 from ..wire.options import Options
 from ..wire.protocol import error_from_fields, parse, serialize

@@ -5,15 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from livekit.agents import (
-    Agent,
-    AgentStateChangedEvent,
-    CloseEvent,
-    ConversationItemAddedEvent,
-    ErrorEvent,
-    llm,
-    stt,
-)
+from livekit.agents import Agent, AgentStateChangedEvent, CloseEvent, ConversationItemAddedEvent, ErrorEvent, llm, stt
 
 from ..compat import AgentSession
 from ..stream import SpeechStream
