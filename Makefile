@@ -1,6 +1,6 @@
-# `make` lists the targets. Each sets up what it needs by itself, given Python 3.10+, make and git.
+# `make` lists the targets. Each target sets up what it needs; you need Python 3.10+, make and git.
 #
-#   PYTHON=3.12 make test    another interpreter (a version, a command or a path), in an environment of its own
+#   PYTHON=3.12 make test    another interpreter (a version, a command or a path), in its own environment
 #   make test ARGS="-k turn" more arguments for the command behind demo and test
 
 PYTHON ?=
@@ -20,20 +20,20 @@ SOCKET_TESTS := tests/unit/net tests/unit/stream \
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
-		printf '  make %-8s %s\n' "$$name" "$$text"; done
+		printf '  make %-12s %s\n' "$$name" "$$text"; done
 
-install: $(READY) ## Set up the environment, uv included
+install: $(READY) ## Set up the environment, including uv
 
-demo: $(READY) ## Turn recorded speech into turns, through the plugin and a local server: no key, no internet
+demo: $(READY) ## Show recorded speech becoming turns, with a local server: no key, no internet
 	@$(BIN)/python examples/transcribe.py $(ARGS)
 
-room: $(READY) ## Talk to the agent in a browser: a LiveKit room, the agent and the page, all on this machine
+room: $(READY) ## Talk to the agent in a browser; the LiveKit room, the agent and the page run on this machine
 	@$(BIN)/python examples/talk.py $(ARGS)
 
-vendors: $(READY) ## Install the OpenAI and Cartesia plugins: for the agent, and for figures beside theirs
+vendors: $(READY) ## Install the OpenAI and Cartesia plugins, for the example agent and for comparisons in make bench
 	@.ci/setup $(VENV) "$(PYTHON)" livekit-plugins-openai livekit-plugins-cartesia
 
-test: $(READY) ## Run the tests, two at once and without the slow ones; with ARGS, pytest as you say
+test: $(READY) ## Run the tests except the slow ones, two at a time; ARGS replaces these pytest arguments
 	@$(BIN)/python -m pytest $(or $(ARGS),-n 2 --dist loadfile -m "not slow and not room")
 	@$(if $(ARGS),,$(BIN)/python -m pytest -m "room and not slow")
 
@@ -41,19 +41,19 @@ test-lowest: ## Run the quick tests with the lowest supported livekit-agents and
 	@.ci/setup .venvs/lowest "$(PYTHON)" $(LOWEST)
 	@.venvs/lowest/bin/python -m pytest -m "not slow and not room and not newest" --ignore tests/examples --ignore tests/room $(ARGS)
 
-test-next: ## Run the quick tests with the newest livekit-agents, a pre-release of 2.0 included
+test-next: ## Run the quick tests with the newest livekit-agents, including pre-releases of 2.0
 	@UNBOUNDED=1 .ci/setup .venvs/next "$(PYTHON)" --upgrade-package livekit-agents "livekit-agents>=2.0.0a0"
 	@.venvs/next/bin/python -m pytest -m "not slow and not room" --ignore tests/examples --ignore tests/room $(ARGS)
 
-test-uvloop: $(READY) ## Run the tests whose matter are sockets on uvloop's event loop, as LOOP=uvloop does with any test
+test-uvloop: $(READY) ## Run the socket tests on uvloop; LOOP=uvloop runs any test on it
 	@LOOP=uvloop $(BIN)/python -m pytest -m "not slow" $(or $(ARGS),$(SOCKET_TESTS))
 
-check: $(READY) ## Check format, lint and types; change nothing
+check: $(READY) ## Check format, lint and types without changing files
 	@$(BIN)/ruff format --quiet --diff .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 
-format: $(READY) ## Format the code and mend what the linter can
+format: $(READY) ## Format the code and fix what the linter can fix
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format .
 
@@ -64,17 +64,17 @@ docs: $(READY) ## Build the documentation into .artifacts/docs; a broken link is
 fuzz: $(READY) ## Fuzz the parsers and the client, for ten minutes or ARGS seconds
 	@cd tests && ../$(BIN)/python -m tools.fuzz $(or $(ARGS),600)
 
-soak: $(READY) ## Hold 100 calls for ten minutes with everything going wrong at random; ARGS="--streams 40 --seconds 60"
+soak: $(READY) ## Run 100 calls for ten minutes with random faults; ARGS="--streams 40 --seconds 60"
 	@cd tests && ../$(BIN)/python -m tools.soak $(ARGS)
 
-bench: $(READY) ## Measure the plugin beside its peers, for twelve minutes; ARGS="--only audio,cpu --quick", ARGS="--check FILE"
+bench: $(READY) ## Compare the plugin with other STTs, for twelve minutes; ARGS="--only audio,cpu --quick", ARGS="--check FILE"
 	@PYTHONPATH=tests $(BIN)/python -m tools.bench $(ARGS)
 
 clean: ## Remove environments and caches
 	rm -rf .venv .venvs .tools .artifacts .mypy_cache .pytest_cache .ruff_cache .hypothesis dist uv.lock
 	rm -rf examples/web/node_modules examples/web/dist
 
-# Made again when a dependency may have changed; quiet and free otherwise.
+# Runs again only when a dependency may have changed.
 $(READY): pyproject.toml $(PLUGIN)/pyproject.toml examples/pyproject.toml .ci/setup .ci/tools.txt .ci/find-python
 	@.ci/setup $(VENV) $(PYTHON)
 	@touch $@
