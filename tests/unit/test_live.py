@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from livekit.plugins.cartesia_turns.core.configs import Rejected, settings_of
+from livekit.plugins.cartesia_turns.core.changes import Rejected, settings_of
 from livekit.plugins.cartesia_turns.doubts import turn_doubts
 from livekit.plugins.cartesia_turns.live import PROFILES, CallOptions, Profile, UserOptions, profile_settings
 from livekit.plugins.cartesia_turns.wire.messages import Config, ErrorMessage, TurnSettings

@@ -8,8 +8,8 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from livekit.plugins.cartesia_turns.core.backoff import PROBE_EVERY_S, RetryPolicy
 from livekit.plugins.cartesia_turns.core.limiter import LONGEST_PAUSE_S, RATE_LIMITED_S, SPACING_S, ConnectLimiter
-from livekit.plugins.cartesia_turns.core.retry import PROBE_EVERY_S, RetryPolicy
 
 
 def test_a_limiter_that_met_no_429_delays_nobody() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 from livekit.agents import APIConnectionError, APIError
-from livekit.plugins.cartesia_turns.core.retry import PROBE_EVERY_S
+from livekit.plugins.cartesia_turns.core.backoff import PROBE_EVERY_S
 from livekit.plugins.cartesia_turns.errors import ServerError
 from livekit.plugins.cartesia_turns.net.dialer import KEY_VARIABLE, Credentials, Dialer
 from livekit.plugins.cartesia_turns.server import Faults, LocalServer

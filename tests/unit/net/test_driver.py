@@ -11,6 +11,7 @@ from urllib.parse import quote
 import pytest
 from livekit.agents import APIConnectOptions, APIStatusError, APITimeoutError
 from livekit.plugins.cartesia_turns import ServerError
+from livekit.plugins.cartesia_turns.core import backoff as backoff_module
 from livekit.plugins.cartesia_turns.core import limiter as limiter_module
 from livekit.plugins.cartesia_turns.core import liveness as liveness_module
 from livekit.plugins.cartesia_turns.core import retry as retry_module
@@ -123,7 +124,7 @@ def soon_dead(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(liveness_module, "DEAD_AFTER_S", 0.4)
     monkeypatch.setattr(retry_module, "DEAD_AFTER_S", 0.4)
     monkeypatch.setattr(retry_module, "STEADY_AFTER_S", 0.3)
-    monkeypatch.setattr(retry_module, "LATER_DELAY_S", 0.3)
+    monkeypatch.setattr(backoff_module, "LATER_DELAY_S", 0.3)
 
 
 @pytest.mark.usefixtures("soon_dead")
@@ -315,7 +316,7 @@ ODD_ANSWERS = {
 async def test_an_odd_answer_to_the_next_handshake_does_not_end_a_call(
     answer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retry_module, "PROBE_EVERY_S", 0.2)
+    monkeypatch.setattr(backoff_module, "PROBE_EVERY_S", 0.2)
     scripts = [playing(START, UPDATE), playing(START, END)]
     async with (
         LocalServer(script=scripts) as server,

@@ -5,8 +5,8 @@ import math
 
 import pytest
 from livekit.plugins.cartesia_turns.core.audio_queue import Chunk
+from livekit.plugins.cartesia_turns.core.changes import Rejected
 from livekit.plugins.cartesia_turns.core.client import Limits
-from livekit.plugins.cartesia_turns.core.configs import Rejected
 from livekit.plugins.cartesia_turns.core.events import Flushed, Kind, Notice, TurnEvent
 from livekit.plugins.cartesia_turns.core.stats import Stats
 from livekit.plugins.cartesia_turns.recording import schema

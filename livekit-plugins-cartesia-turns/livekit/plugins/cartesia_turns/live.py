@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from .core.configs import Rejected, settings_of, undone, without
+from .core.changes import Rejected, settings_of, undone, without
 from .core.events import ClientEvent, Kind, TurnEvent
 from .wire.checks import shown
 from .wire.messages import Config, TurnSettings

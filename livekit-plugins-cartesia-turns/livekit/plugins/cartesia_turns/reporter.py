@@ -11,7 +11,7 @@ from typing import Protocol
 from livekit.agents import APIError, APIStatusError, stt
 
 from .agent_session import fault_of_session
-from .core.configs import Rejected, names_of
+from .core.changes import Rejected, names_of
 from .core.events import ClientEvent, Flushed, Kind, Notice, TurnEvent, Usage
 from .core.stats import Stats
 from .errors import DroppedError, ServerError, bare, cause_of, reason_of, status_of

@@ -17,8 +17,8 @@ import aiohttp
 from livekit.agents import LanguageCode, utils
 from livekit.agents.types import NotGivenOr
 
+from .core.backoff import RetryPolicy
 from .core.client import Limits
-from .core.retry import RetryPolicy
 from .net.dialer import Credentials, TokenProvider
 from .wire.checks import (
     check_flag,

@@ -22,7 +22,7 @@ from ..wire.messages import (
 )
 from ..wire.options import Options
 from .audio_queue import UNHEARD_S, Chunk
-from .configs import Rejected
+from .changes import Rejected
 from .events import ClientEvent, Flushed, Kind, Notice, TurnEvent, Usage
 from .feed import Feed
 from .flush import FLUSH_SILENCE_S, FlushRule

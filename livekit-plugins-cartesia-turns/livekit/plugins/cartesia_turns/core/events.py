@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from ..wire.messages import DetectedLanguage
-from .configs import Rejected
+from .changes import Rejected
 
 
 class Kind(Enum):

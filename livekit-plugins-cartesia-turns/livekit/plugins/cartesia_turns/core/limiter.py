@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .retry import JITTER, LONGEST_DELAY_S, PROBE_EVERY_S
+from .backoff import JITTER, LONGEST_DELAY_S, PROBE_EVERY_S
 
 SPACING_S = 0.25
 """The time between two attempts under one key after the server said that there are too many."""

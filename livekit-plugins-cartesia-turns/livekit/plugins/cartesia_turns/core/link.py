@@ -24,7 +24,8 @@ from ..wire.messages import (
 )
 from ..wire.options import Options
 from .audio_queue import Chunk, ReplayBuffer
-from .configs import Configs, Rejected
+from .changes import Rejected
+from .configs import Configs
 from .liveness import Liveness
 from .pacing import CATCH_UP_SPEED, Pacer
 from .settling import Receipts

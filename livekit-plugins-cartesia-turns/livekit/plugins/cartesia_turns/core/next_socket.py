@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..wire.messages import Config, ErrorMessage
 from ..wire.options import Options
-from .configs import Rejected, refused, settings_of, without
+from .changes import Rejected, refused, settings_of, without
 from .link import Link
 from .pacing import Pace
 

@@ -16,10 +16,11 @@ from typing import Protocol
 import aiohttp
 from livekit.agents import APIError, APITimeoutError
 
+from ..core.backoff import RetryPolicy
 from ..core.client import TurnsClient
 from ..core.events import ClientEvent
 from ..core.link import HangUp
-from ..core.retry import Decision, Ending, RetryPolicy, decide
+from ..core.retry import Decision, Ending, decide
 from ..core.stats import Stats
 from ..errors import CLEAN_CODES, LOST_CODE, DroppedError, ServerError, reason_of
 from ..wire.messages import Connected, ServerMessage, TurnEnd, Unknown

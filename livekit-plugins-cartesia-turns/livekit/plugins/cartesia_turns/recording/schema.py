@@ -30,8 +30,8 @@ from dataclasses import fields
 from typing import Any, TypeAlias
 
 from ..core.audio_queue import Chunk
+from ..core.changes import Rejected
 from ..core.client import Limits
-from ..core.configs import Rejected
 from ..core.events import ClientEvent, Flushed, Notice, TurnEvent, Usage
 from ..core.link import Outgoing, Ping
 from ..core.stats import Stats
