@@ -23,7 +23,7 @@ LAYERS: dict[str, set[str]] = {
     "net": {"net", "core", "wire", "errors", "log"},
     "core": {"core", "wire"},
     "wire": {"wire"},
-    "recording": {"recording", "core", "wire", "log", "version"},
+    "recording": {"recording", "server", "core", "wire", "log", "version"},
     "server": {"server", "wire", "log", "version"},
     "testing": {"testing", "server", "recording", "wire", TOP},
     "doctor": {"doctor", TOP, "net", "core", "wire"},
@@ -37,7 +37,14 @@ PURE_LAYERS = {"core", "wire"}
 PURE = {
     *("live", "doubts", "net.redaction", "server.dialogue", "server.pace", "server.vendor"),
     *("testing.ear", "testing.faults", "testing.speech"),
-    *("recording.client", "recording.difference", "recording.drawing", "recording.journal", "recording.player"),
+    *(
+        "recording.attempts",
+        "recording.client",
+        "recording.difference",
+        "recording.drawing",
+        "recording.journal",
+        "recording.player",
+    ),
     *("recording.schema", "recording.story", "recording.view"),
     *("doctor.verdict", "doctor.sound", "doctor.tempo", "doctor.report"),
 }

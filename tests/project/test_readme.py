@@ -16,14 +16,18 @@ import pytest
 from livekit.agents import telemetry
 from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns.__main__ import COMMANDS
+from livekit.plugins.cartesia_turns.core.client import Limits
 from livekit.plugins.cartesia_turns.testing import ScriptedServer
+from livekit.plugins.cartesia_turns.wire.options import Options
 from support.pages import PACKAGE, PAGES, READMES, ROOT, anchors, commands, links, name_of, snippets
+from support.recordings import Tape
 
 MAKE = re.compile(r"(?:\w+=\S+ )*make(?: ([a-z][a-z-]*))?(?: .*)?")
 PYTHON = re.compile(r"(?:\w+=\S+ )*python (?:-m (?P<module>[\w.]+)|(?P<file>\S+\.py))(?P<rest>.*)")
 OUR_FOLDERS = ("tests/", "examples/", ".ci/", "livekit-plugins-cartesia-turns/")
 PACKAGES_FOLDERS = ("core/", "net/", "wire/", "server/")
 USERS_OWN = {"agent.py"}
+A_CALL = "calls/2026-11-25T23-00-00-5150bfdc"
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 EVERY_PAGE = pytest.mark.parametrize("path", PAGES, ids=name_of)
@@ -103,6 +107,9 @@ def _a_readers_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CARTESIA_API_KEY", "a-readers-key")
     monkeypatch.setattr(telemetry, "set_tracer_provider", lambda _: None)  # it would hold for all tests to come
+    tape = Tape()
+    tape.client(Options(), Limits(), lambda: 0.0).link_opened(Options(), 0.0)
+    tape.write(tmp_path / A_CALL)
 
 
 @pytest.mark.usefixtures("_a_readers_machine")
@@ -114,7 +121,8 @@ async def test_a_snippet_runs_and_knows_each_name_in_it(code: str) -> None:
     if inspect.isawaitable(running):
         await running
     for name in [name for name in known if name.startswith("test_") and inspect.iscoroutinefunction(known[name])]:
-        await known[name](ScriptedServer())  # the reader's test takes the fixture
+        takes_fixture = inspect.signature(known[name]).parameters
+        await known[name](*([ScriptedServer()] if takes_fixture else []))
     assert set(names(code)) <= known.keys() | vars(builtins).keys()
     for name in re.findall(r"cartesia_turns\.(\w+)", re.sub(r"(from|import) [\w.]+", "", code)):
         assert hasattr(cartesia_turns, name), name

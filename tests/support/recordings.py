@@ -11,9 +11,9 @@ from typing import Any
 
 from livekit.plugins.cartesia_turns.core.client import Limits, TurnsClient
 from livekit.plugins.cartesia_turns.core.pacing import Pace
-from livekit.plugins.cartesia_turns.recording.audio_file import flac
+from livekit.plugins.cartesia_turns.recording.audio_file import AudioFile, flac
 from livekit.plugins.cartesia_turns.recording.client import RecordedClient
-from livekit.plugins.cartesia_turns.recording.files import Recording, recording_of
+from livekit.plugins.cartesia_turns.recording.files import CALL_FILE, Recording, recording_of
 from livekit.plugins.cartesia_turns.recording.journal import Journal, Lines
 from livekit.plugins.cartesia_turns.recording.schema import PUSHED, SCHEMA, limits_to, options_to, stats_to
 from livekit.plugins.cartesia_turns.wire.options import Options
@@ -49,6 +49,15 @@ class Tape:
         self.journal.note(self._clock(), lambda: {"end": True, "stats": stats_to(stats)})
         lines, audio = self._lines.of(self.journal.take())
         return recording_of(lines.splitlines(), audio, Path("tape"))
+
+    def write(self, folder: Path) -> None:
+        """Writes what was recorded so far into the folder of a call."""
+        lines, audio = self._lines.of(self.journal.take())
+        folder.mkdir(parents=True)
+        (folder / CALL_FILE).write_text(lines)
+        file = AudioFile(folder, Options().sample_rate)
+        file.write(audio)
+        file.close()
 
 
 def written(folder: Path, pcm: bytes, turns: list[tuple[float, float]], *, rate: int = 16000) -> Path:

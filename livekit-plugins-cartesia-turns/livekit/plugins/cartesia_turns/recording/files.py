@@ -88,6 +88,22 @@ def steps_of(line: Fields) -> Iterator[Step]:
             yield Step(letter, at, pong=next(pongs) if letter == ANSWERED else None)
 
 
+def pieces_of(call: Recording) -> Iterator[tuple[float, bytes]]:
+    """Each piece of audio as it was pushed, and when, in seconds since the start of the call.
+
+    Raises:
+        SchemaError: the audio was not kept.
+    """
+    if call.audio is None:
+        raise SchemaError(f"{call.folder} has no audio")
+    start = 0
+    for line in call.lines:
+        for step in steps_of(line) if "steps" in line else ():
+            if step.letter in (LIVE, PUSHED):
+                yield step.at - call.started_at, call.audio[start : start + step.pushed]
+                start += step.pushed
+
+
 def load(path: str | PathLike[str]) -> Recording:
     """Reads the folder of a call, or its `call.jsonl`.
 

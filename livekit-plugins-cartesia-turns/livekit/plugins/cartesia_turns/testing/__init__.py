@@ -2,10 +2,12 @@
 
 The fixture `cartesia_turns_server` of the pytest plugin is a `ScriptedServer`; without pytest make one yourself. See
 `ScriptedServer` for an example, `say` for what a caller says, `Heard` for what can be asserted, and `PASSING_FAULTS`
-for what may go wrong. `replay` runs a recorded call again, so that a complaint becomes a test.
+for what may go wrong. `replay` runs a recorded call again, and `RecordedServer` plays it
+to your agent, so that a complaint becomes a test.
 """
 
 from ..recording import Replay, replay
+from ..recording.server import RecordedServer
 from .caller import Caller
 from .calls import Conversation, StreamCall
 from .doubles import FakeLLM, FakeTTS, Microphone, Speaker
@@ -24,6 +26,7 @@ __all__ = [
     "FakeTTS",
     "Heard",
     "Microphone",
+    "RecordedServer",
     "Replay",
     "Reply",
     "Say",
