@@ -18,9 +18,10 @@ from .agent_session import commits_to_answer, may_be_in_session, remember_sessio
 from .audio import PcmConverter
 from .core.client import TurnsClient
 from .core.stats import Stats
-from .errors import AudioLostError, as_api_error, bare
+from .errors import AudioLostError, bare
 from .handover import Handover, handover_of
 from .live import CallOptions
+from .net.causes import as_api_error
 from .net.dialer import Dialer
 from .net.driver import Driver
 from .net.tasks import finish, until_done

@@ -17,7 +17,7 @@ from urllib.request import getproxies, proxy_bypass
 import certifi
 from livekit.agents import APIError, APITimeoutError
 
-from ..errors import NO_ANSWER, as_api_error
+from ..net.causes import NO_ANSWER, as_api_error
 from ..net.tasks import finish
 from ..wire.options import is_loopback
 from .verdict import Level, Verdict, ok, printable, problem, skipped, warning

@@ -18,10 +18,11 @@ import aiohttp
 from livekit.agents import APIError, APITimeoutError
 from yarl import URL
 
-from ..errors import NO_ANSWER, Cause, RedirectedError, ServerError, UnreachableError, as_api_error, proxy_refusal
+from ..errors import Cause, ServerError, UnreachableError
 from ..wire.messages import ErrorMessage
 from ..wire.options import is_loopback
 from ..wire.protocol import VERSION_HEADER, parse_error_body
+from .causes import NO_ANSWER, RedirectedError, as_api_error, proxy_refusal
 from .redaction import Redaction
 from .tasks import finish
 
