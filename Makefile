@@ -38,7 +38,7 @@ test: $(READY) ## Run the tests except the slow ones, two at a time; ARGS replac
 	@$(if $(ARGS),,$(BIN)/python -m pytest -m "room and not slow")
 
 test-lowest: ## Run the quick tests with the lowest supported livekit-agents and aiohttp
-	@.ci/setup .venvs/lowest "$(PYTHON)" $(LOWEST)
+	@.ci/setup .venvs/lowest "$(PYTHON)" $(LOWEST) opentelemetry-exporter-prometheus  # one that fits the others
 	@.venvs/lowest/bin/python -m pytest -m "not slow and not room and not newest" --ignore tests/examples --ignore tests/room $(ARGS)
 
 test-next: ## Run the quick tests with the newest livekit-agents, including pre-releases of 2.0

@@ -15,7 +15,10 @@ import pytest
 from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns import Cause, Stats, recording, server, testing
 from livekit.plugins.cartesia_turns.core.events import Notice
+from livekit.plugins.cartesia_turns.core.measures import WENT_ON_S, EndedBy, Measures
+from livekit.plugins.cartesia_turns.core.speech import KEPT_S
 from livekit.plugins.cartesia_turns.events import EventName
+from livekit.plugins.cartesia_turns.instruments import NAMESPACE, PROVED_RIGHT, WENT_ON
 from livekit.plugins.cartesia_turns.server import Faults
 from livekit.plugins.cartesia_turns.settings import CHUNKS_MS
 from livekit.plugins.cartesia_turns.wire.options import SAMPLE_RATES
@@ -30,7 +33,9 @@ from livekit.plugins.cartesia_turns.wire.vendor import (
     TURN_DEFAULTS,
     TURN_RANGES,
 )
+from opentelemetry.sdk.metrics.export import Sum
 from support.faults import table as fault_table
+from support.metrics import Recorded
 from support.pages import DOCS, PACKAGE, PAGES, PLUGIN, READMES, page, rows, section
 from tools.diagram import folders_table, turn_drawing
 from tools.tables import models_table, plans, presets_table, turn_settings_table
@@ -121,8 +126,30 @@ def test_the_events_are_those_that_an_stt_emits() -> None:
 
 
 def test_the_kinds_of_notices_are_those_that_are_counted() -> None:
-    first_cells = [row[0].strip("`") for row in rows(section(page("telemetry"), "Counters"))]
-    assert first_cells[first_cells.index("kind") + 1 :] == [notice.name.lower() for notice in Notice]
+    first_cells = [row[0].strip("`") for row in rows(section(page("telemetry"), "Notices"))]
+    assert first_cells[1:] == [notice.name.lower() for notice in Notice]
+
+
+def test_the_metrics_are_those_that_are_recorded() -> None:
+    recorded = Recorded()
+    recorded.instruments.start()
+    recorded.instruments.turn_ended(Measures(EndedBy.SERVER, 0.5, 0.5, 1, EndedBy.SERVER))
+    recorded.instruments.replayed_audio.record(1.0)
+    made = {
+        f"{NAMESPACE}.{name}": (
+            "counter" if isinstance(metric.data, Sum) else "histogram",
+            metric.unit,
+            *(metric.data.data_points[0].attributes or {}),
+        )
+        for name, metric in recorded.metrics.items()
+    }
+    text = section(page("telemetry"), "Metrics")
+    told = {row[0]: tuple(cell for cell in row[1:4] if cell != "none") for row in rows(text.replace("`", ""))[1:]}
+    assert told == made
+    assert all(f"`{ended_by.value}`" in text for ended_by in EndedBy)
+    assert all(f"`{outcome['outcome']}`" in text for outcome in (PROVED_RIGHT, WENT_ON))
+    assert text.count(f"{WENT_ON_S} s") == 2
+    assert f"the last {KEPT_S:.0f} s have no voice" in " ".join(text.split())
 
 
 def test_each_fault_of_the_local_server_is_told_and_can_be_set_as_it_says() -> None:

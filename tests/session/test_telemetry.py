@@ -9,14 +9,14 @@ import pytest
 from livekit.agents import telemetry
 from livekit.agents.metrics import STTMetrics
 from livekit.plugins.cartesia_turns import telemetry as plugin_telemetry
+from livekit.plugins.cartesia_turns import turn_handling
 from livekit.plugins.cartesia_turns.server import Faults
 from opentelemetry import trace
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from support.conversation import conversation
+from support.conversation import QUIET, conversation
+from support.metrics import Recorded
 from support.script import RESUME, START, eager_end, end, update
 from support.waiting import eventually
 
@@ -61,7 +61,9 @@ async def test_a_connection_is_a_span_under_the_sessions(exporter: InMemorySpanE
 async def test_a_turn_is_a_span_that_begins_and_ends_with_the_speech(exporter: InMemorySpanExporter) -> None:
     async with conversation() as talk:
         await talk.microphone.speak(0.3)
-        await talk.hears(START, update("hello"), eager_end("hello"), RESUME, end("hello there"))
+        await talk.hears(START, update("hello"), eager_end("hello"), RESUME)
+        await talk.microphone.speak(0.4, QUIET)
+        await talk.hears(end("hello there"), pcm=QUIET)
         request_id = talk.server.connections[0].request_id
     (span,) = spans(exporter, "cartesia_turns.turn")
     (session,) = spans(exporter, "agent_session")
@@ -73,7 +75,7 @@ async def test_a_turn_is_a_span_that_begins_and_ends_with_the_speech(exporter: I
     assert told["cartesia_turns.ended_by"] == "server"
     assert told["cartesia_turns.reconnects"] == 0
     assert told["cartesia_turns.silent_s"] == 0
-    assert 0 <= told["cartesia_turns.end_delay_s"] < 5.0
+    assert 0.4 <= told["cartesia_turns.end_delay_s"] < 5.0
     assert 0.2 <= told["cartesia_turns.start_delay_s"] < 5.0
     assert [event.name for event in span.events] == ["update", "eager_end", "resume"]
 
@@ -168,37 +170,40 @@ async def test_the_session_is_told_which_model_heard_the_user(exporter: InMemory
 
 
 @pytest.fixture
-def counters(monkeypatch: pytest.MonkeyPatch) -> InMemoryMetricReader:
-    """Reads the plugin's counters, made anew for this test."""
-    reader = InMemoryMetricReader()
-    meter = MeterProvider([reader]).get_meter("test")
-    for name in ("reconnects", "notices", "lost_audio"):
-        monkeypatch.setattr(plugin_telemetry, f"_{name}", meter.create_counter(name))
-    return reader
+def recorded(monkeypatch: pytest.MonkeyPatch) -> Recorded:
+    """The plugin's instruments, made anew for this test."""
+    recorded = Recorded()
+    monkeypatch.setattr(plugin_telemetry, "instruments", recorded.instruments)
+    return recorded
 
 
-def counted(reader: InMemoryMetricReader) -> dict[str, float]:
-    data = reader.get_metrics_data()
-    metrics = [] if data is None else data.resource_metrics[0].scope_metrics[0].metrics
-    return {
-        " ".join([metric.name, *map(str, (point.attributes or {}).values())]): point.value
-        for metric in metrics
-        for point in metric.data.data_points
-        if isinstance(point, NumberDataPoint)
-    }
-
-
-async def test_reconnects_and_the_watchdog_are_counted(counters: InMemoryMetricReader) -> None:
+async def test_reconnects_and_the_watchdog_are_counted(recorded: Recorded) -> None:
     async with conversation() as talk:
         await talk.hears(START, update("well"))
         await talk.server.drop_all()
         await talk.hears(START, update("well I"), steps=1)
         talk.stage.at_silence = end("well I think")
         await talk.answered()
-    assert counted(counters) == {"reconnects": 1, "notices feeding": 1}
+    assert recorded.counts("reconnects") == {"": 1}
+    assert recorded.counts("notices") == {"feeding": 1}
+    assert recorded.counts("turns") == {"server": 1}
+    ((count, replayed_s),) = recorded.histogram("replayed_audio").values()
+    assert count == 1
+    assert replayed_s > 0
 
 
-async def test_lost_audio_is_counted_in_seconds_as_it_is_lost(counters: InMemoryMetricReader) -> None:
+@pytest.mark.newest  # STTCapabilities.manual_flush
+async def test_a_manual_commit_is_told_from_the_end_that_the_server_decides(recorded: Recorded) -> None:
+    async with conversation(turn_handling=turn_handling(turn_detection="manual")) as talk:
+        await talk.microphone.speak(0.3)
+        await talk.hears(START, update("hello"))
+        talk.session.commit_user_turn()
+        await talk.answered()
+        await talk.turn("again")
+    assert recorded.counts("turns") == {"flush": 1, "server": 1}
+
+
+async def test_lost_audio_is_counted_in_seconds_as_it_is_lost(recorded: Recorded) -> None:
     async with conversation(stt_options={"max_buffer": 1.0}) as talk:
         await talk.server.pause_accepting()
         await talk.server.drop_all()
@@ -207,5 +212,5 @@ async def test_lost_audio_is_counted_in_seconds_as_it_is_lost(counters: InMemory
         await eventually(lambda: talk.stt.stats.lost_s >= 0.9)
         await talk.server.resume_accepting()
         await talk.turn("hello")
-        assert counted(counters)["lost_audio"] == pytest.approx(talk.stt.stats.lost_s)
-    assert counted(counters)["lost_audio"] == pytest.approx(talk.stt.stats.lost_s)
+        assert recorded.counts("lost_audio")[""] == pytest.approx(talk.stt.stats.lost_s)
+    assert recorded.counts("lost_audio")[""] == pytest.approx(talk.stt.stats.lost_s)

@@ -1,4 +1,4 @@
-"""Spans and counters by themselves; tests/session/test_telemetry.py has those of a session."""
+"""Spans by themselves; tests/session/test_telemetry.py has those of a session."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from livekit.agents import telemetry
 from livekit.plugins.cartesia_turns.core.events import Kind, Notice, TurnEvent
+from livekit.plugins.cartesia_turns.core.measures import EndedBy, Measures
 from livekit.plugins.cartesia_turns.telemetry import Telemetry
 from livekit.plugins.cartesia_turns.wire.messages import DetectedLanguage
 from opentelemetry import trace
@@ -37,7 +38,18 @@ def test_a_turn_begins_when_its_speech_began(exporter: InMemorySpanExporter, tol
     told.turn(TurnEvent(Kind.END, "hello"), began + 1.0)
     (span,) = exporter.get_finished_spans()
     assert span.start_time == pytest.approx(began * 1e9, abs=1e6)
-    assert dict(span.attributes or {})["cartesia_turns.end_delay_s"] == pytest.approx(1.0, abs=0.5)
+    assert dict(span.attributes or {})["cartesia_turns.speech_end_time"] == began + 1.0
+
+
+@pytest.mark.parametrize("delay_s", [0.5, None])
+def test_a_turn_tells_what_ended_it_and_its_delay_where_that_is_known(
+    exporter: InMemorySpanExporter, told: Telemetry, delay_s: float | None
+) -> None:
+    told.turn(TurnEvent(Kind.START), time.time())
+    told.turn(TurnEvent(Kind.END, "hello", measures=Measures(EndedBy.FLUSH, delay_s)), time.time())
+    attributes = dict(exporter.get_finished_spans()[0].attributes or {})
+    assert attributes["cartesia_turns.ended_by"] == "flush"
+    assert attributes.get("cartesia_turns.end_delay_s") == delay_s
 
 
 def test_a_turn_has_its_name_and_its_languages_where_the_server_tells_them(

@@ -227,7 +227,9 @@ def turn(*, voice_s: float, rest_s: float, text_s: float | None) -> float:
     now = push(activity, -25, voice_s - 0.3, now)
     if text_s is not None:
         times.turn_went_on("a", began + text_s)
-    return times.turn_ended(push(activity, -70, rest_s, now)) - began
+    ended_at = times.turn_ended(push(activity, -70, rest_s, now))
+    assert times.end_was_heard == (ended_at == pytest.approx(began + voice_s))
+    return ended_at - began
 
 
 @pytest.mark.parametrize("text_s", [0.5, 1.0, 1.5, 3.0, None])
@@ -243,7 +245,19 @@ def test_speech_that_nobody_heard_ended_with_its_last_words_or_just_now() -> Non
     times = SpeechTimes(Activity())
     assert times.turn_started(5.0) == 5.0
     assert times.turn_ended(7.0) == 7.0
+    assert not times.end_was_heard
     times.turn_started(8.0)
     times.turn_went_on("a", 8.5)
     assert times.turn_ended(9.0) == 8.5
     assert times.turn_started(10.0) == times.turn_ended(10.0) == 10.0
+
+
+def test_the_end_of_speech_in_a_noise_as_loud_is_a_guess() -> None:
+    activity = Activity()
+    times = SpeechTimes(activity)
+    now = push(activity, -25, 2.0, 0.0)
+    times.turn_started(now)
+    times.turn_went_on("a", now)
+    now = push(activity, -25, 0.5, now)
+    assert times.turn_started(now) <= times.turn_ended(now) <= now
+    assert not times.end_was_heard

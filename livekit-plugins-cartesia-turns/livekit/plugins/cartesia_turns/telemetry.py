@@ -1,4 +1,4 @@
-"""OpenTelemetry: a span for each connection and each turn, below the session's, and counters of what went wrong."""
+"""OpenTelemetry: a span for each connection and each turn, below the session's, and what the instruments record."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from opentelemetry import metrics, trace
 
 from .core.events import Kind, Notice, TurnEvent
 from .core.stats import Stats
+from .core.text import has_words
+from .instruments import NAMESPACE, Instruments, kind_of
+from .version import __version__
 
-NAMESPACE = "cartesia_turns"
-"""What the names of spans, attributes and counters begin with."""
-
-_meter = metrics.get_meter("livekit.plugins.cartesia_turns")
-_reconnects = _meter.create_counter(f"{NAMESPACE}.reconnects", description="Sockets opened after a stream's first")
-_notices = _meter.create_counter(f"{NAMESPACE}.notices", description="Watchdog, stall, rescue and overflow, by `kind`")
-_lost_audio = _meter.create_counter(f"{NAMESPACE}.lost_audio", unit="s", description="Audio dropped unsent")
+instruments = Instruments(metrics.get_meter("livekit.plugins.cartesia_turns", __version__))
+"""Those of this process. They belong to the global meter provider, even if that is set later."""
 
 
 class Telemetry:
-    """The spans of one stream."""
+    """What one stream tells OpenTelemetry."""
 
     def __init__(self) -> None:
+        self._instruments = instruments
+        self._instruments.start()
+        self._replayed_s = 0.0
+        """How much replayed audio has been recorded."""
         self._stats = self._at_turn_start = Stats()
         self._connection: trace.Span | None = None
         self._turn: trace.Span | None = None
@@ -30,13 +32,13 @@ class Telemetry:
     def counted(self, stats: Stats) -> None:
         """The counters of the stream are `stats`."""
         if stats.lost_s > self._stats.lost_s:
-            _lost_audio.add(stats.lost_s - self._stats.lost_s)
+            self._instruments.lost_audio.add(stats.lost_s - self._stats.lost_s)
         self._stats = stats
 
     def connected(self, request_id: str, connect_s: float, *, reused: bool, is_first: bool) -> None:
         """A socket is open, `connect_s` seconds after it was asked for; `reused` means that it was prewarmed."""
         if not is_first:
-            _reconnects.add(1)
+            self._instruments.reconnects.add(1)
         self._connection = tracer.start_span(
             f"{NAMESPACE}.connection", start_time=_nanoseconds(time.time() - connect_s)
         )
@@ -60,6 +62,8 @@ class Telemetry:
 
     def turn(self, event: TurnEvent, at: float) -> None:
         """A step of a turn; its speech began or ended at `at`, in seconds of the wall clock."""
+        if event.kind is Kind.END:
+            self._record(event)
         if event.kind is Kind.START:
             self._at_turn_start = self._stats
             self._turn = tracer.start_span(f"{NAMESPACE}.turn", start_time=_nanoseconds(at))
@@ -73,33 +77,45 @@ class Telemetry:
 
     def notice(self, notice: Notice) -> None:
         """The client gave a notice."""
-        _notices.add(1, {"kind": notice.name.lower()})
+        self._instruments.notices.add(1, kind_of(notice))
         if self._turn is not None:
             self._turn.add_event(notice.name.lower())
 
     def closed(self) -> None:
         """The stream is over."""
+        self._record_replay()
         self.disconnected("the stream was closed", None)
         if self._turn is not None:
             self._turn.set_attribute(f"{NAMESPACE}.ended_by", "stream closed")
             self._turn.end()
             self._turn = None
 
+    def _record(self, event: TurnEvent) -> None:
+        self._record_replay()
+        if event.measures is not None and has_words(event.transcript):
+            self._instruments.turn_ended(event.measures)
+
+    def _record_replay(self) -> None:
+        if self._stats.replayed_s > self._replayed_s:
+            self._instruments.replayed_audio.record(self._stats.replayed_s - self._replayed_s)
+            self._replayed_s = self._stats.replayed_s
+
     def _end_turn(self, span: trace.Span, event: TurnEvent, speech_end: float) -> None:
         before, after = self._at_turn_start, self._stats
-        by_us = after.turns_closed_by_us > before.turns_closed_by_us
         span.set_attributes(
             {
                 f"{NAMESPACE}.request_id": event.request_id,
-                f"{NAMESPACE}.ended_by": "plugin" if by_us else "server",
                 f"{NAMESPACE}.speech_end_time": speech_end,
-                f"{NAMESPACE}.end_delay_s": round(time.time() - speech_end, 6),
                 f"{NAMESPACE}.reconnects": after.reconnects - before.reconnects,
                 f"{NAMESPACE}.silent_s": round(after.silent_s - before.silent_s, 3),
                 f"{NAMESPACE}.replayed_s": round(after.replayed_s - before.replayed_s, 3),
                 "lk.pii.transcript": event.transcript,
             }
         )
+        if event.measures is not None:
+            span.set_attribute(f"{NAMESPACE}.ended_by", event.measures.ended_by.value)
+            if event.measures.end_delay_s is not None:
+                span.set_attribute(f"{NAMESPACE}.end_delay_s", round(event.measures.end_delay_s, 6))
         if event.turn_id:
             span.set_attribute(f"{NAMESPACE}.turn_id", event.turn_id)
         if event.languages:

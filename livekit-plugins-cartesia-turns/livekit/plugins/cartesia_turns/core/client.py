@@ -28,11 +28,13 @@ from .feed import Feed
 from .flush import FLUSH_SILENCE_S, FlushRule
 from .hangs import Hang, Hangs, answers
 from .link import HangUp, Link, Outgoing
+from .measures import EndedBy, Measuring
 from .next_socket import NextSocket
 from .pacing import CATCH_UP_SPEED, Pace
 from .settling import SERVER_LAG_S
 from .speech import SpeechTimes
 from .stats import Stats
+from .text import has_words
 from .transitions import State
 from .turn import Turn
 
@@ -82,6 +84,7 @@ class TurnsClient:
         self._ends_in_doubt = 0
         self._events: list[ClientEvent] = []
         self._times = SpeechTimes(self._feed.activity)
+        self._measuring = Measuring()
         self._live: list[tuple[bytes, float]] = []
         self._live_left = 0
         self.request_id: str = ""
@@ -268,6 +271,7 @@ class TurnsClient:
             self._learn_from(link, now, clean=clean, abrupt=abrupt)
         if self._turn.is_open and self._turn.state is not State.RESUMING:
             self._hangs.socket_lost(now)
+        self._measuring.lost()
         self._turn.lost(self._feed.text_gone())
         doubt_to, told, is_whole = self._doubt
         self._turn.expect_echo(told if self._buffer.begins < doubt_to else "", is_whole=is_whole)
@@ -405,7 +409,7 @@ class TurnsClient:
             return False
         self._count(turns_closed_by_us=1)
         self._closed_to = self._feed.text_end
-        self._say(events, now)
+        self._say(events, now, ended_by=EndedBy.PLUGIN)
         self._turn_ended(events)
         return True
 
@@ -454,19 +458,29 @@ class TurnsClient:
     def _count(self, **changes: float) -> None:
         self._stats = replace(self._stats, **{name: getattr(self._stats, name) + by for name, by in changes.items()})
 
-    def _say(self, events: Sequence[TurnEvent], now: float) -> None:
-        """Adds the steps of a turn to the events, each with its time, request id and usage."""
+    def _say(self, events: Sequence[TurnEvent], now: float, *, ended_by: EndedBy = EndedBy.SERVER) -> None:
+        """Adds the steps of a turn to the events, each with its time, request id and usage, and what was measured."""
         if any(event.kind in {Kind.START, Kind.END} for event in events):
             self._book_live()
         for event in events:
-            at, usage_s = None, 0.0
             if event.kind is Kind.START:
-                at = self._times.turn_started(now)
+                speech_start = self._times.turn_started(now)
+                self._measuring.started(speech_start)
+                told = replace(event, at=speech_start)
             else:
                 self._times.turn_went_on(event.transcript, now)
-            if event.kind is Kind.END:
-                at, usage_s = self._times.turn_ended(now), self._feed.take_usage(now)
-            self._events.append(replace(event, request_id=self.request_id, at=at, usage_s=usage_s))
+                told = self._end_of(event, now, ended_by) if event.kind is Kind.END else event
+            self._events.append(replace(told, request_id=self.request_id))
+
+    def _end_of(self, event: TurnEvent, now: float, ended_by: EndedBy) -> TurnEvent:
+        at = self._times.turn_ended(now)
+        speech_end = at if self._times.end_was_heard else None
+        if self._flush.is_waiting:
+            ended_by = EndedBy.FLUSH
+        elif self._drained or (self._link is not None and self._link.close_sent):
+            ended_by = EndedBy.END_OF_INPUT
+        measures = self._measuring.ended(now, ended_by, speech_end, has_words=has_words(event.transcript))
+        return replace(event, at=at, usage_s=self._feed.take_usage(now), measures=measures)
 
     def _learn_from(self, link: Link, now: float, *, clean: bool, abrupt: bool) -> None:
         """Notes what the next socket must leave out: rejected settings, or the speed of the backlog."""
@@ -489,6 +503,10 @@ class TurnsClient:
         self._hangs.heard(now, has_text=bool(self._turn.text), settles=settles)
         if events:
             self._say(events, now)
+        if self._turn.is_open:
+            has_news = any(event.kind in {Kind.UPDATE, Kind.EAGER_END} for event in events)
+            is_eager = self._turn.state is State.EAGER_ENDED
+            self._measuring.heard(message, now, is_eager=is_eager, has_news=has_news)
         if started := sum(event.kind is Kind.START for event in events):
             self._count(turns=started)
             self._watchdog.turn_opened(now)

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from ..wire.messages import DetectedLanguage
 from .changes import Rejected
+from .measures import Measures
 
 
 class Kind(Enum):
@@ -28,7 +29,8 @@ class TurnEvent:
     turn. `languages` are those that the server heard, most likely first. Both are empty if the server does not say.
 
     The client adds the rest. `request_id` is the server's name for the socket. `at` is when speech began (for START) or
-    ended (for END), in monotonic seconds. `usage_s` (for END) is how much audio was sent since the last report.
+    ended (for END), in monotonic seconds. For END, `usage_s` is how much audio was sent since the last report, and
+    `measures` is what was measured of the turn.
     """
 
     kind: Kind
@@ -38,6 +40,7 @@ class TurnEvent:
     request_id: str = ""
     at: float | None = None
     usage_s: float = 0.0
+    measures: Measures | None = None
 
 
 @dataclass(frozen=True, slots=True)

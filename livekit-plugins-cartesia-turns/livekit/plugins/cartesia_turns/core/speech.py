@@ -115,15 +115,22 @@ class Activity:
 
     def voice_ended(self, now: float, *, within_s: float) -> float | None:
         """When voice was last heard, by the audio known now, if that is at most `within_s` seconds ago."""
+        stopped_at = self.voice_stopped(now, within_s=within_s)
+        if stopped_at is not None or not self._slices:
+            return stopped_at
+        # Nothing is louder than the audio at the end, so if there is voice at all, it goes on to the end.
+        ended_at = self._slices[-1][0] - self.quiet_s
+        return ended_at if now - ended_at <= within_s else None
+
+    def voice_stopped(self, now: float, *, within_s: float) -> float | None:
+        """As `voice_ended`, but only where the audio has voice that stands out from what followed it."""
         times, powers = self._remembered()
         voiced = powers > np.maximum(_least_since(powers) * _ABOVE_NOISE, _QUIETEST)
         voiced &= times >= now - within_s
-        if voiced.any():
-            voiced &= powers > np.quantile(powers[voiced], 0.75) * _TRAILING
-            return float(times[voiced][-1])
-        # Nothing is louder than the audio at the end, so if there is voice at all, it goes on to the end.
-        ended_at = float(times[-1]) - self.quiet_s if times.size else -math.inf
-        return ended_at if now - ended_at <= within_s else None
+        if not voiced.any():
+            return None
+        voiced &= powers > np.quantile(powers[voiced], 0.75) * _TRAILING
+        return float(times[voiced][-1])
 
     def _begin(self, samples: int) -> None:
         """Sets the length of a slice, once the sample rate is known."""
@@ -180,6 +187,8 @@ class SpeechTimes:
         self._started_at = 0.0
         self._text = ""
         self._text_at: float | None = None
+        self.end_was_heard = False
+        """Whether the audio told the end of the last turn's speech. Otherwise it is a guess, as in loud noise."""
 
     def turn_went_on(self, text: str, now: float) -> None:
         """The turn has this text by now, so its new words were spoken before `now`, or nearly so."""
@@ -199,9 +208,12 @@ class SpeechTimes:
         That is when voice was last heard, however late the text came. Only if voice seems to go on for longer than a
         word after the last new text, it counts as noise, and speech ended at the time of that text.
         """
-        heard_at = self._activity.voice_ended(now, within_s=now - self._started_at)
+        within_s = now - self._started_at
+        stopped_at = self._activity.voice_stopped(now, within_s=within_s)
+        heard_at = self._activity.voice_ended(now, within_s=within_s) if stopped_at is None else stopped_at
         text_at = now if self._text_at is None else self._text_at
         is_speech = heard_at is not None and heard_at <= text_at + LONGEST_WORD_S
+        self.end_was_heard = stopped_at is not None and is_speech
         ended_at = heard_at if heard_at is not None and is_speech else text_at
         return max(ended_at, self._started_at)
 
