@@ -16,8 +16,9 @@ from typing import Any
 
 from .drawing import placed
 from .files import LABELS_FILE, Recording
+from .findings import WENT_ON_S
 from .schema import Fields, SchemaError
-from .story import WENT_ON_S, Story, story_of
+from .story import Story, story_of
 from .voice import spoken_in
 
 SCHEMA = 1

@@ -10,10 +10,11 @@ from importlib.resources import files
 from .audio_file import flac
 from .drawing import drawing, placed
 from .files import Recording
+from .findings import findings
 from .labelling import SIGNS, labelling
 from .labels import Labels
 from .schema import Fields
-from .story import Story, Turn, findings, story_of
+from .story import Story, Turn, story_of
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; media-src data:; img-src data:"
 """The browser lets the page load nothing, whatever it contains."""

@@ -13,7 +13,8 @@ from .calls import Conversation, StreamCall
 from .doubles import FakeLLM, FakeTTS, Microphone, Speaker
 from .ear import script
 from .faults import LASTING_FAULTS, PASSING_FAULTS, fault
-from .heard import Heard, Reply, Turn
+from .heard import Heard, Reply
+from .notes import Turn
 from .server import ScriptedServer
 from .speech import Say, noise, say, silence
 

@@ -2,48 +2,12 @@
 
 from __future__ import annotations
 
-import bisect
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from ..events import (
-    ConnectedEvent,
-    ConnectionErrorEvent,
-    DisconnectedEvent,
-    TurnEagerEndEvent,
-    TurnEndEvent,
-    TurnResumeEvent,
-    TurnStartEvent,
-    TurnUpdateEvent,
-)
 from ..stt import STT
+from .notes import Notes, Turn
 
 FAST = "audio was pushed faster than in real time, so nobody knows how long anything took: leave out fast=True"
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A turn of the user's that is over. Times are seconds of the call.
-
-    Attributes:
-        text: its final text; empty where nothing was said.
-        started_s: when the plugin told of its start.
-        ended_s: when the plugin told of its end.
-        delay_s: from the end of the last word before that to `ended_s`. None if no word had been said, or if audio was
-            pushed faster than in real time.
-        texts: the text each time that it grew, in order.
-        eager_ends: the text at each eager end.
-        resumes: how many eager ends turned out wrong.
-    """
-
-    text: str
-    started_s: float
-    ended_s: float
-    delay_s: float | None
-    texts: tuple[str, ...] = ()
-    eager_ends: tuple[str, ...] = ()
-    resumes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +27,6 @@ class Reply:
     interrupted: bool = False
 
 
-@dataclass(slots=True)
-class _OpenTurn:
-    started_s: float
-    texts: list[str] = field(default_factory=list)
-    eager_ends: list[str] = field(default_factory=list)
-    resumes: int = 0
-
-
 class Heard:
     """All that came of one call, as it comes.
 
@@ -80,40 +36,24 @@ class Heard:
     """
 
     def __init__(self, stt: STT, *, fast: bool = False) -> None:
-        self.turns: list[Turn] = []
+        self._notes = Notes(stt, fast=fast)
+        self.turns: list[Turn] = self._notes.turns
         """The turns that are over, in order."""
         self.replies: list[Reply] = []
         """What the agent said, in order; a stream by itself has none."""
         self.errors: list[Exception] = []
         """What ended the call or the session's parts: an outage that lasted, a model that failed."""
-        self._stt = stt
         self._fast = fast
-        self._began = time.monotonic()
-        self._open: _OpenTurn | None = None
-        self._word_ends_s: list[float] = []
-        self._lines: list[tuple[float, str]] = []
-        self._handlers: dict[str, Callable[..., object]] = {
-            "connected": self._on_connected,
-            "disconnected": self._on_disconnected,
-            "connection_error": self._on_connection_error,
-            "turn_start": self._on_start,
-            "turn_update": self._on_update,
-            "turn_eager_end": self._on_eager_end,
-            "turn_resume": self._on_resume,
-            "turn_end": self._on_end,
-        }
-        for name, handler in self._handlers.items():
-            stt.on(name, handler)  # type: ignore[call-overload]  # a str is not a Literal
 
     @property
     def now_s(self) -> float:
         """Seconds since the call began."""
-        return time.monotonic() - self._began
+        return self._notes.now_s
 
     @property
     def in_turn(self) -> bool:
         """Whether the user is in a turn."""
-        return self._open is not None
+        return self._notes.in_turn
 
     @property
     def text(self) -> str:
@@ -121,8 +61,7 @@ class Heard:
         return " ".join(filter(None, (turn.text for turn in self.turns)))
 
     def __str__(self) -> str:
-        lines = [f"{at_s:8.2f} s  {text}" for at_s, text in self._lines]
-        return "\n".join(["what was said and heard, in seconds of the call:", *(lines or ["   nothing"])])
+        return str(self._notes)
 
     def assert_turns(self, *texts: str) -> None:
         """The user's turns that are over were these, in this order.
@@ -204,15 +143,15 @@ class Heard:
 
     def note(self, text: str) -> None:
         """Adds a line to what is told of the call."""
-        self._lines.append((self.now_s, text))
+        self._notes.add(text)
 
     def said(self) -> None:
         """A word of the user's has just ended."""
-        self._word_ends_s.append(self.now_s)
+        self._notes.said()
 
     def replied(self, text: str, began_s: float, *, interrupted: bool) -> None:
         """The agent has said something."""
-        delay_s = self._since_last_word(began_s)
+        delay_s = self._notes.since_last_word_s(began_s)
         self.replies.append(Reply(text, began_s, delay_s, interrupted))
         late = "" if delay_s is None else f", {delay_s:.2f} s after the user's last word"
         self.note(f'the agent has replied "{text}"{late}{", and was interrupted" if interrupted else ""}')
@@ -224,65 +163,13 @@ class Heard:
 
     def close(self) -> None:
         """Notes nothing more."""
-        for name, handler in self._handlers.items():
-            self._stt.off(name, handler)  # type: ignore[arg-type]  # a str is not a Literal
+        self._notes.close()
 
     def _failure(self, problem: str) -> AssertionError:
         return AssertionError(f"{problem}\n{self}")
 
     def _reply_texts(self) -> list[str]:
         return [reply.text for reply in self.replies]
-
-    def _since_last_word(self, at_s: float) -> float | None:
-        """Seconds from the end of the last word before that; None if they can't be known."""
-        count = bisect.bisect(self._word_ends_s, at_s)
-        return None if self._fast or not count else at_s - self._word_ends_s[count - 1]
-
-    def _on_connected(self, _: ConnectedEvent) -> None:
-        self.note("the plugin is connected")
-
-    def _on_disconnected(self, event: DisconnectedEvent) -> None:
-        self.note(f"the plugin is disconnected: {event.reason}")
-
-    def _on_connection_error(self, event: ConnectionErrorEvent) -> None:
-        again = "gives up" if event.retry_in_s is None else f"tries again in {event.retry_in_s:.2f} s"
-        self.note(f"the connection failed ({event.cause}), and the plugin {again}")
-
-    def _on_start(self, _: TurnStartEvent) -> None:
-        self._open = _OpenTurn(self.now_s)
-        self.note("a turn starts")
-
-    def _on_update(self, event: TurnUpdateEvent) -> None:
-        self._turn().texts.append(event.transcript)
-        self.note(f'the turn so far: "{event.transcript}"')
-
-    def _on_eager_end(self, event: TurnEagerEndEvent) -> None:
-        self._turn().eager_ends.append(event.transcript)
-        self.note(f'the turn may be over: "{event.transcript}"')
-
-    def _on_resume(self, _: TurnResumeEvent) -> None:
-        self._turn().resumes += 1
-        self.note("the turn goes on")
-
-    def _on_end(self, event: TurnEndEvent) -> None:
-        turn, self._open, ended_s = self._turn(), None, self.now_s
-        delay_s = self._since_last_word(ended_s)
-        self.turns.append(
-            Turn(
-                event.transcript,
-                turn.started_s,
-                ended_s,
-                delay_s,
-                tuple(turn.texts),
-                tuple(turn.eager_ends),
-                turn.resumes,
-            )
-        )
-        late = "" if delay_s is None else f", {delay_s:.2f} s after its last word"
-        self.note(f'the turn is over: "{event.transcript}"{late}')
-
-    def _turn(self) -> _OpenTurn:
-        return self._open or _OpenTurn(self.now_s)
 
 
 def _quoted(texts: tuple[str, ...] | list[str]) -> str:
