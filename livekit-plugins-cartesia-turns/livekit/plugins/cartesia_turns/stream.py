@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import aiohttp
 from livekit import rtc
 from livekit.agents import APIConnectOptions, APIError, LanguageCode, stt, utils
 from typing_extensions import Self
@@ -22,7 +20,7 @@ from .errors import AudioLostError, bare
 from .handover import Handover, handover_of
 from .live import CallOptions
 from .net.causes import as_api_error
-from .net.dialer import Dialer
+from .net.dialer import Dialer, http_session
 from .net.driver import Driver
 from .net.tasks import finish, until_done
 from .reporter import Reporter
@@ -170,7 +168,7 @@ class SpeechStream(stt.RecognizeStream):
             at_the_end.callback(self._close_report)
             at_the_end.callback(self._driver.report_usage)
             at_the_end.push(self._close_turn_of_failure)
-            async with self._http_session() as session:
+            async with http_session(self._settings.http_session) as session:
                 await until_done(self._driver.run(session), self._take_input())
             if (lost_s := self._client.stats.lost_s) >= LEAST_LOST_S:
                 raise AudioLostError(lost_s)
@@ -234,24 +232,3 @@ class SpeechStream(stt.RecognizeStream):
         hold_s = (self._settings.audio_chunk_duration_ms or 0) / 1000
         receiving = await finish(asyncio.create_task(self._input_ch.recv()), hold_s)
         return None if receiving.cancelled() else receiving.result()
-
-    @contextlib.asynccontextmanager
-    async def _http_session(self) -> AsyncIterator[aiohttp.ClientSession]:
-        """The user's HTTP session, else the job's, else one of our own."""
-        given = self._settings.http_session
-        if given is not None:
-            yield given
-            return
-        try:
-            session = utils.http_context.http_session()
-        except RuntimeError:
-            session = None
-        if session is not None:
-            yield session
-            return
-        # A job gets its proxy from its worker. A script uses the one that the environment names.
-        async with (
-            utils.http_context.open() as session,
-            aiohttp.ClientSession(connector=session.connector, connector_owner=False, trust_env=True) as ours,
-        ):
-            yield ours

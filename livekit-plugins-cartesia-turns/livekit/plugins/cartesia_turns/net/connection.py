@@ -14,7 +14,8 @@ from ..core.link import Outgoing, Ping
 from ..errors import DroppedError
 from ..wire.messages import ErrorMessage, ServerMessage
 from ..wire.protocol import ProtocolError, parse, serialize
-from .handshake import Handshake, redacted, shake_hands
+from .handshake import Handshake, shake_hands
+from .redaction import redacted
 from .tasks import finish
 
 CLOSE_TIMEOUT_S = 0.25

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import inspect
 import os
 import time
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 from weakref import WeakValueDictionary
 
 import aiohttp
-from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIError, APITimeoutError
+from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIError, APITimeoutError, utils
 
 from ..core.limiter import ConnectLimiter
 from ..core.pacing import Pace
@@ -198,3 +199,24 @@ class Dialer:
         name, value = await self._credentials.header(timeout_s)
         url = f"{self._endpoint}?{options.query()}"
         return await Connection.open(session, url, {**self._headers, name: value}, timeout_s=timeout_s)
+
+
+@contextlib.asynccontextmanager
+async def http_session(given: aiohttp.ClientSession | None) -> AsyncIterator[aiohttp.ClientSession]:
+    """The session that the user gave, else the job's, else one of our own, which is closed at the end."""
+    if given is not None:
+        yield given
+        return
+    try:
+        session = utils.http_context.http_session()
+    except RuntimeError:
+        session = None
+    if session is not None:
+        yield session
+        return
+    # A job gets its proxy from its worker. A script uses the one that the environment names.
+    async with (
+        utils.http_context.open() as session,
+        aiohttp.ClientSession(connector=session.connector, connector_owner=False, trust_env=True) as ours,
+    ):
+        yield ours

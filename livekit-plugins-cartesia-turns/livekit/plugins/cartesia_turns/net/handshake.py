@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from types import SimpleNamespace
 from typing import TypeGuard
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 import aiohttp
@@ -19,11 +19,10 @@ from livekit.agents import APIError, APITimeoutError
 from yarl import URL
 
 from ..errors import Cause, ServerError, UnreachableError
-from ..wire.messages import ErrorMessage
 from ..wire.options import is_loopback
-from ..wire.protocol import VERSION_HEADER, parse_error_body
+from ..wire.protocol import parse_error_body
 from .causes import NO_ANSWER, RedirectedError, as_api_error, proxy_refusal
-from .redaction import Redaction
+from .redaction import Redaction, redacted, redaction_of
 from .tasks import finish
 
 MAX_ERROR_BODY = 16_384
@@ -32,7 +31,6 @@ ERROR_BODY_TIMEOUT_S = 1.0
 """How long to wait for that body, since the status alone says enough."""
 REQUEST_ID_HEADERS = ("X-Request-Id", "cartesia-request-id")
 PROXY_WANTS_A_PASSWORD = 407
-BEARER = "Bearer "
 
 
 @dataclass(slots=True)
@@ -160,26 +158,6 @@ def _is_answer(error: BaseException | None) -> TypeGuard[aiohttp.ClientResponseE
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return False
     return isinstance(error, aiohttp.ClientResponseError) and error.__cause__ is None
-
-
-def redacted(message: ErrorMessage, redaction: Redaction) -> ErrorMessage:
-    """The error without the secrets that the server quotes in it."""
-    return replace(
-        message,
-        title=redaction.text(message.title),
-        message=redaction.text(message.message),
-        error_code=message.error_code and redaction.code(message.error_code),
-        request_id=redaction.identifier(message.request_id),
-        doc_url=message.doc_url and redaction.text(message.doc_url),
-    )
-
-
-def redaction_of(url: str, headers: Mapping[str, str]) -> Redaction:
-    """The redaction of what no error may quote: the key, the token, the query, its key terms and the user's headers."""
-    query = urlsplit(url).query
-    terms = [value for name, value in parse_qsl(query) if name == "keyterm"]
-    values = [value for name, value in headers.items() if name != VERSION_HEADER]
-    return Redaction([query, unquote(query), *values, *(value.removeprefix(BEARER) for value in values)], terms)
 
 
 def seconds(retry_after: str | None, now: float) -> float | None:

@@ -10,10 +10,15 @@ import binascii
 import contextlib
 import html
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
-from urllib.parse import quote, quote_plus, unquote, unquote_plus
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, unquote_plus, urlsplit
 
+from ..wire.messages import ErrorMessage
+from ..wire.protocol import VERSION_HEADER
+
+BEARER = "Bearer "
 BLOT = "***"
 MIN_LETTERS = 6
 """A text with fewer letters and digits than this counts as no secret, since it would be found in innocent words."""
@@ -94,3 +99,23 @@ def _decoded(run: str) -> Iterator[str]:
         piece = piece[:-1] if len(piece) % _BASE64_UNIT == 1 else piece
         with contextlib.suppress(binascii.Error):
             yield base64.b64decode(piece + "=" * (-len(piece) % _BASE64_UNIT)).decode(errors="replace")
+
+
+def redacted(message: ErrorMessage, redaction: Redaction) -> ErrorMessage:
+    """The error without the secrets that the server quotes in it."""
+    return replace(
+        message,
+        title=redaction.text(message.title),
+        message=redaction.text(message.message),
+        error_code=message.error_code and redaction.code(message.error_code),
+        request_id=redaction.identifier(message.request_id),
+        doc_url=message.doc_url and redaction.text(message.doc_url),
+    )
+
+
+def redaction_of(url: str, headers: Mapping[str, str]) -> Redaction:
+    """The redaction of what no error may quote: the key, the token, the query, its key terms and the user's headers."""
+    query = urlsplit(url).query
+    terms = [value for name, value in parse_qsl(query) if name == "keyterm"]
+    values = [value for name, value in headers.items() if name != VERSION_HEADER]
+    return Redaction([query, unquote(query), *values, *(value.removeprefix(BEARER) for value in values)], terms)

@@ -13,12 +13,12 @@ from aiohttp import web
 from ..wire.messages import ErrorMessage
 from ..wire.protocol import API_KEY_HEADER, serialize
 from . import handshake
-from .faults import FaultPlan, Faults, faults_of
+from .faults import FaultPlan, Faults, faults_of, reset
 from .handshake import RefusedError, StreamRequest
 from .inbox import MAX_FRAME_BYTES
 from .record import ConnectionRecord, Handshake
 from .responder import ResponderFactory
-from .session import CLOSE_WAIT_S, Session, reset
+from .session import CLOSE_WAIT_S, Session
 from .vendor import Vendor
 
 MAX_RECORDS = 1000

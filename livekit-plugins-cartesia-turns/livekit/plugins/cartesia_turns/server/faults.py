@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import socket as sockets
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -78,3 +82,12 @@ def faults_of(plan: FaultPlan, index: int) -> Faults:
 def reached(at_s: float | None, now_s: float) -> bool:
     """Whether a fault set for audio time `at_s` has come by `now_s`."""
     return at_s is not None and now_s >= at_s
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """Drops a TCP connection without a word: the peer gets a reset and loses what it had not read."""
+    socket = transport.get_extra_info("socket")
+    # With no time to linger, closing means a reset.
+    with contextlib.suppress(OSError):
+        socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()

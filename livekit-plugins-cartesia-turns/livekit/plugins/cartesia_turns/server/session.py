@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket as sockets
-import struct
 
 from aiohttp import WSMsgType, web
 
 from ..log import logger
 from ..wire.messages import Close, Config, Connected, ErrorMessage
 from ..wire.protocol import ConfigError, ProtocolError, parse_client, serialize
-from .faults import Faults, reached
+from .faults import Faults, reached, reset
 from .handshake import StreamRequest, bad_request, configured, server_error, too_fast
 from .inbox import Inbox
 from .pace import PaceLimit
@@ -247,12 +245,3 @@ class Session:
         while (left_s := self._last_message_s + self._idle_timeout_s - loop.time()) > 0:  # noqa: ASYNC110
             await asyncio.sleep(left_s)
         self.close(1001, "Idle timeout")
-
-
-def reset(transport: asyncio.Transport) -> None:
-    """Drops a TCP connection without a word: the peer gets a reset and loses what it had not read."""
-    socket = transport.get_extra_info("socket")
-    # With no time to linger, closing means a reset.
-    with contextlib.suppress(OSError):
-        socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()
