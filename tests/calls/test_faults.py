@@ -8,12 +8,15 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import time
 import traceback
 from collections import Counter
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
 from livekit.agents import APIConnectOptions, APIError
+from livekit.plugins.cartesia_turns.recording import Recording, load, replay
 from livekit.plugins.cartesia_turns.server import Faults, LocalServer, Script
 from support import faults
 from support.calls import calling
@@ -30,9 +33,10 @@ Cell: TypeAlias = tuple[Fault, State]
 
 
 class Matrix:
-    """What came of the cells, and all that was logged meanwhile."""
+    """What came of the cells, all that was logged meanwhile, and the recordings of their calls."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self.results: dict[tuple[str, State], Outcome | BaseException] = {}
         self.records: list[logging.LogRecord] = []
 
@@ -40,6 +44,15 @@ class Matrix:
     def outcomes(self) -> list[Outcome]:
         """Of the cells that came to their end."""
         return [result for result in self.results.values() if isinstance(result, Outcome)]
+
+    def recording(self, cell: Cell) -> Recording:
+        """Of a cell's call, once the thread that writes is done with it."""
+        folder = faults.recordings_of(*cell, self._folder)
+        for _ in range(500):
+            if written := list(folder.glob("*/audio.flac")):
+                return load(written[0].parent)
+            time.sleep(0.01)
+        raise AssertionError(f"not written: {list(folder.rglob('*'))}")
 
     def __getitem__(self, cell: Cell) -> Outcome:
         fault, state = cell
@@ -49,7 +62,7 @@ class Matrix:
         return result
 
 
-class Recorder(logging.Handler):
+class LogKeeper(logging.Handler):
     """Keeps every record."""
 
     def __init__(self, records: list[logging.LogRecord]) -> None:
@@ -68,22 +81,23 @@ def title(value: object) -> str:
 
 
 @pytest.fixture(scope="module")
-def matrix(request: pytest.FixtureRequest) -> Matrix:
-    """Runs the cells that the selected tests ask for, with every logger at DEBUG."""
+def matrix(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Matrix:
+    """Runs the cells that the selected tests ask for, with every logger at DEBUG, and records them."""
     params = [getattr(item, "callspec", None) for item in request.session.items]
     wanted = [spec.params["cell"] for spec in params if spec is not None and "cell" in spec.params]
     cells = [cell for cell in CELLS if cell in wanted] or CELLS
-    found = Matrix()
-    root, recorder = logging.getLogger(), Recorder(found.records)
+    folder = tmp_path_factory.mktemp("calls")
+    found = Matrix(folder)
+    root, keeper = logging.getLogger(), LogKeeper(found.records)
     level, levels = root.level, {name: logging.getLogger(name).level for name in ("livekit", "aiohttp", "asyncio")}
-    root.addHandler(recorder)
+    root.addHandler(keeper)
     root.setLevel(logging.DEBUG)
     for name in levels:
         logging.getLogger(name).setLevel(logging.DEBUG)
     try:
-        found.results = asyncio.run(run_all(cells))
+        found.results = asyncio.run(run_all(cells, record=folder))
     finally:
-        root.removeHandler(recorder)
+        root.removeHandler(keeper)
         root.setLevel(level)
         for name, before in levels.items():
             logging.getLogger(name).setLevel(before)
@@ -158,6 +172,17 @@ def test_usage_is_what_was_sent_and_the_server_received_no_more(matrix: Matrix, 
     assert outcome.usage_s == pytest.approx(outcome.stats.sent_s)
     assert outcome.heard_s <= outcome.usage_s + 0.1
     assert outcome.stats.lost_s == 0
+
+
+@each_cell
+def test_its_recording_replays_the_same_and_holds_no_key_no_header_and_no_address(matrix: Matrix, cell: Cell) -> None:
+    assert matrix[cell].log
+    recording = matrix.recording(cell)
+    outcome = replay(recording)
+    assert outcome.is_same, str(outcome)
+    assert outcome.events >= 4
+    text = (recording.folder / "call.jsonl").read_text()
+    assert not [secret for secret in (*SECRETS, "127.0.0.1", "ws://") if secret != KEYTERM and secret in text]
 
 
 def sum_of(lists: list[list[int]]) -> list[int]:
@@ -239,13 +264,13 @@ def surfaced(matrix: Matrix) -> list[object]:
 
 
 async def test_a_cell_that_fails_takes_no_other_along(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def run(fault: Fault, state: State) -> str:
+    async def run(fault: Fault, state: State, _: object) -> str:
         assert state is not State.EAGER
         return fault.name
 
     monkeypatch.setattr(faults, "run", run)
     cells = [(FAULTS[0], state) for state in State]
-    matrix = Matrix()
+    matrix = Matrix(Path())
     matrix.results = await run_all(cells)
     assert [isinstance(result, AssertionError) for result in matrix.results.values()] == [
         state is State.EAGER for state in State

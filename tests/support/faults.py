@@ -10,10 +10,12 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
+from pathlib import Path
 from typing import TypeAlias
 
 from livekit.agents import APIConnectOptions
 from livekit.plugins.cartesia_turns import Stats
+from livekit.plugins.cartesia_turns.recording import Recorder
 from livekit.plugins.cartesia_turns.server import Faults, LocalServer
 
 from .calls import Call, calling
@@ -271,7 +273,7 @@ class Outcome:
 
 
 @contextlib.asynccontextmanager
-async def rigged(fault: Fault, state: State) -> AsyncIterator[Rig]:
+async def rigged(fault: Fault, state: State, recorder: Recorder | None = None) -> AsyncIterator[Rig]:
     """A call that has just been opened, its microphone on."""
     ears, gate, closing = Ears(), asyncio.Event(), asyncio.Event()
     ears.finishing = partial(_wait_at, gate, closing)
@@ -283,6 +285,7 @@ async def rigged(fault: Fault, state: State) -> AsyncIterator[Rig]:
         "extra_headers": HEADERS,
         "turn_end_timeout_ms": 640,
         "watchdog_min_timeout": HELD_S,
+        "recorder": recorder,
     }
     async with (
         LocalServer(responder=ears, faults=faults) as server,
@@ -307,9 +310,9 @@ async def _wait_at(gate: asyncio.Event, closing: asyncio.Event) -> None:
     await gate.wait()
 
 
-async def run(fault: Fault, state: State) -> Outcome:
+async def run(fault: Fault, state: State, recorder: Recorder | None = None) -> Outcome:
     """Plays a call of two turns (one, where the input ends) in which the fault strikes in this state."""
-    async with rigged(fault, state) as rig:
+    async with rigged(fault, state, recorder) as rig:
         turns = [await _PLAYS[state](rig, fault)]
         if state is not State.DRAINING:
             turns.append(await _turn(rig, turns[0]))
@@ -410,17 +413,30 @@ _PLAYS = {
 
 
 async def run_all(
-    cells: list[tuple[Fault, State]], *, at_once: int = 8
+    cells: list[tuple[Fault, State]], *, at_once: int = 8, record: Path | None = None
 ) -> dict[tuple[str, State], Outcome | BaseException]:
-    """Runs the cells side by side: each takes the time of a short call. One that fails takes no other along."""
+    """Runs the cells side by side: each takes the time of a short call. One that fails takes no other along.
+
+    Args:
+        cells: what to run.
+        at_once: how many of them at a time.
+        record: where each call is recorded, in the folder `recordings_of` its cell.
+    """
     room = asyncio.Semaphore(at_once)
-    outcomes = await asyncio.gather(*(_run_in(room, *cell) for cell in cells), return_exceptions=True)
+    calls = (_run_in(room, fault, state, record) for fault, state in cells)
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
     return {(fault.name, state): outcome for (fault, state), outcome in zip(cells, outcomes, strict=True)}
 
 
-async def _run_in(room: asyncio.Semaphore, fault: Fault, state: State) -> Outcome:
+def recordings_of(fault: Fault, state: State, record: Path) -> Path:
+    """The folder with the recording of a cell."""
+    return record / str(CELLS.index((fault, state)))
+
+
+async def _run_in(room: asyncio.Semaphore, fault: Fault, state: State, record: Path | None) -> Outcome:
+    recorder = Recorder(recordings_of(fault, state, record)) if record else None
     async with room:
-        return await run(fault, state)
+        return await run(fault, state, recorder)
 
 
 def table() -> str:
