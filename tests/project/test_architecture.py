@@ -27,6 +27,7 @@ LAYERS: dict[str, set[str]] = {
     "server": {"server", "wire", "log", "version"},
     "testing": {"testing", "server", "recording", "wire", TOP},
     "doctor": {"doctor", TOP, "net", "core", "wire"},
+    "tuning": {"tuning", "doctor", "recording", TOP, "net", "wire"},
 }
 """What the modules of each folder may import: whole layers, and single modules that stand in no folder."""
 
@@ -45,7 +46,8 @@ PURE = {
         "recording.journal",
         "recording.player",
     ),
-    *("recording.schema", "recording.story", "recording.view"),
+    *("recording.labelling", "recording.labels", "recording.schema", "recording.story", "recording.view"),
+    *("recording.voice", "tuning.grid", "tuning.report", "tuning.results", "tuning.score"),
     *("doctor.verdict", "doctor.sound", "doctor.tempo", "doctor.report"),
 }
 """Modules of other layers that are pure as well."""
@@ -201,6 +203,8 @@ def test_each_module_has_a_test_module_of_its_name(module: str) -> None:
         ("doctor.calls", "from ..server import LocalServer", {"server"}),
         ("stt", "from .doctor.calls import Call", {"doctor.calls"}),
         ("__main__", "from .doctor import command", {"doctor.command"}),
+        ("tuning.runs", "from ..doctor.calls import Call\nfrom ..recording import load", set()),
+        ("recording.view", "from ..tuning.score import score", {"tuning.score"}),
     ],
 )
 def test_the_guard_sees_a_wrong_arrow_however_it_is_written(module: str, statement: str, wrong: set[str]) -> None:
@@ -215,7 +219,7 @@ def test_importing_the_package_costs_no_more_than_the_framework_and_itself() -> 
     added = set(run.stdout.split())
     assert PACKAGE in added
     assert not {name for name in added if not is_own(name) and name != "livekit.plugins"}
-    apart = tuple(f"{PACKAGE}.{folder}" for folder in ("server", "testing", "doctor", "recording"))
+    apart = tuple(f"{PACKAGE}.{folder}" for folder in ("server", "testing", "doctor", "recording", "tuning"))
     assert not {name for name in added if name.startswith(apart)}
 
 

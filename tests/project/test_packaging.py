@@ -68,7 +68,7 @@ def test_the_plugin_depends_on_livekit_agents_and_what_comes_with_it(metadata: M
     required = [line for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line]
     assert sorted(re.split("[<>=!]", line)[0] for line in required) == ["aiohttp", "livekit-agents"]
     assert any(line.startswith("aiohttp") for line in requires("livekit-agents") or ())
-    assert metadata.get_all("Provides-Extra") == ["server"]
+    assert metadata.get_all("Provides-Extra") == ["server", "tune"]
 
 
 def test_the_source_archive_holds_what_the_wheel_is_built_from(built: Path) -> None:

@@ -11,6 +11,7 @@ COMMANDS = {
     "doctor": ("doctor.command", "check this machine, the key, the server, a recording and your session"),
     "label": ("recording.label_command", "propose where turns ended in recorded calls, and take over corrections"),
     "replay": ("recording.replay_command", "run a recorded call again with this version, and compare"),
+    "tune": ("tuning.command", "try turn settings with recorded calls, and say which suit your callers"),
     "view": ("recording.view_command", "make a page of a recorded call"),
 }
 """Each command's module, whose `main(arguments)` returns the exit code, and its help. It is imported when it is run."""

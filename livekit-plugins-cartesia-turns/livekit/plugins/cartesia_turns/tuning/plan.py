@@ -1,0 +1,96 @@
+"""What is to be tried, with which calls, and what is known of it by now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..doctor.calls import Server
+from ..recording.files import calls_in
+from ..recording.labels import PERSON, load_labels
+from ..wire.messages import TurnSettings
+from .report import counted
+from .results import Results
+from .runs import Job, Sample, key_of, sample_of
+from .score import Point, Score, score
+
+
+class UsageError(ValueError):
+    """The arguments or the calls can't be used. The text says why, and what to do."""
+
+
+@dataclass
+class Tuning:
+    """What is to be done, and what came of it so far."""
+
+    server: Server
+    samples: list[Sample]
+    settings: list[TurnSettings]
+    results: Results
+    refused: dict[TurnSettings, str] = field(default_factory=dict)
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The runs that are still to be made: one setting after the other."""
+        every = [Job(sample, turn) for turn in self.settings for sample in self.samples]
+        return [job for job in every if self.results.get(key_of(self.server, job)) is None]
+
+    def points(self) -> list[Point]:
+        """Each setting that was tried with all of these calls, now or before, and its score."""
+        tried = dict.fromkeys([*self.settings, *(result.key.turn for result in self.results)])
+        scores = {turn: self._score(turn) for turn in tried}
+        return [Point(turn, total) for turn, total in scores.items() if total is not None]
+
+    def _score(self, turn: TurnSettings) -> Score | None:
+        total = Score()
+        for sample in self.samples:
+            result = self.results.get(key_of(self.server, Job(sample, turn)))
+            if result is None:
+                return None
+            total += score(sample.labels, result.events, result.heard_s)
+        return total
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """The calls that can be run; how many lack labels or audio, and how many labels no person has confirmed."""
+
+    samples: list[Sample]
+    left_out: int
+    proposed: int
+
+    def remarks(self) -> Iterator[str]:
+        """What the user should know of them."""
+        if self.left_out:
+            yield f"{counted(self.left_out, 'call')} left out: no labels or no audio."
+        if self.proposed:
+            yield (
+                f"{counted(self.proposed, 'call')} with proposed labels that nobody has confirmed: look at them with"
+                " `view`."
+            )
+
+
+def read(paths: Sequence[Path]) -> Calls:
+    """Reads the calls in these folders, and their labels.
+
+    Raises:
+        UsageError: none can be used.
+        SchemaError: a folder has no calls, or one that this version can't read.
+        LabelsError: labels can't be read.
+        OSError: the files can't be read.
+    """
+    samples, left_out, proposed = list[Sample](), 0, 0
+    for call in (call for path in paths for call in calls_in(path)):
+        labels = load_labels(call)
+        sample = None if labels is None else sample_of(call, labels)
+        if sample is None:
+            left_out += 1
+        else:
+            samples.append(sample)
+            proposed += sample.labels.by != PERSON
+    if not samples:
+        raise UsageError("no call has labels and audio: run `python -m livekit.plugins.cartesia_turns label` first")
+    if not any(sample.labels.turns for sample in samples):
+        raise UsageError("no turn ends in the labels of these calls: correct them on the page that `view` makes")
+    return Calls(samples, left_out, proposed)
