@@ -20,7 +20,7 @@ from types import TracebackType
 import aiohttp
 
 from .errors import RoomError, last_line
-from .processes import end_process, stopped_unless_started
+from .processes import end_process, start_process, stopped_unless_started
 from .uv import tool
 
 TOOL_MODULE = Path(__file__).parent / "livekit-server"
@@ -204,10 +204,7 @@ class LivekitServer:
             "LIVEKIT_CONFIG": json.dumps(loopback_config(port, self._rtc)),
             "LIVEKIT_KEYS": f"{self.api_key}: {self.api_secret}",
         }
-        # A process group of its own, so that Ctrl-C reaches only the owner of this server, who then stops it.
-        self._process = await asyncio.create_subprocess_exec(
-            str(binary), env=environment, stdout=log, stderr=log, start_new_session=True
-        )
+        self._process = await start_process(str(binary), env=environment, output=log)
         if not await answers(self._process, f"http://127.0.0.1:{port}/"):
             log.seek(0)
             return last_line(log.read().decode(errors="replace"))

@@ -6,9 +6,25 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import IO
 
 STOP_TIMEOUT_S = 5.0
+
+
+async def start_process(*command: str, env: Mapping[str, str], output: IO[bytes]) -> asyncio.subprocess.Process:
+    """Start a process whose output goes to a file. Cancelled, it leaves no process.
+
+    It gets a session of its own, so that the terminal's Ctrl-C reaches only its owner, who then stops it.
+    """
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(*command, env=env, stdout=output, stderr=output, start_new_session=True)
+    )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await end_process(await starting)
+        raise
 
 
 async def end_process(process: asyncio.subprocess.Process, *, timeout_s: float = STOP_TIMEOUT_S) -> None:

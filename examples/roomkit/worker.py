@@ -13,7 +13,7 @@ from types import TracebackType
 
 from .errors import RoomError, last_line
 from .grants import LivekitAccess
-from .processes import end_process, stopped_unless_started
+from .processes import end_process, start_process, stopped_unless_started
 
 AGENT = Path(__file__).parent.parent / "agent.py"
 REGISTERED = "registered worker"
@@ -68,15 +68,7 @@ class Worker:
             RoomError: It ended, or did not register within a minute.
         """
         with self.log.open("wb") as log:
-            # A session of its own, so that the terminal's Ctrl-C reaches only the owner of this worker.
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *self._arguments,
-                env=self._environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+            self._process = await start_process(sys.executable, *self._arguments, env=self._environment, output=log)
         async with stopped_unless_started(self.stop):
             if not await self._registers(self._process):
                 raise RoomError(f"the agent worker did not start: {last_line(self._text())}")

@@ -284,6 +284,21 @@ async def test_a_worker_whose_start_is_called_off_is_gone(tmp_path: Path) -> Non
     assert not psutil.pid_exists(await called_off(Worker(ACCESS, script=idle), told))
 
 
+@pytest.mark.parametrize("steps", range(1, 8))
+async def test_a_part_that_is_called_off_while_its_process_starts_leaves_none(tmp_path: Path, steps: int) -> None:
+    idle = tmp_path / "agent.py"
+    idle.write_text("#!/bin/sh\nexec sleep 60\n")
+    idle.chmod(0o755)
+    before = psutil.Process().children()
+    starting = asyncio.create_task(livekit_server.LivekitServer(idle).__aenter__())
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert psutil.Process().children() == before
+
+
 async def called_off(part: livekit_server.LivekitServer | Worker, told: Path) -> int:
     """Begin to start it, and press Ctrl-C once its process has told its id; returns that."""
 
