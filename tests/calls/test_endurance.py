@@ -263,24 +263,16 @@ async def test_a_minute_in_one_go_to_a_reader_that_has_stopped_is_all_heard_and_
     assert heard_s == pytest.approx(19 * 3.1)
 
 
-async def test_a_flood_does_not_hold_up_the_event_loop() -> None:
+@pytest.mark.parametrize("frame_s", [0.02, 60.0], ids=["frame by frame", "in one frame"])
+async def test_a_flood_does_not_hold_up_the_event_loop(frame_s: float) -> None:
     async with LocalServer(script=SAYS_NOTHING, faults=Faults(status=503)) as server, calling(server) as call:
-        gaps: list[float] = []
-        watching = asyncio.create_task(watch(gaps))
-        for _ in range(3000):
-            call.push(0.02)
-        await until(lambda: call.stream.stats.held_s > 50)
-        watching.cancel()
-        await asyncio.wait([watching])
-    assert max(gaps[1:]) < 0.25
-
-
-async def watch(gaps: list[float]) -> None:
-    """Notes how long other things held up the event loop."""
-    while True:
-        before = time.monotonic()
-        await asyncio.sleep(0)
-        gaps.append(time.monotonic() - before)
+        held_s = [0.0]
+        for _ in range(round(60 / frame_s)):
+            call.push(frame_s)
+        while held_s[-1] < 50:
+            await asyncio.sleep(0)
+            held_s.append(call.stream.stats.held_s)
+    assert max(after - before for before, after in itertools.pairwise(held_s)) < 2.5
 
 
 @pytest.mark.parametrize("in_one_frame", [False, True], ids=["frame by frame", "in one frame"])
@@ -300,10 +292,12 @@ async def test_more_than_the_buffer_holds_is_all_heard_where_the_input_ends_with
 
 
 async def test_a_stream_that_lost_audio_ends_with_an_error_that_says_how_much() -> None:
-    async with LocalServer(responder=Ears()) as server, calling(server, max_buffer=2.0) as call:
+    server = LocalServer(responder=Ears(), faults=Faults(status=503))
+    async with server, calling(server, max_buffer=2.0) as call:
         tape = Tape(call.stream)
         words = tape.speak(10.0)
-        await until(lambda: call.stream.stats.lost_s > 0)
+        await until(lambda: call.stream.stats.lost_s > 7)
+        server.faults = Faults()
         call.stream.end_input()
         await call.over(within_s=10)
         lost_s = call.stream.stats.lost_s
@@ -315,12 +309,14 @@ async def test_a_stream_that_lost_audio_ends_with_an_error_that_says_how_much() 
 
 
 async def test_more_than_the_buffer_holds_pushed_at_once_keeps_the_newest() -> None:
-    async with LocalServer(responder=Ears()) as server, calling(server, max_buffer=1.0) as call:
+    server = LocalServer(responder=Ears(), faults=Faults(status=503))
+    async with server, calling(server, max_buffer=1.0) as call:
         tape = Tape(call.stream)
         words = tape.speak(10.0)
         tape.pause(0.6)
+        await until(lambda: call.stream.stats.lost_s > 5)
+        server.faults = Faults()
         await until(lambda: call.finals, within_s=10)
-        assert call.stream.stats.lost_s > 5
     assert call.finals[-1].split()[-1] == words.split()[-1]
 
 

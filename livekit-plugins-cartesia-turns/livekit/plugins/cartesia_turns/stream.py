@@ -35,6 +35,8 @@ LEAST_LOST_S = 0.001
 """A loss of less audio than this is a rounding error."""
 LONGEST_PIECE_S = 0.5
 """A longer frame is taken in pieces, since `max_buffer` may be as short as a second."""
+LONGEST_TURN_S = 1.0
+"""Others get a turn of the event loop after so much audio, however much was pushed at once."""
 LOOK_EVERY_S = 0.02
 """How often a long recording that is pushed all at once looks whether there is room for more of it."""
 
@@ -75,6 +77,9 @@ class SpeechStream(stt.RecognizeStream):
         policy = settings.retry_policy(conn_options.max_retry)
         self._driver = Driver(self._client, self._reporter, dialer, policy, timeout_s=conn_options.timeout)
         self._piece_bytes = 2 * round(options.sample_rate * LONGEST_PIECE_S)
+        self._turn_bytes = 2 * round(options.sample_rate * LONGEST_TURN_S)
+        self._taken_bytes = 0
+        """Since others last got a turn."""
         self._loop = asyncio.get_running_loop()
         self._is_retired = False
         """The stream is over, and the STT has added its counters to its own."""
@@ -209,11 +214,18 @@ class SpeechStream(stt.RecognizeStream):
     async def _push(self, pieces: list[bytes]) -> None:
         for pcm in pieces:
             if len(pcm) <= self._piece_bytes and not self._input_ch.closed:
-                await self._driver.push(pcm)
+                await self._take(pcm)
                 continue
             for start in range(0, len(pcm), self._piece_bytes):
                 await self._wait_for_room()
-                await self._driver.push(pcm[start : start + self._piece_bytes])
+                await self._take(pcm[start : start + self._piece_bytes])
+
+    async def _take(self, pcm: bytes) -> None:
+        await self._driver.push(pcm)
+        self._taken_bytes += len(pcm)
+        if self._taken_bytes >= self._turn_bytes:
+            self._taken_bytes = 0
+            await asyncio.sleep(0)
 
     async def _wait_for_room(self) -> None:
         """Waits for room once the input has ended, since more audio would push out what waits to be sent."""
