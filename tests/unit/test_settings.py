@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from livekit.plugins.cartesia_turns import settings as arguments
 from livekit.plugins.cartesia_turns.core.client import Limits
 from livekit.plugins.cartesia_turns.settings import MANY_RETRIES, StreamSettings
 from livekit.plugins.cartesia_turns.wire.messages import TurnSettings
+from livekit.plugins.cartesia_turns.wire.options import Options
 
 
 def test_not_given_and_none_both_leave_a_setting_to_the_server() -> None:
@@ -168,3 +170,11 @@ def test_the_arguments_of_the_stt_bound_its_clients() -> None:
     limits: Limits = STT(api_key="k", **arguments)._settings  # type: ignore[arg-type]  # floats and an int
     assert (limits.watchdog_min_timeout_s, limits.buffer_s) == (1.5, 30.0)
     assert (limits.catch_up_speed, limits.early_preflight) == (3.0, 2)
+
+
+def test_options_change_by_what_is_given_and_an_empty_value_is_given_too() -> None:
+    base = Options(turn=TurnSettings(end_threshold=0.3), keyterms=("a",), language_hints=("pt",))
+    longer = TurnSettings(end_timeout_ms=2000)
+    changed = arguments.changed(base, longer, NOT_GIVEN, NOT_GIVEN)
+    assert changed == replace(base, turn=TurnSettings(end_threshold=0.3, end_timeout_ms=2000))
+    assert arguments.changed(base, TurnSettings(), [], None) == Options(turn=TurnSettings(end_threshold=0.3))

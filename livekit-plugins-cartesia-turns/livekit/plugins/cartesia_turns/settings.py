@@ -10,7 +10,7 @@ import math
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import aiohttp
@@ -31,7 +31,7 @@ from .wire.checks import (
     shown,
 )
 from .wire.messages import TurnSettings
-from .wire.options import whole
+from .wire.options import Options, merge, whole
 from .wire.vendor import LISTED_AS
 
 if TYPE_CHECKING:
@@ -65,6 +65,22 @@ def turn_settings(
     """The turn settings, None for those that are not given."""
     timeout_ms = whole(given(end_timeout_ms))
     return TurnSettings(given(start_threshold), given(eager_end_threshold), given(end_threshold), timeout_ms)
+
+
+def changed(
+    base: Options,
+    turn: TurnSettings,
+    keyterm: NotGivenOr[str | Sequence[str] | None],
+    language_hints: NotGivenOr[Sequence[str] | None],
+) -> Options:
+    """The options with these settings in place of their own. What is not given stays as it is.
+
+    Raises:
+        ValueError: one of them can't be right, or they do not fit together. The text names the argument.
+    """
+    keyterms = terms(given(keyterm)) if utils.is_given(keyterm) else base.keyterms
+    hints = base_codes(given(language_hints)) if utils.is_given(language_hints) else base.language_hints
+    return replace(base, turn=merge(base.turn, turn), keyterms=keyterms, language_hints=hints)
 
 
 def given(value: NotGivenOr[T | None]) -> T | None:

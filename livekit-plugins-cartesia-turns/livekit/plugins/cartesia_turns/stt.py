@@ -27,17 +27,16 @@ from .net.dialer import Dialer, TokenProvider
 from .settings import (
     StreamSettings,
     base_code,
-    base_codes,
+    changed,
     check_same,
     credentials,
     given,
     language_tag,
     recorder_of_environment,
-    terms,
     turn_settings,
 )
 from .stream import SpeechStream
-from .wire.options import Options, endpoint, merge
+from .wire.options import Options, endpoint
 from .wire.vendor import API_VERSION, MODEL
 
 if TYPE_CHECKING:
@@ -140,7 +139,7 @@ class STT(STTEvents):
         super().__init__(capabilities=compat.capabilities(manual_flush=manual_flush))
         self._language = language_tag(given(language))
         turn = turn_settings(turn_start_threshold, turn_eager_end_threshold, turn_end_threshold, turn_end_timeout_ms)
-        self._calls = Calls(Options(model, sample_rate, turn, terms(given(keyterm)), base_codes(given(language_hints))))
+        self._calls = Calls(changed(Options(model, sample_rate), turn, keyterm, language_hints))
         address = endpoint(base_url, allow_plaintext=allow_plaintext)
         self._dialer = Dialer(address, credentials(api_key, access_token), extra_headers, api_version)
         self._settings = StreamSettings(
@@ -227,15 +226,12 @@ class STT(STTEvents):
         check_same("model", model, base.model)
         check_same("sample_rate", sample_rate, base.sample_rate)
         turn = turn_settings(turn_start_threshold, turn_eager_end_threshold, turn_end_threshold, turn_end_timeout_ms)
-        keyterms = terms(given(keyterm)) if utils.is_given(keyterm) else base.keyterms
-        hints = base_codes(given(language_hints)) if utils.is_given(language_hints) else base.language_hints
+        options = changed(base, turn, keyterm, language_hints)
         label = language_tag(given(language)) if utils.is_given(language) else self._language
-        turn = merge(base.turn, turn)
-        changed = replace(base, turn=turn, keyterms=keyterms, language_hints=hints)
-        self._calls.change(changed)
+        self._calls.change(options)
         if utils.is_given(language):
             self._relabel(label)
-        self._warn_of(changed, self._language)
+        self._warn_of(options, self._language)
         self._apply(self._calls)
 
     def turn_profile(self, profile: str | None = None, **settings: float) -> contextlib.AbstractContextManager[None]:
