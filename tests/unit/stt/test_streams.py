@@ -1,0 +1,114 @@
+"""The streams of an STT: language, options and counters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from livekit.agents import stt as agents_stt
+from livekit.plugins import cartesia_turns
+from livekit.plugins.cartesia_turns.server import LocalServer, Script, say
+from livekit.plugins.cartesia_turns.wire.messages import TurnEagerEnd, TurnEnd, TurnResume, TurnStart, TurnUpdate
+from support.calls import Call, calling, talking
+from support.script import SAYS_NOTHING
+from support.waiting import until
+
+DIALOGUE = Script(
+    [
+        say(0.1, TurnStart("")),
+        say(0.2, TurnUpdate("", "so ")),
+        say(0.3, TurnEagerEnd("", "so long")),
+        say(0.4, TurnResume("")),
+        say(0.5, TurnEnd("", "so long then")),
+    ]
+)
+
+
+def make(**arguments: Any) -> cartesia_turns.STT:
+    return cartesia_turns.STT(**{"api_key": "k", **arguments})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "language", "label"),
+    [({}, None, "en"), ({"language": "french"}, None, "fr"), ({"language": "fr"}, "pt_br", "pt-BR")],
+)
+async def test_every_transcript_is_labelled_with_the_language_that_is_expected(
+    arguments: dict[str, Any], language: Any, label: str
+) -> None:
+    async with LocalServer(script=DIALOGUE) as server:
+        owner = cartesia_turns.STT(base_url=server.url, api_key=server.key, **arguments)
+        stream = owner.stream(language=language) if language else owner.stream()
+        call = Call(owner, stream)
+        call.push(0.6)
+        await until(lambda: call.finals)
+        await stream.aclose()
+        await call.reader
+        assert "language" not in dict(server.connections[0].query)
+    assert {data.language for event in call.events for data in event.alternatives} == {label}
+
+
+async def test_what_the_server_heard_labels_a_turn_before_what_was_expected() -> None:
+    arguments: dict[str, Any] = {"model": "ink-preview", "language": "en", "language_hints": ["pt-BR"]}
+    async with LocalServer(script=DIALOGUE) as server, calling(server, **arguments) as call:
+        call.push(0.6)
+        await until(lambda: call.finals)
+        final = next(event for event in call.events if event.type is agents_stt.SpeechEventType.FINAL_TRANSCRIPT)
+    assert [data.language for data in final.alternatives] == ["pt"]
+
+
+async def test_a_language_that_changes_labels_what_comes_after_it() -> None:
+    async with LocalServer(script=DIALOGUE) as server, calling(server) as call:
+        call.push(0.25)
+        await until(lambda: "INTERIM so " in call.log)
+        call.stt.update_options(language="en_us")
+        call.push(0.35)
+        await until(lambda: call.finals)
+        labels = [data.language for event in call.events for data in event.alternatives]
+        assert (labels[0], labels[-1]) == ("en", "en-US")
+        assert len(server.connections) == 1
+
+
+async def test_a_streams_language_that_the_model_is_not_known_to_hear_is_warned_about_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    owner = make()
+    for language in ("de", "de", "no language", "no language"):
+        await owner.stream(language=language).aclose()
+    warned = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert [getattr(record, "value", "") for record in warned] == ["de", ""]
+
+
+@pytest.mark.parametrize("language", ["en", "en-US", "", None, "x" * 50, 5])
+async def test_no_language_breaks_a_stream(language: Any) -> None:
+    owner = make()
+    await owner.stream(language=language).aclose()
+
+
+async def test_language_hints_go_out_as_base_codes_one_parameter_each() -> None:
+    async with (
+        LocalServer(script=SAYS_NOTHING) as server,
+        calling(server, model="ink-preview", language_hints=["pt-BR", "english", "pt"]) as call,
+    ):
+        await until(lambda: call.named("connected"))
+        assert [value for name, value in server.connections[0].query if name == "language_hint"] == ["pt", "en"]
+
+
+async def test_closing_the_stt_closes_its_streams() -> None:
+    async with LocalServer(script=SAYS_NOTHING) as server:
+        owner = cartesia_turns.STT(base_url=server.url, api_key=server.key)
+        async with talking(owner) as one, talking(owner) as two:
+            await until(lambda: server.open_streams == 2)
+            await owner.aclose()
+            await until(lambda: one.is_over and two.is_over and server.open_streams == 0)
+        await owner.aclose()
+
+
+async def test_the_counters_of_all_streams_add_up_those_that_ended_too() -> None:
+    async with LocalServer(script=SAYS_NOTHING) as server:
+        owner = cartesia_turns.STT(base_url=server.url, api_key=server.key)
+        for count in (1, 2):
+            async with talking(owner) as call:
+                call.push(0.5)
+                await until(lambda count=count: owner.stats.sent_s == 0.5 * count)  # type: ignore[misc]
+                assert owner.stats.connections == count
+        assert (owner.stats.connections, owner.stats.sent_s, owner.stats.held_s) == (2, 1.0, 0.0)
