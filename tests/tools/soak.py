@@ -1,7 +1,8 @@
 """Many calls for a long time, with everything going wrong at random: make soak ARGS=--help.
 
 Real sockets, real time; the audio carries frame numbers, so lost and repeated words are counted one by one. All
-counts but those of the faults must be zero, and the memory flat.
+counts but those of the faults must be zero, and the memory flat. Some of the calls are recorded, and must replay the
+same.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import random
 import resource
 import sys
+import tempfile
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,6 +26,7 @@ from pathlib import Path
 from livekit.agents import APIConnectOptions, stt
 from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns.core.hangs import REPLACED_EVERY_S
+from livekit.plugins.cartesia_turns.recording import Recorder, load, replay
 from livekit.plugins.cartesia_turns.server import LocalServer, StreamRequest
 from support.faults import NOISY, ODD_FRAMES
 from support.numbered import NO_NOISE, Ear, Microphone
@@ -74,6 +77,10 @@ class Tally:
     leaked_sockets: int = 0
     faults: dict[str, int] = field(default_factory=dict)
     megabytes: list[float] = field(default_factory=list)
+    recorded: int = 0
+    """Calls that were recorded."""
+    differing: dict[str, str] = field(default_factory=dict)
+    """The recorded calls that don't replay the same, by their folder, and how they differ."""
     held_up_s: float = 0.0
     """The longest that the event loop was: with more than a second the machine is too slow for so many streams."""
 
@@ -94,6 +101,7 @@ class Tally:
             "errors surfaced": self.errors,
             "leaked tasks": self.leaked_tasks,
             "leaked sockets": self.leaked_sockets,
+            "recordings that replay otherwise": len(self.differing),
             "memory growth beyond 15 %": 0 if self.grew < MEMORY_SLACK else round(self.grew - 1, 2),
         }
         return {name: count for name, count in counts.items() if count}
@@ -112,6 +120,9 @@ class Tally:
             ("errors surfaced", self.errors),
             ("leaked tasks", self.leaked_tasks),
             ("leaked sockets", self.leaked_sockets),
+            ("calls recorded", self.recorded),
+            ("of them replayed the same", self.recorded - len(self.differing)),
+            *((f"differs: {name}", how) for name, how in sorted(self.differing.items())),
             ("event loop held up, s at most", f"{self.held_up_s:.2f}"),
             ("memory, MB (first, half, last)", " ".join(f"{mb:.0f}" for mb in self._samples())),
         ]
@@ -253,8 +264,17 @@ class Mischief:
         await self._proxy.accept()
 
 
-async def soak(streams: int, seconds: float, *, seed: int = 0) -> Tally:
-    """Runs it."""
+async def soak(streams: int, seconds: float, *, seed: int = 0, record: Path | None = None, recorded: int = 0) -> Tally:
+    """Runs it.
+
+    Args:
+        streams: how many calls.
+        seconds: how long each of them talks.
+        seed: what goes wrong depends on it.
+        record: the folder in which calls are recorded.
+        recorded: how many of them are. They are replayed at the end.
+    """
+    recorder = Recorder(record) if record else None
     tally, chance, ears = Tally(), random.Random(seed), PassingEars()  # noqa: S311 - no secret depends on it
     before = asyncio.all_tasks()
     async with (
@@ -265,8 +285,14 @@ async def soak(streams: int, seconds: float, *, seed: int = 0) -> Tally:
         mischief = asyncio.create_task(Mischief(server, proxy, ears, tally, chance).run(streams * FAULTS_PER_STREAM_S))
         sampling = [asyncio.create_task(_sample_memory(tally, seconds)), asyncio.create_task(_sample_delay(tally))]
         owners = [
-            cartesia_turns.STT(base_url=proxy.url, api_key=server.key, http_session=session, turn_end_timeout_ms=1000)
-            for _ in range(streams)
+            cartesia_turns.STT(
+                base_url=proxy.url,
+                api_key=server.key,
+                http_session=session,
+                turn_end_timeout_ms=1000,
+                recorder=recorder if nth < recorded else None,
+            )
+            for nth in range(streams)
         ]
         callers = [Caller(owner, tally, random.Random(seed + nth), nth) for nth, owner in enumerate(owners)]  # noqa: S311
         calls = asyncio.gather(*(caller.run(seconds) for caller in callers))
@@ -278,7 +304,27 @@ async def soak(streams: int, seconds: float, *, seed: int = 0) -> Tally:
     with contextlib.suppress(AssertionError):
         await until(lambda: not asyncio.all_tasks() - before, within_s=0.2)
     tally.leaked_tasks = len(asyncio.all_tasks() - before)
+    if record:
+        await _replay(tally, record, recorded)
     return tally
+
+
+async def _replay(tally: Tally, record: Path, recorded: int) -> None:
+    """Replays the recorded calls, once they are written."""
+    with contextlib.suppress(AssertionError):
+        await until(lambda: len(list(record.glob("*/audio.flac"))) == recorded, within_s=60 + recorded)
+    _compare(tally, record)
+
+
+def _compare(tally: Tally, record: Path) -> None:
+    for call in sorted(record.iterdir()):
+        tally.recorded += 1
+        recording = load(call)
+        outcome = replay(recording)
+        if not recording.is_complete:
+            tally.differing[call.name] = "it was not recorded to its end"
+        elif not outcome.is_same:
+            tally.differing[call.name] = str(outcome)
 
 
 async def _end(*tasks: asyncio.Task[None]) -> None:
@@ -328,9 +374,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--streams", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--record", type=int, default=10, help="calls to record and replay (default: %(default)s)")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where to leave the recordings (default: nowhere)")
     options = parser.parse_args(arguments)
     logging.disable(logging.ERROR)
-    tally = asyncio.run(soak(options.streams, options.seconds, seed=options.seed))
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = options.keep or Path(scratch) / "calls"
+        folder.mkdir(parents=True)
+        recorded = min(options.record, options.streams)
+        tally = asyncio.run(soak(options.streams, options.seconds, seed=options.seed, record=folder, recorded=recorded))
     sys.stdout.write(f"{tally.report()}\n")
     for name, count in tally.failures.items():
         sys.stdout.write(f"NOT ZERO: {name}: {count}\n")

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 from livekit.plugins.cartesia_turns.core import pacing, timeouts
-from livekit.plugins.cartesia_turns.core.client import TurnsClient
+from livekit.plugins.cartesia_turns.core.client import Limits, TurnsClient
 from livekit.plugins.cartesia_turns.recording import replay as function
 from livekit.plugins.cartesia_turns.recording.files import Recording
 from livekit.plugins.cartesia_turns.recording.player import replay
 from livekit.plugins.cartesia_turns.recording.schema import SchemaError
-from livekit.plugins.cartesia_turns.wire.messages import ServerMessage, TurnUpdate
+from livekit.plugins.cartesia_turns.wire.messages import Connected, ServerMessage, TurnUpdate
+from livekit.plugins.cartesia_turns.wire.options import Options
 from support.lossy_link import Break, Fault, SimulatedCall
 from support.recordings import Tape
 from support.simulated_server import Speech
@@ -59,6 +60,28 @@ def test_a_client_that_waits_for_less_is_told_by_the_time(monkeypatch: pytest.Mo
     assert not outcome.is_same
     stalled = [difference for difference in outcome.differences if '"stalled"' in str(difference)]
     assert stalled
+
+
+@pytest.mark.parametrize("late_s", [0.05, 0.5, 1.5])
+def test_a_deadline_that_a_busy_process_kept_late_is_no_difference(late_s: float) -> None:
+    now = 100.0
+    tape = Tape()
+    client = tape.client(Options(), Limits(), lambda: now)
+    client.link_opened(Options(), now)
+    client.receive(Connected("r"), now)
+    late = 0.0
+    for _ in range(400):
+        now += 0.02
+        client.push_audio(b"\0\x20" * 320, now)
+        while (item := client.outgoing(now)) is not None:
+            client.sent(item, now)
+        late = late + 0.02 if now > client.deadline else 0.0
+        if late > late_s:
+            client.tick(now)
+    recording = tape.recording()
+    assert any(event["event"] == "usage" for line in recording.lines for event in line.get("events", ()))
+    outcome = replay(recording)
+    assert outcome.is_same, str(outcome)
 
 
 def test_a_client_that_sends_something_else_is_told_where_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:

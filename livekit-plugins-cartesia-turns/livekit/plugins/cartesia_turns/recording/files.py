@@ -54,6 +54,11 @@ class Recording:
         return limits_of(self.header["limits"])
 
     @property
+    def steps(self) -> Iterator[Step]:
+        """All calls that came with frames, in order."""
+        return itertools.chain.from_iterable(steps_of(line) for line in self.lines if "steps" in line)
+
+    @property
     def is_complete(self) -> bool:
         """The recording goes on to the end of the stream."""
         return any("end" in line for line in self.lines)
@@ -97,11 +102,10 @@ def pieces_of(call: Recording) -> Iterator[tuple[float, bytes]]:
     if call.audio is None:
         raise SchemaError(f"{call.folder} has no audio")
     start = 0
-    for line in call.lines:
-        for step in steps_of(line) if "steps" in line else ():
-            if step.letter in (LIVE, PUSHED):
-                yield step.at - call.started_at, call.audio[start : start + step.pushed]
-                start += step.pushed
+    for step in call.steps:
+        if step.letter in (LIVE, PUSHED):
+            yield step.at - call.started_at, call.audio[start : start + step.pushed]
+            start += step.pushed
 
 
 def load(path: str | PathLike[str]) -> Recording:

@@ -8,6 +8,7 @@ it did not have then, the replay does what the shell would do.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from os import PathLike
@@ -26,6 +27,7 @@ from .schema import (
     PINGED,
     PUSHED,
     SENT,
+    TICKED,
     Fields,
     SchemaError,
     error_of,
@@ -39,6 +41,8 @@ from .schema import (
 
 LATE_S = 0.1
 """If the recorded shell made calls this long after a deadline and did not keep it, its client had no such deadline."""
+LATEST_S = 2.0
+"""Unless it called `tick` within this time: then the process was busy, and kept that deadline late."""
 SOCKET = "socket lost"
 """The name of the event that stands for the end of a socket, with the client's reason for it."""
 MOST_SHOWN = 20
@@ -107,6 +111,7 @@ class Player:
         self._pushed = 0
         self._item: Outgoing | None = None
         self._overdue_since = math.inf
+        self._ticks = deque(step.at for step in call.steps if step.letter == TICKED)
         self._then = Trace()
         self._now = Trace()
 
@@ -204,9 +209,15 @@ class Player:
             self._overdue_since = math.inf
             return
         self._overdue_since = min(self._overdue_since, at)
-        if at - self._overdue_since > LATE_S:
+        if at - self._overdue_since > LATE_S and self._next_tick(at) - self._overdue_since > LATEST_S:
             self._tick(at)
             self._listen(at)
+
+    def _next_tick(self, at: float) -> float:
+        """When the recorded shell called `tick` next; inf if it did not."""
+        while self._ticks and self._ticks[0] < at:
+            self._ticks.popleft()
+        return self._ticks[0] if self._ticks else math.inf
 
     def _lose(self, line: Fields, at: float) -> None:
         hang_up = self._client.hang_up
