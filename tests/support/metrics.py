@@ -24,7 +24,7 @@ class Recorded:
 
     def __init__(self, *readers: MetricReader) -> None:
         self._reader = InMemoryMetricReader()
-        provider = MeterProvider([self._reader, *readers])
+        provider = MeterProvider([self._reader, *readers], shutdown_on_exit=False)
         self.instruments = Instruments(provider.get_meter("livekit.plugins.cartesia_turns"))
 
     @property
