@@ -70,7 +70,7 @@ def test_the_table_tells_the_other_limits_and_defaults() -> None:
 def test_the_table_tells_the_limits_on_lists_and_pieces() -> None:
     keyterms, hints = KEYTERMS.value, LANGUAGE_HINTS.value
     assert f"at most {keyterms.items}, of {keyterms.characters} characters in all" in OPTIONS["keyterm"]
-    assert f"Cartesia takes {hints.items};" in OPTIONS["language_hints"]
+    assert f"Cartesia accepts {hints.items};" in OPTIONS["language_hints"]
     assert "{} to {} ms".format(*CHUNKS_MS) in OPTIONS["audio_chunk_duration_ms"]
 
 
