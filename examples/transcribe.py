@@ -91,7 +91,7 @@ async def run(options: argparse.Namespace) -> int:
     failure: APIError | None = None
     async with open_stt(options) as (stt, side):
         with open_view(options, source, side, call) as view, interrupt(source.stop):
-            stt.on("connection_error", lambda _: view.notice("the connection failed: trying again"))
+            stt.on("connection_error", lambda _: view.notice("the connection failed: retrying"))
             stream = stt.stream()
             try:
                 await transcribe(stream, source, call, view)

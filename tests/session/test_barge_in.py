@@ -15,8 +15,8 @@ from support.script import START, end, update
 from support.waiting import eventually
 
 QUICK = turn_handling(interruption={"false_interruption_timeout": 0.2})
-CANNOT_PAUSE = "the agent's speech can't be paused here: a turn without words ends it for good"
-ASKS_FOR_WORDS = "interrupt_on_turn_start does nothing: the session's min_words asks for words first"
+CANNOT_PAUSE = "the agent's speech can't be paused: turn.start ends it for good, even if the turn has no words"
+ASKS_FOR_WORDS = "interrupt_on_turn_start does nothing, since the session's min_words requires words"
 
 
 async def agent_speaks(talk: Conversation) -> None:

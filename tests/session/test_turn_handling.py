@@ -16,8 +16,8 @@ DEAF = (
     "turn_handling=cartesia_turns.turn_handling()"
 )
 TWO_EARS = (
-    "a VAD runs beside the turns that the server detects, and interrupts the agent by rules of its own: pass the "
-    "session vad=None"
+    "the session has a VAD, which interrupts the agent independently of the turns that the server detects: pass it "
+    "vad=None"
 )
 
 

@@ -186,14 +186,14 @@ FAULTS = [
     ),
     Fault(
         "half-open socket",
-        "notices it within 10 s by its pings, then does the same",
+        "detects it by unanswered pings within 10 s, then does the same",
         half_open,
         drained=Promise.SO_FAR,
         welcome=Welcome.IGNORE,
     ),
     Fault(
-        "server says nothing any more",
-        "closes the turn after its end timeout and 3 s of audio without an event, goes on with a new socket",
+        "server stops sending events",
+        "closes the turn after its end timeout and 3 s of audio without an event, continues on a new socket",
         stall,
         promise=Promise.SPLIT,
         drained=Promise.SO_FAR,
@@ -202,15 +202,15 @@ FAULTS = [
     ),
     Fault(
         "outage",
-        "keeps the audio, tries again with growing pauses, sends what waited",
+        "keeps the audio, retries with growing delays, then sends the backlog",
         outage,
         while_connecting=outage,
     ),
     Fault("slow connection", "sends as fast as it can", throttle, while_connecting=throttle),
     *(
         Fault(
-            f"reset, then a server that takes {pace} x real time",
-            "sends what waits slower after each refusal, down to real time without long silence",
+            f"reset, then a server that accepts {pace} x real time",
+            "sends the backlog slower after each refusal, down to real time without long silence",
             partial(strict, pace=pace),
             while_connecting=partial(strict, pace=pace),
             skips_silence=True,
@@ -219,13 +219,13 @@ FAULTS = [
     ),
     Fault(
         "garbage",
-        "ignores it, logs it once a minute and kind; as the answer to a handshake: tries again",
+        "ignores it, logs it at most once a minute for each kind; in answer to a handshake: retries",
         garbage,
         welcome=Welcome.GARBAGE,
     ),
     Fault(
-        "reset, then odd answers to the handshake",
-        "tries again while the outage may last, whatever answers",
+        "reset, then invalid answers to the handshake",
+        "retries until `outage_timeout` is over",
         answered_oddly,
         greeting=Faults(status=503),
     ),

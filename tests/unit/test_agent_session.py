@@ -48,14 +48,26 @@ def test_every_option_that_the_framework_knows_is_taken() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"endpointng": {"min_delay": 0.2}}, r"turn_handling takes no 'endpointng': it takes .*endpointing"),
-        ({"endpointing": {"min_dealy": 1}}, r"turn_handling: endpointing takes no 'min_dealy': it takes .*min_delay"),
-        ({"interruption": {"min_word": 1}}, r"turn_handling: interruption takes no 'min_word': it takes .*min_words"),
-        ({"preemptive_generation": {"enable": True}}, r"preemptive_generation takes no 'enable': it takes enabled"),
-        ({"user_turn_limit": {"words": 9}}, r"user_turn_limit takes no 'words': it takes max_words"),
-        ({"endpointing": {"mode": "fixd"}}, r"endpointing: mode is one of fixed, dynamic, not 'fixd'"),
-        ({"turn_detection": "sst"}, r"turn_handling: turn_detection is one of stt, .*manual, not 'sst'"),
-        ({"preemptive_generation": False}, r"preemptive_generation takes a mapping of options, not False"),
+        (
+            {"endpointng": {"min_delay": 0.2}},
+            r"turn_handling has no option 'endpointng': the options are .*endpointing",
+        ),
+        (
+            {"endpointing": {"min_dealy": 1}},
+            r"turn_handling: endpointing has no option 'min_dealy': the options are .*min_delay",
+        ),
+        (
+            {"interruption": {"min_word": 1}},
+            r"turn_handling: interruption has no option 'min_word': the options are .*min_words",
+        ),
+        (
+            {"preemptive_generation": {"enable": True}},
+            r"preemptive_generation has no option 'enable': the options are enabled",
+        ),
+        ({"user_turn_limit": {"words": 9}}, r"user_turn_limit has no option 'words': the options are max_words"),
+        ({"endpointing": {"mode": "fixd"}}, r"endpointing: mode must be one of fixed, dynamic, not 'fixd'"),
+        ({"turn_detection": "sst"}, r"turn_handling: turn_detection must be one of stt, .*manual, not 'sst'"),
+        ({"preemptive_generation": False}, r"preemptive_generation must be a mapping of options, not False"),
     ],
 )
 def test_what_the_framework_would_pass_over_in_silence_is_refused_with_what_it_knows(

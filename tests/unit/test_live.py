@@ -190,5 +190,7 @@ def test_without_a_name_only_the_given_settings_are_changed() -> None:
 def test_an_unknown_name_or_setting_is_refused_with_those_there_are() -> None:
     with pytest.raises(ValueError, match="must be one of yes_no, digits, open"):
         profile_settings("phone", {})
-    with pytest.raises(ValueError, match=f"speed is not a turn setting: they are {', '.join(TurnSettings.__slots__)}"):
+    with pytest.raises(
+        ValueError, match=f"speed is not a turn setting: the settings are {', '.join(TurnSettings.__slots__)}"
+    ):
         profile_settings(None, {"speed": 2.0})

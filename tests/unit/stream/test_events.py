@@ -105,7 +105,7 @@ async def test_odd_frames_are_logged_once_a_kind_and_the_stream_lives(caplog: py
         await until(lambda: "END" in call.log)
         assert call.log == ["START", "FINAL the end", "END"]
         assert len(server.connections) == 1
-    logged = [vars(record)["frame"] for record in caplog.records if "odd frame" in record.message]
+    logged = [vars(record)["frame"] for record in caplog.records if "unknown frame" in record.message]
     assert logged == list(ODD)
 
 

@@ -114,7 +114,7 @@ def test_a_rate_that_is_no_whole_number_is_refused(rate: Any) -> None:
         (("x",) * 101, "101 terms: at most 100"),
         (("x" * 600, "y" * 601), "1201 characters in all: at most 1200 are allowed, by the vendor's limit of 2026-"),
         (("a", " "), "an empty term"),
-        (("a", "secret\ud800"), "half of a character"),
+        (("a", "secret\ud800"), "lone surrogate"),
     ],
 )
 def test_keyterms_over_the_limits_are_refused(terms: tuple[Any, ...], reason: str) -> None:

@@ -24,8 +24,8 @@ IGNORED = (
     "turn_handling=cartesia_turns.turn_handling()"
 )
 VAD_BESIDE = (
-    "a VAD runs beside the turns that the server detects, and interrupts the agent by rules of its own: pass the "
-    "session vad=None"
+    "the session has a VAD, which interrupts the agent independently of the turns that the server detects: pass it "
+    "vad=None"
 )
 
 
@@ -63,15 +63,15 @@ def turn_handling(**changes: Unpack[TurnHandlingOptions]) -> TurnHandlingOptions
 def _check_options(where: str, kind: type[Any], options: object) -> None:
     """Raises a ValueError for a key or a mode that this TypedDict, or one within it, does not have."""
     if not isinstance(options, Mapping):
-        raise ValueError(f"{where} takes a mapping of options, not {options!r}")
+        raise ValueError(f"{where} must be a mapping of options, not {options!r}")
     known = get_type_hints(kind)
     if unknown := sorted(options.keys() - known):
-        raise ValueError(f"{where} takes no {unknown[0]!r}: it takes {', '.join(known)}")
+        raise ValueError(f"{where} has no option {unknown[0]!r}: the options are {', '.join(known)}")
     for name, value in options.items():
         if is_typeddict(known[name]):
             _check_options(f"{where}: {name}", known[name], value)
         elif isinstance(value, str) and (words := _words(known[name])) and value not in words:
-            raise ValueError(f"{where}: {name} is one of {', '.join(words)}, not {value!r}")
+            raise ValueError(f"{where}: {name} must be one of {', '.join(words)}, not {value!r}")
 
 
 def _words(hint: object) -> list[str]:
@@ -114,7 +114,7 @@ class _BargeIn:
         if session is None or not _may_serve(session) or session.agent_state != "speaking":
             return
         if session.options.interruption["min_words"] > 0:
-            self._stt._warn_once("interrupt_on_turn_start does nothing: the session's min_words asks for words first")
+            self._stt._warn_once("interrupt_on_turn_start does nothing, since the session's min_words requires words")
         elif (pause := compat.way_to_pause(session)) is not None:
             pause()
         else:
@@ -125,9 +125,11 @@ class _BargeIn:
             session.interrupt()
         except RuntimeError:
             # The session is closing, or this speech is not to be interrupted.
-            logger.debug("the user starts to speak and the agent goes on: it can't be interrupted now")
+            logger.debug("the user starts to speak, but the agent's speech does not allow interruptions")
         else:
-            self._stt._warn_once("the agent's speech can't be paused here: a turn without words ends it for good")
+            self._stt._warn_once(
+                "the agent's speech can't be paused: turn.start ends it for good, even if the turn has no words"
+            )
 
 
 _SERVED: ContextVar[weakref.ref[AgentSession[Any]] | None] = ContextVar("served", default=None)

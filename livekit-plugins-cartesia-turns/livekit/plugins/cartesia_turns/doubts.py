@@ -39,13 +39,13 @@ class Doubt:
         return {name: getattr(self, name) for name in self.__slots__ if name != "text"}
 
 
-OUT_OF_RANGE = "an option is outside the range that the server is known to take; it is sent all the same"
-OUT_OF_ORDER = "thresholds are out of order if the server's default is still the known one; they are sent all the same"
-UNKNOWN_MODEL = "the model is not one that is known; it is asked for all the same"
-UNKNOWN_LANGUAGE = "the model is not known to hear the language; its words are labelled so all the same"
-UNKNOWN_HINT = "a language hint is none that the model is known to take; it is sent all the same"
-TOO_MANY_HINTS = "there are more language hints than the server is known to take; they are sent all the same"
-NO_HINTS = "the model is not known to take language hints; they are sent all the same"
+OUT_OF_RANGE = "an option is outside the range that the server is known to accept; it is sent anyway"
+OUT_OF_ORDER = "the thresholds are out of order compared with the server's known defaults; they are sent anyway"
+UNKNOWN_MODEL = "the model is unknown; it is requested anyway"
+UNKNOWN_LANGUAGE = "the model is not known to support the language; the transcripts are labelled with it anyway"
+UNKNOWN_HINT = "the model is not known to support a language hint; it is sent anyway"
+TOO_MANY_HINTS = "there are more language hints than the server is known to accept; they are sent anyway"
+NO_HINTS = "the model is not known to accept language hints; they are sent anyway"
 
 
 def doubts(options: Options, language: str | None = None) -> Iterator[Doubt]:

@@ -102,7 +102,7 @@ class STTEvents(stt.STT[EventName]):
         """
         if event not in EVENTS:
             known = ", ".join(sorted(EVENTS))
-            text = f"a handler waits for {shown(event)}, which this STT never emits; it emits {known}"
+            text = f"a handler is registered for {shown(event)}, which this STT never emits; it emits {known}"
             logger.warning(text, extra={"event": event})
         handler: Callable[..., object] = super().on(event, callback)
         return handler
@@ -196,4 +196,4 @@ def call(handlers: Iterable[Callable[..., object]], event: str, arguments: tuple
         except BaseException:
             # The emitter catches most exceptions, but neither TypeError nor asyncio.CancelledError, which the result
             # of a cancelled future raises. A handler is no task, so nobody can have meant to cancel this one.
-            logger.exception("a handler failed", extra={"event": event})
+            logger.exception("an event handler failed", extra={"event": event})

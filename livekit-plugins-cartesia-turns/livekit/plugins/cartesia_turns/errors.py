@@ -25,16 +25,16 @@ class Cause(Enum):
     """Why there is no connection. The name is for telemetry, the value a static text for logs."""
 
     DNS = "the host's name could not be resolved"
-    REFUSED = "nobody listens at the address"
-    UNREACHABLE = "there is no way to the address"
+    REFUSED = "no server listens at the address"
+    UNREACHABLE = "there is no route to the address"
     RESET = "the connection was cut off before the server answered"
-    TLS = "no encrypted connection that can be trusted"
+    TLS = "no trusted TLS connection could be made"
     PROXY = "the proxy refused, or could not be reached"
     TIMEOUT = "no answer in time"
-    ANSWER = "the answer was not that of the endpoint"
+    ANSWER = "the answer does not come from the endpoint"
     SERVER = "the server reported an error"
     DROPPED = "the socket was closed or lost"
-    TOKEN = "access_token could not be had"  # noqa: S105 - a text
+    TOKEN = "access_token returned no token"  # noqa: S105 - a text
     ARGUMENT = "the address, a header or the session can't be used"
     OTHER = "the connection failed"
 
@@ -75,8 +75,8 @@ class AudioLostError(APIError):
 
     def __init__(self, lost_s: float) -> None:
         super().__init__(
-            f"{lost_s:.1f} s of audio were dropped, since more waited than max_buffer allows: push a recording with "
-            "end_input() right behind it, or only while stream.stats.backlog_s is low; or raise max_buffer",
+            f"{lost_s:.1f} s of audio were dropped, since the backlog exceeded max_buffer: raise max_buffer, push "
+            "audio only while stream.stats.backlog_s is low, or push the whole recording and call end_input() after it",
             retryable=False,
         )
         self.lost_s = lost_s
@@ -97,7 +97,7 @@ class DroppedError(APIConnectionError):
 
 def not_allowed() -> DroppedError:
     """The error for a socket that the server closed with 1008 before `connected`, without a reason."""
-    text = "the server closed the socket as not allowed before it said `connected`: check the settings and the key"
+    text = "the server closed the socket with 1008 before `connected`, without a reason: check the settings and the key"
     return DroppedError(text, code=NOT_ALLOWED, retryable=False)
 
 
@@ -122,12 +122,12 @@ class UnreachableError(APIConnectionError):
 
 _WHAT_TO_DO = {
     Cause.DNS: "Check the host in base_url, and the name servers of this machine",
-    Cause.REFUSED: "Check the host and port in base_url, and that the server runs",
+    Cause.REFUSED: "Check the host and port in base_url, and that the server is running",
     Cause.UNREACHABLE: "Check the network of this machine, and its firewall",
-    Cause.RESET: "A firewall or a proxy may stand in between",
-    Cause.TLS: "Check base_url and the clock; behind a proxy that reads along, let SSL_CERT_FILE name its certificate",
+    Cause.RESET: "Check for a firewall or a proxy on the way",
+    Cause.TLS: "Check base_url and the clock; if a proxy decrypts the traffic, set SSL_CERT_FILE to its certificate",
     Cause.PROXY: "Check the proxy's address, user name and password (HTTPS_PROXY, or the proxy of http_session)",
-    Cause.ANSWER: "Check base_url, and what stands between here and the server",
+    Cause.ANSWER: "Check base_url, and for a proxy or a gateway on the way",
     Cause.ARGUMENT: "Check base_url, extra_headers, http_session and the proxy (HTTPS_PROXY)",
 }
 

@@ -35,7 +35,7 @@ def profile_settings(name: str | None, settings: dict[str, float]) -> TurnSettin
         raise ValueError(f"profile={shown(name)} is not known: it must be one of {', '.join(PROFILES)}")
     unknown = set(settings) - set(TurnSettings.__slots__)
     if unknown:
-        raise ValueError(f"{min(unknown)} is not a turn setting: they are {', '.join(TurnSettings.__slots__)}")
+        raise ValueError(f"{min(unknown)} is not a turn setting: the settings are {', '.join(TurnSettings.__slots__)}")
     base = PROFILES[name] if name else TurnSettings()
     start, eager_end, end, timeout_ms = (settings.get(field, getattr(base, field)) for field in TurnSettings.__slots__)
     return TurnSettings(start, eager_end, end, whole(timeout_ms))

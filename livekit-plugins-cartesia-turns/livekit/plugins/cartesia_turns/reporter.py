@@ -122,7 +122,7 @@ class Reporter:
         }
         numbers = {"status_code": status_of(error), "request_id": request_id}
         extra |= {name: value for name, value in numbers.items() if value is not None}
-        logger.warning(f"connection failed, trying again: {reason_of(error)}", extra=extra)
+        logger.warning(f"connection failed, retrying: {reason_of(error)}", extra=extra)
 
     def dropped(self, error: DroppedError, *, in_turn: bool, at_once: bool) -> None:
         """A socket was lost. The next one follows, `at_once` or in the time that `attempt_failed` is told."""
@@ -130,7 +130,7 @@ class Reporter:
         if not in_turn:
             logger.debug("the socket was closed between turns", extra=extra)
             return
-        logger.warning("the socket was lost in mid-turn, going on with a new one", extra=extra)
+        logger.warning("the socket was lost in mid-turn, continuing on a new one", extra=extra)
         if at_once:
             cause = cause_of(error).name.lower()
             self._owner.emit("connection_error", ConnectionErrorEvent(bare(error), 0.0, cause))
@@ -140,7 +140,7 @@ class Reporter:
         now = time.monotonic()
         if now - self._odd_frames.get(kind, -math.inf) >= ODD_FRAMES_EVERY_S:
             self._odd_frames[kind] = now
-            logger.warning("ignoring an odd frame from the server", extra={"frame": kind})
+            logger.warning("ignoring an invalid or unknown frame from the server", extra={"frame": kind})
 
     def failed(self, error: Exception) -> None:
         """The stream is about to fail. For an error of our own, the log gets its type and place, but not its text."""
@@ -180,7 +180,7 @@ class Reporter:
         request_id = self._request_id
         told = OptionsRejectedEvent(request_id, error, change.turn, change.keyterms, change.language_hints)
         extra = {"request_id": request_id, "status_code": error.status_code, "options": ", ".join(names_of(change))}
-        logger.warning("the server rejected changed options, going on with those in force", extra=extra)
+        logger.warning("the server rejected changed options, continuing with the previous ones", extra=extra)
         self._owner.emit("options_rejected", told)
 
     def _notice(self, notice: Notice) -> None:

@@ -269,7 +269,7 @@ class STT(STTEvents):
             session = self._settings.http_session or utils.http_context.http_session()
             self._dialer.prewarm(session, lambda: self._options_of(self._calls.to_come()))
         except RuntimeError:
-            logger.debug("not prewarming: no event loop, or no HTTP session as a job has one")
+            logger.debug("not prewarming: there is no running event loop, or no HTTP session (a job provides one)")
 
     async def __aenter__(self) -> Self:
         return self
@@ -293,7 +293,7 @@ class STT(STTEvents):
 
     def _options_of(self, call: CallOptions) -> Options:
         if call.keyterms_left_out:
-            self._warn_once("more keyterms than the server takes: leaving out the last ones")
+            self._warn_once("more key terms than the server accepts: leaving out the last ones")
         options = call.current
         self._warn_of(options, self._language)
         return options
@@ -310,7 +310,7 @@ class STT(STTEvents):
         try:
             label = language_tag(language)
         except ValueError:
-            self._warn_once("a stream's language is no language tag: ignoring it")
+            self._warn_once("the language of a stream is not a language tag: ignoring it")
             return self._language
         self._warn_of(self._calls.base, label)
         return label

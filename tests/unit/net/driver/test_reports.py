@@ -24,7 +24,7 @@ async def test_what_is_told_of_a_failed_attempt_says_which_failure_it_was(caplog
         call.speak(0.2)
         await until(lambda: "END" in call.log)
         assert [event.cause for event in call.named("connection_error")] == ["reset", "server"]
-    logged = [record for record in caplog.records if record.message.startswith("connection failed, trying again")]
+    logged = [record for record in caplog.records if record.message.startswith("connection failed, retrying")]
     assert [(vars(record)["cause"], vars(record).get("status_code")) for record in logged] == [
         ("reset", None),
         ("server", 503),
@@ -44,7 +44,7 @@ async def test_a_socket_that_is_lost_in_mid_turn_is_one_warning(
         call.speak(0.2)
         await until(lambda: "END" in call.log)
     logged = [record.message for record in caplog.records if record.levelname == "WARNING"]
-    assert logged == ["the socket was lost in mid-turn, going on with a new one"]
+    assert logged == ["the socket was lost in mid-turn, continuing on a new one"]
 
 
 async def test_a_socket_that_is_lost_before_connected_is_told_as_a_failed_attempt_though_nobody_speaks(

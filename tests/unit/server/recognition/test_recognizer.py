@@ -159,7 +159,7 @@ async def test_a_missing_extra_is_named_with_the_command_that_installs_it(
 @pytest.mark.recognizer
 def test_a_release_without_the_model_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("moonshine_voice.get_assets_path", lambda: tmp_path)
-    with pytest.raises(RecognizerMissingError, match="carries no model"):
+    with pytest.raises(RecognizerMissingError, match="do not include the model"):
         MoonshineTranscriber()
 
 

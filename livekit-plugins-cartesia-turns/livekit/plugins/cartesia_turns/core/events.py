@@ -51,14 +51,14 @@ class Flushed:
 class Notice(Enum):
     """Something the user of the stream may want to know. The value is a static text for the log."""
 
-    FEEDING = "audio stopped in mid-turn: sending silence until it comes back or the turn ends"
+    FEEDING = "the audio stopped in mid-turn: sending silence until it resumes or the turn ends"
     OVERDUE = "silence did not end the turn: closing it with the text so far"
-    NO_WORDS = "the server is in a turn and has no words for it: closing the turn and listening on"
+    NO_WORDS = "the server's turn has no words after a long time: closing the turn and keeping the connection"
     STALLED = "the server sends no events in mid-turn: closing the turn with the text so far"
-    NOT_RESUMED = "the replayed audio did not bring the turn back: closing it with the text so far"
-    NOT_RECONNECTED = "there is no connection in time: closing the turn with the text so far"
-    SLOWER = "the server did not take a backlog at this speed: sending it slower from now on"
-    AUDIO_LOST = "more audio waits than the buffer holds: dropping silence first, then the oldest"
+    NOT_RESUMED = "the server did not continue the turn after the replay: closing it with the text so far"
+    NOT_RECONNECTED = "no connection was made in time: closing the turn with the text so far"
+    SLOWER = "the server did not accept a backlog at this speed: sending it slower from now on"
+    AUDIO_LOST = "the backlog exceeds max_buffer: dropping silence first, then the oldest audio"
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,10 +40,10 @@ LONGEST_DRAIN_S = 60.0
 class HangUp(Enum):
     """Why a socket is to be closed. The value is a static text for logs and errors."""
 
-    NOT_CONNECTED = "the server took the socket and did not say `connected` in time"
-    DEAD = "the server does not answer pings any more"
-    STALLED = "the server took audio in mid-turn and did not go on with the turn"
-    ROTATE = "a new socket is wanted"
+    NOT_CONNECTED = "the server did not send `connected` in time"
+    DEAD = "the server stopped answering pings"
+    STALLED = "the server received audio in mid-turn but sent no events"
+    ROTATE = "a new socket is needed"
     DRAINED = "the server did not close the socket in time"
 
 

@@ -29,7 +29,7 @@ from .tasks import finish
 
 TokenProvider: TypeAlias = Callable[[], Awaitable[str] | str]
 KEY_VARIABLE = "CARTESIA_API_KEY"
-PAUSED = ErrorMessage("the server has asked for a longer pause under this key", "Too many connections", 429)
+PAUSED = ErrorMessage("the server asked this key to wait longer before it connects again", "Too many connections", 429)
 """The answer to a stream whose wait would exceed the time for a handshake, so that its user hears of the pause."""
 
 _limiters: WeakValueDictionary[tuple[str, object], ConnectLimiter] = WeakValueDictionary()
@@ -82,7 +82,7 @@ class Credentials:
 async def _ask(provider: TokenProvider, timeout_s: float) -> str:
     asking = await finish(asyncio.create_task(_call(provider)), timeout_s)
     if asking.cancelled():
-        raise APITimeoutError("access_token could not be had: the function took too long")
+        raise APITimeoutError("access_token returned no token: the function took too long")
     if (error := asking.exception()) is not None:
         # The next attempt may succeed. The error's text is left out, since it may contain the token.
         raise UnreachableError(Cause.TOKEN, f"the function raised {type(error).__name__}")
@@ -96,7 +96,7 @@ async def _call(provider: TokenProvider) -> str:
 
 def _token(returned: str) -> str:
     try:
-        token = credential("what the function returned", returned)
+        token = credential("the returned token", returned)
     except ValueError as error:
         raise UnreachableError(Cause.TOKEN, str(error)) from None
     if token is None:

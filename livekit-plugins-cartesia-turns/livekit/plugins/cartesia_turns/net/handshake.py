@@ -63,7 +63,9 @@ class Handshake:
             return address_at_fault
         if isinstance(error, RuntimeError):
             # aiohttp raises a RuntimeError if the session can no longer be used.
-            return UnreachableError(Cause.ARGUMENT, "http_session is closed, or of another event loop", retryable=False)
+            return UnreachableError(
+                Cause.ARGUMENT, "http_session is closed, or belongs to another event loop", retryable=False
+            )
         return as_api_error(error) if isinstance(error, Exception) else UnreachableError(Cause.OTHER)
 
     def _bad_address(self, error: BaseException) -> UnreachableError | None:
@@ -71,7 +73,7 @@ class Handshake:
         if isinstance(error, aiohttp.ClientConnectorDNSError) and error.host != URL(self.address).raw_host:
             return UnreachableError(Cause.PROXY, "its name could not be resolved")
         if isinstance(error, aiohttp.InvalidURL) and not self._is_with(str(error.url)):
-            return UnreachableError(Cause.PROXY, "its address can't be read", retryable=False)
+            return UnreachableError(Cause.PROXY, "its address is invalid", retryable=False)
         if isinstance(error, ValueError) and not isinstance(error, aiohttp.ClientError):
             # For example a host name with an empty part, or a proxy's address whose port is no number.
             return UnreachableError(Cause.ARGUMENT, retryable=False)

@@ -110,7 +110,7 @@ class Prewarmer:
             await finish(asyncio.create_task(self._taken.wait()), KEEP_S)
         finally:
             if not self._taken.is_set():
-                logger.debug("nobody took the prewarmed connection")
+                logger.debug("no stream used the prewarmed connection")
                 await warm.connection.close()
 
     async def _open(self) -> WarmConnection | None:

@@ -15,7 +15,7 @@ from .script import Script
 
 USAGE_ERROR = 2
 EPILOG = """\
-Each line of a script has a message and when to send it, in seconds of the audio received:
+Each line of a script has a message and the time to send it, in seconds of received audio:
   {"at": 0.4, "send": {"type": "turn.start"}}
   {"at": 0.9, "send": {"type": "turn.update", "transcript": "What time"}}
   {"at": 1.8, "send": {"type": "turn.end", "transcript": "What time is it?"}}
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m livekit.plugins.cartesia_turns.server",
-        description="Cartesia's turn-based speech-to-text endpoint on this machine.",
+        description="A local server with the protocol of Cartesia's turn-based speech-to-text.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -54,7 +54,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=8765, help="port; 0 takes a free one (default: %(default)s)")
     parser.add_argument("--key", help="the only key that is accepted (default: a random one, printed)")
     parser.add_argument(
-        "--max-streams", type=int, default=32, help="streams at once; one more gets 429 (default: %(default)s)"
+        "--max-streams",
+        type=int,
+        default=32,
+        help="maximum number of open streams; further ones are refused with 429 (default: %(default)s)",
     )
     parser.add_argument(
         "--idle-timeout",
@@ -66,14 +69,15 @@ def _parser() -> argparse.ArgumentParser:
         "--vendor",
         metavar="WHEN",
         default="today",
-        help="use the vendor's numbers of this day or month, such as 2026-05 (default: %(default)s)",
+        help="play Cartesia as of this day or month, such as 2026-05 (default: %(default)s)",
     )
     parser.add_argument(
         "--script",
         action="append",
         default=[],
         metavar="FILE",
-        help="JSON lines to play in place of recognition; of several, each connection gets the next, the last repeats",
+        help="file of JSON lines to play instead of recognizing speech; if given several times, each connection gets "
+        "the next file, and the last one repeats",
     )
     return parser
 

@@ -158,20 +158,20 @@ def bad_request(message: str, request_id: str) -> ErrorMessage:
 
 def server_error(request_id: str) -> ErrorMessage:
     """The error for a stream whose responder failed."""
-    message = "The server failed while it heard this stream."
+    message = "The server failed while it processed this stream."
     return ErrorMessage(message, "Internal server error", 500, "internal_error", request_id)
 
 
 def too_fast(status_code: int, request_id: str) -> ErrorMessage:
     """The error for audio that comes faster than it is taken."""
     return ErrorMessage(
-        "Audio comes faster than in real time.", "Too fast", status_code, None, request_id, LIMITS_DOC_URL
+        "Audio arrives faster than real time.", "Too fast", status_code, None, request_id, LIMITS_DOC_URL
     )
 
 
 def too_many_streams(max_streams: int, request_id: str) -> RefusedError:
     """The refusal of one socket too many."""
-    message = f"{max_streams} streams are open, the most there may be."
+    message = f"{max_streams} streams are open, which is the limit."
     error = ErrorMessage(message, "Too many requests", 429, "concurrency_limited", request_id, LIMITS_DOC_URL)
     return RefusedError(error, {"Retry-After": "1"})
 

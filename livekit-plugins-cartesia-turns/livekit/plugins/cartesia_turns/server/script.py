@@ -191,5 +191,5 @@ def _checked(line: Line) -> Line:
         return line
     raise ValueError(
         f"{line.send.get('type')!r} is not the type of a message: it must be one of {', '.join(TYPES)}."
-        " What is given as a string is sent as it is."
+        " A string is sent unchanged."
     )

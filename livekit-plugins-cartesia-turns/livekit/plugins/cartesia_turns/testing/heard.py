@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..stt import STT
 from .notes import Notes, Turn
 
-FAST = "audio was pushed faster than in real time, so nobody knows how long anything took: leave out fast=True"
+FAST = "audio was pushed faster than real time, so delays are unknown: leave out fast=True"
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ def check_text(name: str, value: object) -> None:
     if not value.strip():
         raise ValueError(f"{name}={shown(value)} is empty: it must have at least one character")
     if not can_be_sent(value):
-        raise ValueError(f"{name} holds half of a character (a lone surrogate), which can't be sent")
+        raise ValueError(f"{name} contains a lone surrogate, which can't be sent")
 
 
 def check_texts(name: str, noun: str, value: object) -> None:
@@ -118,9 +118,9 @@ def check_headers(name: str, value: object) -> None:
         raise ValueError(f"{name} is of type {type(value).__name__}: it must be a dict of str to str")
     for header, content in value.items():
         if not isinstance(header, str) or not _HEADER_NAME.fullmatch(header):
-            raise ValueError(f"{name} has a name that no header can have: letters, digits and - are allowed")
+            raise ValueError(f"{name} has an invalid header name: only letters, digits and - are allowed")
         if _OF_THE_HANDSHAKE.fullmatch(header):
-            raise ValueError(f"{name} has {header}, which the handshake sets by itself")
+            raise ValueError(f"{name} has {header}, which the handshake sets itself")
         check_header(f"{name}: the value of a header", content)
 
 
@@ -133,7 +133,7 @@ def check_header(name: str, value: object) -> None:
     if not isinstance(value, str):
         raise ValueError(f"{name} is of type {type(value).__name__}: it must be a str")
     if not can_be_sent(value) or _CONTROL.search(value):
-        raise ValueError(f"{name} has a character that no header can have, such as a line break")
+        raise ValueError(f"{name} contains a character that is not allowed in a header, such as a line break")
 
 
 def credential(name: str, value: str | None) -> str | None:
@@ -148,7 +148,7 @@ def credential(name: str, value: str | None) -> str | None:
         raise ValueError(f"{name} is of type {type(value).__name__}: it must be a str")
     value = value.strip(AROUND)
     if not (value.isascii() and value.isprintable()):
-        raise ValueError(f"{name} has a character that is neither a letter, a digit nor a sign of ASCII: copy it anew")
+        raise ValueError(f"{name} has a character that is not printable ASCII: copy it again")
     return value or None
 
 

@@ -207,12 +207,12 @@ def endpoint(base_url: str, *, allow_plaintext: bool = False) -> str:
     scheme = schemes[parts.scheme]
     if scheme == "ws" and not allow_plaintext and not is_loopback(parts.hostname):
         raise ValueError(
-            f"base_url leads to {parts.hostname} without encryption, which would show the key to the network:"
+            f"base_url connects to {parts.hostname} without encryption, so the network could read the key:"
             " use https or wss, or pass allow_plaintext=True"
         )
     path = parts.path.rstrip("/")
     if path.endswith("/websocket") and not path.endswith(PATH):
-        raise ValueError(f"base_url leads to another endpoint: leave its path out, or let it end in {PATH}")
+        raise ValueError(f"base_url has the path of another endpoint: leave the path out, or end it with {PATH}")
     return f"{scheme}://{parts.netloc}{path if path.endswith(PATH) else path + PATH}"
 
 

@@ -23,7 +23,7 @@ from .transcript import agreed
 INSTALL_HINT = (
     'the local recognizer is not installed: pip install "livekit-plugins-cartesia-turns[server]". It runs on Linux'
     " x86-64 (glibc 2.34 or newer) and aarch64 (glibc 2.31 or newer), macOS 15 or newer on Apple silicon, and"
-    " Windows x86-64. A script is played without it."
+    " Windows x86-64. Without it the server can only play scripts."
 )
 """Moonshine's wheels up to 0.0.73 are for these platforms (its files on PyPI, read 2026-11-25)."""
 
@@ -170,7 +170,9 @@ class MoonshineTranscriber:
         moonshine = _package("moonshine_voice")
         model = Path(moonshine.get_assets_path()) / "tiny-en"
         if not model.is_dir():
-            raise RecognizerMissingError("moonshine-voice carries no model from release 0.1 on: install one before it")
+            raise RecognizerMissingError(
+                "moonshine-voice 0.1 and newer do not include the model: install an older release"
+            )
         # More threads for a decode cost twice the processor time: they wait for each other in loops.
         os.environ.setdefault("MOONSHINE_ORT_SINGLE_THREAD", "1")
         # Without the threshold it looks for pauses itself and returns a line for each stretch of speech.
