@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import subprocess
+import wave
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,12 +39,19 @@ class Caller:
         return len(self.pcm) / 2 / RATE
 
 
+Samples = NDArray[np.int16]
+
+
 def caller(*turns: tuple[str, float], gap_s: float = 2.5, room: Room = ROOM) -> Caller:
     """One who speaks these clips, each with a pause of so many seconds in its middle, and waits after each."""
+    return speaker(*((*halves(clip(name)), pause_s) for name, pause_s in turns), gap_s=gap_s, room=room)
+
+
+def speaker(*turns: tuple[Samples, Samples, float], gap_s: float = 2.5, room: Room = ROOM) -> Caller:
+    """One who speaks two pieces of a sentence in each turn, with so many seconds between them, and waits after it."""
     pieces, at = [np.zeros(round(LEAD_S * RATE), np.int16)], LEAD_S
     spans, pauses = [], []
-    for clip, pause_s in turns:
-        before, after = halves(trimmed(np.frombuffer(speech.pcm(clip), "<i2")))
+    for before, after, pause_s in turns:
         paused_at = at + before.size / RATE
         pieces += [before, np.zeros(round(pause_s * RATE), np.int16), after, np.zeros(round(gap_s * RATE), np.int16)]
         end = paused_at + pause_s + after.size / RATE
@@ -52,13 +62,29 @@ def caller(*turns: tuple[str, float], gap_s: float = 2.5, room: Room = ROOM) -> 
     return Caller(room.around(np.concatenate(pieces), RATE).tobytes(), spans, pauses)
 
 
-def trimmed(samples: NDArray[np.int16]) -> NDArray[np.int16]:
+def clip(name: str) -> Samples:
+    """A recorded sentence from its first loud moment to its last."""
+    return trimmed(np.frombuffer(speech.pcm(name), "<i2"))
+
+
+def espeak(text: str) -> Samples:
+    """The text as espeak-ng says it."""
+    command = ["espeak-ng", "-v", "en-us", "-s", "160", "--stdin", "--stdout"]
+    told = subprocess.run(command, input=text.encode(), capture_output=True, check=True).stdout  # our own
+    with wave.open(io.BytesIO(told)) as file:
+        rate = file.getframerate()
+    samples = np.frombuffer(told[44:], "<i2")
+    at = np.arange(0, samples.size - 1, rate / RATE)
+    return trimmed(np.interp(at, np.arange(samples.size), samples).astype(np.int16))
+
+
+def trimmed(samples: Samples) -> Samples:
     """The clip from its first loud moment to its last."""
     loud = np.flatnonzero(_loudness(samples) > 0.15 * np.sqrt(np.square(samples.astype(float)).mean()))
     return samples[int(loud[0]) * _WINDOW : (int(loud[-1]) + 1) * _WINDOW]
 
 
-def halves(samples: NDArray[np.int16]) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+def halves(samples: Samples) -> tuple[Samples, Samples]:
     """The clip before and after its quietest moment, not too near its ends: a gap between two words."""
     loudness = np.convolve(_loudness(samples), np.ones(4), mode="same")
     third = loudness.size // 3

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import io
+import math
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import pytest_asyncio
 from livekit.plugins.cartesia_turns.recording.labels import PERSON, Labels, Stretch, save_labels
 from livekit.plugins.cartesia_turns.server import Faults, Line, LocalServer, Script
-from livekit.plugins.cartesia_turns.tuning import runs
+from livekit.plugins.cartesia_turns.tuning import plan, runs
 from livekit.plugins.cartesia_turns.tuning.command import main
 from support.noise import Room, clipped
 from support.recordings import written
@@ -42,6 +43,8 @@ async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LocalServer]:
     async with LocalServer(script=TALK) as local:
         monkeypatch.setenv("CARTESIA_API_KEY", local.key)
         monkeypatch.setattr(runs, "AGAIN_AFTER_S", 0.01)
+        # On a busy machine a run may be late, and would be made anew.
+        monkeypatch.setattr(plan, "LATE_S", math.inf)
         yield local
 
 
@@ -159,3 +162,11 @@ def test_without_matplotlib_nothing_is_spent(
     assert "--no-picture" in capsys.readouterr().err
     assert not (calls / "tuning.jsonl").exists()
     assert "CARTESIA_TURNS_RECORD" not in os.environ
+
+
+async def test_it_says_which_runs_can_not_be_trusted(
+    server: LocalServer, calls: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(plan, "LATE_S", -1.0)
+    assert await tune(server, calls, "--yes", "--no-picture") == 0
+    assert "4 runs fell behind real time" in capsys.readouterr().out

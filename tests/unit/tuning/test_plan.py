@@ -63,8 +63,8 @@ def test_only_runs_that_were_not_made_are_left_to_do_and_a_setting_counts_once_i
     assert tuning.points() == []
     first, second = tuning.samples
     for sample in (first, second):
-        results.add(Result(key_of(SERVER, Job(sample, SLOW)), sample.name, 1.0, 1.0, (("end", 0.9),)))
-    results.add(Result(key_of(SERVER, Job(first, FAST)), first.name, 1.0, 1.0, (("end", 0.5),)))
+        results.add(Result(key_of(SERVER, Job(sample, SLOW)), sample.name, 1.0, 1.0, 0.0, (("end", 0.9),)))
+    results.add(Result(key_of(SERVER, Job(first, FAST)), first.name, 1.0, 1.0, 0.0, (("end", 0.5),)))
     assert [(job.sample.name, job.turn) for job in tuning.jobs] == [("b", FAST)]
     (point,) = tuning.points()
     assert point.turn == SLOW
@@ -75,7 +75,7 @@ def test_settings_of_earlier_commands_count_too_and_corrected_labels_need_no_new
     call(tmp_path / "a")
     results = Results(tmp_path / "tuning.jsonl")
     sample = read([tmp_path]).samples[0]
-    results.add(Result(key_of(SERVER, Job(sample, FAST)), "a", 1.0, 1.0, (("end", 0.5), ("end", 0.95))))
+    results.add(Result(key_of(SERVER, Job(sample, FAST)), "a", 1.0, 1.0, 0.0, (("end", 0.5), ("end", 0.95))))
     before = Tuning(SERVER, [sample], [SLOW], results).points()
     assert [(point.turn, point.score.cut_offs) for point in before] == [(FAST, 0)]
     labels = json.loads((tmp_path / "a" / "labels.json").read_text())
@@ -84,3 +84,15 @@ def test_settings_of_earlier_commands_count_too_and_corrected_labels_need_no_new
     after = Tuning(SERVER, read([tmp_path]).samples, [FAST], Results(tmp_path / "tuning.jsonl"))
     assert after.jobs == []
     assert [point.score.cut_offs for point in after.points()] == [1]
+
+
+def test_runs_that_fell_behind_real_time_are_told_and_made_anew(tmp_path: Path) -> None:
+    call(tmp_path / "a")
+    results = Results(tmp_path / "tuning.jsonl")
+    (sample,) = read([tmp_path]).samples
+    results.add(Result(key_of(SERVER, Job(sample, FAST)), "a", 1.0, 1.0, 0.05, ()))
+    results.add(Result(key_of(SERVER, Job(sample, SLOW)), "a", 1.0, 1.0, 0.4, ()))
+    tuning = Tuning(SERVER, [sample], [FAST, SLOW], results)
+    assert tuning.late() == [0.4]
+    assert tuning.jobs == [Job(sample, SLOW)]
+    assert {point.turn for point in tuning.points()} == {FAST, SLOW}

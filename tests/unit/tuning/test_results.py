@@ -9,7 +9,7 @@ from livekit.plugins.cartesia_turns.wire.messages import TurnSettings
 
 TURN = TurnSettings(0.8, 0.6, 0.3, 5600)
 KEY = Key("abc", "wss://api.cartesia.ai/stt/turns/websocket", "ink-2", TURN)
-RESULT = Result(KEY, "call", 5.0, 5.02, (("start", 0.5), ("end", 3.25)))
+RESULT = Result(KEY, "call", 5.0, 5.02, 0.01, (("start", 0.5), ("end", 3.25)))
 
 
 def test_what_was_kept_is_read_by_a_later_process(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_a_line_that_was_cut_short_is_left_out_and_spoils_no_other(tmp_path: Pat
     Results(path).add(RESULT)
     whole = path.read_text()
     path.write_text(whole + whole[:40])
-    other = Result(KEY._replace(audio="other"), "second", 1.0, 1.0, ())
+    other = Result(KEY._replace(audio="other"), "second", 1.0, 1.0, 0.0, ())
     Results(path).add(other)
     assert list(Results(path)) == [RESULT, other]
 

@@ -50,6 +50,7 @@ async def test_events_are_told_by_the_audio_that_had_been_sent(server: LocalServ
     assert result.heard_s == pytest.approx(0.6, abs=0.021)
     assert result.sent_s == pytest.approx(0.6, abs=0.1)
     assert result.call == "call 0"
+    assert 0 <= result.late_s < 0.6
 
 
 async def test_the_room_goes_on_until_an_open_turn_is_over_and_no_longer(server: LocalServer) -> None:

@@ -35,7 +35,8 @@ The key is read from {KEY_VARIABLE}. Each setting is tried with each call, in re
 audio. What this costs is shown before anything is sent. Results are kept as they come, so the same command goes on
 where it was stopped, and other values add to what is known.
 
-With the local server, which prints its key, no more than three runs a processor core can be in time:
+With the local server, which prints its key, run no more than two at once for each processor core that has nothing else
+to do: a busy recognizer ends turns late. It has the speech model of a test, so it can't tell you what suits Cartesia:
   python -m livekit.plugins.cartesia_turns.server
   {KEY_VARIABLE}=... python -m livekit.plugins.cartesia_turns tune calls/ --base-url http://127.0.0.1:8765
 
@@ -186,6 +187,11 @@ def _tell(tuning: Tuning, folder: Path, *, has_picture: bool) -> None:
         return
     best = frontier(points)
     _say(f"\n{outcome(points, best)}\n")
+    if late := tuning.late():
+        _say(
+            f"{counted(len(late), 'run')} fell behind real time, by up to {max(late):.1f} s: this machine was too busy,"
+            " and the delays may be too long. The same command makes these runs anew: try fewer --at-once.\n"
+        )
     write_table(folder / TABLE_FILE, points, best)
     _say(f"table:   {folder / TABLE_FILE}")
     if has_picture:

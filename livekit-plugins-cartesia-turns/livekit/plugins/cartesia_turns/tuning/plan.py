@@ -15,6 +15,9 @@ from .results import Results
 from .runs import Job, Sample, key_of, sample_of
 from .score import Point, Score, score
 
+LATE_S = 0.1
+"""If the sending falls so far behind real time, the machine is too busy to measure delays."""
+
 
 class UsageError(ValueError):
     """The arguments or the calls can't be used. The text says why, and what to do."""
@@ -32,15 +35,25 @@ class Tuning:
 
     @property
     def jobs(self) -> list[Job]:
-        """The runs that are still to be made: one setting after the other."""
+        """The runs that are still to be made, or made anew since they were late: one setting after the other."""
         every = [Job(sample, turn) for turn in self.settings for sample in self.samples]
-        return [job for job in every if self.results.get(key_of(self.server, job)) is None]
+        return [job for job in every if not self._is_done(job)]
 
     def points(self) -> list[Point]:
         """Each setting that was tried with all of these calls, now or before, and its score."""
         tried = dict.fromkeys([*self.settings, *(result.key.turn for result in self.results)])
         scores = {turn: self._score(turn) for turn in tried}
         return [Point(turn, total) for turn, total in scores.items() if total is not None]
+
+    def _is_done(self, job: Job) -> bool:
+        result = self.results.get(key_of(self.server, job))
+        return result is not None and result.late_s <= LATE_S
+
+    def late(self) -> list[float]:
+        """By how much the runs fell behind real time that are part of the points and were too late to be trusted."""
+        keys = [key_of(self.server, Job(sample, point.turn)) for point in self.points() for sample in self.samples]
+        found = [result.late_s for key in keys if (result := self.results.get(key)) is not None]
+        return [late_s for late_s in found if late_s > LATE_S]
 
     def _score(self, turn: TurnSettings) -> Score | None:
         total = Score()

@@ -1,9 +1,9 @@
 """The results of runs in a file, one JSON object a line, so that a later run goes on where an earlier one ended.
 
 A line has `schema` (SCHEMA), `call` (the name of its folder), `audio` (a digest of what was sent), `endpoint`, `model`,
-`turn` (the settings), `heard_s` (seconds of the call that were sent), `sent_s` (all audio that the endpoint bills) and
-`events`: what the endpoint told, each with the seconds of audio that had been sent. It has no words. Labels are not
-part of it, so results stay valid when labels are corrected.
+`turn` (the settings), `heard_s` (seconds of the call that were sent), `sent_s` (all audio that the endpoint bills),
+`late_s` (how far the sending fell behind real time at most) and `events`: what the endpoint told, each with the seconds
+of audio that had been sent. It has no words. Labels are not part of it, so results outlive corrections of them.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class Result:
     call: str
     heard_s: float
     sent_s: float
+    late_s: float
     events: tuple[Event, ...]
 
 
@@ -85,6 +86,7 @@ def _written(result: Result) -> dict[str, Any]:
         "turn": asdict(result.key.turn),
         "heard_s": round(result.heard_s, 3),
         "sent_s": round(result.sent_s, 3),
+        "late_s": round(result.late_s, 3),
         "events": [[kind, round(at, 3)] for kind, at in result.events],
     }
 
@@ -101,6 +103,7 @@ def _result(line: str) -> Result | None:
             return None
         key = Key(written["audio"], written["endpoint"], written["model"], TurnSettings(**written["turn"]))
         events = tuple((str(kind), float(at)) for kind, at in written["events"])
-        return Result(key, written["call"], float(written["heard_s"]), float(written["sent_s"]), events)
+        heard_s, sent_s, late_s = (float(written[name]) for name in ("heard_s", "sent_s", "late_s"))
+        return Result(key, written["call"], heard_s, sent_s, late_s, events)
     except (ValueError, LookupError, TypeError, RecursionError):
         return None

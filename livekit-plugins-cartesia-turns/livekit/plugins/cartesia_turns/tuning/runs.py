@@ -162,7 +162,8 @@ async def run(server: Server, job: Job) -> Result:
         for told in call.told
         if (kind := KINDS.get(type(told.event))) is not None
     )
-    return Result(key_of(server, job), job.sample.name, len(pushed_at) * FRAME_S, sent_s, events)
+    late_s = max((at - pushed_at[0] - FRAME_S * number for number, at in enumerate(pushed_at)), default=0.0)
+    return Result(key_of(server, job), job.sample.name, len(pushed_at) * FRAME_S, sent_s, late_s, events)
 
 
 async def _speak(call: Call, job: Job) -> list[float]:
