@@ -23,6 +23,13 @@ def test_audio_that_came_in_one_go_stands_one_behind_the_other() -> None:
     assert placed(story, NOISE + NOISE, RATE) == NOISE + NOISE
 
 
+def test_audio_that_came_late_and_then_in_a_burst_has_no_gap() -> None:
+    tenth = len(NOISE) // 10
+    late = [0.1, 0.2, 0.45, 0.45, 0.5, 0.6, 0.95, 0.95, 0.95, 1.0]
+    story = Story(pushes=[(at, tenth) for at in [*late, 2.0]])
+    assert placed(story, NOISE + NOISE[:tenth], RATE) == NOISE + bytes(2 * round(0.9 * RATE)) + NOISE[:tenth]
+
+
 def test_without_audio_there_is_none() -> None:
     assert placed(Story(pushes=[(1.0, 100)]), None, RATE) == b""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import accumulate
 
 import numpy as np
 
@@ -28,16 +29,25 @@ def per_second(story: Story) -> float:
 
 def placed(story: Story, audio: bytes | None, rate: int) -> bytes:
     """The audio with silence in its gaps, so that each second of it is a second of the call."""
-    pieces, at, taken = [], 0, 0
-    for pushed_at, size in story.pushes if audio else []:
-        # A piece is pushed when its last sample has been spoken.
-        start = 2 * max(0, round(pushed_at * rate) - size // 2)
-        if start > at + 2 * round(GAP_S * rate):
-            pieces.append(bytes(start - at))
-            at = start
+    pieces, silence, taken = list[bytes](), 0, 0
+    for (_, size), late in zip(story.pushes, _lateness(story, rate), strict=True) if audio else ():
+        if late > silence + round(GAP_S * rate):
+            pieces.append(bytes(2 * (late - silence)))
+            silence = late
         pieces.append((audio or b"")[taken : taken + size])
-        taken, at = taken + size, at + size
+        taken += size
     return b"".join(pieces)
+
+
+def _lateness(story: Story, rate: int) -> list[int]:
+    """How much later each piece of audio was spoken than if all pieces had followed each other, in samples.
+
+    A piece was spoken before it was pushed, and before the pieces that follow it. So pieces that come late and then in
+    one burst leave no gap.
+    """
+    before = accumulate((size // 2 for _, size in story.pushes), initial=0)
+    lags = [round(at * rate) - size // 2 - samples for (at, size), samples in zip(story.pushes, before, strict=False)]
+    return list(accumulate(reversed(lags), min))[::-1]
 
 
 def drawing(story: Story, pcm: bytes, rate: int) -> str:
