@@ -54,7 +54,7 @@ def agree(labels: Labels, spoken: Caller) -> bool:
 async def test_a_lower_end_threshold_cuts_fewer_callers_off_and_ends_turns_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    callers = [caller(("sense-0880.wav", 0.6), gap_s=2.0), caller(("sense-0930.wav", 1.0), gap_s=2.0)]
+    callers = [caller(("sense-0880.wav", 0.4), gap_s=2.0), caller(("sense-0930.wav", 1.0), gap_s=2.0)]
     async with LocalServer(recognizer=pausing.recognizer()) as server:
         monkeypatch.setenv("CARTESIA_API_KEY", server.key)
         arguments = ["--end", "0.5", "0.15", "0.05", "--timeout-ms", "5600", "--at-once", "6"]
