@@ -1,0 +1,79 @@
+"""Modules and functions stay short enough to be read at once."""
+
+from __future__ import annotations
+
+import ast
+import statistics
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = "livekit-plugins-cartesia-turns/livekit"
+FUNCTION_LINES = 50
+MEDIAN_LINES = 12
+MODULE_LINES = {PACKAGE: 250, "tests": 500, "examples": 500}
+LONGER = {
+    "cartesia_turns/stt.py": 360,  # half of it is what users see: arguments, their documentation, signatures
+    "core/client.py": 650,
+    "core/audio_queue.py": 350,
+    "net/driver.py": 350,
+    "core/feed.py": 300,
+    "calls/test_metrics.py": 550,
+}
+"""Modules that are longer than the others may be, with the number of lines that each may have."""
+
+
+def tracked(folder: str) -> list[Path]:
+    """The Python modules in a folder of the repository, without those that git ignores."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "--", f"{folder}/*.py"]
+    names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
+    return [path for name in names if name and (path := ROOT / name).exists()]
+
+
+def functions_of(source: str) -> Iterator[tuple[str, int]]:
+    """Each function's name and how many lines it has, with its signature and docstring."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name, (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def long_modules(folder: str) -> dict[str, int]:
+    """The modules of a folder that are longer than most may be, with their number of lines."""
+    counts = {path.relative_to(ROOT).as_posix(): len(path.read_text().splitlines()) for path in tracked(folder)}
+    assert counts
+    return {name: lines for name, lines in counts.items() if lines > MODULE_LINES[folder]}
+
+
+@pytest.mark.parametrize("folder", MODULE_LINES)
+def test_no_function_is_long(folder: str) -> None:
+    assert [
+        f"{path.relative_to(ROOT)}: {name} has {lines} lines"
+        for path in tracked(folder)
+        for name, lines in functions_of(path.read_text())
+        if lines > FUNCTION_LINES
+    ] == []
+
+
+def test_most_functions_of_the_package_are_short() -> None:
+    lines = [lines for path in tracked(PACKAGE) for _, lines in functions_of(path.read_text())]
+    assert len(lines) > 1000
+    assert statistics.median(lines) <= MEDIAN_LINES
+
+
+@pytest.mark.parametrize("folder", MODULE_LINES)
+def test_no_module_is_long(folder: str) -> None:
+    bounds = {name: lines for name in long_modules(folder) for end, lines in LONGER.items() if name.endswith(end)}
+    assert {name: lines for name, lines in long_modules(folder).items() if lines > bounds.get(name, 0)} == {}
+
+
+def test_only_modules_that_are_long_have_a_bound_of_their_own() -> None:
+    long = [name for folder in MODULE_LINES for name in long_modules(folder)]
+    assert [end for end in LONGER if not any(name.endswith(end) for name in long)] == []
+
+
+def test_the_guard_counts_a_function_from_its_def_to_its_last_line() -> None:
+    source = "@decorated\nasync def one(\n    a,\n):\n    def two():\n        return a\n    return two\n"
+    assert dict(functions_of(source)) == {"one": 6, "two": 2}
