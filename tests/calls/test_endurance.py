@@ -20,7 +20,7 @@ from support.script import SAYS_NOTHING
 from support.waiting import holds, until
 
 
-class Tape:
+class Backlog:
     """Numbered frames pushed as fast as they can be."""
 
     def __init__(self, stream: cartesia_turns.SpeechStream) -> None:
@@ -176,7 +176,7 @@ async def test_an_outage_longer_than_the_buffer_costs_silence_first_and_is_told_
     async with LocalServer(responder=ears) as server, Proxy(server.url) as proxy:
         await proxy.refuse()
         async with calling(server, via=proxy.url, max_buffer=3.0) as call:
-            tape = Tape(call.stream)
+            tape = Backlog(call.stream)
             words = [tape.speak(0.6)]
             tape.pause(3.0)
             words.append(tape.speak(0.6))
@@ -196,7 +196,7 @@ async def test_an_outage_full_of_speech_keeps_the_newest() -> None:
     async with LocalServer(responder=Ears()) as server, Proxy(server.url) as proxy:
         await proxy.refuse()
         async with calling(server, via=proxy.url, max_buffer=2.0) as call:
-            tape = Tape(call.stream)
+            tape = Backlog(call.stream)
             words = ""
             for _ in range(20):
                 words += f" {tape.speak(1.4)}"
@@ -214,7 +214,7 @@ async def test_memory_stays_flat_however_long_an_outage_lasts() -> None:
     server = LocalServer(responder=Ears(), faults=Faults(status=503))
     async with server, calling(server, max_buffer=2.0) as call:
         for minute in range(1, 5):
-            Tape(call.stream).speak(60)
+            Backlog(call.stream).speak(60)
             await until(lambda minute=minute: call.stream.stats.lost_s > 60 * minute - 3)  # type: ignore[misc]
             assert call.stream.stats.held_s <= 2.0
 
@@ -226,7 +226,7 @@ async def test_an_outage_that_outlasts_its_time_closes_the_turn_and_surfaces_the
         Proxy(server.url) as proxy,
         calling(server, via=proxy.url, outage_timeout=outage_s) as call,
     ):
-        words = Tape(call.stream).speak(0.2)
+        words = Backlog(call.stream).speak(0.2)
         await until(lambda: any(words in entry for entry in call.log))
         await proxy.refuse()
         began = asyncio.get_running_loop().time()
@@ -245,7 +245,7 @@ async def test_a_minute_in_one_go_to_a_reader_that_has_stopped_is_all_heard_and_
     async with LocalServer(responder=Ears()) as server:
         owner = cartesia_turns.STT(base_url=server.url, api_key=server.key)
         stream = owner.stream()
-        tape = Tape(stream)
+        tape = Backlog(stream)
         words = []
         for _ in range(19):
             words.append(tape.speak(2.2))
@@ -294,7 +294,7 @@ async def test_more_than_the_buffer_holds_is_all_heard_where_the_input_ends_with
 async def test_a_stream_that_lost_audio_ends_with_an_error_that_says_how_much() -> None:
     server = LocalServer(responder=Ears(), faults=Faults(status=503))
     async with server, calling(server, max_buffer=2.0) as call:
-        tape = Tape(call.stream)
+        tape = Backlog(call.stream)
         words = tape.speak(10.0)
         await until(lambda: call.stream.stats.lost_s > 7)
         server.faults = Faults()
@@ -311,7 +311,7 @@ async def test_a_stream_that_lost_audio_ends_with_an_error_that_says_how_much() 
 async def test_more_than_the_buffer_holds_pushed_at_once_keeps_the_newest() -> None:
     server = LocalServer(responder=Ears(), faults=Faults(status=503))
     async with server, calling(server, max_buffer=1.0) as call:
-        tape = Tape(call.stream)
+        tape = Backlog(call.stream)
         words = tape.speak(10.0)
         tape.pause(0.6)
         await until(lambda: call.stream.stats.lost_s > 5)
@@ -324,7 +324,7 @@ async def test_a_peer_that_reads_slowly_gets_everything_and_can_be_left_at_any_t
     async with LocalServer(responder=Ears()) as server, narrow(Proxy(server.url)) as proxy:
         proxy.bytes_per_s = 48_000
         async with counted_session() as (session, count), calling(server, via=proxy.url, http_session=session) as call:
-            tape = Tape(call.stream)
+            tape = Backlog(call.stream)
             words = tape.speak(4.0)
             tape.pause(0.6)
             await until(lambda: call.finals, within_s=15)

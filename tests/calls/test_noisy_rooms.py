@@ -74,7 +74,7 @@ SCENES = [
 PLAYED = SCENES[::EVERY]
 
 
-class Microphone:
+class Playback:
     """Pushes frames in real time: the audio, then silence."""
 
     def __init__(self, call: Call, audio: bytes) -> None:
@@ -99,17 +99,17 @@ async def play(scene: Scene, recognizer: Recognizer) -> list[str]:
     """Plays a call to its end; returns what was told in it."""
     idle_s = IDLE_S if scene.incident is Incident.IDLE else 60.0
     async with LocalServer(recognizer=recognizer, idle_timeout_s=idle_s) as server, calling(server) as call:
-        microphone = Microphone(call, scene.audio)
-        talking = asyncio.create_task(microphone.run())
+        playback = Playback(call, scene.audio)
+        talking = asyncio.create_task(playback.run())
         try:
             await until(lambda: "START" in call.log, within_s=15)
             if scene.incident.is_within:
                 await until(lambda: len(call.log) > 1, within_s=15)
-                await happen(scene.incident, server, call, microphone)
+                await happen(scene.incident, server, call, playback)
             await until(lambda: "END" in call.log, within_s=15)
             if not scene.incident.is_within:
                 await asyncio.sleep(0.3)
-                await happen(scene.incident, server, call, microphone)
+                await happen(scene.incident, server, call, playback)
             await asyncio.sleep(AFTER_S)
         finally:
             talking.cancel()
@@ -120,14 +120,14 @@ async def play(scene: Scene, recognizer: Recognizer) -> list[str]:
         return call.log
 
 
-async def happen(incident: Incident, server: LocalServer, call: Call, microphone: Microphone) -> None:
+async def happen(incident: Incident, server: LocalServer, call: Call, playback: Playback) -> None:
     """Lets it happen."""
     if incident is Incident.UPDATE:
         call.stt.update_options(keyterm=["Quetzalcoatl"])
     elif incident is Incident.IDLE:
-        microphone.is_open = False
+        playback.is_open = False
         await until(lambda: not server.open_streams, within_s=IDLE_S + 5)
-        microphone.is_open = True
+        playback.is_open = True
     else:
         await server.drop_all(1000 if incident is Incident.CLOSE else None)
 

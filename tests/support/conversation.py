@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 from livekit import rtc
 from livekit.agents import Agent, AgentSession, ConversationItemAddedEvent, UserInputTranscribedEvent, llm, utils
-from livekit.agents.voice import io
-from livekit.plugins.cartesia_turns import STT, turn_handling
+from livekit.plugins.cartesia_turns import STT, testing, turn_handling
 from livekit.plugins.cartesia_turns.server import LocalServer
 from livekit.plugins.cartesia_turns.testing import FakeLLM, FakeTTS, Speaker
 from livekit.plugins.cartesia_turns.wire.messages import ServerMessage
@@ -32,18 +31,11 @@ VOICED = (np.random.default_rng(1).normal(0, 4000, round(RATE * FRAME_S))).astyp
 QUIET = bytes(len(VOICED))
 
 
-class Microphone(io.AudioInput):
-    """What is pushed comes out; nothing comes by itself."""
+class Microphone(testing.Microphone):
+    """The package's microphone, which takes PCM too, and can push at the pace of a real one."""
 
-    def __init__(self) -> None:
-        super().__init__(label="Microphone")
-        self._frames: asyncio.Queue[rtc.AudioFrame] = asyncio.Queue()
-
-    async def __anext__(self) -> rtc.AudioFrame:
-        return await self._frames.get()
-
-    def push(self, pcm: bytes = VOICED) -> None:
-        self._frames.put_nowait(rtc.AudioFrame(pcm, RATE, 1, len(pcm) // 2))
+    def push(self, frame: rtc.AudioFrame | bytes = VOICED) -> None:
+        super().push(rtc.AudioFrame(frame, RATE, 1, len(frame) // 2) if isinstance(frame, bytes) else frame)
 
     async def speak(self, seconds: float, pcm: bytes = VOICED) -> float:
         """Pushes frames at the pace of a microphone; returns the wall clock's time at the end of the last."""

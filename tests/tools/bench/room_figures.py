@@ -118,7 +118,7 @@ class Tree:
 
 
 @dataclass(frozen=True)
-class Stage:
+class Venue:
     """What all measurements share."""
 
     access: LivekitAccess
@@ -170,7 +170,7 @@ def table(candidates: list[Ears]) -> str:
 
 
 @contextlib.asynccontextmanager
-async def staged(call: EndlessCall, wanted: argparse.Namespace) -> AsyncIterator[Stage]:
+async def opened_venue(call: EndlessCall, wanted: argparse.Namespace) -> AsyncIterator[Venue]:
     """livekit-server and the scripted server, for as long as the benchmark takes."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as ends:
         recording, script = Path(folder) / "call.wav", Path(folder) / "turns.jsonl"
@@ -182,7 +182,7 @@ async def staged(call: EndlessCall, wanted: argparse.Namespace) -> AsyncIterator
         hearing.wait_until_up()
         async with LivekitServer() as livekit:
             access = LivekitAccess(livekit.url, livekit.api_key, livekit.api_secret)
-            yield Stage(access, hearing, recording, wanted.rooms, wanted.seconds)
+            yield Venue(access, hearing, recording, wanted.rooms, wanted.seconds)
 
 
 def parse() -> argparse.Namespace:
@@ -199,11 +199,11 @@ async def main() -> None:
     length_s = WARM_UP_S + wanted.seconds
     call = EndlessCall(length_s)
     candidates = columns(call, length_s)
-    async with staged(call, wanted) as stage:
+    async with opened_venue(call, wanted) as venue:
         rounds = [ears for _ in range(wanted.rounds) for ears in candidates]
         for number, ears in enumerate(rounds):
             working_on(f"{ears.name}, {length_s:.0f} s", number, len(rounds))
-            await stage.measure(ears)
+            await venue.measure(ears)
     print(table(candidates))
 
 
