@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 from livekit.plugins.cartesia_turns.recording import replay_command
-from livekit.plugins.cartesia_turns.recording.difference import Difference
-from livekit.plugins.cartesia_turns.recording.player import Replay
+from livekit.plugins.cartesia_turns.recording.difference import Difference, Replay
 from livekit.plugins.cartesia_turns.recording.schema import SchemaError
 
 SAME = Replay([], 12, 3.4)

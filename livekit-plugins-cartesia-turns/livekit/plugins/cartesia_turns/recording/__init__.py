@@ -5,9 +5,9 @@ of today in virtual time, `server.RecordedServer` plays it to an agent, and `pag
 files.
 """
 
-from .difference import Difference
+from .difference import Difference, Replay
 from .files import Recording, load
-from .player import Replay, replay
+from .player import replay
 from .recorder import Recorder
 from .view import page_of
 

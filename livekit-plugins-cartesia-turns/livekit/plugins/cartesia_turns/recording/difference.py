@@ -12,6 +12,8 @@ from .schema import Fields
 
 SAME_S = 1e-6
 """Two times that differ by less than this are the same."""
+MOST_SHOWN = 20
+"""At most this many differences are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +62,24 @@ def _opcodes(then: list[str], now: list[str]) -> Sequence[tuple[str, int, int, i
     if then == now:
         return [("equal", 0, len(then), 0, len(now))] if then else []
     return SequenceMatcher(None, then, now, autojunk=False).get_opcodes()
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The result of a replay: `events` is the number of recorded events, `audio_s` the seconds of audio pushed."""
+
+    differences: list[Difference]
+    events: int
+    audio_s: float
+
+    @property
+    def is_same(self) -> bool:
+        """Nothing differs from the recording."""
+        return not self.differences
+
+    def __str__(self) -> str:
+        if self.is_same:
+            return f"the same as recorded: {self.events} events, {self.audio_s:.1f} s of audio"
+        shown = [str(difference) for difference in self.differences[:MOST_SHOWN]]
+        left = len(self.differences) - len(shown)
+        return "\n".join([f"{len(self.differences)} differences:", *shown, *([f"and {left} more"] if left else [])])

@@ -17,7 +17,7 @@ from typing import ClassVar
 from ..core.client import TurnsClient
 from ..core.link import Outgoing
 from ..core.pacing import Pace
-from .difference import SAME_S, Difference, compared, first_of
+from .difference import SAME_S, Difference, Replay, compared, first_of
 from .files import Recording, Step, load, steps_of
 from .schema import (
     ASKED,
@@ -45,29 +45,6 @@ LATEST_S = 2.0
 """Unless it called `tick` within this time: then the process was busy, and kept that deadline late."""
 SOCKET = "socket lost"
 """The name of the event that stands for the end of a socket, with the client's reason for it."""
-MOST_SHOWN = 20
-"""At most this many differences are shown."""
-
-
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """The result of a replay: `events` is the number of recorded events, `audio_s` the seconds of audio pushed."""
-
-    differences: list[Difference]
-    events: int
-    audio_s: float
-
-    @property
-    def is_same(self) -> bool:
-        """Nothing differs from the recording."""
-        return not self.differences
-
-    def __str__(self) -> str:
-        if self.is_same:
-            return f"the same as recorded: {self.events} events, {self.audio_s:.1f} s of audio"
-        shown = [str(difference) for difference in self.differences[:MOST_SHOWN]]
-        left = len(self.differences) - len(shown)
-        return "\n".join([f"{len(self.differences)} differences:", *shown, *([f"and {left} more"] if left else [])])
 
 
 def replay(recording: str | PathLike[str] | Recording) -> Replay:
