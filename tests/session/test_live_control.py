@@ -169,7 +169,7 @@ async def test_more_keyterms_than_the_server_takes_are_left_out_with_one_warning
         assert terms[0] == "mine"
         assert len(terms) <= 100
         assert sum(map(len, terms)) <= 1200
-        assert sum("more keyterms" in record.message for record in caplog.records) == 1
+        assert sum("more key terms" in record.message for record in caplog.records) == 1
 
 
 def rates(requests: list[StreamRequest]) -> list[int]:

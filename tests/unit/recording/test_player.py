@@ -109,7 +109,7 @@ def test_what_was_known_of_the_endpoint_is_known_again() -> None:
 def test_many_differences_are_counted_and_the_first_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     recording = recorded()
     monkeypatch.setattr(TurnsClient, "receive", lambda *_: None)
-    monkeypatch.setattr("livekit.plugins.cartesia_turns.recording.player.MOST_SHOWN", 2)
+    monkeypatch.setattr("livekit.plugins.cartesia_turns.recording.difference.MOST_SHOWN", 2)
     lines = str(replay(recording)).splitlines()
     assert lines[0].endswith("differences:")
     assert len(lines) == 4
