@@ -153,7 +153,7 @@ def test_the_metrics_are_those_that_are_recorded() -> None:
 
 
 def test_each_fault_of_the_local_server_is_told_and_can_be_set_as_it_says() -> None:
-    told = [row[0].strip("`") for row in rows(section(page("local-server"), "Faults on purpose"))[1:]]
+    told = [row[0].strip("`") for row in rows(section(page("local-server"), "Fault injection"))[1:]]
     assert [line.split("=")[0] for line in told] == [field.name for field in dataclasses.fields(Faults)]
     for line in told:
         name, value = line.split("=", 1)
