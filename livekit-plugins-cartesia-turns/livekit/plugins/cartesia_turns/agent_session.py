@@ -34,19 +34,20 @@ def turn_handling(**changes: Unpack[TurnHandlingOptions]) -> TurnHandlingOptions
 
     - `turn_detection` is "stt": the session follows the server's turn.start and turn.end. In any other mode it ignores
       them.
-    - `endpointing` is fixed with a `min_delay` of 0.5 s, the least time between the end of speech and the reply. The
-      server's turn.end comes about as late and carries the end of speech, so the framework does not wait twice. If a
-      turn.end comes sooner, the user has the rest of that time to go on.
-    - `interruption`: the agent goes on 1 s after a false interruption and not 2 s, since turn.end shows early that
+    - `endpointing` is fixed, with a `min_delay` of 0.5 s: the reply starts at least 0.5 s after the end of speech. The
+      server's turn.end usually comes about 0.5 s after speech, so the framework adds no further delay. If turn.end
+      comes sooner, the framework waits for the rest of the 0.5 s.
+    - `interruption`: the agent resumes 1 s after a false interruption instead of 2 s, since turn.end soon shows that
       nothing was said.
-    - `preemptive_generation` is on, without speech: the model works on the reply from turn.eager_end on, and the reply
-      is spoken after turn.end. A turn may cost `max_retries` 3 speculative replies.
+    - `preemptive_generation` is on, without TTS: the LLM prepares the reply from turn.eager_end on, and the agent
+      speaks it after turn.end. A turn may start up to 3 speculative replies (`max_retries`).
 
     Args:
-        changes: keys of TurnHandlingOptions to set differently; an option group is merged key by key.
+        changes: keys of TurnHandlingOptions to change; each option group is merged key by key.
 
     Raises:
-        ValueError: a key or a mode is none of TurnHandlingOptions or its groups. The framework would just ignore it.
+        ValueError: a key or a mode does not exist in TurnHandlingOptions or its groups. The framework itself ignores
+            such keys.
     """
     _check_options("turn_handling", TurnHandlingOptions, changes)
     options: dict[str, Any] = {
@@ -82,17 +83,17 @@ def _words(hint: object) -> list[str]:
 def interrupt_on_turn_start(session: AgentSession[Any], stt: STT) -> Callable[[], None]:
     """Makes barge-in faster: silences the agent as soon as the user starts to speak.
 
-    Without a VAD the framework waits for the first words, but the server's turn.start comes earlier. The agent's speech
-    is paused, as by the framework's own interruptions: words end it, and after a turn without words it goes on once
-    `false_interruption_timeout` has passed. It can't be paused if the audio output can't pause, if
-    `resume_false_interruption` or the timeout is off, or in any other mode of turn detection than "stt". In these cases
-    turn.start ends it for good, even at a cough, and a warning says so once.
+    Without a VAD the framework waits for the first words, but the server's turn.start comes earlier. turn.start pauses
+    the agent's speech, like the framework's own interruptions: words end the speech, and after a turn without words it
+    continues after `false_interruption_timeout`. Pausing is not possible if the audio output can't pause, if
+    `resume_false_interruption` or the timeout is off, or if the turn detection mode is not "stt". In these cases
+    turn.start ends the speech for good, even if the user only coughs, and the log has one warning.
 
-    Only turns of this session count, even if other sessions use the same STT. A speech that does not allow
-    interruptions goes on. So does any speech if `min_words` of the session's interruption options asks for words first.
+    Turns of other sessions on the same STT have no effect. Speech that does not allow interruptions continues. If the
+    session's interruption options have `min_words`, this function has no effect.
 
     Returns:
-        A function that undoes this. It also ends by itself when the session is gone.
+        A function that undoes this. It is undone automatically when the session no longer exists.
     """
     barge_in = _BargeIn(session, stt)
     stt.on("turn_start", barge_in.on_turn_start)

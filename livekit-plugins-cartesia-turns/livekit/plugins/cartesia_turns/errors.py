@@ -22,7 +22,7 @@ NOT_ALLOWED = 1008
 
 
 class Cause(Enum):
-    """Why there is no connection. The name is for telemetry, the value a static text for logs."""
+    """Why there is no connection. The name is for telemetry, the value is a static text for logs."""
 
     DNS = "the host's name could not be resolved"
     REFUSED = "no server listens at the address"
@@ -40,9 +40,9 @@ class Cause(Enum):
 
 
 class ServerError(APIStatusError):
-    """The server said what was wrong, in answer to the handshake or over an open socket.
+    """The server reported an error, in answer to the handshake or over an open socket.
 
-    Statuses 408, 429 and 5xx may pass. Any other status needs another key or other settings.
+    The statuses 408, 429 and 5xx may be temporary. Other statuses need another key or other settings.
     """
 
     def __init__(self, error: ErrorMessage, *, retry_after_s: float | None = None, in_band: bool = True) -> None:
@@ -59,18 +59,18 @@ class ServerError(APIStatusError):
         self.error_code: str | None = error.error_code
         self.doc_url: str | None = error.doc_url
         self.retry_after_s = retry_after_s
-        """The pause that the handshake's Retry-After asked for, in seconds."""
+        """The handshake's Retry-After, in seconds."""
         self.is_vendors: bool = in_band or bool(error.message and (error.title or error.error_code or error.doc_url))
-        """The error's fields show that it is from the server itself, and not from something in between."""
+        """The error's fields show that it comes from the server itself, and not from a proxy or gateway."""
         self.in_band = in_band
-        """The error came over an open socket, and not as the answer to a handshake."""
+        """The error came over an open socket, and not in answer to a handshake."""
 
 
 class AudioLostError(APIError):
-    """The input has ended, and some of its audio was dropped on the way. `lost_s` is how much, in seconds.
+    """The input has ended, and `lost_s` seconds of its audio were dropped.
 
-    All other audio was recognized, and its events came before this error. Audio that is pushed as it is spoken is
-    dropped only in an outage that outlasts `max_buffer`.
+    All other audio was recognized, and its events came before this error. Audio that is pushed in real time is dropped
+    only in an outage longer than `max_buffer`.
     """
 
     def __init__(self, lost_s: float) -> None:
@@ -83,7 +83,7 @@ class AudioLostError(APIError):
 
 
 class DroppedError(APIConnectionError):
-    """The socket was closed or lost. `code` is the close code, 1006 if there was no close."""
+    """The socket was closed or lost. `code` is the close code; 1006 if there was no close frame."""
 
     def __init__(self, message: str, *, code: int = LOST_CODE, retryable: bool = True) -> None:
         super().__init__(message, retryable=retryable)
@@ -91,7 +91,7 @@ class DroppedError(APIConnectionError):
 
     @property
     def is_clean(self) -> bool:
-        """The server closed it in the ordinary way."""
+        """The server closed the socket normally."""
         return self.code in CLEAN_CODES
 
 
@@ -105,10 +105,10 @@ class UnreachableError(APIConnectionError):
     """No connection could be made. The text says why, and what to do about it.
 
     Args:
-        cause: why.
-        detail: what the system says about it: a static text.
-        status_code: that of the proxy's or the server's answer, if there was one.
-        retryable: another attempt may succeed with nothing changed.
+        cause: the reason.
+        detail: the operating system's text about it, which is static.
+        status_code: the status of the proxy's or the server's answer, if there was one.
+        retryable: another attempt may succeed without a change.
     """
 
     def __init__(

@@ -24,7 +24,7 @@ EventName: TypeAlias = Literal[
 
 @dataclass(frozen=True, slots=True)
 class ConnectedEvent:
-    """The server said `connected`, `connect_s` seconds after the attempt began."""
+    """The server sent `connected`, `connect_s` seconds after the attempt began."""
 
     request_id: str
     connect_s: float
@@ -32,7 +32,7 @@ class ConnectedEvent:
 
 @dataclass(frozen=True, slots=True)
 class DisconnectedEvent:
-    """A socket has ended. `reason` is a static text, `code` the close code if the server gave one."""
+    """A socket was closed or lost. `reason` is a static text, `code` the server's close code, if any."""
 
     request_id: str
     reason: str
@@ -41,9 +41,9 @@ class DisconnectedEvent:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionErrorEvent:
-    """An attempt to connect failed, or a turn's socket was lost. `retry_in_s` is None if the stream gives up.
+    """An attempt to connect failed, or a socket was lost in mid-turn. `retry_in_s` is None if the stream gives up.
 
-    `cause` is the name of a `Cause` in small letters: dns, refused, unreachable, reset, tls, proxy, timeout, answer,
+    `cause` is the lower-case name of a `Cause`: dns, refused, unreachable, reset, tls, proxy, timeout, answer,
     server, dropped, token, argument or other.
     """
 
@@ -54,10 +54,10 @@ class ConnectionErrorEvent:
 
 @dataclass(frozen=True, slots=True)
 class OptionsRejectedEvent:
-    """The server rejected a change of options on an open socket. The call goes on with those that were in force.
+    """The server rejected a change of options on an open socket. The call continues with the previous options.
 
-    The change is not sent again. `turn` has the settings that should have changed, and None for the others. `keyterms`
-    and `language_hints` are None if they should not have changed. `error` is what the server said, with its
+    The change is not sent again. `turn` has the rejected settings, and None for the others. `keyterms` and
+    `language_hints` are None if they were not part of the change. `error` has the server's message and its
     `status_code`.
     """
 
@@ -70,10 +70,10 @@ class OptionsRejectedEvent:
 
 @dataclass(frozen=True, slots=True)
 class TurnStartEvent:
-    """The user began to speak. This is the moment for a barge-in.
+    """The user began to speak. A barge-in can happen now.
 
-    `speech_start_time` is when the first sound was pushed, in seconds of the wall clock. `turn_id`, here and below, is
-    the server's name for the turn, empty if it sends none.
+    `speech_start_time` is the time at which the first sound of the speech was pushed, in seconds of the wall clock.
+    `turn_id` is the server's id of the turn, empty if it sends none.
     """
 
     request_id: str
@@ -83,7 +83,7 @@ class TurnStartEvent:
 
 @dataclass(frozen=True, slots=True)
 class TurnUpdateEvent:
-    """The text of the turn grew. `transcript` is all of it."""
+    """The text of the turn grew. `transcript` is the whole text so far."""
 
     request_id: str
     transcript: str
@@ -92,7 +92,7 @@ class TurnUpdateEvent:
 
 @dataclass(frozen=True, slots=True)
 class TurnEagerEndEvent:
-    """The user may be done. A resume or the end of the turn follows."""
+    """The turn may be over. A resume or the end of the turn follows."""
 
     request_id: str
     transcript: str
@@ -101,7 +101,7 @@ class TurnEagerEndEvent:
 
 @dataclass(frozen=True, slots=True)
 class TurnResumeEvent:
-    """The user was not done, and the turn goes on."""
+    """The user continues to speak after an eager end."""
 
     request_id: str
     transcript: str
@@ -112,8 +112,8 @@ class TurnResumeEvent:
 class TurnEndEvent:
     """The turn is over. `transcript` is its final text, empty if nothing was said.
 
-    `speech_end_time` is when the last sound of speech was pushed, in seconds of the wall clock. `languages` are those
-    that the server heard last, most likely first; empty if it does not say.
+    `speech_end_time` is the time at which the last sound of the speech was pushed, in seconds of the wall clock.
+    `languages` are the languages that the server detected, most likely first; empty if it sends none.
     """
 
     request_id: str

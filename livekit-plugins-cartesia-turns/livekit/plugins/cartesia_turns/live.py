@@ -18,7 +18,7 @@ PROFILES: dict[str, TurnSettings] = {
     "digits": TurnSettings(eager_end_threshold=0.3, end_threshold=0.08, end_timeout_ms=8000),
     "open": TurnSettings(eager_end_threshold=0.35, end_threshold=0.12, end_timeout_ms=7000),
 }
-"""`yes_no` ends a turn early. `digits` waits through the pauses of a number, `open` through those of thinking aloud."""
+"""`yes_no` ends a turn early. `digits` waits longer in the pauses of a number, `open` while the user thinks aloud."""
 
 
 def profile_settings(name: str | None, settings: dict[str, float]) -> TurnSettings:

@@ -44,64 +44,68 @@ if TYPE_CHECKING:
 
 
 class STT(STTEvents):
-    """Cartesia Ink-2: streaming speech-to-text that tells when a turn starts, may be over, and is over.
+    """Cartesia Ink-2: streaming speech-to-text that detects when a turn starts, may be over, and is over.
 
     Use it with `AgentSession(stt=STT(), vad=None, turn_handling=turn_handling())`: in any other mode than "stt" the
     framework ignores the turns that the server detects.
 
-    `vendor` has what is known of the server's numbers, with dates. They change now and then. So a value that the server
-    is not known to take is sent with one warning, and only values that no server can take are refused here.
+    The module `vendor` lists the server's known limits and defaults, with dates. Cartesia changes them without notice.
+    So a value that the server may not accept is sent, with one warning in the log. Only values that no server can
+    accept raise an error.
 
     Args:
         model: one of `vendor.MODELS`, or any other Cartesia model that detects turns.
-        sample_rate: of the audio that is sent to the server, in Hz, 8000 to 48000. Frames of any rate and number of
-            channels are converted. The models are made for 16000; 8000 saves bandwidth on telephone audio.
-        api_key: Cartesia's key; else the environment's CARTESIA_API_KEY. White space around it is left out.
-        access_token: a short-lived token in place of the key, or a function, async or not, that is asked for one at
-            each connect.
-        base_url: http(s) or ws(s), a bare host, a host with a path prefix, or the whole endpoint.
+        sample_rate: sample rate in Hz of the audio that is sent to the server, 8000 to 48000. Frames of any rate and
+            number of channels are converted. The models are made for 16000; 8000 saves bandwidth on telephone audio.
+        api_key: Cartesia's key. The default is the environment variable CARTESIA_API_KEY. Surrounding white space is
+            removed.
+        access_token: a short-lived token instead of the key, or a function, async or not, that returns one for each
+            connection.
+        base_url: the server's address: http(s), ws(s) or a bare host name, optionally with a path prefix or the
+            endpoint's whole path.
         allow_plaintext: accept an unencrypted `base_url` that is not on this machine. The network can then read the
             key.
-        language: what the user is expected to speak, as a BCP-47 tag such as "pt-BR". It labels the events, which are
-            labelled "en" without it. It is not sent, since the models detect the language themselves.
-        language_hints: languages for the server to expect, such as ["pt", "en"]; "pt-BR" becomes "pt". For their number
-            see `vendor.LANGUAGE_HINTS`. Only some of `vendor.MODELS` take them.
-        audio_chunk_duration_ms: cut audio into pieces of this length, 10 to 200 ms. By default frames are sent as they
-            come, since a longer piece adds latency.
-        turn_start_threshold: likelihood above which a turn starts. For this and the next three see
-            `vendor.TURN_RANGES`. For those that are not given the server uses `vendor.TURN_DEFAULTS`, or newer ones.
+        language: the BCP-47 tag of the language that you expect, such as "pt-BR". It labels the events; the default
+            label is "en". It is not sent to the server, since the models detect the language themselves.
+        language_hints: languages for the server to expect, such as ["pt", "en"]; "pt-BR" becomes "pt". See
+            `vendor.LANGUAGE_HINTS` for the limit. Only some of `vendor.MODELS` accept them.
+        audio_chunk_duration_ms: send audio in pieces of this length, 10 to 200 ms. By default each frame is sent at
+            once, since larger pieces add latency.
+        turn_start_threshold: likelihood above which a turn starts. For the ranges of this and the next three arguments
+            see `vendor.TURN_RANGES`. If an argument is not given, the server uses its own default; see
+            `vendor.TURN_DEFAULTS`.
         turn_eager_end_threshold: likelihood below which the turn may be over.
-        turn_end_threshold: likelihood below which the turn is over. The three must be in strict order: start > eager
-            end > end.
-        turn_end_timeout_ms: longest wait after speech stopped before the turn ends anyway, in milliseconds.
-        keyterm: words and phrases to listen for, at most `vendor.KEYTERMS`.
-        watchdog_min_timeout: seconds without audio, in an open turn, before silence is sent in its place so that the
-            turn can end; never less than two frames.
+        turn_end_threshold: likelihood below which the turn is over. The thresholds must be in strict order: start >
+            eager end > end.
+        turn_end_timeout_ms: after this much silence, in milliseconds, the turn ends, whatever the likelihood.
+        keyterm: words and phrases to recognize better; see `vendor.KEYTERMS` for the limits.
+        watchdog_min_timeout: seconds without audio in an open turn after which silence is sent so that the turn can
+            end; at least two frames.
         max_buffer: seconds of audio kept for a replay or an outage, at least 1. Beyond it silence is dropped first, and
             then the oldest audio.
-        outage_timeout: seconds from the first failed attempt for which a stream tries to reconnect before its error
-            surfaces: 0 for not at all, `math.inf` for ever. An attempt under way at their end may still succeed. The
-            default is `max_buffer`. If the framework asks for fewer than its usual 3 retries (FallbackAdapter), the
-            default is just those retries.
-        speech_end_time: tell the framework when speech ended, so that it does not wait `min_delay` once more after the
-            server's turn.end. With False it does.
-        manual_flush: take part in manual turns: a flush makes what was said final within a second. False leaves that to
-            the server.
-        early_preflight: how many speculative replies a turn may cost if whole sentences start them before
-            turn.eager_end. With 0, the default, only turn.eager_end starts them.
-        catch_up_speed: how many times faster than real time a backlog is sent (after an outage, for a replay), 1 or
-            more. If the server ends the socket meanwhile, the rest is sent slower, down to real time without long
-            silence, and the process keeps to that speed for ten minutes.
-        extra_headers: sent with the handshake.
+        outage_timeout: seconds after the first failed attempt for which the stream retries before it raises the error;
+            0 for no retry, `math.inf` for no limit. An attempt in progress at that time may still succeed. The default
+            is `max_buffer`; but if the framework asks for fewer than its usual 3 retries, as a FallbackAdapter does,
+            the stream makes only these retries.
+        speech_end_time: report when speech ended, so that the framework does not wait `min_delay` again after the
+            server's turn.end.
+        manual_flush: support manual turns: after a flush, the final transcript comes within a second. With False only
+            the server decides when a turn ends.
+        early_preflight: how many speculative replies complete sentences may start in a turn before turn.eager_end. With
+            0, the default, only turn.eager_end starts a speculative reply.
+        catch_up_speed: speed at which a backlog (after an outage, for a replay) is sent, in times real time, 1 or more.
+            If the server closes the socket meanwhile, the rest is sent slower, down to real time without long silence,
+            and the process remembers that speed for ten minutes.
+        extra_headers: additional headers for the handshake.
         api_version: the Cartesia-Version header, see `vendor.API_VERSIONS`.
-        http_session: used for all connections and left open. By default it is the job's, which uses the worker's
-            `http_proxy`, and outside a job one that uses the environment's HTTPS_PROXY, as your own does with
-            `trust_env=True`. A server on this machine is always connected directly.
-        recorder: a `recording.Recorder`, which writes each call into a folder; else one for the folder that the
-            environment's CARTESIA_TURNS_RECORD names, if it names one. By default nothing is recorded.
+        http_session: your own session for all connections; the STT does not close it. By default the STT uses the job's
+            session, which uses the worker's `http_proxy`. Outside a job it uses a session with the environment's
+            HTTPS_PROXY, like your own session with `trust_env=True`. Connections to this machine never use a proxy.
+        recorder: a `recording.Recorder`, which writes each call to a folder. The default is a recorder for the folder
+            in the environment variable CARTESIA_TURNS_RECORD; if it is not set, nothing is recorded.
 
     Raises:
-        ValueError: an argument can't be right, or there is neither a key nor a token. The text names the argument.
+        ValueError: an argument is invalid, or there is neither a key nor a token. The text names the argument.
     """
 
     _past = Stats()
@@ -182,9 +186,9 @@ class STT(STTEvents):
         """Opens a stream for one call.
 
         Args:
-            language: labels this stream's events in place of the STT's `language`. A text that is no language tag is
-                ignored with one warning, since an exception here would leave an agent session deaf.
-            conn_options: `timeout` bounds a connection attempt, `max_retry` the attempts in a row.
+            language: labels this stream's events instead of the STT's `language`. An invalid language tag is ignored
+                with one warning, since an exception here would leave an agent session without an STT.
+            conn_options: `timeout` limits each connection attempt, `max_retry` the consecutive attempts.
         """
         call = self._calls.of(session_around())
         stream = SpeechStream(
@@ -212,15 +216,15 @@ class STT(STTEvents):
         language: NotGivenOr[str | None] = NOT_GIVEN,
         sample_rate: NotGivenOr[int] = NOT_GIVEN,
     ) -> None:
-        """Changes options for the streams in use and those to come.
+        """Changes options of all current and future streams.
 
-        Turn settings take effect at once, without a reconnect, and so do key terms and language hints of ink-preview.
-        With other models these take a new connection, which is made between turns. If the server rejects a change, the
-        STT emits `options_rejected`, and the calls go on with the options in force. Each argument is checked as at
-        construction. `language` labels the events from now on, even those of streams that were opened with their own.
+        Turn settings take effect at once, over the open connection. So do key terms and language hints with
+        ink-preview. With other models key terms need a new connection, which is made between turns. If the server
+        rejects a change, the STT emits `options_rejected`, and the calls continue with the previous options. Arguments
+        are checked as in the constructor. `language` also relabels streams that were opened with their own language.
 
         Raises:
-            ValueError: a value can't be right (nothing is changed then), or the server can't change that option.
+            ValueError: a value is invalid (nothing is changed then), or this option can't be changed.
         """
         base = self._calls.base
         check_same("model", model, base.model)
@@ -235,14 +239,15 @@ class STT(STTEvents):
         self._apply(self._calls)
 
     def turn_profile(self, profile: str | None = None, **settings: float) -> contextlib.AbstractContextManager[None]:
-        """Sets other turn settings for a question that the agent asks, and puts the old ones back after the answer.
+        """Changes turn settings for one question, and restores the previous settings after the answer.
 
-        They are put back at the end of the block. If a turn is open then, they are put back when it ends, and if no
-        turn began during the block, when the next turn ends. A setting that the STT was not given goes back to the
-        server's default with a new connection, made between turns. One that it was given goes back without.
+        The settings are restored at the end of the block. If a turn is open at that time, they are restored when it
+        ends. If no turn began during the block, they are restored when the next turn ends. A setting that was passed to
+        the STT is restored over the open connection. For other settings the server's default is restored by a new
+        connection, which is made between turns.
 
-        If code that an AgentSession runs (a tool, `on_enter`) calls this, it holds for that session. Otherwise it holds
-        for all calls of this STT. `SpeechStream.turn_profile` holds for its own call.
+        If code that an AgentSession runs (a tool, `on_enter`) calls this, it applies to that session. Otherwise it
+        applies to all calls of this STT. `SpeechStream.turn_profile` applies only to its own call.
 
         Example:
             with stt.turn_profile("digits"):
@@ -253,15 +258,15 @@ class STT(STTEvents):
             settings: single settings: start_threshold, eager_end_threshold, end_threshold, end_timeout_ms.
 
         Raises:
-            ValueError: no such profile or setting, or a value that can't be right.
+            ValueError: there is no such profile or setting, or a value is invalid.
         """
         session = session_of_caller()
         return self._profile_of(None if session is None else [self._calls.of(session)], profile, settings)
 
     def prewarm(self) -> None:
-        """Opens a connection in the background. The first `stream()` within 30 seconds takes it over.
+        """Opens a connection in the background. The first `stream()` within 30 seconds uses it.
 
-        The framework calls it before a session's first stream. It never fails: the stream gets and reports the error.
+        The framework calls this before a session's first stream. It never raises: the stream reports errors.
         """
         if any(not stream._is_over for stream in self._streams):
             return
