@@ -33,7 +33,7 @@ from livekit.plugins.cartesia_turns.wire.vendor import (
     TURN_DEFAULTS,
     TURN_RANGES,
 )
-from opentelemetry.sdk.metrics.export import Sum
+from opentelemetry.sdk.metrics.export import HistogramDataPoint, Sum
 from support.faults import table as fault_table
 from support.metrics import Recorded
 from support.pages import DOCS, PACKAGE, PAGES, PLUGIN, READMES, page, rows, section
@@ -150,6 +150,17 @@ def test_the_metrics_are_those_that_are_recorded() -> None:
     assert all(f"`{outcome['outcome']}`" in text for outcome in (PROVED_RIGHT, WENT_ON))
     assert text.count(f"{WENT_ON_S} s") == 2
     assert f"the last {KEPT_S:.0f} s have no voice" in " ".join(text.split())
+
+
+def test_the_number_of_series_is_that_of_all_values_of_the_attributes() -> None:
+    recorded = Recorded()
+    recorded.instruments.start()
+    recorded.instruments.replayed_audio.record(1.0)
+    for ended_by in EndedBy:
+        recorded.instruments.turn_ended(Measures(ended_by, 0.5, 0.5))
+    points = [point for metric in recorded.metrics.values() for point in metric.data.data_points]
+    series = sum(len(point.bucket_counts) + 2 if isinstance(point, HistogramDataPoint) else 1 for point in points)
+    assert f"at most {series}, and" in section(page("telemetry"), "Export them")
 
 
 def test_each_fault_of_the_local_server_is_told_and_can_be_set_as_it_says() -> None:

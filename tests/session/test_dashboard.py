@@ -18,7 +18,7 @@ from prometheus_client import REGISTRY
 from prometheus_client.samples import Sample
 from support.conversation import QUIET, conversation
 from support.metrics import Recorded
-from support.pages import DOCS
+from support.pages import DOCS, page
 from support.script import RESUME, START, eager_end, end, update
 
 DASHBOARD: dict[str, Any] = json.loads((DOCS / "grafana-dashboard.json").read_text())
@@ -163,6 +163,12 @@ def test_each_panel_says_what_it_shows_and_in_which_unit() -> None:
         assert (unit == "s") == has_seconds, panel["title"]
         is_rate = any(re.fullmatch(r"sum\(.*\) / sum\(.*\)", each["expr"]) for each in panel["targets"])
         assert (unit == "percentunit") == is_rate, panel["title"]
+
+
+def test_the_panels_advise_what_the_page_on_settings_does() -> None:
+    told = [found for panel in PANELS for found in re.findall(r"(lower|raise) (\w+_\w+)", panel["description"])]
+    assert len(told) == 3
+    assert all(f"{verb} `{setting}`" in page("settings") for verb, setting in told)
 
 
 def test_the_panels_lie_side_by_side_in_the_grid() -> None:
