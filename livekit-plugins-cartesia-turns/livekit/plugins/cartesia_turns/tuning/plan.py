@@ -15,7 +15,7 @@ from .results import Results
 from .runs import Job, Sample, key_of, sample_of
 from .score import Point, Score, score
 
-LATE_S = 0.1
+LATE_S = 0.25
 """If the sending falls so far behind real time, the machine is too busy to measure delays."""
 
 
