@@ -193,7 +193,7 @@ class SimulatedCall:
     def _push(self, frame: bytes) -> None:
         if self._socket and self.client.push_live(frame, self.now):
             self._send(self._socket, Chunk(frame, len(frame) / 2 / RATE))
-            self._is_live = True
+            self._is_live = not self.client.live_sent(self.now)
         else:
             self.client.push_audio(frame, self.now)
             self._note()

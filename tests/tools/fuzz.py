@@ -75,7 +75,9 @@ def _happens(client: TurnsClient, step: str | bytes, pings: deque[bytes], now: f
             pings.clear()
         case "audio" | "silence" | "live":
             pcm = (bytes(4) if step == "silence" else b"\0\x30\0\xd0") * (80 if step == "live" else 800)
-            if step != "live" or not client.push_live(pcm, now):
+            if step == "live" and client.push_live(pcm, now):
+                client.live_sent(now)
+            else:
                 client.push_audio(pcm, now)
         case "pong":
             client.pong(pings.popleft() if pings else b"0", now)

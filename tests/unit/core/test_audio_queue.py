@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from livekit.plugins.cartesia_turns.core.audio_queue import ROOM_AFTER_OVERFLOW, Chunk, ReplayBuffer
+from livekit.plugins.cartesia_turns.core.audio_queue import ROOM_AFTER_OVERFLOW, Chunk, ReplayBuffer, Stretch
 from livekit.plugins.cartesia_turns.core.settling import Run
 
 RATE = 1000
@@ -276,7 +276,10 @@ def test_a_time_tells_up_to_where_audio_had_been_sent() -> None:
 
 def test_parts_of_a_piece_are_booked_as_voice_and_silence() -> None:
     buffer = ReplayBuffer(60, RATE)
-    buffer.append(chunk_of(1, 0.1, voiced=True), [(40, True), (60, False)])
+    buffer.append(
+        chunk_of(1, 0.1, voiced=True),
+        [Stretch(40, 0.04, voiced=True, power=1.0), Stretch(60, 0.06, voiced=False, power=0.0)],
+    )
     buffer.append(chunk_of(2, 0.1, voiced=False))
     assert list(buffer.runs) == [Run(0, 40, voiced=True), Run(40, 200, voiced=False)]
 

@@ -5,7 +5,7 @@ import logging
 import math
 
 import pytest
-from livekit.plugins.cartesia_turns.net.tasks import finish, until_done, wait_for_event
+from livekit.plugins.cartesia_turns.net.tasks import begin, finish, until_done, wait_for_event
 from support.waiting import until
 
 
@@ -132,3 +132,56 @@ async def test_a_wait_of_no_time_still_lets_others_run() -> None:
     asyncio.get_running_loop().call_soon(ran.append, 1)
     await wait_for_event(asyncio.Event(), -1)
     assert ran
+
+
+async def test_a_coroutine_without_a_wait_is_done_at_once() -> None:
+    done: list[int] = []
+
+    async def append() -> None:
+        done.append(1)
+
+    assert begin(append()) is None
+    assert done == [1]
+
+
+async def test_what_a_coroutine_raises_before_its_first_wait_is_raised() -> None:
+    with pytest.raises(ValueError, match="one"):
+        begin(fail(ValueError("one")))
+
+
+async def test_the_rest_of_a_coroutine_that_waits_is_a_task() -> None:
+    done: list[str] = []
+    event = asyncio.Event()
+
+    async def wait_twice() -> None:
+        done.append("begun")
+        await event.wait()
+        await asyncio.sleep(0)
+        done.append("ended")
+
+    rest = begin(wait_twice())
+    assert rest is not None
+    assert done == ["begun"]
+    event.set()
+    await asyncio.wait_for(rest, 5)
+    assert done == ["begun", "ended"]
+
+
+async def test_the_rest_of_a_coroutine_can_be_cancelled() -> None:
+    rest = begin(forever())
+    assert rest is not None
+    await ticks(2)
+    rest.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await rest
+
+
+async def test_what_the_rest_of_a_coroutine_raises_is_the_tasks_exception() -> None:
+    async def fail_later() -> None:
+        await asyncio.sleep(0)
+        raise ValueError("one")
+
+    rest = begin(fail_later())
+    assert rest is not None
+    with pytest.raises(ValueError, match="one"):
+        await rest

@@ -42,7 +42,8 @@ class Shell:
             self.now += FRAME_S
             pcm = b"\0\x20" * 320
             if self.client.push_live(pcm, self.now):
-                self.client.live_sent()
+                if self.client.live_sent(self.now):
+                    self.send()
             else:
                 self.client.push_audio(pcm, self.now)
                 self.send()

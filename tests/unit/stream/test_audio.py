@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import aiohttp
@@ -11,7 +12,7 @@ from aiohttp import web
 from livekit import rtc
 from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns.server import LocalServer
-from support.calls import RATE, calling, talking
+from support.calls import RATE, Call, calling, talking
 from support.peers import web_peer
 from support.script import SAYS_NOTHING
 from support.waiting import until
@@ -69,6 +70,43 @@ async def test_a_flush_sends_a_chunk_that_is_not_full() -> None:
         call.push(0.1)
         call.stream.flush()
         await until(lambda: server.connections and server.connections[0].audio_s == 0.1)
+
+
+async def test_live_audio_goes_out_before_push_frame_returns() -> None:
+    async with LocalServer(script=SAYS_NOTHING) as server, calling(server) as call:
+        await live(call)
+        before_s = call.stream.stats.sent_s
+        call.push(0.06)
+        assert call.stream.stats.sent_s == pytest.approx(before_s + 0.06)
+
+
+@pytest.mark.parametrize("given", [{"rate": 48000}, {"channels": 2}, {"chunk": 40}])
+async def test_audio_that_needs_a_conversion_stays_in_order_with_live_audio(given: dict[str, int]) -> None:
+    rate, channels = given.get("rate", RATE), given.get("channels", 1)
+    async with (
+        LocalServer(script=SAYS_NOTHING, record=True) as server,
+        calling(server, audio_chunk_duration_ms=given.get("chunk")) as call,
+    ):
+        await live(call)
+        begins = len(server.connections[0].audio)
+        for level in range(1, 41):
+            count = rate // 50
+            plain = rtc.AudioFrame(np.full(RATE // 50, 100 * level, np.int16).tobytes(), RATE, 1, RATE // 50)
+            odd = rtc.AudioFrame(np.full(count * channels, 100 * level, np.int16).tobytes(), rate, channels, count)
+            call.stream.push_frame(odd if level % 4 == 0 else plain)
+            await asyncio.sleep(0)
+        call.stream.end_input()
+        await call.over()
+        heard = np.frombuffer(bytes(server.connections[0].audio[begins:]), np.int16)
+    assert len(heard) == pytest.approx(0.8 * RATE, abs=32)
+    middles = heard[160::320][:40]
+    assert np.abs(middles - 100 * np.arange(1, 41)).max() <= 150
+
+
+async def live(call: Call) -> None:
+    """Audio flows: nothing waits, so that a frame may go out without a decision."""
+    call.push(0.02)
+    await until(lambda: call.stream.stats.sent_s == 0.02)
 
 
 async def sizes_sent(seconds: list[float], **arguments: Any) -> list[int]:

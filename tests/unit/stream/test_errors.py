@@ -115,7 +115,7 @@ async def test_a_bug_in_the_connection_is_an_api_error(
 
 
 @pytest.mark.parametrize(
-    "name", ["push_audio", "tick", "receive", "outgoing", "pong", "take_events", "deadline", "may_send"]
+    "name", ["push_live", "push_audio", "tick", "receive", "outgoing", "pong", "take_events", "deadline", "may_send"]
 )
 async def test_a_bug_in_the_client_is_an_api_error(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed_module, "USAGE_EVERY_S", 0.1)

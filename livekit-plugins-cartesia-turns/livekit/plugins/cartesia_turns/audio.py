@@ -29,6 +29,11 @@ class PcmConverter:
         """Some audio waits for its chunk to fill up."""
         return bool(self._pending)
 
+    def as_it_is(self, frame: rtc.AudioFrame) -> bytes | None:
+        """The audio of a frame that needs no conversion; None if it does, or if frames are cut into chunks."""
+        is_raw = frame.num_channels == 1 and frame.sample_rate == self._sample_rate
+        return bytes(frame.data) if is_raw and self._resampler is None and not self._chunk_bytes else None
+
     def push(self, frame: rtc.AudioFrame) -> list[bytes]:
         """Converts a frame of any rate and number of channels, and returns the audio that is ready to be sent."""
         pcm = _mono(frame)

@@ -81,6 +81,9 @@ class SpeechStream(stt.RecognizeStream):
         self._taken_bytes = 0
         """Since others last got a turn."""
         self._loop = asyncio.get_running_loop()
+        self._is_waiting_for_input = False
+        """All earlier input has been passed on, so a frame need not go through the input channel."""
+        self._push_failure: Exception | None = None
         self._is_retired = False
         """The stream is over, and the STT has added its counters to its own."""
 
@@ -106,7 +109,8 @@ class SpeechStream(stt.RecognizeStream):
         # channel.
         self._check_input_not_ended()
         self._check_not_closed()
-        self._input_ch.send_nowait(frame)
+        if not self._push_now(frame):
+            self._input_ch.send_nowait(frame)
 
     async def __aenter__(self) -> Self:
         return self
@@ -142,6 +146,18 @@ class SpeechStream(stt.RecognizeStream):
         self._reporter.stray_turn()
 
     # Its own.
+
+    def _push_now(self, frame: rtc.AudioFrame) -> bool:
+        """Sends a frame before `push_frame` returns, if nothing waits before it and it needs no conversion."""
+        if not self._is_waiting_for_input or not self._input_ch.empty():
+            return False
+        try:
+            pcm = self._converter.as_it_is(frame)
+            return pcm is not None and self._driver.push_now(pcm)
+        except Exception as error:
+            # The framework's task that pushes frames must not end with it. `_run` does, as soon as it takes this frame.
+            self._push_failure = error
+            return False
 
     async def _run(self) -> None:
         """Serves the stream to its end.
@@ -196,10 +212,15 @@ class SpeechStream(stt.RecognizeStream):
     async def _take_input(self) -> None:
         commits = commits_to_answer() if self._settings.manual_flush else None
         while True:
+            self._is_waiting_for_input = commits is None
             try:
                 item = await self._next_input()
             except utils.aio.ChanClosed:
                 break
+            finally:
+                self._is_waiting_for_input = False
+            if self._push_failure is not None:
+                raise self._push_failure
             if isinstance(item, rtc.AudioFrame):
                 await self._push(self._converter.push(item))
             else:

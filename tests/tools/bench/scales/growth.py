@@ -46,7 +46,9 @@ class Wired:
 
     def push(self) -> None:
         """A frame of speech, and the time that it takes."""
-        if not self.client.push_live(FRAME, self.now_s):
+        if self.client.push_live(FRAME, self.now_s):
+            self.client.live_sent(self.now_s)
+        else:
             self.client.push_audio(FRAME, self.now_s)
         self.now_s += FRAME_S
 

@@ -7,9 +7,11 @@ the first audio of the call.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from .settling import Run
 
@@ -19,6 +21,17 @@ ONSET_S = 0.3
 """Speech is noticed at most this long after its onset, so the audio this long before it is not dropped as silence."""
 ROOM_AFTER_OVERFLOW = 0.9
 """An overflow drops audio down to this part of the limit, so that not every later frame overflows again."""
+
+
+class Stretch(NamedTuple):
+    """A stretch of audio with or without voice."""
+
+    samples: int
+    seconds: float
+    voiced: bool
+    """Somebody may speak in it."""
+    power: float
+    """How loud its loudest part is, as `Activity` measures it."""
 
 
 @dataclass(slots=True)
@@ -43,11 +56,19 @@ class Chunk:
     """The position at which it begins; set by the buffer."""
     sent_at: float | None = None
     """When it was last given to a socket, monotonic seconds."""
+    piece: int = 0
+    """If it was given to the socket in pieces of one length: how many samples each has."""
+    times: Sequence[float] = ()
+    """When each of these pieces was given to the socket, monotonic seconds."""
 
     @property
     def samples(self) -> int:
         """The number of samples."""
         return len(self.pcm) // 2
+
+    def unsent_by(self, when: float) -> int:
+        """How many samples of it had not been given to the socket by that time, although all have by now."""
+        return self.piece * (len(self.times) - bisect_right(self.times, when)) if self.times else self.samples
 
 
 class ReplayBuffer:
@@ -131,29 +152,24 @@ class ReplayBuffer:
         if self._run_start < self._end:
             yield Run(self._run_start, self._end, self._run_voiced)
 
-    def append(self, chunk: Chunk, slices: Sequence[tuple[int, bool]] = ()) -> None:
+    def append(self, chunk: Chunk, stretches: Sequence[Stretch] = ()) -> None:
         """Adds audio at the end. Over the limit, older audio is dropped.
 
         Args:
-            chunk: the audio.
-            slices: if it has parts with and without voice, the number of samples of each and whether it has voice.
+            chunk: the audio. If the socket was given it already, there must be no backlog.
+            stretches: its stretches with and without voice; none if it is one stretch.
         """
         count = len(chunk.pcm) // 2
         chunk.start = self._end
-        for samples, voiced in slices or ((count, chunk.voiced),):
-            self._book(samples, voiced=voiced)
+        if not stretches:
+            self._book(count, voiced=chunk.voiced)
+        for stretch in stretches:
+            self._book(stretch.samples, voiced=stretch.voiced)
         self._keep(chunk, count)
-        self._backlog += count
-        if self._held > self._limit:
-            self._make_room()
-
-    def append_sent(self, chunk: Chunk) -> None:
-        """Adds audio that the socket has been given already. There must be no backlog."""
-        count = len(chunk.pcm) // 2
-        chunk.start = self._end
-        self._book(count, voiced=chunk.voiced)
-        self._keep(chunk, count)
-        self._cursor += 1
+        if chunk.sent_at is None:
+            self._backlog += count
+        else:
+            self._cursor += 1
         if self._held > self._limit:
             self._make_room()
 
@@ -168,7 +184,7 @@ class ReplayBuffer:
             Whether an earlier socket had been given it already.
         """
         again = chunk.sent_at is not None
-        chunk.sent_at = now
+        chunk.sent_at, chunk.times = now, ()
         if self.peek() is chunk:
             self._cursor += 1
             self._backlog -= chunk.samples
@@ -190,7 +206,10 @@ class ReplayBuffer:
         count = self._cursor
         while count and (self._chunks[count - 1].sent_at or 0.0) > when:
             count -= 1
-        return self._position(count)
+        if count == self._cursor:
+            return self._position(count)
+        partly = self._chunks[count]
+        return max(partly.start, partly.start + partly.samples - partly.unsent_by(when))
 
     def settle(self, position: int) -> None:
         """Forgets the audio before this position, which was all sent, since a turn has ended there."""

@@ -24,10 +24,11 @@ from ..wire.options import Options
 from .audio_queue import UNHEARD_S, Chunk
 from .changes import Rejected
 from .events import ClientEvent, Flushed, Kind, Notice, TurnEvent, Usage
-from .feed import Feed
+from .feed import LONGEST_CHUNK_S, Feed
 from .flush import FLUSH_SILENCE_S, FlushRule
 from .hangs import Hang, Hangs, answers
 from .link import HangUp, Link, Outgoing
+from .live_lane import LiveLane
 from .measures import EndedBy, Measuring
 from .next_socket import NextSocket
 from .pacing import CATCH_UP_SPEED, Pace
@@ -76,6 +77,7 @@ class TurnsClient:
         self._hangs = Hangs(limits.watchdog_min_timeout_s)
         self._watchdog = self._hangs.watchdog
         self._stats = Stats()
+        self._rtt_s: float | None = None
         self._flush = FlushRule()
         self._flushed_to = self._closed_to = 0
         self._doubt = (0, "", False)
@@ -85,8 +87,7 @@ class TurnsClient:
         self._events: list[ClientEvent] = []
         self._times = SpeechTimes(self._feed.activity)
         self._measuring = Measuring()
-        self._live: list[tuple[bytes, float]] = []
-        self._live_left = 0
+        self._live = LiveLane()
         self.request_id: str = ""
         """The vendor's name for the present socket, or for the last one."""
 
@@ -130,7 +131,7 @@ class TurnsClient:
     @property
     def is_idle(self) -> bool:
         """No turn is open and no speech waits for one."""
-        self._book_live()
+        self.book_live()
         return not self._turn.is_open and not self._buffer.has_voice
 
     @property
@@ -155,8 +156,7 @@ class TurnsClient:
     @property
     def stats(self) -> Stats:
         """A snapshot of the counters."""
-        self._book_live()
-        return self._feed.count(self._stats)
+        return self._feed.count(replace(self._stats, rtt_s=self._rtt_s), self._live.samples)
 
     def take_events(self) -> list[ClientEvent]:
         """The events since the last call, in order.
@@ -189,16 +189,30 @@ class TurnsClient:
             True: the shell must give these bytes to the socket at once, and then call `live_sent` in place of `sent`.
             False: the client took nothing, and the shell calls `push_audio`.
         """
-        if len(pcm) > self._live_left or (self._live and len(pcm) != len(self._live[0][0])):
+        return self._live.take(pcm, now)
+
+    def live_sent(self, now: float) -> bool:
+        """The socket has taken what `push_live` took.
+
+        Returns:
+            Whether the client has booked live audio: the shell does as after any other report then.
+        """
+        if not self._live.is_full:
             return False
-        self._live_left -= len(pcm)
-        self._live.append((pcm, now))
+        self.book_live()
+        self._open_live(now)
         return True
 
-    def live_sent(self) -> None:
-        """The socket has taken what `push_live` took. The client books it now if it will not take the next piece."""
-        if self._live and self._live_left < len(self._live[-1][0]):
-            self._book_live()
+    def book_live(self) -> None:
+        """Takes what went out by `push_live` into account. The client does so by itself where it must."""
+        if not (pieces := self._live.clear()):
+            return
+        now = pieces[-1][1]
+        stretches = self._feed.push_sent(pieces)
+        self._hangs.audio_sent(stretches, now, self._link)
+        self._watchdog.audio_sent(self._feed.pushed_s, now)
+        if self._link:
+            self._link.live_sent(stretches, now)
 
     def end_input(self) -> None:
         """No more audio comes. `outgoing` then returns the rest of the audio and a `Close`."""
@@ -300,7 +314,7 @@ class TurnsClient:
         was_in_turn = self._link.in_turn
         if not (was_in_turn and isinstance(message, TurnUpdate | TurnEagerEnd)):
             # New text in a turn is told before live audio is booked, since it does not depend on that audio.
-            self._book_live()
+            self.book_live()
         self._link.heard(message, now)
         if self._link.in_turn != was_in_turn:
             self._close_live()
@@ -318,17 +332,17 @@ class TurnsClient:
         While no turn is open, that audio is forgotten, except the pre-roll and speech that may yet start a turn. The
         shell then looks at `may_send`, since a backlog may have waited for this answer.
         """
-        self._book_live()
         if self._link is None:
             return
         ping_at = self._link.pong(payload, now)
-        self._stats = replace(self._stats, rtt_s=self._link.liveness.rtt_s)
+        self._rtt_s = self._link.liveness.rtt_s
         is_between_turns = self._link.is_connected and not (self._turn.is_open or self._link.in_turn)
         received = self._link.receipts.received
         # A deaf server has received the audio too, but the next socket needs it.
         is_given_up = self._link.hang_up or self._hangs.is_deaf
         if ping_at is None or received is None or not is_between_turns or is_given_up:
             return
+        self.book_live()
         unheard_since = ping_at - SERVER_LAG_S - UNHEARD_S
         self._feed.forget_idle(received, unheard_since, is_in_doubt=self._hangs.may_be_deaf)
         self._forget_closed()
@@ -343,7 +357,7 @@ class TurnsClient:
 
         The shell confirms each item with `sent` before it calls this again.
         """
-        self._book_live()
+        self.book_live()
         return self._link.outgoing(self._buffer, self._next.options, now, ending=self._ending) if self._link else None
 
     def sent(self, item: Outgoing, now: float) -> None:
@@ -351,12 +365,10 @@ class TurnsClient:
         self._close_live()
         if self._link is None:
             return
-        if not isinstance(item, Chunk):
-            self._link.sent(item, self._buffer, now)
-            return
-        self._audio_sent(item, now)
+        if isinstance(item, Chunk):
+            self._audio_sent(item, now)
         self._link.sent(item, self._buffer, now)
-        if len(item.pcm) <= self._feed.longest_live:
+        if not isinstance(item, Chunk) or len(item.pcm) <= self._feed.longest_live:
             self._open_live(now)
 
     # Time.
@@ -364,7 +376,7 @@ class TurnsClient:
     @property
     def deadline(self) -> float:
         """When the shell must call `tick`. Any call to the client may move it."""
-        self._book_live()
+        self.book_live()
         return min(
             self._link.deadline if self._link else math.inf,
             self._feed.usage_at,
@@ -397,7 +409,7 @@ class TurnsClient:
 
         `tick` does so every USAGE_EVERY_S; the shell calls it at the end of the stream.
         """
-        self._book_live()
+        self.book_live()
         if seconds := self._feed.take_usage(now):
             self._events.append(Usage(seconds))
 
@@ -415,28 +427,18 @@ class TurnsClient:
 
     # Inside.
 
-    def _book_live(self) -> None:
-        """Books the audio that went out by `push_live`."""
-        if not self._live:
-            return
-        pieces, self._live = self._live, []
-        now = pieces[-1][1]
-        chunks = self._feed.push_sent(pieces)
-        self._hangs.audio_sent(chunks, now, self._link)
-        self._watchdog.audio_sent(self._feed.pushed_s, now)
-        if self._link:
-            self._link.live_sent(chunks, now)
-
     def _close_live(self) -> None:
         """Books live audio, and sends the next piece through `push_audio`, since something has changed."""
-        self._book_live()
-        self._live_left = 0
+        self.book_live()
+        self._live.open(0)
 
     def _open_live(self, now: float) -> None:
-        """Works out how much audio may go out by `push_live` before the next decision."""
+        """Works out how much audio may go out by `push_live` before the next decision or booking."""
         if self._link is None or self._buffer.has_backlog or self._ending or self._flush.is_waiting:
-            return
-        self._live_left = round(self._link.live_s(self._next.options, now) * self._sample_rate) * 2
+            self._live.open(0)
+        else:
+            seconds = min(self._link.live_s(self._next.options, now), LONGEST_CHUNK_S)
+            self._live.open(round(seconds * self._sample_rate) * 2)
 
     def _drains(self, link: Link, *, clean: bool) -> bool:
         """Whether a socket that was asked to finish has ended for good, with all of the audio answered."""
@@ -461,7 +463,7 @@ class TurnsClient:
     def _say(self, events: Sequence[TurnEvent], now: float, *, ended_by: EndedBy = EndedBy.SERVER) -> None:
         """Adds the steps of a turn to the events, each with its time, request id and usage, and what was measured."""
         if any(event.kind in {Kind.START, Kind.END} for event in events):
-            self._book_live()
+            self.book_live()
         for event in events:
             if event.kind is Kind.START:
                 speech_start = self._times.turn_started(now)
@@ -516,7 +518,7 @@ class TurnsClient:
             if not self._turn.is_open:
                 self._turn_ended(events)
         else:
-            self._feed.text_known(self._turn.length, sum(len(pcm) for pcm, _ in self._live) // 2)
+            self._feed.text_known(self._turn.length, self._live.samples)
 
     def _settle(self, now: float, told: str, *, is_news: bool) -> None:
         """The server ended a turn: its audio is settled and no longer kept for a replay.

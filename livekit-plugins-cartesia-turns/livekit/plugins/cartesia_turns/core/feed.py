@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from .audio_queue import ONSET_S, ROOM_AFTER_OVERFLOW, Chunk, ReplayBuffer
+from .audio_queue import ONSET_S, ROOM_AFTER_OVERFLOW, Chunk, ReplayBuffer, Stretch
 from .settling import SERVER_LAG_S, Receipts, Settling
 from .speech import Activity
 from .stats import Stats
@@ -42,7 +42,7 @@ class Feed:
     """
 
     def __init__(self, sample_rate: int, limit_s: float, now: float) -> None:
-        self._sample_rate = sample_rate
+        self._sample_rate, self._byte_rate = sample_rate, 2 * sample_rate
         self._longest_chunk = round(LONGEST_CHUNK_S * sample_rate)
         self._onset = round(ONSET_S * sample_rate)
         doubted = ROOM_AFTER_OVERFLOW * limit_s * sample_rate
@@ -83,38 +83,30 @@ class Feed:
         if buffer.has_backlog:
             # The user's audio was late and not gone, so silence in its place that was not sent yet is removed.
             buffer.drop_waiting_silence(self._keep_silence_to)
-        self.pushed_s = seconds = len(pcm) / 2 / self._sample_rate
-        if len(pcm) <= 2 * self._longest_slice:
-            self._append_slice(pcm, seconds, now)
-            return buffer.lost_s > lost_s and self._is_first_loss(lost_s)
+        self.pushed_s = len(pcm) / self._byte_rate
         size = 2 * self._longest_chunk
         for start in range(0, len(pcm), size):
             self._append(pcm[start : start + size], now)
-        return self._is_first_loss(lost_s)
+        return buffer.lost_s > lost_s and self._is_first_loss(lost_s)
 
-    def push_sent(self, pieces: Sequence[tuple[bytes, float]]) -> list[Chunk]:
+    def push_sent(self, pieces: Sequence[tuple[bytes, float]]) -> list[Stretch]:
         """Takes the user's audio that the socket was given already. There must be no backlog.
 
         Args:
             pieces: the audio, with the time at which each was sent. All have one length, no longer than `longest_live`.
 
         Returns:
-            The pieces as chunks.
+            Its stretches with and without voice.
         """
-        activity, chunks = self.activity, list[Chunk]()
-        self.pushed_s = seconds = len(pieces[0][0]) / 2 / self._sample_rate
-        for (pcm, at), _ in zip(pieces, activity.push_all(pieces, seconds), strict=True):
-            quiet_s = activity.quiet_s
-            chunk = Chunk(pcm, seconds, quiet_s < seconds, activity.power, quiet_s > QUIET_S, sent_at=at)
-            chunk.is_pause = quiet_s > PAUSE_KEPT_S
-            if chunk.voiced:
-                self._keep_onset(chunk)
-            self.buffer.append_sent(chunk)
-            chunks.append(chunk)
-        samples = len(pieces) * (len(pieces[0][0]) // 2)
-        self._unreported += samples
-        self._sent += samples
-        return chunks
+        stretches = self._measured(pieces)
+        chunk = self._chunk(b"".join([pcm for pcm, _ in pieces]), stretches)
+        chunk.piece, chunk.times = len(pieces[0][0]) // 2, [at for _, at in pieces]
+        chunk.sent_at = chunk.times[-1]
+        self.buffer.append(chunk, stretches)
+        self.pushed_s = chunk.piece / self._sample_rate
+        self._unreported += chunk.samples
+        self._sent += chunk.samples
+        return stretches
 
     def rewind(self) -> bool:
         """Has all audio that is held sent again, on a new socket.
@@ -224,16 +216,16 @@ class Feed:
         self._usage_at = now + USAGE_EVERY_S
         return samples / self._sample_rate
 
-    def count(self, stats: Stats) -> Stats:
-        """`stats` with the counters of the audio."""
+    def count(self, stats: Stats, live: int = 0) -> Stats:
+        """`stats` with the counters of the audio; `live` as for `text_known`."""
         return replace(
             stats,
-            sent_s=self._sent / self._sample_rate,
+            sent_s=(self._sent + live) / self._sample_rate,
             silent_s=self._silent / self._sample_rate,
             replayed_s=self._replayed / self._sample_rate,
             lost_s=self.buffer.lost_s,
             backlog_s=self.buffer.backlog_s,
-            held_s=self.buffer.held_s,
+            held_s=self.buffer.held_s + live / self._sample_rate,
         )
 
     def _is_first_loss(self, before_s: float) -> bool:
@@ -242,33 +234,35 @@ class Feed:
         self._overflow_told = True
         return True
 
-    def _append_slice(self, pcm: bytes, seconds: float, now: float) -> None:
-        activity = self.activity
-        activity.push(pcm, seconds, now)
-        quiet_s = activity.quiet_s
-        chunk = Chunk(pcm, seconds, quiet_s < seconds, activity.power, quiet_s > QUIET_S)
-        chunk.is_pause = quiet_s > PAUSE_KEPT_S
-        if chunk.voiced:
-            self._keep_onset(chunk)
-        self.buffer.append(chunk)
-
     def _append(self, pcm: bytes, now: float) -> None:
-        slices = []
         size = 2 * (self._slice if len(pcm) > 2 * self._longest_slice else self._longest_slice)
-        for start in range(0, len(pcm), size):
-            part = pcm[start : start + size]
-            samples = len(part) // 2
-            seconds = samples / self._sample_rate
-            behind_s = (len(pcm) - start - len(part)) / 2 / self._sample_rate
-            self.activity.push(part, seconds, now - behind_s)
-            slices.append((samples, self.activity.quiet_s < seconds))
-        voiced = any(is_voiced for _, is_voiced in slices)
-        seconds, quiet_s = len(pcm) / 2 / self._sample_rate, self.activity.quiet_s
-        chunk = Chunk(pcm, seconds, voiced, self.activity.power, droppable=quiet_s > QUIET_S)
+        ends = range(size, len(pcm) + size, size)
+        stretches = self._measured(
+            [(pcm[end - size : end], now - max(0, len(pcm) - end) / self._byte_rate) for end in ends]
+        )
+        self.buffer.append(self._chunk(pcm, stretches), stretches)
+
+    def _measured(self, pieces: Sequence[tuple[bytes, float]]) -> list[Stretch]:
+        """Listens to pieces of audio, which come with the time at which each ends."""
+        activity, stretches = self.activity, list[Stretch]()
+        size, voiced, power = 0, False, 0.0
+        for pcm, is_voiced in activity.push_all(pieces, self._byte_rate):
+            if is_voiced != voiced and size:
+                stretches.append(Stretch(size // 2, size / self._byte_rate, voiced, power))
+                size, power = 0, 0.0
+            size, voiced, power = size + len(pcm), is_voiced, max(power, activity.power)
+        stretches.append(Stretch(size // 2, size / self._byte_rate, voiced, power))
+        return stretches
+
+    def _chunk(self, pcm: bytes, stretches: Sequence[Stretch]) -> Chunk:
+        """A chunk of audio that is appended next."""
+        voiced, power = any(part.voiced for part in stretches), max(part.power for part in stretches)
+        seconds, quiet_s = len(pcm) / self._byte_rate, self.activity.quiet_s
+        chunk = Chunk(pcm, seconds, voiced, power, droppable=quiet_s > QUIET_S)
         chunk.is_pause = quiet_s > PAUSE_KEPT_S
         if voiced:
             self._keep_onset(chunk)
-        self.buffer.append(chunk, slices)
+        return chunk
 
     def _keep_onset(self, speech: Chunk) -> None:
         """Marks the onset before the piece is appended, since appending it may drop audio over the limit."""

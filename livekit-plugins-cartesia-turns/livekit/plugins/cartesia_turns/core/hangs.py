@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from enum import Enum
 
-from .audio_queue import Chunk
+from .audio_queue import Chunk, Stretch
 from .link import Link
 from .timeouts import STALLED_AFTER_S, DeafRule, RescueRule, StallRule, Watchdog
 
@@ -79,7 +79,7 @@ class Hangs:
         if has_text:
             self._stall.heard(now)
 
-    def audio_sent(self, chunks: Sequence[Chunk], now: float, link: Link | None) -> None:
+    def audio_sent(self, chunks: Sequence[Chunk | Stretch], now: float, link: Link | None) -> None:
         """Audio of any kind went out."""
         limit_s = _limit_s(link) if self._deaf.is_in_doubt else math.inf
         for chunk in chunks:

@@ -23,7 +23,7 @@ from ..wire.messages import (
     TurnUpdate,
 )
 from ..wire.options import Options
-from .audio_queue import Chunk, ReplayBuffer
+from .audio_queue import Chunk, ReplayBuffer, Stretch
 from .changes import Rejected
 from .configs import Configs
 from .liveness import Liveness
@@ -170,9 +170,9 @@ class Link:
             return 0.0
         return self.pacer.live_s(probes=self.in_turn or self.liveness.is_slow)
 
-    def live_sent(self, chunks: Sequence[Chunk], now: float) -> None:
+    def live_sent(self, stretches: Sequence[Stretch], now: float) -> None:
         """Live audio went out, within what `live_s` allowed, the last piece of it now."""
-        self.pacer.spend_live(chunks, now)
+        self.pacer.spend_live(stretches, now)
 
     def outgoing(self, buffer: ReplayBuffer, wanted: Options, now: float, *, ending: bool) -> Outgoing | None:
         """What to send next: a ping that is due, changed settings, audio, or the close once no more audio comes.
@@ -221,5 +221,5 @@ class Link:
     def _ping_at(self, chunk: Chunk | None) -> float:
         # The answer to a ping that follows the close shows that the server has all audio.
         probes = self.in_turn or self.liveness.is_slow
-        is_wanted = self._asks_if_finished or (chunk and self.pacer.wants_ping(chunk, probes=probes))
+        is_wanted = self._asks_if_finished or self.pacer.wants_ping(chunk, probes=probes)
         return -math.inf if is_wanted else self.liveness.ping_at

@@ -9,7 +9,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 
-from .audio_queue import ONSET_S, Chunk
+from .audio_queue import ONSET_S, Chunk, Stretch
 from .settling import PAUSE_S, PROBE_S, SERVER_LAG_S
 
 CATCH_UP_SPEED = 4.0
@@ -122,12 +122,12 @@ class Pacer:
         self._pause_s = 0.0 if chunk.voiced else self._pause_s + chunk.seconds
         self._spend(chunk.seconds, now, waiting_s)
 
-    def spend_live(self, chunks: Sequence[Chunk], now: float) -> None:
+    def spend_live(self, stretches: Sequence[Stretch], now: float) -> None:
         """Live audio went out, the last of it now, and nothing waits behind it."""
         seconds = 0.0
-        for chunk in chunks:
-            seconds += chunk.seconds
-            self._pause_s = 0.0 if chunk.voiced else self._pause_s + chunk.seconds
+        for stretch in stretches:
+            seconds += stretch.seconds
+            self._pause_s = 0.0 if stretch.voiced else self._pause_s + stretch.seconds
         self._spend(seconds, now, 0.0)
 
     def _spend(self, seconds: float, now: float, waiting_s: float) -> None:
@@ -175,18 +175,20 @@ class Pacer:
             self._arrived_s = self._pings.popleft()[1]
         self._arrived_at = now
 
-    def wants_ping(self, chunk: Chunk, *, probes: bool) -> bool:
-        """Whether a ping must go out before this audio, so that its pong shows what has arrived.
+    def wants_ping(self, chunk: Chunk | None, *, probes: bool) -> bool:
+        """Whether a ping must go out now, so that its pong shows what has arrived.
 
         Args:
-            chunk: the audio.
+            chunk: the audio that follows, if some waits.
             probes: live audio needs such pings too, not only a backlog.
         """
         if not (self._catches_up or probes):
             return False
         unasked_s = self._sent_s - self._pinged_s
+        if chunk and self._catches_up and unasked_s > 0 and self._ends_pause(chunk):
+            return True
         # A little less than PROBE_S, since sums of seconds have rounding errors.
-        return unasked_s > PROBE_S - 0.001 or (unasked_s > 0 and self._catches_up and self._ends_pause(chunk))
+        return unasked_s > PROBE_S - 0.001
 
     def ready_at(self, chunk: Chunk) -> float:
         """When this audio may go out; inf while that depends on a pong."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import math
+from array import array
 from collections import deque
 from collections.abc import Iterator, Sequence
 
@@ -46,6 +47,7 @@ _ABOVE_FLOOR = 10 ** (ABOVE_FLOOR_DB / 10)
 _ABOVE_NOISE = 10 ** (ABOVE_NOISE_DB / 10)
 _TRAILING = 10 ** (-TRAILING_DB / 10)
 _FLOOR = round(FLOOR_S / SLICE_S)
+_KEPT = round(KEPT_S / SLICE_S)
 _BLOCK = 10
 """How many slices share one minimum, so that the floor costs next to nothing."""
 
@@ -60,7 +62,8 @@ class Activity:
         self._rest = b""
         self._size = 0
         self._hum = np.zeros((0, 0))
-        self._slices: deque[tuple[float, float]] = deque(maxlen=round(KEPT_S / SLICE_S))
+        self._times, self._powers = array("d"), array("d")
+        """When each of the last slices ended, and its power."""
         # Before the first audio the room counts as quiet.
         self._floor = 0.0
         self._minima = deque([0.0], maxlen=_FLOOR // _BLOCK)
@@ -82,20 +85,25 @@ class Activity:
         rest = len(pcm) % self._size
         self._rest = pcm[-rest:] if rest else b""
         ends = range(self._size, len(pcm) + 1, self._size)
-        for end, power in zip(ends, self._powers(pcm[: len(pcm) - rest]), strict=True):
+        for end, power in zip(ends, self._powers_of(pcm[: len(pcm) - rest]), strict=True):
             self._note(power, now - SLICE_S * (len(pcm) - end) / self._size)
 
-    def push_all(self, pieces: Sequence[tuple[bytes, float]], seconds: float) -> Iterator[None]:
-        """Notes several pieces of one length as `push` does, one at each step; much faster if each is a slice."""
+    def push_all(self, pieces: Sequence[tuple[bytes, float]], byte_rate: int) -> Iterator[tuple[bytes, bool]]:
+        """Notes several pieces as `push` does, one at each step; much faster if each is a slice.
+
+        Yields:
+            Each piece, and whether there may be voice in it.
+        """
         if self._rest or any(len(pcm) != self._size for pcm, _ in pieces):
             for pcm, now in pieces:
+                seconds = len(pcm) / byte_rate
                 self.push(pcm, seconds, now)
-                yield
+                yield pcm, self.quiet_s < seconds
             return
-        powers = self._powers(b"".join([pcm for pcm, _ in pieces]))
-        for (_, now), power in zip(pieces, powers, strict=True):
+        powers = self._powers_of(b"".join([pcm for pcm, _ in pieces]))
+        for (pcm, now), power in zip(pieces, powers, strict=True):
             self._note(power, now)
-            yield
+            yield pcm, not self._quiet
 
     def voice_began(self, now: float, *, within_s: float) -> float | None:
         """When the last stretch of voice began, if that is at most `within_s` seconds ago."""
@@ -116,10 +124,10 @@ class Activity:
     def voice_ended(self, now: float, *, within_s: float) -> float | None:
         """When voice was last heard, by the audio known now, if that is at most `within_s` seconds ago."""
         stopped_at = self.voice_stopped(now, within_s=within_s)
-        if stopped_at is not None or not self._slices:
+        if stopped_at is not None or not self._times:
             return stopped_at
         # Nothing is louder than the audio at the end, so if there is voice at all, it goes on to the end.
-        ended_at = self._slices[-1][0] - self.quiet_s
+        ended_at = self._times[-1] - self.quiet_s
         return ended_at if now - ended_at <= within_s else None
 
     def voice_stopped(self, now: float, *, within_s: float) -> float | None:
@@ -129,7 +137,8 @@ class Activity:
         voiced &= times >= now - within_s
         if not voiced.any():
             return None
-        voiced &= powers > np.quantile(powers[voiced], 0.75) * _TRAILING
+        loud = np.sort(powers[voiced])[int(0.75 * np.count_nonzero(voiced))]
+        voiced &= powers > loud * _TRAILING
         return float(times[voiced][-1])
 
     def _begin(self, samples: int) -> None:
@@ -137,7 +146,7 @@ class Activity:
         self._size = 2 * samples
         self._hum = _hum(samples)
 
-    def _powers(self, pcm: bytes) -> list[float]:
+    def _powers_of(self, pcm: bytes) -> list[float]:
         """The power of each slice of the audio, without offset and hum."""
         slices = np.frombuffer(pcm, _PCM).astype(_FLOAT).reshape(-1, self._size // 2)
         hum = slices.dot(self._hum.T)
@@ -147,7 +156,8 @@ class Activity:
 
     def _note(self, power: float, at: float) -> None:
         """Notes the power of a slice that ended at this time."""
-        self._slices.append((at, power))
+        self._times.append(at)
+        self._powers.append(power)
         self.power = power
         is_voice = power > _QUIETEST and power > self._floor * _ABOVE_FLOOR
         self._quiet = 0 if is_voice else self._quiet + 1
@@ -160,17 +170,20 @@ class Activity:
             self._minima.append(self._minimum)
             self._floor = min(self._minima)
             self._minimum, self._left = math.inf, _BLOCK
+            del self._times[:-_KEPT], self._powers[:-_KEPT]
 
     def _remembered(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """When each slice ended, and its power without clicks."""
-        if not self._slices:
-            return np.zeros(0), np.zeros(0)
-        times, powers = np.array(self._slices).T
+        times, powers = np.array(self._times), np.array(self._powers)
+        if not times.size:
+            return times, powers
         # Late audio comes in one burst. A slice was spoken at least its length before the slice that follows it.
         lengths = np.arange(times.size) * SLICE_S
         times = np.minimum.accumulate((times - lengths)[::-1])[::-1] + lengths
-        padded = np.concatenate([powers[:1], powers, powers[-1:]])
-        return times, np.median([padded[:-2], padded[1:-1], padded[2:]], axis=0)
+        before, after = np.concatenate([powers[:1], powers[:-1]]), np.concatenate([powers[1:], powers[-1:]])
+        # The median of the three: of the lesser and the greater of two, it lies between.
+        low, high = np.minimum(before, after), np.maximum(before, after)
+        return times, np.minimum(np.maximum(low, powers), high)
 
 
 class SpeechTimes:
@@ -240,5 +253,9 @@ def _least_since(powers: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _least(powers: NDArray[np.float64]) -> NDArray[np.float64]:
     """The minimum of each window of FLOOR_S."""
-    least: NDArray[np.float64] = np.lib.stride_tricks.sliding_window_view(powers, _FLOOR).min(axis=1)
+    least, width = powers, 1
+    while width < _FLOOR:
+        # The minima of two narrower windows, which may overlap, are those of one window as wide as both together.
+        step = min(width, _FLOOR - width)
+        least, width = np.minimum(least[:-step], least[step:]), width + step
     return least

@@ -16,7 +16,7 @@ from ..wire.messages import ErrorMessage, ServerMessage
 from ..wire.protocol import ProtocolError, parse, serialize
 from .handshake import Handshake, shake_hands
 from .redaction import redacted
-from .tasks import finish
+from .tasks import begin, finish, look_at
 
 CLOSE_TIMEOUT_S = 0.25
 """How long a close waits for the server's answer before the socket is cut."""
@@ -46,6 +46,7 @@ class Connection:
         """A `send` is under way. There may be only one at a time."""
         self.is_lost: bool = False
         """A `send` has failed."""
+        self._rest: asyncio.Task[None] | None = None
 
     @property
     def is_clear(self) -> bool:
@@ -114,6 +115,17 @@ class Connection:
             raise DroppedError(LOST_SENDING) from None
         finally:
             self.is_sending = False
+
+    def send_now(self, item: Outgoing | bytes) -> None:
+        """Sends one item, or PCM audio, from the caller's step of the event loop. No other `send` may be under way.
+
+        Raises:
+            DroppedError: the socket is gone.
+        """
+        # Where `is_clear` was true there is no wait, unless the audio alone fills the socket's own buffer.
+        if (rest := begin(self.send_audio(item) if isinstance(item, bytes) else self.send(item))) is not None:
+            self._rest = rest
+            rest.add_done_callback(look_at)
 
     async def receive(self) -> ServerMessage | Pong:
         """Waits for the next message, which may be the server's error. Answers pings.

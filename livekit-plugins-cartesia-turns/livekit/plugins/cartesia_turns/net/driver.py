@@ -1,7 +1,7 @@
 """The shell of a client: it runs the sockets, one after another, keeps the time, and wakes the tasks that must act.
 
-If nothing waits and the socket takes audio at once, `push` sends it from the task that brings it, so that a frame costs
-one wake-up of the event loop. Everything else is sent by the socket's own sending task.
+If nothing waits and the socket takes audio at once, `push_now` and `push` send it from the caller's step of the event
+loop, so that a frame wakes nobody. Everything else is sent by the socket's own sending task.
 """
 
 from __future__ import annotations
@@ -100,16 +100,37 @@ class Driver:
         # As soon as the client is finished, a pause or a handshake under way is cancelled.
         await until_done(self._to_finish.wait(), self._keep_linked(session), self._keep_time())
 
+    def push_now(self, pcm: bytes) -> bool:
+        """Sends the user's audio if that takes neither a decision nor a wait.
+
+        Returns:
+            Whether it did. If not, nothing was taken, and the audio is for `push`.
+        """
+        client, connection, now = self._client, self._connection, time.monotonic()
+        if connection is None or not connection.is_clear or not client.push_live(pcm, now):
+            return False
+        try:
+            connection.send_now(pcm)
+            if not client.live_sent(now):
+                return True
+            # At most a ping is due here. Whatever else may go out is found by the sending task.
+            if not connection.is_sending and (item := client.outgoing(now)) is not None:
+                connection.send_now(item)
+                client.sent(item, now)
+        except DroppedError:
+            # The sending task finds the socket lost, and ends it.
+            self._to_send.set()
+        self._wake()
+        return True
+
     async def push(self, pcm: bytes) -> None:
         """Takes the user's audio, as `TurnsClient.push_audio`, and sends it at once if it may go out."""
+        if self.push_now(pcm):
+            return
         connection = self._connection
         is_clear = connection is not None and connection.is_clear
+        self._client.push_audio(pcm, time.monotonic())
         try:
-            if connection and is_clear and self._client.push_live(pcm, time.monotonic()):
-                await connection.send_audio(pcm)
-                self._client.live_sent()
-                return
-            self._client.push_audio(pcm, time.monotonic())
             if connection and is_clear:
                 await self._send_waiting(connection)
         except DroppedError:
@@ -166,8 +187,9 @@ class Driver:
         while True:
             self._tick_at = self._client.deadline
             await wait_for_event(self._to_tick, self._tick_at - time.monotonic())
-            self._client.tick(time.monotonic())
-            self._tell()
+            if (now := time.monotonic()) >= self._client.deadline:
+                self._client.tick(now)
+                self._tell()
 
     async def _keep_linked(self, session: aiohttp.ClientSession) -> None:
         while True:

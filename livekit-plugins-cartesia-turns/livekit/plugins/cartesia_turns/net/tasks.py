@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Coroutine
+import types
+from collections.abc import Coroutine, Generator
 from typing import Any, TypeVar
 
 from livekit.agents.utils.aio import cancel_and_wait
@@ -59,8 +60,35 @@ async def wait_for_event(event: asyncio.Event, timeout_s: float) -> None:
     event.clear()
 
 
+def begin(work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+    """Runs a coroutine as far as it goes without a wait, in the caller's step of the event loop.
+
+    Returns:
+        A task that runs the rest; None if there is none. What the coroutine raises before its first wait is raised.
+    """
+    try:
+        first_wait = work.send(None)
+    except StopIteration:
+        return None
+    return asyncio.create_task(_go_on(work, first_wait))
+
+
+async def _go_on(work: Coroutine[Any, Any, None], first_wait: object) -> None:
+    await _rest(work, first_wait)
+
+
+@types.coroutine
+def _rest(work: Coroutine[Any, Any, None], first_wait: object) -> Generator[Any, Any, None]:
+    yield first_wait
+    yield from work
+
+
 async def _end(*tasks: asyncio.Task[Any]) -> None:
     await cancel_and_wait(*tasks)
     for task in tasks:
-        # asyncio would log an exception that nobody looks at, with its traceback.
-        _ = task.cancelled() or task.exception()
+        look_at(task)
+
+
+def look_at(task: asyncio.Task[Any]) -> None:
+    """Looks at the exception of a task, since asyncio logs one that nobody looks at, with its traceback."""
+    _ = task.cancelled() or task.exception()

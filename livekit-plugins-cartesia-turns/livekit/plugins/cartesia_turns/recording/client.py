@@ -54,7 +54,7 @@ class RecordedClient(TurnsClient):
 
     def push_audio(self, pcm: bytes, now: float) -> None:
         """As TurnsClient."""
-        self._book_live()
+        self.book_live()
         journal = self._journal
         journal.letter(_PUSHED)
         journal.time(now)
@@ -84,7 +84,7 @@ class RecordedClient(TurnsClient):
 
     def sent(self, item: Outgoing, now: float) -> None:
         """As TurnsClient."""
-        self._book_live()
+        self.book_live()
         if isinstance(item, Chunk | Ping):
             self._note_step(_SENT, now)
         else:
@@ -93,7 +93,7 @@ class RecordedClient(TurnsClient):
 
     def pong(self, payload: bytes, now: float) -> None:
         """As TurnsClient."""
-        self._book_live()
+        self.book_live()
         if payload == b"0" or (payload.isdigit() and payload[:1] != b"0" and len(payload) < LONGEST_NUMBER):
             self._note_step(_ANSWERED, now)
             self._journal.steps.pongs.append(int(payload))
@@ -103,16 +103,16 @@ class RecordedClient(TurnsClient):
 
     def tick(self, now: float) -> None:
         """As TurnsClient."""
-        self._book_live()
+        self.book_live()
         self._note_step(_TICKED, now)
         self._is_inside = True
         super().tick(now)
         self._is_inside = False
         self._note_events(now)
 
-    def _book_live(self) -> None:
+    def book_live(self) -> None:
         """As TurnsClient. It also notes what `push_live` has taken."""
-        live = self._live
+        live = self._live.pieces
         if not live:
             return
         steps = self._journal.steps
@@ -124,7 +124,7 @@ class RecordedClient(TurnsClient):
         self._note_step(_BOOKED, live[-1][1])
         if len(steps.letters) >= MANY_STEPS:
             self._journal.end_steps()
-        super()._book_live()
+        super().book_live()
 
     # The others.
 
@@ -195,7 +195,7 @@ class RecordedClient(TurnsClient):
 
     def _note(self, method: str, now: float, arguments: Callable[[], Fields]) -> None:
         """Notes a call. The other thread writes the arguments out later, which is safe as they never change."""
-        self._book_live()
+        self.book_live()
         self._journal.note(now, lambda: {"call": method, **arguments()})
 
     def _note_step(self, letter: int, now: float) -> None:

@@ -117,8 +117,8 @@ class Player:
         if step.letter in (LIVE, PUSHED):
             self._push(step)
         elif step.letter == BOOKED:
-            # The client books its live audio when it is asked for its counters.
-            _ = self._client.stats
+            self._client.live_sent(step.at)
+            self._client.book_live()
         elif step.letter in (ASKED, OFFERED, PINGED):
             if step.letter == PINGED:
                 self._then.sent.append((self._since(step.at), {"type": "ping"}))

@@ -54,7 +54,7 @@ def _powers(pcm: bytes, rate: int) -> NDArray[np.float64]:
     activity = Activity()
     # The first piece tells the length of a slice.
     activity.push(pieces[0][0], SLICE_S, 0.0)
-    powers = [activity.power, *(activity.power for _ in activity.push_all(pieces[1:], SLICE_S))]
+    powers = [activity.power, *(activity.power for _ in activity.push_all(pieces[1:], 2 * rate))]
     padded = np.array([powers[0], *powers, powers[-1]])
     return np.asarray(np.median([padded[:-2], padded[1:-1], padded[2:]], axis=0))
 

@@ -1,0 +1,46 @@
+"""Live audio that goes out without a decision, and is booked several pieces at a time.
+
+That is nearly all audio of a call. To book a piece (to measure it, keep it for a replay and count it) takes longer than
+to send it, most of it once for each booking and not for each piece.
+"""
+
+from __future__ import annotations
+
+Piece = tuple[bytes, float]
+"""PCM audio, and when it went out, in monotonic seconds."""
+
+
+class LiveLane:
+    """How much audio may go out before the next decision, and what went out since the last booking."""
+
+    def __init__(self) -> None:
+        self.pieces: list[Piece] = []
+        """What went out and is not booked yet; all pieces have one length."""
+        self._left = 0
+
+    @property
+    def samples(self) -> int:
+        """How many samples went out and are not booked yet."""
+        return len(self.pieces) * len(self.pieces[0][0]) // 2 if self.pieces else 0
+
+    @property
+    def is_full(self) -> bool:
+        """What went out is to be booked now: no other piece of the same length may follow it."""
+        return bool(self.pieces) and self._left < len(self.pieces[0][0])
+
+    def open(self, size: int) -> None:
+        """Lets up to `size` bytes out; 0 lets nothing out."""
+        self._left = size
+
+    def take(self, pcm: bytes, now: float) -> bool:
+        """Lets a piece out, unless a decision must come before."""
+        if len(pcm) > self._left or (self.pieces and len(pcm) != len(self.pieces[0][0])):
+            return False
+        self._left -= len(pcm)
+        self.pieces.append((pcm, now))
+        return True
+
+    def clear(self) -> list[Piece]:
+        """Returns what went out since the last call, to be booked."""
+        pieces, self.pieces = self.pieces, []
+        return pieces
