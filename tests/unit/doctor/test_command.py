@@ -87,7 +87,7 @@ async def test_the_sample_is_heard_by_the_local_server(capsys: Output, monkeypat
         (["--calls", "-1"], "--calls"),
         (["--calls", "1000"], "--calls"),
         (["--audio", "no-such-file.wav"], "no such file"),
-        (["--audio", __file__], "no audio format"),
+        (["--audio", __file__], "unknown audio format"),
         (["--session", "nothing"], "module:function"),
     ],
 )

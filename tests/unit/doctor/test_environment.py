@@ -34,7 +34,7 @@ def test_all_is_well_with_the_newest_versions_and_a_key(monkeypatch: pytest.Monk
         ("1.8.9", True, "ok", ""),
         ("1.10.0", True, "ok", ""),
         ("2.0.0b1", True, "ok", ""),
-        ("3.0.0", True, "warning", "newer plugin"),
+        ("3.0.0", True, "warning", "Upgrade this plugin"),
     ],
 )
 def test_a_livekit_agents_of_another_age_lacks_something(

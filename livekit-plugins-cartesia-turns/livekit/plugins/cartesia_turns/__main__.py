@@ -31,7 +31,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m livekit.plugins.cartesia_turns",
         usage="%(prog)s COMMAND ...",
         description=f"commands:\n{texts}",
-        epilog="COMMAND --help says more of each.",
+        epilog="COMMAND --help describes each command.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help=argparse.SUPPRESS)

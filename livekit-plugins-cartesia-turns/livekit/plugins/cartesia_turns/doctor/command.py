@@ -22,8 +22,8 @@ from .verdict import Verdict
 
 WELL, PROBLEM, USAGE_ERROR, INTERRUPTED = 0, 1, 2, 130
 EPILOG = """\
-The key is read from CARTESIA_API_KEY. No key or token is ever printed; what the server hears is printed.
-Some 22 seconds of audio are sent, which the vendor bills; --silent sends none.
+The key is read from CARTESIA_API_KEY. Keys and tokens are never printed; the recognized words are.
+It sends about 22 seconds of audio, which Cartesia bills; --silent sends none.
 
 To check the local server, which prints its key:
   python -m livekit.plugins.cartesia_turns.server
@@ -105,7 +105,7 @@ def _token(options: argparse.Namespace) -> str | None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m livekit.plugins.cartesia_turns doctor",
-        description="Checks all that a call needs, and says what to do if something is wrong.",
+        description="Checks everything that a call needs, and says what to do about each problem.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -113,10 +113,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--base-url", default="https://api.cartesia.ai", metavar="URL", help="the server (default: %(default)s)")
     add("--allow-plaintext", action="store_true", help="accept an unencrypted address that is not on this machine")
     add("--model", help="the model to ask for (default: the plugin's)")
-    add("--token-variable", metavar="NAME", help="the variable with a short-lived token, in place of the key")
-    add("--audio", type=Path, metavar="FILE", help="a recording to examine, and to speak in place of the sample")
+    add(
+        "--token-variable", metavar="NAME", help="the environment variable with a short-lived token, instead of the key"
+    )
+    add("--audio", type=Path, metavar="FILE", help="a recording to examine, and to send instead of the sample")
     add("--session", metavar="MODULE:FUNCTION", help="inspect the AgentSession that this function returns")
-    add("--calls", type=int, default=0, metavar="N", help="try whether N calls fit at once")
+    add("--calls", type=int, default=0, metavar="N", help="test whether N calls work at once")
     add("--silent", action="store_true", help="send no audio")
     add("--timeout", type=float, default=10.0, metavar="S", help="seconds for each step (default: %(default)s)")
     add("--json", action="store_true", help="print one JSON object at the end, and nothing else")

@@ -22,8 +22,8 @@ OLDEST = {AGENTS: "1.8.0", AIOHTTP: "3.14.1"}
 WHOLE = "1.8.9"
 """The oldest livekit-agents under which the plugin can do all that it does."""
 LACKING = (
-    "manual turns that end at once, the warning about a session in a wrong mode, and several sessions on one STT, or "
-    "several STTs in one session, that do not disturb each other"
+    "manual turns that end at once, the warning about a wrong turn detection mode, several sessions on one STT, and "
+    "several STTs in one session"
 )
 """What is missing if the framework does not tell a stream which session it serves."""
 UNTRIED = "3"
@@ -51,12 +51,12 @@ def _python() -> Verdict:
 def _agents() -> Verdict:
     found = _version(AGENTS)
     if _parts(found) >= _parts(UNTRIED):
-        what = f"{AGENTS} {found} is newer than what this plugin was made for, and was not tried."
-        advice = f'Look for a newer plugin, or install an older one: pip install "{AGENTS}<{UNTRIED}".'
+        what = f"{AGENTS} {found} is newer than the versions that this plugin was tested with."
+        advice = f'Upgrade this plugin, or install an older version: pip install "{AGENTS}<{UNTRIED}".'
         return warning(AGENTS, what, advice)
     if _parts(found) >= _parts(OLDEST[AGENTS]) and not compat.TELLS_SESSION:
         advice = f"Install {WHOLE} or newer: pip install --upgrade {AGENTS}."
-        return warning(AGENTS, f"With {AGENTS} {found} these are missing: {LACKING}.", advice)
+        return warning(AGENTS, f"With {AGENTS} {found} these features are missing: {LACKING}.", advice)
     return _at_least(AGENTS, found)
 
 
@@ -82,7 +82,7 @@ def _credential(token_variable: str | None) -> Verdict:
     if found is None:
         advice = f"Set {variable}; keys are made at https://play.cartesia.ai/keys."
         if token_variable:
-            advice = f"Set {variable} to a short-lived token that your own server has asked Cartesia for."
+            advice = f"Set {variable} to a short-lived token, which your own server requests from Cartesia."
         return problem(name, f"There is no {kind}: {variable} is not set.", advice)
     if found[0] in QUOTES or found[-1] in QUOTES:
         what = f"{variable} begins or ends with a quotation mark, which would be sent with the {kind}."

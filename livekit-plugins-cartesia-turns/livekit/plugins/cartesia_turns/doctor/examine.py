@@ -87,7 +87,7 @@ async def _server(plan: Plan) -> AsyncIterator[Verdict]:
 async def _spoken(plan: Plan) -> AsyncIterator[Verdict]:
     """The checks for which audio is sent."""
     recording = plan.recording or sample()
-    if why := sound.why_not_spoken(recording) if plan.speaks else "No audio is to be sent.":
+    if why := sound.why_not_spoken(recording) if plan.speaks else "--silent sends no audio.":
         for name in OF_SPEECH:
             yield skipped(name, why)
         return

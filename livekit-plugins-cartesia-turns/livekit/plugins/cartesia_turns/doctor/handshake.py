@@ -22,11 +22,11 @@ NO_ANSWER = "The server did not answer in time."
 AGAIN = "Try again, with a larger --timeout if the network is slow."
 TOO_MANY = 429
 ADVICE = {
-    401: "Check that the key is whole and has not been revoked; a token may have run out.",
+    401: "Check that the key is complete and has not been revoked; a token may have expired.",
     402: "Check the account's credit.",
-    403: "Check that the account may use this model, and that the token has the grant for speech-to-text.",
+    403: "Check that the account may use this model, and that the token grants speech-to-text.",
     404: "Check the base URL: this server has no such endpoint.",
-    TOO_MANY: "Close streams that nobody uses, or take a larger plan: idle sockets count too.",
+    TOO_MANY: "Close unused streams, or choose a larger plan: idle sockets count too.",
 }
 """What to do about a status of the server's."""
 STEPS = ("handshake", "connected", "round trip", "concurrency")
@@ -41,7 +41,7 @@ async def check(server: Server) -> list[Verdict]:
         await call.until(lambda: call.stream.stats.rtt_s is not None, PONG_S)
         trip = _round_trip(call.stream.stats.rtt_s)
     greeting = _greeting(connect_s)
-    return [ok("handshake", "The server takes the key or token."), greeting, trip, _concurrency()]
+    return [ok("handshake", "The server accepts the key or token."), greeting, trip, _concurrency()]
 
 
 def failed(call: Call) -> list[Verdict]:
@@ -70,7 +70,7 @@ def said(error: APIError) -> str:
     if not isinstance(error, ServerError):
         return words_of(error)[0]
     code = f", {printable(error.error_code, 40)}" if error.error_code else ""
-    return f"The server refused with status {error.status_code}{code}. It says: {printable(error.message)}"
+    return f"The server refused with status {error.status_code}{code}. Its message: {printable(error.message)}"
 
 
 def advice_for(error: ServerError) -> str:
@@ -78,32 +78,32 @@ def advice_for(error: ServerError) -> str:
     if error.status_code in ADVICE:
         return ADVICE[error.status_code]
     if error.status_code >= 500:
-        return "The server has trouble of its own: try again later."
-    return "Check the model and the settings; a newer version of the plugin may know what the server wants."
+        return "The server has a problem: try again later."
+    return "Check the model and the settings; a newer version of the plugin may know the server's new requirements."
 
 
 def plans() -> str:
     """How many open sockets the plans are known to allow."""
     known = ", ".join(f"{plan} {streams}" for plan, streams in PLAN_STREAMS.value.items())
-    return f"Plans allow so many open sockets (read {PLAN_STREAMS.since}): {known}."
+    return f"Open sockets that the plans allow (as of {PLAN_STREAMS.since}): {known}."
 
 
 def _greeting(connect_s: float) -> Verdict:
-    what = f"The server said `connected` after {connect_s:.2f} s."
+    what = f"The server sent `connected` after {connect_s:.2f} s."
     if connect_s > SLOW_S:
-        return warning("connected", what, "Let the session prewarm the STT, as it does by itself.", connect_s=connect_s)
+        return warning("connected", what, "Prewarm the STT before the call, as a session does.", connect_s=connect_s)
     return ok("connected", what, connect_s=connect_s)
 
 
 def _round_trip(rtt_s: float | None) -> Verdict:
     if rtt_s is None:
         what = f"A ping was not answered within {PONG_S:.0f} s."
-        return warning("round trip", what, "Something in between may hold back small frames: try another network.")
+        return warning("round trip", what, "A proxy or a firewall may delay small frames: try another network.")
     what = f"A ping and its answer take {rtt_s * 1000:.1f} ms."
     if rtt_s > FAR_S:
-        return warning("round trip", what, "Run the agent nearer to the server, or off the VPN.", round_trip_s=rtt_s)
+        return warning("round trip", what, "Run the agent closer to the server, or without a VPN.", round_trip_s=rtt_s)
     return ok("round trip", what, round_trip_s=rtt_s)
 
 
 def _concurrency() -> Verdict:
-    return ok("concurrency", f"One more socket fits into the plan; --calls N tries N at once. {plans()}")
+    return ok("concurrency", f"The plan allows one more socket; --calls N tries N at once. {plans()}")

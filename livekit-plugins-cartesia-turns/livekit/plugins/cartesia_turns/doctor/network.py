@@ -88,7 +88,7 @@ def trust() -> ssl.SSLContext:
 def _address(parts: SplitResult) -> Verdict:
     shown = f"{parts.scheme}://{parts.netloc}{parts.path}"
     if parts.scheme == "ws" and not is_loopback(parts.hostname or ""):
-        what = f"{shown} is not encrypted: everybody on the way can read the key and hear the call."
+        what = f"{shown} is not encrypted: others in the network can read the key and hear the call."
         return warning("address", what, "Use an https or wss address.")
     return ok("address", f"{shown}.")
 
@@ -104,14 +104,14 @@ async def _to_proxy(proxy: str, timeout_s: float) -> Verdict:
         host, port = parts.hostname or "", parts.port or 80
     except ValueError:
         host, port = "", 0
-    advice = "Check HTTPS_PROXY and HTTP_PROXY; NO_PROXY names the hosts that are reached without a proxy."
+    advice = "Check HTTPS_PROXY and HTTP_PROXY; NO_PROXY lists the hosts that are reached without a proxy."
     if not host or parts.scheme != "http":
         return problem("proxy", "The proxy's address can't be used: it must be http://host:port.", advice)
     opened = await _attempt(_open(host, port), timeout_s)
     if isinstance(opened, APIError):
         return problem("proxy", f"The proxy {host}:{port} can't be reached. {words_of(opened)[0]}", advice)
     opened.transport.abort()
-    what = f"Connections go through the proxy {host}:{port}. Jobs go through their worker's http_proxy instead."
+    what = f"Connections go through the proxy {host}:{port}. Jobs use their worker's http_proxy instead."
     return ok("proxy", what)
 
 
@@ -133,9 +133,9 @@ async def _connect(parts: SplitResult, timeout_s: float) -> Verdict:
     opened = await _attempt(_open(host, port), timeout_s)
     if isinstance(opened, APIError):
         what, advice = words_of(opened)
-        return problem("tcp", f"{host}:{port}: {what}", advice or "A firewall may stand in between.")
+        return problem("tcp", f"{host}:{port}: {what}", advice or "Check for a firewall on the way.")
     opened.transport.abort()
-    what = f"{host}:{port} takes connections."
+    what = f"{host}:{port} accepts connections."
     return _timed("tcp", what, time.monotonic() - began, "connect_s", "Check the network, and a VPN if there is one.")
 
 
@@ -146,12 +146,12 @@ async def _encrypt(parts: SplitResult, timeout_s: float) -> Verdict:
     try:
         trusted = trust()
     except OSError:
-        what = "SSL_CERT_FILE or SSL_CERT_DIR names something that can't be read, or holds no certificates."
-        return problem("tls", what, "Let it name the certificates that this machine trusts, or unset it.")
+        what = "The file or folder of SSL_CERT_FILE or SSL_CERT_DIR can't be read, or contains no certificates."
+        return problem("tls", what, "Set it to the certificates that this machine trusts, or unset it.")
     opened = await _attempt(_open(host, _port(parts), ssl=trusted, server_hostname=host), timeout_s)
     if isinstance(opened, APIError):
         what, advice = words_of(opened)
-        return problem("tls", what, advice or "Something other than the server may answer at this port.")
+        return problem("tls", what, advice or "Check that the port is that of the server.")
     tls: ssl.SSLObject = opened.get_extra_info("ssl_object")
     certificate = tls.getpeercert() or {}
     opened.transport.abort()

@@ -53,10 +53,10 @@ async def check(server: Server, pcm: bytes) -> Verdict:
             what = (
                 f"{TRIED_S:.0f} s of audio took {trial.took_s:.1f} s, although {speed:g} times real time was allowed."
             )
-            advice = "After an outage words come late here. Check the way to the server, and how busy this machine is."
+            advice = "After an outage, transcripts will be late. Check the network, and the load of this machine."
             return warning(NAME, what, advice, speed=TRIED_S / trial.took_s)
         taken = speed
-    return ok(NAME, f"The server takes a backlog of audio at {taken:g} times real time.", speed=taken)
+    return ok(NAME, f"The server accepts a backlog of audio at {taken:g} times real time.", speed=taken)
 
 
 def without_pauses(pcm: bytes) -> bytes:
@@ -98,10 +98,10 @@ def _is_sent(call: Call) -> bool:
 def _failed(trial: _Trial, taken: float, speed: float) -> Verdict:
     if not trial.is_connected or not isinstance(trial.error, ServerError | DroppedError):
         why = said(trial.error) if trial.error else NO_ANSWER
-        return skipped(NAME, f"It could not be tried. {why}")
+        return skipped(NAME, f"It could not be tested. {why}")
     what = (
-        f"The server takes a backlog of audio at {taken:g} times real time, and ended the socket at {speed:g} times. "
+        f"The server accepts a backlog of audio at {taken:g} times real time, and ended the socket at {speed:g} times. "
         f"{said(trial.error)}"
     )
-    advice = f"Pass STT(catch_up_speed={taken:g}). The plugin also slows down by itself, at the cost of one socket."
+    advice = f"Pass STT(catch_up_speed={taken:g}). Else the plugin slows down after the server has closed a socket."
     return warning(NAME, what, advice, speed=taken)

@@ -101,5 +101,5 @@ def _why(error: av.FFmpegError) -> str:
     if isinstance(error, FileNotFoundError):
         return "there is no such file"
     if isinstance(error, av.InvalidDataError):
-        return "no audio format that is known (raw PCM has no header: make a WAV file of it)"
+        return "unknown audio format (raw PCM has no header: convert it to a WAV file)"
     return error.strerror or "it could not be read"

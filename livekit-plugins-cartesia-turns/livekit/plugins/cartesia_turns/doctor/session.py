@@ -88,14 +88,14 @@ async def check(function: Callable[[], Any]) -> list[Verdict]:
     except (Exception, SystemExit) as error:  # the boundary to code of the user's, which may raise anything
         return [
             problem(
-                BUILT, _raised(error, function), "Let the function build the session without a room and without a job."
+                BUILT, _raised(error, function), "The function must build the session without a room and without a job."
             )
         ]
     parts = built if isinstance(built, tuple | list) else (built,)
     session = next((part for part in parts if isinstance(part, AgentSession)), None)
     agent = next((part for part in parts if isinstance(part, Agent)), None)
     if session is None:
-        what = f"The function returned a {type(built).__name__} in place of an AgentSession."
+        what = f"The function returned a {type(built).__name__} instead of an AgentSession."
         return [problem(BUILT, what, "Return the session, or (session, agent).")]
     try:
         return inspect_session(session, agent)
@@ -155,17 +155,15 @@ def _stt(stt: FrameworkSTT[Any] | None) -> Verdict:
         return problem(STT_, "The session has no STT.", "Pass AgentSession(stt=cartesia_turns.STT()).")
     if any(isinstance(inner, STT) for inner in wrapped_stts(stt)):
         return ok(STT_, f"It is this plugin's, within a {type(stt).__name__}.")
-    what = f"It is a {type(stt).__module__}.{type(stt).__name__}, and not this plugin's."
+    what = f"It is a {type(stt).__module__}.{type(stt).__name__}, not this plugin's."
     return problem(STT_, what, "Pass AgentSession(stt=cartesia_turns.STT()).")
 
 
 def _turn_detection(mode: Any) -> Verdict:
     if mode == "stt":
-        return ok(TURNS, "It is \"stt\": the server's turns are the session's.")
+        return ok(TURNS, 'It is "stt": the session follows the server\'s turns.')
     if mode == "manual":
-        return ok(
-            TURNS, 'It is "manual": your code says when a turn ends, and the server\'s turns only bring the words.'
-        )
+        return ok(TURNS, 'It is "manual": your code decides when a turn ends, and the server only transcribes.')
     shown = f'"{mode}"' if isinstance(mode, str) else "none" if mode is None else f"a {type(mode).__name__}"
     what = f"It is {shown}: the session ignores the turns that the server detects."
     return problem(TURNS, what, TURN_HANDLING)
@@ -173,10 +171,10 @@ def _turn_detection(mode: Any) -> Verdict:
 
 def _vad(vad: Any, mode: Any) -> Verdict:
     if vad is None:
-        return ok(VAD, "There is none, so that the server alone says when the user speaks.")
+        return ok(VAD, "There is none: only the server decides when the user speaks.")
     if mode == "manual":
-        return ok(VAD, "There is one, which does not end turns here, but interrupts the agent.")
-    what = "A VAD runs beside the server's turns, and interrupts the agent by rules of its own."
+        return ok(VAD, "There is one. In manual mode it does not end turns, but it interrupts the agent.")
+    what = "The session has a VAD, which interrupts the agent independently of the server's turns."
     return warning(VAD, what, "Pass AgentSession(vad=None); without it the framework adds one.")
 
 
@@ -185,25 +183,23 @@ def _min_delay(session: AgentSession[Any], mode: Any) -> Verdict:
         return skipped(DELAY, 'It matters only with turn detection "stt".')
     delay_s = float(session.options.endpointing.get("min_delay", MIN_DELAY_S))
     if delay_s > MIN_DELAY_S:
-        what = f"It is {delay_s:g} s from the end of the speech: the server is done sooner, and the reply waits."
+        what = f"It is {delay_s:g} s from the end of the speech. The server ends turns sooner, so replies are late."
         advice = f'Pass turn_handling(endpointing={{"min_delay": {MIN_DELAY_S}}}), or less.'
         return warning(DELAY, what, advice, min_delay_s=delay_s)
-    return ok(DELAY, f"It is {delay_s:g} s, within which the server says that the turn is over.", min_delay_s=delay_s)
+    return ok(DELAY, f"It is {delay_s:g} s, about the time in which the server ends the turn.", min_delay_s=delay_s)
 
 
 def _warm_up(session: AgentSession[Any]) -> Verdict:
     seconds = session.options.aec_warmup_duration or 0.0
     if not seconds:
         return ok(WARM_UP, "There is none: the user can interrupt the agent from its first word.")
-    what = f"In the first {seconds:g} s that the agent speaks, the server hears silence in place of the user."
-    advice = (
-        "Pass AgentSession(aec_warmup_duration=None) where the users' devices cancel echo, as browsers and phones do."
-    )
+    what = f"In the first {seconds:g} s of the agent's speech, the server receives silence instead of the user's audio."
+    advice = "Pass AgentSession(aec_warmup_duration=None) if the users' devices cancel echo, as browsers and phones do."
     return warning(WARM_UP, what, advice, warm_up_s=seconds)
 
 
 def _preemptive(session: AgentSession[Any]) -> Verdict:
     if session.options.preemptive_generation.get("enabled", True):
-        return ok(PREEMPTIVE, "It is on: replies are prepared from turn.eager_end on.")
-    what = "It is off, so that turn.eager_end serves nothing and each reply begins at turn.end."
+        return ok(PREEMPTIVE, "It is on: the LLM prepares replies from turn.eager_end on.")
+    what = "It is off, so turn.eager_end has no effect and each reply begins at turn.end."
     return warning(PREEMPTIVE, what, f'{TURN_HANDLING} Or set preemptive_generation={{"enabled": True}} yourself.')

@@ -79,20 +79,23 @@ def _frames_db(samples: NDArray[np.int16], rate: int) -> NDArray[np.float64]:
 def _loudness(recording: Recording) -> Verdict:
     level_db = loudness_db(recording.mono, recording.sample_rate)
     if not recording.samples.any():
-        what = "There is nothing but zeros in it: digital silence."
+        what = "All samples are zero: digital silence."
         return problem(
-            "loudness", what, "The microphone was muted, or another device was recorded.", level_dbfs=DIGITAL_SILENCE_DB
+            "loudness",
+            what,
+            "Check that the microphone was not muted and that the right device was recorded.",
+            level_dbfs=DIGITAL_SILENCE_DB,
         )
     if level_db < SILENT_DB:
         loudest = max(loudness_db(channel, recording.sample_rate) for channel in recording.samples)
         if loudest >= SILENT_DB:
-            what = "The channels cancel each other out: mixed down to one, nothing is left."
+            what = "The channels cancel each other out when they are mixed down to one."
             return problem(
-                "loudness", what, "Turn the polarity of one channel, or send one alone.", level_dbfs=level_db
+                "loudness", what, "Invert the polarity of one channel, or send only one channel.", level_dbfs=level_db
             )
-        what = f"There is no sound in it: its loud parts are at {level_db:.0f} dBFS."
+        what = f"It has no audible sound: its loud parts are at {level_db:.0f} dBFS."
         return problem(
-            "loudness", what, "Check that the microphone is the right one, and not muted.", level_dbfs=level_db
+            "loudness", what, "Check that it is the right microphone and that it is not muted.", level_dbfs=level_db
         )
     if level_db < QUIET_DB:
         what = f"It is very quiet: its loud parts are at {level_db:.0f} dBFS."
@@ -103,9 +106,9 @@ def _loudness(recording: Recording) -> Verdict:
 def _clipping(recording: Recording) -> Verdict:
     part = max(clipped_part(channel) for channel in recording.samples)
     if part < SOME_CLIPPED:
-        return ok("clipping", "The peaks are whole.", clipped_part=part)
+        return ok("clipping", "The peaks are intact.", clipped_part=part)
     what = f"The peaks are cut off: {part:.1%} of the samples."
-    advice = "Lower the gain where the sound comes in; to lower it later does not help."
+    advice = "Lower the gain at the input; lowering it later does not help."
     level = problem if part >= MUCH_CLIPPED else warning
     return level("clipping", what, advice, clipped_part=part)
 
@@ -131,7 +134,7 @@ def _channels(recording: Recording) -> Verdict:
         return ok("channels", "It is mono.")
     levels = [loudness_db(channel, recording.sample_rate) for channel in recording.samples]
     silent = sum(level < max(levels) - BESIDE_DB for level in levels)
-    advice = "Send only the channel that has the caller: the plugin mixes all of them down to one."
+    advice = "Send only the caller's channel: the plugin mixes all channels down to one."
     if silent:
         lost_db = 20 * math.log10(recording.channels / (recording.channels - silent))
         what = (
@@ -140,11 +143,13 @@ def _channels(recording: Recording) -> Verdict:
         return warning("channels", what, advice)
     alike = min(_correlation(recording.samples[0], other) for other in recording.samples[1:])
     if alike >= ALIKE:
-        return ok("channels", "All channels hold the same; the plugin mixes them down to one.", correlation=alike)
+        return ok("channels", "All channels are the same; the plugin mixes them down to one.", correlation=alike)
     if alike <= OPPOSITE:
         what = "The channels are of opposite polarity, and cancel each other out when they are mixed."
-        return problem("channels", what, "Turn the polarity of one of them, or send one alone.", correlation=alike)
-    what = "The channels differ: it may be two people, whose words would be mixed into one call."
+        return problem(
+            "channels", what, "Invert the polarity of one of them, or send only one channel.", correlation=alike
+        )
+    what = "The channels differ: they may be two speakers, whose words would be mixed into one call."
     return warning("channels", what, advice, correlation=alike)
 
 
@@ -157,8 +162,8 @@ def _correlation(one: NDArray[np.int16], other: NDArray[np.int16]) -> float:
 def _rate(recording: Recording) -> Verdict:
     name, rate = "sample rate", recording.sample_rate
     if recording.channels == 1 and _is_interleaved(recording.mono):
-        what = "Each sample is there twice: it is stereo that is labelled as mono, and plays at half its speed."
-        return problem(name, what, "Tell the frame's number of channels as it is.")
+        what = "Each sample occurs twice: this is stereo labelled as mono, and plays at half its speed."
+        return problem(name, what, "Set the right number of channels in the frames.")
     off = octaves_off(recording.mono, rate)
     if rate < LOWEST_RATE:
         return problem(name, f"{rate} Hz is too low for speech.", "Record at 8000 Hz or more; 16000 Hz is best.")
@@ -168,10 +173,10 @@ def _rate(recording: Recording) -> Verdict:
         return _wrong_rate(rate, off)
     if rate > WIDE_RATE / 2 and _high_part(recording.mono, rate) < NARROW:
         what = (
-            f"{rate} Hz, but nothing in it is above {NARROW_HZ:.0f} Hz: it has been at 8000 Hz on its way, as by phone."
+            f"{rate} Hz, but nothing in it is above {NARROW_HZ:.0f} Hz: it was at 8000 Hz before, as on a phone line."
         )
-        return warning(name, what, "Take the audio before it is reduced, if you can: words are harder to tell now.")
-    return ok(name, f"{rate} Hz seems to be what it was recorded at; the plugin converts it.", octaves_off=off)
+        return warning(name, what, "Use the original audio if you can: this loss makes words harder to recognize.")
+    return ok(name, f"{rate} Hz seems to be right; the plugin converts it.", octaves_off=off)
 
 
 def _wrong_rate(rate: int, off: float) -> Verdict:
@@ -182,7 +187,7 @@ def _wrong_rate(rate: int, off: float) -> Verdict:
     perhaps = " or ".join(map(str, sorted(others[:2])))
     what = f"{rate} Hz is unlikely: if this is speech, it is about {times:.1f} times too {pace} at that rate."
     advice = (
-        f"Give the frames the rate that the audio was recorded at, perhaps {perhaps} Hz: a wrong one gives wrong "
+        f"Set the frames' rate to that of the recording, perhaps {perhaps} Hz: a wrong one gives wrong "
         "words, and no error."
     )
     return warning("sample rate", what, advice, octaves_off=off)

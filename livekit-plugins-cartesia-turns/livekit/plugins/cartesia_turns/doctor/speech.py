@@ -91,7 +91,7 @@ def judge(told: list[Told], trouble: APIError | None, began: float, text: str = 
     delays = [item.at_wall - event.speech_end_time for item, event in ends if event.speech_end_time is not None]
     started = any(isinstance(item.event, TurnStartEvent) for item in told)
     if trouble is not None:
-        advice = "Try again: a lost socket that comes again and again is the network's or the server's."
+        advice = "Try again. If it happens repeatedly, the network or the server is the reason."
         return [problem(WORDS, f"The connection broke while audio was sent. {said(trouble)}", advice), _delay(delays)]
     if not heard:
         return [_nothing_heard(started=started), _delay(delays)]
@@ -101,9 +101,9 @@ def judge(told: list[Told], trouble: APIError | None, began: float, text: str = 
 
 def _nothing_heard(*, started: bool) -> Verdict:
     if started:
-        what = "The server heard that somebody speaks, but no word."
-        return problem(WORDS, what, "Check the language that the model hears, and the recording's sample rate.")
-    what = "The server heard nobody speak."
+        what = "The server detected speech, but no words."
+        return problem(WORDS, what, "Check the model's languages, and the recording's sample rate.")
+    what = "The server detected no speech."
     return problem(
         WORDS, what, "Check that there is speech in the recording: loud enough, and at the right sample rate."
     )
@@ -113,7 +113,7 @@ def _words(heard: str, text: str, first_s: float, turns: int) -> Verdict:
     shown = f'Heard in {turns} turn{"s" if turns > 1 else ""}: "{printable(heard)}".'
     if text and _part_heard(text, heard) < HALF:
         what = f'{shown} What was said: "{text}"'
-        return warning(WORDS, what, "Check that the model hears English.", first_words_s=first_s, turns=turns)
+        return warning(WORDS, what, "Check that the model supports English.", first_words_s=first_s, turns=turns)
     return ok(
         WORDS,
         f"{shown} The first words came {first_s:.1f} s after the audio began.",
@@ -133,10 +133,10 @@ def _plain(text: str) -> list[str]:
 
 def _delay(delays: list[float]) -> Verdict:
     if not delays:
-        return skipped(DELAY, "The server ended no turn.")
+        return skipped(DELAY, "The server did not end a turn.")
     last_s = max(delays)
-    what = f"A turn ended {last_s:.2f} s after its speech did."
+    what = f"A turn ended {last_s:.2f} s after the end of speech."
     if last_s > LATE_S:
-        advice = "Raise turn_end_threshold or lower turn_end_timeout_ms. A server that is busy is late, too."
+        advice = "Raise turn_end_threshold or lower turn_end_timeout_ms. A busy server can also be the reason."
         return warning(DELAY, f"{what} More than {LATE_S} s makes an agent seem slow.", advice, delay_s=last_s)
     return ok(DELAY, what, delay_s=last_s)

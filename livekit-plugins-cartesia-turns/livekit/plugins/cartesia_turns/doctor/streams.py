@@ -21,15 +21,15 @@ async def check(server: Server, wanted: int) -> Verdict:
             call = await stack.enter_async_context(Call(server.stt(), server.timeout_s))
             if not await call.connect():
                 return _refused(opened, wanted, call.trouble)
-    return ok(NAME, f"{wanted} calls fit at once.", open_sockets=wanted)
+    return ok(NAME, f"{wanted} calls work at once.", open_sockets=wanted)
 
 
 def _refused(opened: int, wanted: int, error: APIError | None) -> Verdict:
-    so_far = f"{opened} of {wanted} calls fit at once."
+    so_far = f"{opened} of {wanted} calls work at once."
     if error is not None and status_of(error) == TOO_MANY:
-        advice = f"Take a larger plan, or serve fewer calls at once; other agents count too. {plans()}"
+        advice = f"Choose a larger plan, or serve fewer calls at once; other agents count too. {plans()}"
         return problem(
             NAME, f"{so_far} The next one was refused: the plan's limit is met.", advice, open_sockets=opened
         )
     why = said(error) if error else NO_ANSWER
-    return warning(NAME, f"{so_far} Then: {why}", "Try again: the plan is not the reason.", open_sockets=opened)
+    return warning(NAME, f"{so_far} Then: {why}", "Try again: the plan's limit is not the reason.", open_sockets=opened)

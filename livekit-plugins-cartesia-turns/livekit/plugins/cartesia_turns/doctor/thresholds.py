@@ -20,7 +20,9 @@ TRIALS = (
     TurnSettings(eager_end_threshold=0.7),
 )
 """What is asked for, one after the other. The known defaults and ranges differ in which of these they allow."""
-ADVICE = "Give the STT all three thresholds and turn_end_timeout_ms: then nothing depends on the server's defaults."
+ADVICE = (
+    "Pass all three thresholds and turn_end_timeout_ms to the STT, so that nothing depends on the server's defaults."
+)
 
 
 async def check(server: Server) -> Verdict:
@@ -29,7 +31,7 @@ async def check(server: Server) -> Verdict:
     for trial in TRIALS:
         is_taken = await _is_taken(server, trial)
         if is_taken is None:
-            return skipped(NAME, "It could not be tried: a connection failed for another reason than its settings.")
+            return skipped(NAME, "It could not be tested: a connection failed for another reason than its settings.")
         taken.append(is_taken)
     return judge(taken)
 
@@ -38,13 +40,13 @@ def judge(taken: list[bool]) -> Verdict:
     """What the outcomes of the trials say."""
     if all(taken):
         return skipped(
-            NAME, "The server takes thresholds that are out of order, so its defaults can't be told.", ADVICE
+            NAME, "The server accepts thresholds that are out of order, so its defaults can't be determined.", ADVICE
         )
     fitting = next((known for known in TURN_DEFAULTS if expected(known) == taken), None)
     if fitting is None:
-        what = "The server's defaults for turn settings, or the values that it takes, are not among the known ones."
+        what = "The server's defaults for turn settings, or the values that it accepts, are not known."
         return warning(NAME, what, ADVICE)
-    what = f"The server seems to go by the defaults of {fitting.since}: {_listed(fitting.value)}."
+    what = f"The server seems to use the defaults of {fitting.since}: {_listed(fitting.value)}."
     if fitting is not TURN_DEFAULTS[0]:
         return warning(NAME, f"{what} The newest known ones are those of {TURN_DEFAULTS[0].since}.", ADVICE)
     return ok(NAME, what)

@@ -238,6 +238,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--base-url", default="https://api.cartesia.ai", metavar="URL", help="the endpoint (default: %(default)s)")
     add("--allow-plaintext", action="store_true", help="accept an unencrypted address that is not on this machine")
     add("--model", help="the model to ask for (default: that of each call)")
-    add("--token-variable", metavar="NAME", help="the variable with a short-lived token, in place of the key")
+    add(
+        "--token-variable", metavar="NAME", help="the environment variable with a short-lived token, instead of the key"
+    )
     add("--timeout", type=float, default=10.0, metavar="S", help="seconds for each connection (default: %(default)s)")
     return parser
