@@ -63,6 +63,27 @@ def test_headers_that_no_handshake_can_have_are_refused(headers: dict[str, str])
         Dialer("ws://127.0.0.1:9", Credentials("key"), headers, API_VERSION)
 
 
+@pytest.mark.parametrize(
+    ("header", "credentials", "argument"),
+    [
+        ("x-api-key", Credentials("key"), "api_key"),
+        ("X-API-Key", Credentials(access_token="token"), "api_key"),
+        ("authorization", Credentials(access_token="token"), "access_token"),
+        ("cartesia-version", Credentials("key"), "api_version"),
+    ],
+)
+def test_a_header_that_an_argument_gives_is_refused_by_the_arguments_name(
+    header: str, credentials: Credentials, argument: str
+) -> None:
+    with pytest.raises(ValueError, match=rf"^extra_headers .* use {argument} ") as caught:
+        Dialer("ws://127.0.0.1:9", credentials, {header: "a-secret"}, API_VERSION)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_proxys_own_authorization_may_go_beside_the_key() -> None:
+    Dialer("ws://127.0.0.1:9", Credentials("key"), {"Authorization": "Basic eDp5"}, API_VERSION)
+
+
 @pytest.mark.parametrize("version", ["", "2026\n03", None])
 def test_a_version_that_no_header_can_hold_is_refused(version: Any) -> None:
     with pytest.raises(ValueError, match=r"^api_version"):

@@ -29,6 +29,7 @@ from .tasks import finish
 
 TokenProvider: TypeAlias = Callable[[], Awaitable[str] | str]
 KEY_VARIABLE = "CARTESIA_API_KEY"
+TOKEN_HEADER = "Authorization"
 PAUSED = ErrorMessage("the server asked this key to wait longer before it connects again", "Too many connections", 429)
 """The answer to a stream whose wait would exceed the time for a handshake, so that its user hears of the pause."""
 
@@ -76,7 +77,7 @@ class Credentials:
         token = self.access_token
         if callable(token):
             token = await _ask(token, timeout_s)
-        return "Authorization", f"Bearer {token}"
+        return TOKEN_HEADER, f"Bearer {token}"
 
 
 async def _ask(provider: TokenProvider, timeout_s: float) -> str:
@@ -122,6 +123,7 @@ class Dialer:
     ) -> None:
         headers = {} if headers is None else headers
         check_headers("extra_headers", headers)
+        _check_against_arguments(headers, credentials)
         check_text("api_version", api_version)
         check_header("api_version", api_version)
         self._endpoint = endpoint
@@ -220,3 +222,18 @@ async def http_session(given: aiohttp.ClientSession | None) -> AsyncIterator[aio
         aiohttp.ClientSession(connector=session.connector, connector_owner=False, trust_env=True) as ours,
     ):
         yield ours
+
+
+def _check_against_arguments(headers: Mapping[str, str], credentials: Credentials) -> None:
+    """Checks that no header is one that an argument gives, since only one of the two could be sent.
+
+    Raises:
+        ValueError: a header is. The error does not repeat its value.
+    """
+    ours = {API_KEY_HEADER: "api_key", VERSION_HEADER: "api_version"}
+    if credentials.access_token is not None:
+        ours[TOKEN_HEADER] = "access_token"
+    given = {header.casefold() for header in headers}
+    for header, argument in ours.items():
+        if header.casefold() in given:
+            raise ValueError(f"extra_headers has {header}: use {argument} for it")
