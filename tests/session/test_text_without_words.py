@@ -30,7 +30,7 @@ def goes_on(talk: Conversation) -> bool:
     return talk.session.agent_state == "speaking" and not (talk.speaker.paused_at or talk.speaker.stopped_at)
 
 
-@pytest.mark.parametrize("blank", [" ", "\n"])
+@pytest.mark.parametrize("blank", [" ", "\n", "\ufe0f\u3164"])
 async def test_white_space_does_not_cut_the_agent_off(blank: str) -> None:
     async with agent_speaking() as talk:
         await talk.hears(START, update(blank), eager_end(blank), RESUME, end(blank), steps=2)

@@ -26,13 +26,23 @@ def test_a_letter_or_a_digit_is_what_makes_text(text: str) -> None:
     assert has_words(text)
 
 
-@pytest.mark.parametrize("text", ["", " ", "\n", ".", "?!", "\u2026", "\u3002", "_", "\u200b", "\U0001f44d"])
+@pytest.mark.parametrize("text", ["", " ", "\n", ".", "?!", "\u2026", "\u3002", "_", "\u200b", "\u3164", "\U0001f44d"])
 def test_anything_else_is_none(text: str) -> None:
     assert not has_words(text)
 
 
 @pytest.mark.parametrize(
-    ("text", "blank"), [("", True), (" \u3000\n", True), ("\u200b\ufeff\x00", True), (".", False), ("\u200ba", False)]
+    ("text", "blank"),
+    [
+        ("", True),
+        (" \u3000\n", True),
+        ("\u200b\ufeff\x00", True),
+        ("\ufe0f\u034f", True),
+        ("\u3164\uffa0\u2800", True),
+        (".", False),
+        ("\u200ba", False),
+        ("\U0001f44d\ufe0f", False),
+    ],
 )
 def test_what_does_not_show_is_blank(text: str, blank: bool) -> None:
     assert is_blank(text) is blank

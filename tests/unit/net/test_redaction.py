@@ -27,6 +27,7 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "every character percent-encoded": lambda secret: "".join(f"%{byte:02x}" for byte in secret.encode()),
     "escaped for HTML": html.escape,
     "escaped for JSON": lambda secret: "".join(rf"\u{ord(character):04x}" for character in secret),
+    "escaped as in the log of a web server": lambda secret: "".join(rf"\x{byte:02X}" for byte in secret.encode()),
     "in base64": lambda secret: base64.b64encode(secret.encode()).decode(),
     "in base64 after a user's name": lambda secret: base64.b64encode(f"user:{secret}".encode()).decode(),
     "in base64 before more": lambda secret: base64.urlsafe_b64encode(f"ab{secret}:x".encode()).decode().rstrip("="),

@@ -16,9 +16,14 @@ _UNSPACED = (
 """Letters of scripts that write no spaces between words, as the inside of a character class."""
 WORD: re.Pattern[str] = re.compile(rf"[{_UNSPACED}][^\w\s]*|[^\s{_UNSPACED}]+")
 """A word with its punctuation."""
-_HAS_WORDS = re.compile(r"[^\W_]")
-_INK = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
-"""A visible character: neither white space nor a mark without a shape, such as a zero width space."""
+_SHAPELESS = (
+    "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+"""Characters without a shape, such as a zero width space; Unicode calls some of them letters (Hangul fillers)."""
+_HAS_WORDS = re.compile(rf"[^\W_{_SHAPELESS}]")
+_INK = re.compile(rf"[^\s\x00-\x1f\x7f-\x9f{_SHAPELESS}]")
+"""A visible character: neither white space nor a control character, and not without a shape."""
 _REST_OF_WORD = re.compile(rf"[^\s{_UNSPACED}]*")
 _REST_OF_PUNCTUATION = re.compile(r"[^\w\s]*")
 _ENDS_IN_WORD = re.compile(rf"(?=\w)[^{_UNSPACED}]")

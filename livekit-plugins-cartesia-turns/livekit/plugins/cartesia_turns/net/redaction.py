@@ -24,7 +24,7 @@ MIN_LETTERS = 6
 """A text with fewer letters and digits than this counts as no secret, since it would be found in innocent words."""
 
 _ENCODED = re.compile(r"[A-Za-z0-9+/_-]{8,}")
-_ESCAPED = re.compile(r"\\u([0-9A-Fa-f]{4})")
+_ESCAPED = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2}))")
 _BASE64_UNIT = 4
 
 
@@ -84,7 +84,7 @@ def _readings(text: str) -> Iterator[str]:
 
 
 def _character(escaped: re.Match[str]) -> str:
-    return chr(int(escaped[1], 16))
+    return chr(int(escaped[1] or escaped[2], 16))
 
 
 def _decoded(run: str) -> Iterator[str]:
