@@ -279,8 +279,14 @@ class Ears:
         return ear
 
 
+LATE_S = 0.1
+"""A microphone makes up for no more than this where the machine held the process up: time stood still for it."""
+
+
 class Microphone:
     """Pushes numbered frames in real time, in pieces: what is asked for, and silence otherwise.
+
+    It is never faster than that by more than LATE_S, however busy the machine is.
 
     Args:
         push: takes the pieces.
@@ -345,7 +351,7 @@ class Microphone:
             piece = self._piece()
             if piece.size:
                 self._push(rtc.AudioFrame(piece.tobytes(), RATE, 1, piece.size))
-            at += self._piece_s
+            at = max(at + self._piece_s, loop.time() - LATE_S)
             await asyncio.sleep(max(0.0, at - loop.time()))
 
     def _piece(self) -> NDArray[np.int16]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 import numpy as np
 import pytest
 from livekit import rtc
 from support.noise import ROOMS, Room
-from support.numbered import FRAME_S, SAMPLES, FrameReader, Microphone, joined
+from support.numbered import FRAME_S, LATE_S, SAMPLES, FrameReader, Microphone, joined
+from support.waiting import until
 
 FRAMES = [(number, number % 7 < 4) for number in (*range(120), 2**16, 2**24 - 1)]
 
@@ -67,3 +71,15 @@ async def test_a_microphone_pushes_pieces_of_any_length_and_all_that_was_asked_f
     assert [frame.number for frame in frames if frame.voiced] == words == list(range(5, 10))
     assert len(frames) == round(0.3 / FRAME_S)
     assert {frame.samples_per_channel for frame in pushed[:-1]} <= {round(piece_s / FRAME_S * SAMPLES)}
+
+
+async def test_a_microphone_does_not_make_up_in_a_burst_for_what_the_machine_held_up() -> None:
+    loop, pushed = asyncio.get_running_loop(), list[float]()
+    mic = Microphone(lambda _: pushed.append(loop.time()))
+    mic.start()
+    await until(lambda: pushed)
+    time.sleep(0.5)  # noqa: ASYNC251  # the machine holds the process up
+    before, began = len(pushed), loop.time()
+    await until(lambda: len(pushed) > before + 10)
+    await mic.stop()
+    assert (len(pushed) - before - 1) * FRAME_S <= pushed[-1] - began + LATE_S + FRAME_S
