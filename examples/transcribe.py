@@ -47,6 +47,8 @@ async def transcribe(stream: cartesia_turns.SpeechStream, source: Source, call: 
             await pushing
         finally:
             pushing.cancel()
+            # It may have met the end of the stream first; the stream says why it ended.
+            await asyncio.gather(pushing, return_exceptions=True)
 
 
 async def push(source: Source, stream: cartesia_turns.SpeechStream, view: View) -> None:

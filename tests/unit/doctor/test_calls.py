@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
@@ -31,6 +32,17 @@ async def test_a_call_is_never_tried_twice(monkeypatch: pytest.MonkeyPatch) -> N
             assert isinstance(call.trouble, ServerError)
             assert call.is_over
     assert len(local.handshakes) == 1
+
+
+async def test_audio_that_is_pushed_as_a_stream_ends_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with server(faults=Faults(status=503)) as local:
+        monkeypatch.setenv("CARTESIA_API_KEY", local.key)
+        async with Call(Server(local.url).stt(), 5.0) as call:
+            while not call.is_over:
+                call.push(bytes(640), 16000)
+                await asyncio.sleep(0)
+            call.push(bytes(640), 16000)
+            assert isinstance(call.trouble, ServerError)
 
 
 async def test_a_wait_is_over_when_its_time_is(monkeypatch: pytest.MonkeyPatch) -> None:

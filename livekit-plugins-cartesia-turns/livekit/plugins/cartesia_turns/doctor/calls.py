@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -104,6 +105,11 @@ class Call:
         """What went wrong with a connection, whether the stream has ended with it or not."""
         met = self.last(ConnectionErrorEvent)
         return self.failure or (met.error if met else None)
+
+    def push(self, pcm: bytes, sample_rate: int) -> None:
+        """Pushes mono 16-bit audio. Once the stream is over it is dropped: that may be so before `is_over` tells."""
+        with contextlib.suppress(RuntimeError):
+            self.stream.push_frame(frame(pcm, sample_rate))
 
     def last(self, kind: type[E]) -> E | None:
         """The last event of this kind."""

@@ -14,7 +14,7 @@ from livekit.agents import APIError
 
 from ..core.pacing import CATCH_UP_SPEED
 from ..errors import DroppedError, ServerError
-from .calls import Call, Server, frame
+from .calls import Call, Server
 from .handshake import NO_ANSWER, said
 from .speech import RATE
 from .verdict import Verdict, ok, skipped, warning
@@ -82,7 +82,7 @@ async def _try(server: Server, audio: bytes, speed: float) -> _Trial:
         if not await call.connect():
             return _Trial(is_connected=False, error=call.trouble)
         began = time.monotonic()
-        call.stream.push_frame(frame(audio, RATE))
+        call.push(audio, RATE)
         await call.until(lambda: call.trouble or _is_sent(call), TRIED_S + DRAIN_S)
         took_s = time.monotonic() - began
         # A server that refuses this speed says so a moment later.

@@ -62,7 +62,7 @@ async def _speak(call: Call, pcm: bytes) -> None:
     began = time.monotonic()
     for number in range(most):
         piece = pcm[number * size : (number + 1) * size].ljust(size, b"\0")
-        call.stream.push_frame(frame(piece, RATE))
+        call.push(piece, RATE)
         await asyncio.sleep(max(0.0, began + (number + 1) * FRAME_S - time.monotonic()))
         if call.is_over or (number > spoken and _is_done(call, (number - spoken) * FRAME_S)):
             return

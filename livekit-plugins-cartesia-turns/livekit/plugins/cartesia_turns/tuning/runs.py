@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from livekit.agents import APIError
 
-from ..doctor.calls import Call, Server, frame
+from ..doctor.calls import Call, Server
 from ..doctor.handshake import NO_ANSWER, said
 from ..errors import status_of
 from ..events import TurnEagerEndEvent, TurnEndEvent, TurnResumeEvent, TurnStartEvent
@@ -183,7 +183,7 @@ async def _speak(call: Call, job: Job) -> list[float]:
             break
         at = number * size if number < frames else (number - frames) * size % len(tone)
         pcm = (job.sample.pcm if number < frames else tone)[at : at + size]
-        call.stream.push_frame(frame(pcm.ljust(size, b"\0"), rate))
+        call.push(pcm.ljust(size, b"\0"), rate)
         pushed_at.append(time.monotonic())
         await asyncio.sleep(max(0.0, began + (number + 1) * FRAME_S - time.monotonic()))
     return pushed_at
