@@ -29,7 +29,7 @@ from .tasks import finish
 
 TokenProvider: TypeAlias = Callable[[], Awaitable[str] | str]
 KEY_VARIABLE = "CARTESIA_API_KEY"
-TOKEN_HEADER = "Authorization"
+AUTHORIZATION = "Authorization"
 PAUSED = ErrorMessage("the server asked this key to wait longer before it connects again", "Too many connections", 429)
 """The answer to a stream whose wait would exceed the time for a handshake, so that its user hears of the pause."""
 
@@ -77,7 +77,7 @@ class Credentials:
         token = self.access_token
         if callable(token):
             token = await _ask(token, timeout_s)
-        return TOKEN_HEADER, f"Bearer {token}"
+        return AUTHORIZATION, f"Bearer {token}"
 
 
 async def _ask(provider: TokenProvider, timeout_s: float) -> str:
@@ -232,7 +232,7 @@ def _check_against_arguments(headers: Mapping[str, str], credentials: Credential
     """
     ours = {API_KEY_HEADER: "api_key", VERSION_HEADER: "api_version"}
     if credentials.access_token is not None:
-        ours[TOKEN_HEADER] = "access_token"
+        ours[AUTHORIZATION] = "access_token"
     given = {header.casefold() for header in headers}
     for header, argument in ours.items():
         if header.casefold() in given:
