@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import get_args
 
 from hypothesis import strategies as st
 from livekit.plugins.cartesia_turns.wire.messages import (
@@ -23,7 +24,7 @@ from livekit.plugins.cartesia_turns.wire.messages import (
     Unknown,
 )
 
-KNOWN = {"connected", "turn.start", "turn.update", "turn.eager_end", "turn.resume", "turn.end", "error"}
+KNOWN = {message.TYPE for message in get_args(ServerMessage) if message is not Unknown}
 
 texts = st.text(max_size=20)
 languages = st.lists(

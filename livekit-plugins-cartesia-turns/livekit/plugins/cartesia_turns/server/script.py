@@ -7,26 +7,15 @@ import math
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
-from ..wire.messages import (
-    Connected,
-    ErrorMessage,
-    ServerMessage,
-    TurnEagerEnd,
-    TurnEnd,
-    TurnResume,
-    TurnSettings,
-    TurnStart,
-    TurnUpdate,
-)
+from ..wire.messages import Connected, ServerMessage, TurnEnd, TurnSettings, Unknown
 from ..wire.protocol import serialize
 from .dialogue import turn_id
 from .handshake import StreamRequest
 from .record import ConnectionRecord, Frame
 
-TYPES = sorted(
-    message.TYPE for message in (Connected, ErrorMessage, TurnStart, TurnUpdate, TurnEagerEnd, TurnResume, TurnEnd)
-)
+TYPES = sorted(message.TYPE for message in get_args(ServerMessage) if message is not Unknown)
 """The types of the protocol's messages."""
 
 
