@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from livekit.plugins.cartesia_turns.core.events import Kind, TurnEvent
 from livekit.plugins.cartesia_turns.core.text import has_words, word_count
 from livekit.plugins.cartesia_turns.core.turn import Turn
-from livekit.plugins.cartesia_turns.wire.messages import TurnEnd, TurnResume, TurnStart
+from livekit.plugins.cartesia_turns.wire.messages import SpokenMessage, TurnEnd, TurnStart
 from support.script import RESUME, START, eager_end, end, update
 from support.turns import Step, play
 
@@ -62,9 +62,9 @@ def test_whatever_interrupts_or_speculates_has_words_in_it(life: list[Step], ear
 
 def is_a_beginning(step: Step) -> bool:
     """A message that may open a turn: its start, any text with words, and an end with punctuation alone."""
-    if isinstance(step, str | TurnResume):
-        return False
-    return isinstance(step, TurnStart | TurnEnd) or has_words(step.transcript)
+    if isinstance(step, SpokenMessage):
+        return isinstance(step, TurnEnd) or has_words(step.transcript)
+    return isinstance(step, TurnStart)
 
 
 class CallOverSockets(RuleBasedStateMachine):

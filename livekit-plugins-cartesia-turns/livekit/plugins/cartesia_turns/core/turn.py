@@ -10,7 +10,7 @@ text: it begins no turn, and makes no UPDATE (which interrupts the agent) and no
 
 from __future__ import annotations
 
-from ..wire.messages import DetectedLanguage, TurnEagerEnd, TurnEnd, TurnMessage, TurnResume, TurnStart, TurnUpdate
+from ..wire.messages import BareMessage, DetectedLanguage, SpokenMessage, TurnEnd, TurnMessage, TurnStart
 from .echo import Echo
 from .events import Kind, TurnEvent
 from .text import Relation, ends_sentence, has_words, is_blank, is_same, relation
@@ -66,7 +66,7 @@ class Turn:
         """Takes the server's next message and returns what it means to the consumer."""
         if isinstance(message, TurnStart) and self._told:
             return self._start_in_mid_turn(message)
-        if isinstance(message, TurnStart | TurnResume):
+        if isinstance(message, BareMessage):
             self._turn_id = message.turn_id or self._turn_id
             return self._take(message, "")
         transcript = self._echo.rest(message.transcript) if self._echo else message.transcript
@@ -130,7 +130,7 @@ class Turn:
         self._restart = start
         return []
 
-    def _continues(self, message: TurnUpdate | TurnEagerEnd | TurnEnd, transcript: str) -> Relation:
+    def _continues(self, message: SpokenMessage, transcript: str) -> Relation:
         """Whether a message after a turn.start in mid-turn is about the turn that was open before it."""
         is_end = isinstance(message, TurnEnd)
         if self._is_another(message):
@@ -161,7 +161,7 @@ class Turn:
         """Applies a message to the table, unless it means nothing in the present state."""
         if (self._state, type(message)) in IGNORED:
             return []
-        text = self._known.news(transcript) if not isinstance(message, TurnStart | TurnResume) else ""
+        text = self._known.news(transcript) if not isinstance(message, BareMessage) else ""
         if self._resumed and isinstance(message, TurnEnd) and not (text and has_words(transcript)):
             if has_words(transcript):
                 self._known.forget_part(transcript)

@@ -109,7 +109,11 @@ class Unknown:
     type: str
 
 
-TurnMessage: TypeAlias = TurnStart | TurnUpdate | TurnEagerEnd | TurnResume | TurnEnd
+BareMessage: TypeAlias = TurnStart | TurnResume
+"""The messages of a turn that have no text."""
+SpokenMessage: TypeAlias = TurnUpdate | TurnEagerEnd | TurnEnd
+"""The messages of a turn that have its text so far."""
+TurnMessage: TypeAlias = BareMessage | SpokenMessage
 ServerMessage: TypeAlias = Connected | TurnMessage | ErrorMessage | Unknown
 
 

@@ -9,8 +9,10 @@ import json
 import math
 import re
 from dataclasses import replace
+from typing import get_args
 
 from .messages import (
+    BareMessage,
     ClientMessage,
     Close,
     Config,
@@ -18,12 +20,8 @@ from .messages import (
     DetectedLanguage,
     ErrorMessage,
     ServerMessage,
-    TurnEagerEnd,
-    TurnEnd,
-    TurnResume,
+    SpokenMessage,
     TurnSettings,
-    TurnStart,
-    TurnUpdate,
     Unknown,
 )
 
@@ -40,10 +38,8 @@ class ConfigError(ProtocolError):
     """A `config` command has a setting of the wrong type."""
 
 
-_TEXT_MESSAGES: dict[str, type[TurnUpdate | TurnEagerEnd | TurnEnd]] = {
-    message.TYPE: message for message in (TurnUpdate, TurnEagerEnd, TurnEnd)
-}
-_BARE_MESSAGES: dict[str, type[TurnStart | TurnResume]] = {message.TYPE: message for message in (TurnStart, TurnResume)}
+_BARE_MESSAGES: dict[str, type[BareMessage]] = {message.TYPE: message for message in get_args(BareMessage)}
+_SPOKEN_MESSAGES: dict[str, type[SpokenMessage]] = {message.TYPE: message for message in get_args(SpokenMessage)}
 _STATUS = re.compile(r"\s*\d{3}\b", re.ASCII)
 _LEFT_OUT_IF_EMPTY = frozenset({"turn_id", "languages"})
 """Fields that are not written if they are empty, since the vendor's own messages do not always have them."""
@@ -63,7 +59,7 @@ def parse(data: str | bytes) -> ServerMessage:
     request_id, turn_id = _text(fields, "request_id"), _text(fields, "turn_id")
     if (bare := _BARE_MESSAGES.get(kind)) is not None:
         return bare(request_id, turn_id)
-    if (spoken := _TEXT_MESSAGES.get(kind)) is not None:
+    if (spoken := _SPOKEN_MESSAGES.get(kind)) is not None:
         return spoken(request_id, _text(fields, "transcript"), turn_id, _languages(fields.get("languages")))
     if kind == Connected.TYPE:
         return Connected(request_id)
