@@ -7,6 +7,7 @@ from typing import get_args
 
 from hypothesis import strategies as st
 from livekit.plugins.cartesia_turns.wire.messages import (
+    BareMessage,
     ClientMessage,
     Close,
     Config,
@@ -14,13 +15,9 @@ from livekit.plugins.cartesia_turns.wire.messages import (
     DetectedLanguage,
     ErrorMessage,
     ServerMessage,
-    TurnEagerEnd,
-    TurnEnd,
+    SpokenMessage,
     TurnMessage,
-    TurnResume,
     TurnSettings,
-    TurnStart,
-    TurnUpdate,
     Unknown,
 )
 
@@ -31,11 +28,8 @@ languages = st.lists(
     st.builds(DetectedLanguage, st.text(min_size=1, max_size=5), st.none() | st.floats(0, 1)), max_size=3
 ).map(tuple)
 turn_messages: st.SearchStrategy[TurnMessage] = st.one_of(
-    st.builds(TurnStart, texts, texts),
-    st.builds(TurnUpdate, texts, texts, texts, languages),
-    st.builds(TurnEagerEnd, texts, texts, texts, languages),
-    st.builds(TurnResume, texts, texts),
-    st.builds(TurnEnd, texts, texts, texts, languages),
+    *(st.builds(message, texts, texts) for message in get_args(BareMessage)),
+    *(st.builds(message, texts, texts, texts, languages) for message in get_args(SpokenMessage)),
 )
 server_messages: st.SearchStrategy[ServerMessage] = st.one_of(
     st.builds(Connected, texts),
