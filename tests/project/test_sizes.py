@@ -14,13 +14,12 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = "livekit-plugins-cartesia-turns/livekit"
 FUNCTION_LINES = 50
 MEDIAN_LINES = 12
-MODULE_LINES = {PACKAGE: 250, "tests": 500, "examples": 500}
+MODULE_LINES = {PACKAGE: 280, "tests": 500, "examples": 500}
 LONGER = {
-    "cartesia_turns/stt.py": 360,  # half of it is what users see: arguments, their documentation, signatures
+    "cartesia_turns/stt.py": 370,  # half of it is what users see: arguments, their documentation, signatures
     "core/client.py": 650,
     "core/audio_queue.py": 350,
     "net/driver.py": 350,
-    "core/feed.py": 300,
     "calls/test_metrics.py": 550,
 }
 """Modules that are longer than the others may be, with the number of lines that each may have."""
