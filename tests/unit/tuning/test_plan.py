@@ -91,8 +91,8 @@ def test_runs_that_fell_behind_real_time_are_told_and_made_anew(tmp_path: Path) 
     results = Results(tmp_path / "tuning.jsonl")
     (sample,) = read([tmp_path]).samples
     results.add(Result(key_of(SERVER, Job(sample, FAST)), "a", 1.0, 1.0, 0.05, ()))
-    results.add(Result(key_of(SERVER, Job(sample, SLOW)), "a", 1.0, 1.0, 0.4, ()))
+    results.add(Result(key_of(SERVER, Job(sample, SLOW)), "a", 1.0, 1.0, 1.4, ()))
     tuning = Tuning(SERVER, [sample], [FAST, SLOW], results)
-    assert tuning.late() == [0.4]
+    assert tuning.late() == [1.4]
     assert tuning.jobs == [Job(sample, SLOW)]
     assert {point.turn for point in tuning.points()} == {FAST, SLOW}

@@ -37,6 +37,7 @@ def test_the_bar_fills_and_tells_what_is_left() -> None:
 def test_each_setting_on_the_frontier_is_told_with_its_arguments() -> None:
     point = Point(TURN, Score(turns=40, cut_offs=1, missed=2, extra=1, delays=(0.5, 0.7)))
     said = outcome([point], [point])
+    assert said.startswith("1 of 1 setting is worth a choice")
     assert "1 false cut-off in 40 turns; turns end 0.60 s after speech, nine of ten within 0.70 s" in said
     assert "2 ends missed, 1 turn without speech:" in said
     assert "    STT(turn_start_threshold=0.8, turn_eager_end_threshold=0.6, turn_end_threshold=0.1," in said

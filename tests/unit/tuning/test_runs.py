@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from livekit.plugins.cartesia_turns.tuning.runs import Job, RunError, Sample, ke
 from livekit.plugins.cartesia_turns.wire.messages import TurnSettings
 from livekit.plugins.cartesia_turns.wire.options import Options
 from support.noise import Room, clipped
+from support.waiting import until
 
 RATE = 16000
 TURN = TurnSettings(0.8, 0.6, 0.3, 1000)
@@ -68,6 +70,18 @@ async def test_a_turn_that_never_ends_is_given_up_soon_after_its_timeout(
     result = await run(Server(server.url), Job(sample(0.2), TurnSettings(0.8, 0.6, 0.3, 640)))
     assert [kind for kind, _ in result.events] == ["start", "eager_end", "resume"]
     assert result.heard_s == pytest.approx(0.4, abs=0.02)
+
+
+async def test_a_machine_that_is_held_up_makes_no_burst_and_changes_no_delay(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = asyncio.create_task(run(Server(server.url), Job(sample(0.8), TURN)))
+    await until(lambda: server.connections and server.connections[0].audio_s >= 0.3)
+    time.sleep(1.5)  # noqa: ASYNC251  # all of this process is held up
+    result = await running
+    assert [at for _, at in result.events] == pytest.approx([0.1, 0.2, 0.3, 0.5], abs=0.12)
+    assert result.late_s == pytest.approx(1.5, abs=0.3)
+    assert result.sent_s == pytest.approx(0.8, abs=0.05)
 
 
 async def test_the_settings_and_the_options_of_the_call_are_what_is_asked_for(server: LocalServer) -> None:

@@ -156,7 +156,8 @@ function save() {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
   isSaved = true;
-  told.textContent = `Saved as ${link.download}. Now run: label CALLS --take ${link.download}`;
+  const command = `python -m livekit.plugins.cartesia_turns label CALLS --take ${link.download}`;
+  told.textContent = `Saved as ${link.download}. Take it over with: ${command}`;
 }
 
 document.getElementById("add").addEventListener("click", addOrSplit);

@@ -127,7 +127,10 @@ def _is_wanted(tuning: Tuning, at_once: int, *, is_sure: bool) -> bool:
         raise UsageError("there is no terminal to ask whether to send this: pass --yes")
     sys.stdout.write("Send it? [y/N] ")
     sys.stdout.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    has_agreed = sys.stdin.readline().strip().lower() in ("y", "yes")
+    if not has_agreed:
+        _say("Nothing was sent.")
+    return has_agreed
 
 
 def _run(tuning: Tuning, at_once: int) -> int:

@@ -15,8 +15,8 @@ from .results import Results
 from .runs import Job, Sample, key_of, sample_of
 from .score import Point, Score, score
 
-LATE_S = 0.25
-"""If the sending falls so far behind real time, the machine is too busy to measure delays."""
+LATE_S = 1.0
+"""If a run took so much longer than its audio, the machine is too busy to measure delays."""
 
 
 class UsageError(ValueError):
@@ -50,7 +50,7 @@ class Tuning:
         return result is not None and result.late_s <= LATE_S
 
     def late(self) -> list[float]:
-        """By how much the runs fell behind real time that are part of the points and were too late to be trusted."""
+        """How much longer than their audio those runs took that are part of the points and can't be trusted."""
         keys = [key_of(self.server, Job(sample, point.turn)) for point in self.points() for sample in self.samples]
         found = [result.late_s for key in keys if (result := self.results.get(key)) is not None]
         return [late_s for late_s in found if late_s > LATE_S]

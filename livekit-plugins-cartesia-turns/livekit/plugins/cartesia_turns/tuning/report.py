@@ -71,9 +71,10 @@ def lasting_s(seconds: Sequence[float], at_once: int) -> float:
 
 def outcome(points: Sequence[Point], best: Sequence[Point]) -> str:
     """The settings on the frontier, with the arguments to paste."""
+    verb = "is" if len(best) == 1 else "are"
     lines = [
-        f"Of {counted(len(points), 'setting')} these are worth a choice: no other has both fewer false cut-offs and a"
-        " shorter delay."
+        f"{len(best)} of {counted(len(points), 'setting')} {verb} worth a choice: no other has both fewer false"
+        " cut-offs and a shorter delay."
     ]
     for point in best:
         score = point.score

@@ -2,8 +2,8 @@
 
 A line has `schema` (SCHEMA), `call` (the name of its folder), `audio` (a digest of what was sent), `endpoint`, `model`,
 `turn` (the settings), `heard_s` (seconds of the call that were sent), `sent_s` (all audio that the endpoint bills),
-`late_s` (how far the sending fell behind real time at most) and `events`: what the endpoint told, each with the seconds
-of audio that had been sent. It has no words. Labels are not part of it, so results outlive corrections of them.
+`late_s` (how much longer than real time the run took) and `events`: what the endpoint told, each with the seconds of
+audio that had been sent. It has no words. Labels are not part of it, so results outlive corrections of them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Runs recorded calls through the plugin, in real time, and notes when the endpoint starts and ends turns.
 
 Times are those of the audio: an event counts as come when so much audio had been sent. So a run measures what a caller
-would wait, with the way to the endpoint and back.
+would wait, with the way to the endpoint and back. If this machine is held up, the audio waits with it: it is not sent
+in a burst afterwards, since an endpoint's time is that of the audio.
 """
 
 from __future__ import annotations
@@ -33,6 +34,10 @@ from .results import Key, Result
 from .score import EAGER_END, END, RESUME, START
 
 FRAME_S = 0.02
+CATCH_UP_S = 0.06
+"""Audio that is later than this is not caught up with."""
+SILENCE_AFTER_S = 10.0
+"""The plugin sends silence of its own where audio stops for so long: here it stops only if the machine is held up."""
 TRIES = 3
 AGAIN_AFTER_S = 1.0
 MORE_S = 2.0
@@ -148,6 +153,7 @@ async def run(server: Server, job: Job) -> Result:
         sample_rate=options.sample_rate,
         keyterm=list(options.keyterms),
         language_hints=list(options.language_hints),
+        watchdog_min_timeout=SILENCE_AFTER_S,
         **arguments_of(job.turn),
     )
     async with Call(stt, server.timeout_s) as call:
@@ -162,7 +168,7 @@ async def run(server: Server, job: Job) -> Result:
         for told in call.told
         if (kind := KINDS.get(type(told.event))) is not None
     )
-    late_s = max((at - pushed_at[0] - FRAME_S * number for number, at in enumerate(pushed_at)), default=0.0)
+    late_s = max(0.0, pushed_at[-1] - pushed_at[0] - FRAME_S * (len(pushed_at) - 1)) if pushed_at else 0.0
     return Result(key_of(server, job), job.sample.name, len(pushed_at) * FRAME_S, sent_s, late_s, events)
 
 
@@ -177,7 +183,7 @@ async def _speak(call: Call, job: Job) -> list[float]:
     tail_s = (job.turn.end_timeout_ms or 0) / 1000 + MORE_S
     frames, most = len(job.sample.pcm) // size, round((job.sample.seconds + tail_s) / FRAME_S)
     tone = room_tone(job.sample.pcm, rate)
-    began = time.monotonic()
+    due = time.monotonic()
     for number in range(most):
         if call.is_over or (number >= frames and not _is_in_turn(call)):
             break
@@ -185,7 +191,8 @@ async def _speak(call: Call, job: Job) -> list[float]:
         pcm = (job.sample.pcm if number < frames else tone)[at : at + size]
         call.push(pcm.ljust(size, b"\0"), rate)
         pushed_at.append(time.monotonic())
-        await asyncio.sleep(max(0.0, began + (number + 1) * FRAME_S - time.monotonic()))
+        due = max(due + FRAME_S, pushed_at[-1] + FRAME_S - CATCH_UP_S)
+        await asyncio.sleep(max(0.0, due - time.monotonic()))
     return pushed_at
 
 
