@@ -71,6 +71,15 @@ def test_a_call_without_audio_is_left_out(tmp_path: Path, capsys: pytest.Capture
     assert "left out, since it has no audio" in capsys.readouterr().out
 
 
+def test_a_call_that_can_not_be_read_keeps_no_other_from_its_labels(
+    calls: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (calls / "first" / "call.jsonl").write_text("{}")
+    assert main([str(calls)]) == 2
+    assert f"{calls / 'first'} is not the record of a call" in capsys.readouterr().err
+    assert load_labels(calls / "second") is not None
+
+
 def test_a_folder_without_calls_ends_with_2_and_says_what_to_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

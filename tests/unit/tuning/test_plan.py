@@ -34,13 +34,22 @@ def test_calls_without_labels_or_audio_are_left_out_and_unconfirmed_ones_are_nam
     call(tmp_path / "b", by="proposal")
     call(tmp_path / "c", stretches=None)
     call(tmp_path / "d", audio=b"")
+    (call(tmp_path / "e") / "call.jsonl").write_text("{}")
+    (call(tmp_path / "f") / "labels.json").write_text("{}")
     calls = read([tmp_path])
     assert [sample.name for sample in calls.samples] == ["a", "b"]
-    assert (calls.left_out, calls.proposed) == (2, 1)
-    assert [remark.split(":")[0] for remark in calls.remarks()] == [
-        "2 calls left out",
-        "1 call with proposed labels that nobody has confirmed",
-    ]
+    remarks = "\n".join(calls.remarks())
+    assert remarks.startswith("4 calls left out:")
+    for why in ("c has no labels", "d has no audio", "e is not the record of a call", "labels.json has no labels"):
+        assert why in remarks
+    assert "1 call with proposed labels that nobody has confirmed" in remarks
+
+
+def test_of_many_calls_that_are_left_out_only_some_are_named(tmp_path: Path) -> None:
+    call(tmp_path / "a")
+    for name in "bcdefghi":
+        call(tmp_path / name, stretches=None)
+    assert [*read([tmp_path]).remarks()][-1] == "    and 3 more"
 
 
 def test_where_no_call_can_be_used_it_is_said_what_to_do(tmp_path: Path) -> None:

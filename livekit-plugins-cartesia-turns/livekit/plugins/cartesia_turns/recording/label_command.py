@@ -29,16 +29,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         calls = [call for path in options.calls for call in calls_in(path)]
-        if options.take:
-            lines = _take(calls, options.take)
-        else:
-            lines = (line for call in calls for line in _label(call, anew=options.again))
+    except (OSError, SchemaError) as error:
+        return _fail(error)
+    if options.take:
+        return _say(_take(calls, options.take))
+    # A call that can't be read keeps no other from its labels.
+    return max(_say(_label(call, anew=options.again)) for call in calls)
+
+
+def _say(lines: Iterator[str]) -> int:
+    """Prints what is done while it is done, and returns the exit code."""
+    try:
         for line in lines:
             sys.stdout.write(f"{line}\n")
     except (OSError, SchemaError, LabelsError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return USAGE_ERROR
+        return _fail(error)
     return 0
+
+
+def _fail(error: Exception) -> int:
+    sys.stderr.write(f"error: {error}\n")
+    return USAGE_ERROR
 
 
 def _label(call: Path, *, anew: bool) -> Iterator[str]:

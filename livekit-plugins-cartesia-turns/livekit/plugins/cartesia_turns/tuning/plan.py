@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ..doctor.calls import Server
 from ..recording.files import calls_in
-from ..recording.labels import PERSON, load_labels
+from ..recording.labels import PERSON, LabelsError, load_labels
+from ..recording.schema import SchemaError
 from ..wire.messages import TurnSettings
 from .report import counted
 from .results import Results
@@ -17,6 +18,8 @@ from .score import Point, Score, score
 
 LATE_S = 1.0
 """If a run took so much longer than its audio, the machine is too busy to measure delays."""
+MOST_SHOWN = 5
+"""So many calls that are left out are named."""
 
 
 class UsageError(ValueError):
@@ -67,16 +70,19 @@ class Tuning:
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """The calls that can be run; how many lack labels or audio, and how many labels no person has confirmed."""
+    """The calls that can be run, why the others can't, and how many labels no person has confirmed."""
 
     samples: list[Sample]
-    left_out: int
+    left_out: list[str]
     proposed: int
 
     def remarks(self) -> Iterator[str]:
         """What the user should know of them."""
         if self.left_out:
-            yield f"{counted(self.left_out, 'call')} left out: no labels or no audio."
+            yield f"{counted(len(self.left_out), 'call')} left out:"
+            yield from (f"    {why}" for why in self.left_out[:MOST_SHOWN])
+            if len(self.left_out) > MOST_SHOWN:
+                yield f"    and {len(self.left_out) - MOST_SHOWN} more"
         if self.proposed:
             yield (
                 f"{counted(self.proposed, 'call')} with proposed labels that nobody has confirmed: look at them with"
@@ -89,21 +95,27 @@ def read(paths: Sequence[Path]) -> Calls:
 
     Raises:
         UsageError: none can be used.
-        SchemaError: a folder has no calls, or one that this version can't read.
-        LabelsError: labels can't be read.
-        OSError: the files can't be read.
+        SchemaError: a folder has no calls.
+        OSError: a folder can't be read.
     """
-    samples, left_out, proposed = list[Sample](), 0, 0
-    for call in (call for path in paths for call in calls_in(path)):
-        labels = load_labels(call)
-        sample = None if labels is None else sample_of(call, labels)
-        if sample is None:
-            left_out += 1
-        else:
-            samples.append(sample)
-            proposed += sample.labels.by != PERSON
+    found = [_sample(call) for path in paths for call in calls_in(path)]
+    samples = [sample for sample in found if isinstance(sample, Sample)]
+    left_out = [why for why in found if isinstance(why, str)]
     if not samples:
-        raise UsageError("no call has labels and audio: run `python -m livekit.plugins.cartesia_turns label` first")
+        raise UsageError(
+            f"no call can be used ({left_out[0]}): run `python -m livekit.plugins.cartesia_turns label` first"
+        )
     if not any(sample.labels.turns for sample in samples):
         raise UsageError("no turn ends in the labels of these calls: correct them on the page that `view` makes")
-    return Calls(samples, left_out, proposed)
+    return Calls(samples, left_out, sum(sample.labels.by != PERSON for sample in samples))
+
+
+def _sample(call: Path) -> Sample | str:
+    """The call in this folder, or why it can't be used."""
+    try:
+        labels = load_labels(call)
+        if labels is None:
+            return f"{call} has no labels"
+        return sample_of(call, labels) or f"{call} has no audio"
+    except (LabelsError, SchemaError, OSError) as error:
+        return str(error)
