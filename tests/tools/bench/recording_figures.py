@@ -1,0 +1,115 @@
+"""Prints what recording costs: python tests/tools/bench/recording_figures.py.
+
+The same calls with a recorder and without, one after the other in one process, over a local server in another: the
+processor time of all threads (the least of the rounds, less what pushing the audio takes by itself), and the delay
+from the push of a frame to the text that answers it. It takes six minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+import aiohttp
+from livekit import rtc
+from livekit.plugins.cartesia_turns.recording import Recorder
+from tools.bench.contestants import Line, open_line
+from tools.bench.figures import NOTHING, OURS, quantile
+from tools.bench.processes import Process
+from tools.bench.progress import parser, working_on
+from tools.bench.stamps import RATE, Talk, last_word, now_ns
+
+KINDS = {"nothing": "only the audio is made", "without": "not recorded", "with": "recorded"}
+STATES = {"in a turn": True, "while nobody speaks": False}
+FRAME_MS = 20
+PHASES = 10
+MINUTE_S = 60.0
+
+
+@dataclass
+class Measured:
+    """What the rounds of one kind of call gave."""
+
+    cpu_s: list[float] = field(default_factory=list)
+    delays_ms: list[float] = field(default_factory=list)
+
+    def heard(self, text: str, _: bool) -> None:
+        """A text has come whose last word is when its frame was pushed."""
+        if (pushed_ns := last_word(text)) is not None:
+            self.delays_ms.append((now_ns() - pushed_ns) / 1e6)
+
+
+async def push(lines: Sequence[Line], seconds: float, *, speaks: bool) -> None:
+    """Pushes real-time audio, each line's at its own moment of a frame's time. The server answers only speech."""
+    talk, loop = Talk(FRAME_MS), asyncio.get_running_loop()
+    samples = round(RATE * talk.frame_s)
+    quiet = rtc.AudioFrame(bytes(2 * samples), RATE, 1, samples)
+    began, tick_s = loop.time(), talk.frame_s / PHASES
+    for tick in range(round(seconds / tick_s)):
+        await asyncio.sleep(began + tick * tick_s - loop.time())
+        for line in lines[tick % PHASES :: PHASES]:
+            line.push(talk.frame(1) if speaks else quiet)
+
+
+async def measure(
+    kind: str, measured: Measured, url: str, folder: Path, options: argparse.Namespace, *, speaks: bool
+) -> None:
+    """One round of one kind of call."""
+    recorder = Recorder(folder, max_size_mb=10_000.0) if kind == "with" else None
+    contestant = NOTHING if kind == "nothing" else OURS
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        lines = [
+            await open_line(contestant, url, session, measured.heard, recorder=recorder) for _ in range(options.calls)
+        ]
+        await push(lines, 1.0, speaks=speaks)
+        used_s = time.process_time()
+        await push(lines, options.seconds, speaks=speaks)
+        used_s = time.process_time() - used_s
+        measured.cpu_s.append(used_s * MINUTE_S / options.seconds / options.calls)
+        for line in lines:
+            await line.aclose()
+
+
+def show(state: str, kinds: dict[str, Measured]) -> None:
+    """Prints the figures of a state."""
+    nothing, without, recorded = (min(kinds[kind].cpu_s) for kind in KINDS)
+    call_s, more_s = without - nothing, recorded - without
+    print(f"\n{state}")
+    print(f"  processor time for each minute of a call   {1000 * call_s:.0f} ms")
+    print(f"  more of it with a recorder                 {1000 * more_s:.1f} ms, {100 * more_s / call_s:.1f} %")
+    for kind in ("without", "with"):
+        if delays := kinds[kind].delays_ms:
+            parts = ", ".join(f"{100 * part:g} % within {quantile(delays, part):.2f} ms" for part in (0.5, 0.95, 0.99))
+            print(f"  delay of an event, {KINDS[kind]:<23} {parts} ({len(delays)} events)")
+
+
+async def main(options: argparse.Namespace) -> None:
+    """Measures and prints."""
+    server = Process("tools.bench.local_server")
+    url = server.line()
+    figures = {state: {kind: Measured() for kind in KINDS} for state in STATES}
+    rounds = [(state, kind) for _ in range(options.rounds) for state in STATES for kind in KINDS]
+    with tempfile.TemporaryDirectory() as scratch:
+        for number, (state, kind) in enumerate(rounds):
+            working_on(f"{state}, {KINDS[kind]}", number, len(rounds))
+            folder = Path(scratch) / str(number)
+            await measure(kind, figures[state][kind], url, folder, options, speaks=STATES[state])
+    server.close()
+    for state, kinds in figures.items():
+        show(state, kinds)
+
+
+if __name__ == "__main__":
+    asked = parser(__doc__)
+    asked.add_argument("--calls", type=int, default=25, help="calls at once (default: %(default)s)")
+    asked.add_argument("--seconds", type=float, default=10.0, help="of each round (default: %(default)s)")
+    asked.add_argument("--rounds", type=int, default=5, help="of each kind (default: %(default)s)")
+    asyncio.run(main(asked.parse_args()))
