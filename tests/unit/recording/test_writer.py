@@ -25,10 +25,7 @@ def call(folder: Path, *, room: Callable[[], int] = lambda: ROOM, audio: bool = 
 
 
 def say(journal: Journal, pcm: bytes = b"\1\2" * 320) -> None:
-    journal.letter(ord("p"))
-    journal.time(1.0)
-    journal.pushed(len(pcm))
-    journal.pcm(pcm)
+    journal.push(pcm, 1.0)
     journal.note(1.0, lambda: {"call": "flush"})
 
 
@@ -38,7 +35,7 @@ def test_what_has_come_is_written_and_the_rest_at_the_end(tmp_path: Path) -> Non
     assert writer.write()
     assert len((tmp_path / "X" / "call.jsonl").read_text().splitlines()) == 2
     say(journal)
-    journal.is_closed = True
+    journal.close()
     assert not writer.write()
     assert writer.is_done.is_set()
     lines = [json.loads(line) for line in (tmp_path / "X" / "call.jsonl").read_text().splitlines()]
@@ -56,7 +53,7 @@ def test_only_its_owner_may_look_into_the_folder(tmp_path: Path) -> None:
 def test_without_audio_there_is_no_audio_file(tmp_path: Path) -> None:
     journal, writer = call(tmp_path / "X", audio=False)
     say(journal)
-    journal.is_closed = True
+    journal.close()
     writer.write()
     assert [path.name for path in (tmp_path / "X").iterdir()] == ["call.jsonl"]
 
@@ -102,6 +99,21 @@ def test_a_folder_that_can_not_be_made_ends_the_recording(tmp_path: Path, caplog
     assert caplog.records[-1].__dict__["reason"] == "NotADirectoryError"
 
 
+def test_a_mistake_in_what_is_written_ends_that_recording_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> dict[str, object]:
+        raise KeyError("a secret")
+
+    journal, writer = call(tmp_path / "X")
+    journal.note(1.0, broken)
+    assert not writer.write()
+    (record,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert record.__dict__["reason"] == "KeyError"
+    assert "secret" not in str(record.__dict__)
+    assert journal.is_closed
+
+
 def test_recordings_that_take_all_their_room_end_this_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     left = [500, 0]
     journal, writer = call(tmp_path / "X", room=lambda: left.pop(0))
@@ -114,7 +126,8 @@ def test_recordings_that_take_all_their_room_end_this_one(tmp_path: Path, caplog
 
 def test_a_disk_that_is_too_slow_ends_the_recording(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     journal, writer = call(tmp_path / "X")
-    journal.is_overrun = journal.is_closed = True
+    journal.is_overrun = True
+    journal.close()
     assert not writer.write()
     assert caplog.records[-1].__dict__["reason"] == "the disk is too slow"
 

@@ -14,8 +14,22 @@ from ..core.link import Outgoing, Ping
 from ..core.pacing import Pace
 from ..wire.messages import ErrorMessage, ServerMessage
 from ..wire.options import Options
-from .journal import MANY_STEPS, Journal
-from .schema import LIVE, STEPS, Fields, error_to, item_to, message_to, number_to, options_to, stats_to
+from .journal import Journal
+from .schema import (
+    ANSWERED,
+    ASKED,
+    BOOKED,
+    OFFERED,
+    PINGED,
+    SENT,
+    TICKED,
+    Fields,
+    error_to,
+    item_to,
+    number_to,
+    options_to,
+    stats_to,
+)
 
 LONGEST_NUMBER = 16
 """A pong with more digits answers none of our pings."""
@@ -42,6 +56,8 @@ class RecordedClient(TurnsClient):
         self._known_pace = pace
         self._noted = 0
         """How many of the events that wait to be taken are noted already."""
+        self._noted_live = 0
+        """How many pieces of live audio that are not booked yet are noted already."""
         self._is_inside = False
         """The client itself makes the present calls, so they are not noted."""
 
@@ -55,13 +71,7 @@ class RecordedClient(TurnsClient):
     def push_audio(self, pcm: bytes, now: float) -> None:
         """As TurnsClient."""
         self.book_live()
-        journal = self._journal
-        journal.letter(_PUSHED)
-        journal.time(now)
-        journal.pushed(len(pcm))
-        journal.pcm(pcm)
-        if len(journal.steps.letters) >= MANY_STEPS:
-            journal.end_steps()
+        self._journal.push(pcm, now)
         super().push_audio(pcm, now)
         self._note_events(now)
 
@@ -69,15 +79,11 @@ class RecordedClient(TurnsClient):
         """As TurnsClient."""
         item = super().outgoing(now)
         if item is None:
-            self._note_step(_ASKED, now)
+            self._journal.add((ASKED, now, None))
         elif isinstance(item, Chunk):
-            self._note_step(_OFFERED, now)
-            self._journal.sent((item.start, len(item.pcm)))
-            if item.injected:
-                steps = self._journal.steps
-                steps.silent.append(len(steps.sent) // 2 - 1)
+            self._journal.add((OFFERED, now, (item.start, len(item.pcm), item.injected)))
         elif isinstance(item, Ping):
-            self._note_step(_PINGED, now)
+            self._journal.add((PINGED, now, None))
         else:
             self._note("outgoing", now, lambda: {"item": item_to(item)})
         return item
@@ -86,7 +92,7 @@ class RecordedClient(TurnsClient):
         """As TurnsClient."""
         self.book_live()
         if isinstance(item, Chunk | Ping):
-            self._note_step(_SENT, now)
+            self._journal.add((SENT, now, None))
         else:
             self._note("sent", now, dict)
         super().sent(item, now)
@@ -95,8 +101,7 @@ class RecordedClient(TurnsClient):
         """As TurnsClient."""
         self.book_live()
         if payload == b"0" or (payload.isdigit() and payload[:1] != b"0" and len(payload) < LONGEST_NUMBER):
-            self._note_step(_ANSWERED, now)
-            self._journal.steps.pongs.append(int(payload))
+            self._journal.add((ANSWERED, now, int(payload)))
         else:
             self._note("pong", now, lambda: {"payload": payload.decode("latin-1")})
         super().pong(payload, now)
@@ -104,27 +109,25 @@ class RecordedClient(TurnsClient):
     def tick(self, now: float) -> None:
         """As TurnsClient."""
         self.book_live()
-        self._note_step(_TICKED, now)
+        self._journal.add((TICKED, now, None))
         self._is_inside = True
         super().tick(now)
         self._is_inside = False
         self._note_events(now)
 
     def book_live(self) -> None:
-        """As TurnsClient. It also notes what `push_live` has taken."""
-        live = self._live.pieces
-        if not live:
-            return
-        steps = self._journal.steps
-        steps.letters += _LIVE * len(live)
-        steps.times.extend([at for _, at in live])
-        steps.pushed.extend([len(pcm) for pcm, _ in live])
-        for pcm, _ in live:
-            steps.pcm += pcm
-        self._note_step(_BOOKED, live[-1][1])
-        if len(steps.letters) >= MANY_STEPS:
-            self._journal.end_steps()
-        super().book_live()
+        """As TurnsClient."""
+        if pieces := self._live.pieces:
+            self._note_live()
+            self._journal.add((BOOKED, pieces[-1][1], None))
+            self._noted_live = 0
+            super().book_live()
+
+    def _note_live(self) -> None:
+        """Notes what `push_live` has taken."""
+        if pieces := self._live.pieces[self._noted_live :]:
+            self._journal.live(pieces)
+            self._noted_live += len(pieces)
 
     # The others.
 
@@ -178,7 +181,9 @@ class RecordedClient(TurnsClient):
 
     def receive(self, message: ServerMessage, now: float) -> None:
         """As TurnsClient."""
-        self._note("receive", now, lambda: {"message": message_to(message)})
+        # New text is told before live audio is booked, so this must not book it.
+        self._note_live()
+        self._journal.note(now, message)
         super().receive(message, now)
         self._note_events(now)
 
@@ -198,10 +203,6 @@ class RecordedClient(TurnsClient):
         self.book_live()
         self._journal.note(now, lambda: {"call": method, **arguments()})
 
-    def _note_step(self, letter: int, now: float) -> None:
-        self._journal.letter(letter)
-        self._journal.time(now)
-
     def _note_events(self, now: float) -> None:
         """Notes the client's events since the last time, and its counters after usage and ends of turns."""
         if len(self._events) == self._noted:
@@ -216,7 +217,3 @@ class RecordedClient(TurnsClient):
     def _pace_known(self) -> list[float | str | None]:
         limit, until = self._known_pace.known
         return [number_to(limit), number_to(until)]
-
-
-_LIVE = LIVE.encode()
-_BOOKED, _PUSHED, _ASKED, _OFFERED, _PINGED, _SENT, _ANSWERED, _TICKED = map(ord, list(STEPS)[1:])

@@ -1,6 +1,6 @@
 """Takes what happens in a call from the event loop to the thread that writes it down.
 
-The event loop only appends to buffers and a queue. The thread does everything that takes time.
+The event loop only appends to a queue. The thread does everything that takes time.
 """
 
 from __future__ import annotations
@@ -11,124 +11,154 @@ from array import array
 from base64 import b64encode
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from ..core.events import ClientEvent
-from .schema import Fields, event_to, without_words
+from ..wire.messages import ServerMessage
+from ..wire.protocol import serialize
+from .schema import LIVE, PUSHED, Fields, event_to, message_to, without_words
 
 MANY_STEPS = 100
-"""This many steps make a line: two seconds of a call, or less."""
+"""At most this many steps make a line: two seconds of a call, or less."""
 MANY_BYTES = 4 * 1024 * 1024
 """When this much audio waits to be written, the thread that writes is woken."""
 MOST_BYTES = 64 * 1024 * 1024
 """When this much audio waits (half an hour of a call), the thread does not keep up, and the recording ends."""
-MANY_ENTRIES, MOST_ENTRIES = 2_000, 20_000
+MANY_ENTRIES, MOST_ENTRIES = 10_000, 100_000
 """The same limits for the number of entries that wait."""
 
+Pieces: TypeAlias = list[tuple[bytes, float]]
+"""Live audio: pieces of one length, each with its monotonic time."""
+StepEntry: TypeAlias = tuple[str, float, bytes | tuple[int, int, bool] | int | None]
+"""A call that comes with each frame: its letter and its monotonic time.
 
-class Steps:
-    """The calls that come with each frame, in buffers, so that a call costs no object.
-
-    Each call has its letter in `letters` and its time in `times`. `pushed` and `pcm` have the audio that was pushed,
-    `sent` the start and the bytes of the audio that was offered, `silent` which of that is silence of the client's own,
-    and `pongs` the numbers of the pings that were answered.
-    """
-
-    __slots__ = ("letters", "pcm", "pongs", "pushed", "sent", "silent", "times")
-
-    def __init__(self) -> None:
-        self.letters: bytearray = bytearray()
-        self.times: array[float] = array("d")
-        self.pushed: array[int] = array("q")
-        self.sent: array[int] = array("q")
-        self.silent: list[int] = []
-        self.pongs: list[int] = []
-        self.pcm: bytearray = bytearray()
-
-    def taken(self) -> Steps:
-        """Returns a copy and empties the buffers, which stay the same objects since others keep their methods."""
-        copy = Steps()
-        for name in self.__slots__:
-            buffer = getattr(self, name)
-            setattr(copy, name, buffer[:])
-            del buffer[:]
-        return copy
-
-    def fields(self) -> Fields:
-        """The fields of their line, without `at`."""
-        times = self.times
-        if sys.byteorder == "big":
-            times = times[:]
-            times.byteswap()
-        fields: Fields = {"steps": self.letters.decode(), "times": b64encode(times).decode()}
-        if self.pushed:
-            fields["pushed"] = self.pushed.tolist()
-        if self.sent:
-            fields["sent"] = self.sent.tolist()
-        rare = {"silent": self.silent, "pongs": self.pongs}
-        return fields | {name: numbers for name, numbers in rare.items() if numbers}
+The third is the audio that was pushed; or the first sample and the bytes of what was offered, and whether that is
+silence of the client's own; or the number of the ping that was answered.
+"""
 
 
-Entry: TypeAlias = Steps | tuple[float, Sequence[ClientEvent] | Callable[[], Fields]]
-"""Calls that come with each frame; or a monotonic time with events of the client, or with a function for a line."""
+_encode = json.JSONEncoder(check_circular=False).encode
+
+
+@dataclass(slots=True)
+class Note:
+    """Something else, at a monotonic time: events, a message that was received, or a function that returns a line."""
+
+    at: float
+    what: Sequence[ClientEvent] | ServerMessage | Callable[[], Fields]
+
+
+Entry: TypeAlias = Pieces | StepEntry | Note
 
 
 class Journal:
     """What happens, in order. One thread notes, and another one takes.
 
-    Calls that come with each frame are noted with `letter` and `time`, and with `pushed` and `pcm` or `sent`. These
-    append to the buffers of `steps`.
+    Calls that come with each frame are noted by `add`, `push` and `live`, and the others by `note`. What is noted must
+    never change afterwards.
     """
 
     def __init__(self) -> None:
-        self.steps: Steps = Steps()
-        self.letter: Callable[[int], None] = self.steps.letters.append
-        self.time: Callable[[float], None] = self.steps.times.append
-        self.pushed: Callable[[int], None] = self.steps.pushed.append
-        self.pcm: Callable[[bytes], None] = self.steps.pcm.extend
-        self.sent: Callable[[Iterable[int]], None] = self.steps.sent.extend
+        self._entries: deque[Entry] = deque()
+        self._bytes_in = self._bytes_out = 0
+        self.add: Callable[[Entry], None] = self._entries.append
+        """Notes a step other than audio."""
         self.is_closed: bool = False
         """Nothing more is noted."""
         self.is_overrun: bool = False
         """The thread that takes did not keep up, so the rest is not recorded."""
         self.wake: Callable[[], None] = _do_nothing
         """Wakes the thread that takes."""
-        self._entries: deque[Entry] = deque()
-        self._bytes_in = self._bytes_out = 0
 
-    def note(self, now: float, what: Sequence[ClientEvent] | Callable[[], Fields]) -> None:
-        """Notes the client's events, or a line, for which the other thread calls the function."""
-        if self.steps.letters:
-            self.end_steps()
-        self._put((now, what))
+    def push(self, pcm: bytes, now: float) -> None:
+        """Notes audio that was pushed."""
+        self._bytes_in += len(pcm)
+        self.add((PUSHED, now, pcm))
+        self._check()
 
-    def end_steps(self) -> None:
-        """Puts the calls that came with frames so far into the queue."""
-        steps = self.steps.taken()
-        self._bytes_in += len(steps.pcm)
-        self._put(steps)
+    def live(self, pieces: Pieces) -> None:
+        """Notes live audio: pieces of one length."""
+        self._bytes_in += len(pieces) * len(pieces[0][0])
+        self.add(pieces)
+        self._check()
 
-    def _put(self, entry: Entry) -> None:
-        if self.is_closed:
-            return
-        self._entries.append(entry)
-        waiting, waiting_bytes = len(self._entries), self._bytes_in - self._bytes_out
-        if waiting_bytes > MANY_BYTES or waiting > MANY_ENTRIES:
-            self.wake()
-        if waiting_bytes > MOST_BYTES or waiting > MOST_ENTRIES:
-            self.is_overrun = self.is_closed = True
+    def note(self, now: float, what: Sequence[ClientEvent] | ServerMessage | Callable[[], Fields]) -> None:
+        """Notes the client's events, a message, or a line, for which the other thread calls the function."""
+        self.add(Note(now, what))
+        self._check()
+
+    def close(self) -> None:
+        """Notes nothing more. What was noted can still be taken."""
+        self.is_closed = True
+        self.add = _forget
 
     def take(self) -> list[Entry]:
         """Takes all that waits, in order. Only one thread may call it."""
         # What comes meanwhile is taken the next time. Each step is safe while another thread appends.
         take = self._entries.popleft
         taken = [take() for _ in range(len(self._entries))]
-        self._bytes_out += sum(len(entry.pcm) for entry in taken if isinstance(entry, Steps))
+        self._bytes_out = self._bytes_in
         return taken
+
+    def _check(self) -> None:
+        waiting, waiting_bytes = len(self._entries), self._bytes_in - self._bytes_out
+        if waiting > MANY_ENTRIES or waiting_bytes > MANY_BYTES:
+            self.wake()
+            if waiting > MOST_ENTRIES or waiting_bytes > MOST_BYTES:
+                self.is_overrun = True
+                self.close()
 
 
 def _do_nothing() -> None:
     """Does nothing, since there is no thread to wake yet."""
+
+
+def _forget(_: Entry) -> None:
+    """Notes nothing."""
+
+
+class _Steps:
+    """The steps of one line."""
+
+    def __init__(self) -> None:
+        self.letters = ""
+        self.times: array[float] = array("d")
+        self.pushed: list[int] = []
+        self.sent: list[int] = []
+        self.silent: list[int] = []
+        self.pongs: list[int] = []
+
+    def take_live(self, pieces: Pieces) -> None:
+        self.letters += LIVE * len(pieces)
+        self.times.extend([at for _, at in pieces])
+        self.pushed += [len(pieces[0][0])] * len(pieces)
+
+    def take(self, step: StepEntry) -> None:
+        letter, now, what = step
+        self.letters += letter
+        self.times.append(now)
+        if what is None:
+            return
+        if isinstance(what, bytes):
+            self.pushed.append(len(what))
+        elif isinstance(what, tuple):
+            start, size, is_silence = what
+            if is_silence:
+                self.silent.append(len(self.sent) // 2)
+            self.sent += (start, size)
+        else:
+            self.pongs.append(what)
+
+    def line(self) -> str:
+        times = self.times
+        at = times[0]
+        if sys.byteorder == "big":
+            times.byteswap()
+        numbers = {"pushed": self.pushed, "sent": self.sent, "silent": self.silent, "pongs": self.pongs}
+        # Python writes a list of whole numbers as JSON does.
+        more = "".join(f', "{name}": {each}' for name, each in numbers.items() if each)
+        return f'{{"at": {at}, "steps": "{self.letters}", "times": "{b64encode(times).decode()}"{more}}}'
 
 
 class Lines:
@@ -144,14 +174,34 @@ class Lines:
     def of(self, entries: Iterable[Entry]) -> tuple[str, bytes]:
         """The lines, each with a line break, and the audio that was pushed."""
         lines: list[str] = []
-        audio: list[bytes | bytearray] = []
+        audio: list[bytes] = []
+        steps = _Steps()
         for entry in entries:
-            if isinstance(entry, Steps):
-                audio.append(entry.pcm)
-                lines.append(json.dumps({"at": entry.times[0], **entry.fields()}))
+            if steps.letters and (isinstance(entry, Note) or len(steps.letters) >= MANY_STEPS):
+                lines.append(steps.line())
+                steps = _Steps()
+            if isinstance(entry, tuple):
+                steps.take(entry)
+                if entry[0] == PUSHED and isinstance(entry[2], bytes):
+                    audio.append(entry[2])
+            elif isinstance(entry, list):
+                steps.take_live(entry)
+                audio += [pcm for pcm, _ in entry]
             else:
-                now, what = entry
-                fields = what() if callable(what) else {"events": [event_to(event) for event in what]}
-                fields = {"at": now, **fields}
-                lines.append(json.dumps(fields if self._transcripts else without_words(fields)))
+                lines.append(self._line(entry))
+        if steps.letters:
+            lines.append(steps.line())
         return "".join(f"{line}\n" for line in lines), b"".join(audio)
+
+    def _line(self, note: Note) -> str:
+        what = note.what
+        if callable(what):
+            fields = {"at": note.at, **what()}
+        elif isinstance(what, Sequence):
+            fields = {"at": note.at, "events": [event_to(event) for event in what]}
+        elif self._transcripts:
+            # The message is JSON already.
+            return f'{{"at": {note.at}, "call": "receive", "message": {serialize(what)}}}'
+        else:
+            fields = {"at": note.at, "call": "receive", "message": message_to(what)}
+        return _encode(fields if self._transcripts else without_words(fields))

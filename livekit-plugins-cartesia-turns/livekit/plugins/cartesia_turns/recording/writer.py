@@ -41,7 +41,7 @@ class CallWriter:
         self.journal: Journal = journal
         self.is_done: threading.Event = threading.Event()
         """Nothing more is written."""
-        self._folder = folder
+        self.folder: Path = folder
         self._lines = lines
         self._audio = audio
         self._room = room
@@ -49,7 +49,10 @@ class CallWriter:
         self._file: FileIO | None = None
 
     def write(self) -> bool:
-        """Writes what has come, and returns whether more may come. Trouble with the disk is logged once."""
+        """Writes what has come, and returns whether more may come. Any trouble is logged once and ends the recording.
+
+        No exception leaves it, since it would end the thread and with it the recordings of all calls.
+        """
         if self.is_done.is_set():
             return False
         is_last = self.journal.is_closed
@@ -58,21 +61,25 @@ class CallWriter:
             trouble = self._write() or trouble
             if is_last and self._audio is not None:
                 self._audio.close()
-        except OSError as error:
+        except Exception as error:
             trouble = type(error).__name__
         if trouble:
-            self.journal.is_closed = True
-            logger.warning("a recording was stopped, the call goes on without it", extra={"reason": trouble})
+            self.stop(trouble)
         if is_last or trouble:
             self._let_go()
             self.is_done.set()
         return not self.is_done.is_set()
 
+    def stop(self, trouble: str) -> None:
+        """Records nothing more, and says why in the log: `trouble` is a static text or the name of an exception."""
+        self.journal.close()
+        logger.warning("a recording was stopped, the call goes on without it", extra={"reason": trouble})
+
     def _write(self) -> str:
         lines, pcm = self._lines.of(self.journal.take())
         if self._file is None:
-            self._folder.mkdir(mode=0o700, parents=True)
-            self._file = FileIO(self._folder / CALL_FILE, "w")
+            self.folder.mkdir(mode=0o700, parents=True)
+            self._file = FileIO(self.folder / CALL_FILE, "w")
         self._granted -= len(lines) + len(pcm)
         if self._granted < 0:
             self._granted = min(GRANT_BYTES, self._room())
@@ -85,6 +92,7 @@ class CallWriter:
         return ""
 
     def _let_go(self) -> None:
+        self.journal.take()
         with contextlib.suppress(OSError):
             if self._file is not None:
                 self._file.close()
@@ -99,23 +107,32 @@ class Writer:
         self._calls: list[CallWriter] = []
         self._lock = threading.Lock()
         self._news = threading.Event()
-        self._is_running = False
+        self._thread: threading.Thread | None = None
+
+    @property
+    def folders(self) -> set[Path]:
+        """The folders of the calls that go on."""
+        with self._lock:
+            return {call.folder for call in self._calls}
 
     def add(self, call: CallWriter) -> None:
         """Begins to write a call."""
         call.journal.wake = self._news.set
         with self._lock:
             self._calls.append(call)
-            if not self._is_running:
-                self._is_running = True
+            # A process that was forked has no thread of its parent.
+            if self._thread is None or not self._thread.is_alive():
                 # A daemon thread never keeps the process from ending. `finish` waits for calls that have ended.
-                threading.Thread(target=self._run, name="cartesia_turns recorder", daemon=True).start()
+                self._thread = threading.Thread(target=self._run, name="cartesia_turns recorder", daemon=True)
+                if not _started(self._thread):
+                    self._calls.remove(call)
+                    call.stop("no thread can be started")
 
     def finish(self, call: CallWriter) -> None:
         """Writes the rest of a call. The end of the process waits for that, EXIT_S at most."""
-        call.journal.is_closed = True
+        call.journal.close()
         self._news.set()
-        threading.Thread(target=call.is_done.wait, args=(EXIT_S,), name="cartesia_turns recorder at exit").start()
+        _started(threading.Thread(target=call.is_done.wait, args=(EXIT_S,), name="cartesia_turns recorder at exit"))
 
     def _run(self) -> None:
         while True:
@@ -127,5 +144,14 @@ class Writer:
             with self._lock:
                 self._calls = [call for call in self._calls if call not in done]
                 if not self._calls:
-                    self._is_running = False
+                    self._thread = None
                     return
+
+
+def _started(thread: threading.Thread) -> bool:
+    """Starts a thread, and returns whether that was possible: a process may have as many as it is allowed."""
+    try:
+        thread.start()
+    except RuntimeError:
+        return False
+    return True
