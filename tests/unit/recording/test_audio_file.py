@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import tracemalloc
 import wave
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from livekit.plugins.cartesia_turns.recording import audio_file as module
 from livekit.plugins.cartesia_turns.recording.audio_file import AudioFile, flac, read_audio
 
 NOISE = np.random.default_rng(1).integers(-32768, 32767, 40_001, np.int16).tobytes()
@@ -57,3 +59,33 @@ def test_where_nothing_was_pushed_there_is_nothing(tmp_path: Path) -> None:
 def test_a_folder_that_is_gone_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         AudioFile(tmp_path / "gone", 16000).write(NOISE)
+
+
+def test_a_disk_without_room_for_both_keeps_the_whole_wav(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(target: Path, *_: object) -> None:
+        target.write_bytes(b"fLaC")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "_encode", full)
+    file = AudioFile(tmp_path, 16000)
+    file.write(NOISE)
+    file.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["audio.wav"]
+    with wave.open(str(tmp_path / "audio.wav")) as whole:
+        assert whole.readframes(whole.getnframes()) == NOISE[: len(NOISE) // 2 * 2]
+
+
+def test_a_long_call_becomes_flac_without_being_in_memory(tmp_path: Path) -> None:
+    second = np.random.default_rng(2).normal(0, 2000, 16000).astype("<i2").tobytes()
+    file = AudioFile(tmp_path, 16000)
+    for _ in range(300):
+        file.write(second)
+    tracemalloc.start()
+    file.close()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 1_000_000
+    audio = read_audio(tmp_path)
+    assert audio is not None
+    assert len(audio) == 300 * len(second)
+    assert audio[-len(second) :] == second

@@ -2,20 +2,19 @@ from __future__ import annotations
 
 import os
 import time
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
 import pytest
 from livekit.agents import APIConnectOptions
 from livekit.plugins import cartesia_turns
-from livekit.plugins.cartesia_turns.core.client import Limits
-from livekit.plugins.cartesia_turns.core.pacing import Pace
 from livekit.plugins.cartesia_turns.recording import Recorder, Recording, load, replay
+from livekit.plugins.cartesia_turns.recording import recorder as module
 from livekit.plugins.cartesia_turns.recording import writer as writing
 from livekit.plugins.cartesia_turns.server import LocalServer, Script
 from livekit.plugins.cartesia_turns.server.script import say
 from livekit.plugins.cartesia_turns.wire.messages import TurnEagerEnd, TurnEnd, TurnStart, TurnUpdate
-from livekit.plugins.cartesia_turns.wire.options import Options
 from support.calls import calling, silent_frame
 from support.waiting import until
 
@@ -46,10 +45,6 @@ async def spoken(recorder: Recorder | None, **arguments: Any) -> None:
 
 def calls_in(folder: Path) -> list[Path]:
     return sorted(folder.iterdir())
-
-
-def calls_since(folder: Path, before: set[Path]) -> list[Path]:
-    return [call for call in calls_in(folder) if call not in before and (call / "call.jsonl").exists()]
 
 
 async def only_call(folder: Path, *, with_audio: bool = True) -> Recording:
@@ -128,53 +123,57 @@ async def test_a_call_that_never_connects_is_recorded_with_the_reasons(tmp_path:
     assert "127.0.0.1" not in str(recording.lines)
 
 
-def old_call(folder: Path, name: str, *, size: int, age_s: float) -> Path:
-    call = folder / name
-    call.mkdir(parents=True)
-    (call / "call.jsonl").write_bytes(bytes(size))
-    at = time.time() - age_s
-    os.utime(call / "call.jsonl", (at, at))
-    return call
-
-
-async def began(recorder: Recorder, folder: Path) -> None:
-    before = set(calls_in(folder))
-    recorder.begin(Options(), Limits(), Pace()).close()
-    await until(lambda: any('"end"' in (call / "call.jsonl").read_text() for call in calls_since(folder, before)))
-
-
-async def test_calls_that_are_too_old_are_deleted_when_one_begins(tmp_path: Path) -> None:
-    old = old_call(tmp_path, "2026-01-01-a", size=10, age_s=3 * 86_400)
-    new = old_call(tmp_path, "2026-01-02-b", size=10, age_s=86_400)
-    await began(Recorder(tmp_path, max_age_days=2.0), tmp_path)
-    assert (old.exists(), new.exists()) == (False, True)
-
-
-async def test_the_oldest_calls_go_where_all_take_too_much_room(tmp_path: Path) -> None:
-    calls = [old_call(tmp_path, f"2026-01-0{day}-a", size=400_000, age_s=86_400 / day) for day in (1, 2, 3)]
-    await began(Recorder(tmp_path, max_size_mb=1.0), tmp_path)
-    assert [call.exists() for call in calls] == [False, True, True]
-
-
-async def test_a_call_that_may_go_on_and_what_is_no_call_stay(tmp_path: Path) -> None:
-    busy = old_call(tmp_path, "2026-01-01-a", size=10, age_s=60)
-    other = tmp_path / "not-a-call"
-    other.mkdir()
-    (other / "notes.txt").write_text("mine")
-    mixed = old_call(tmp_path, "2026-01-02-b", size=10, age_s=3 * 86_400)
-    (mixed / "notes.txt").write_text("mine")
-    await began(Recorder(tmp_path, max_age_days=0.0001), tmp_path)
-    assert busy.exists()
-    assert (other / "notes.txt").exists()
-    assert [path.name for path in mixed.iterdir()] == ["notes.txt"]
-
-
 @pytest.mark.parametrize(
-    "arguments", [{"audio": "yes"}, {"transcripts": 1}, {"max_size_mb": 0}, {"max_age_days": float("nan")}]
+    "arguments",
+    [{"folder": ""}, {"audio": "yes"}, {"transcripts": 1}, {"max_size_mb": 0}, {"max_age_days": float("nan")}],
 )
 def test_an_argument_that_can_not_be_right_is_refused(arguments: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=next(iter(arguments))):
-        Recorder(tmp_path, **arguments)
+        Recorder(**{"folder": tmp_path, **arguments})
+
+
+async def test_calls_that_are_too_old_are_deleted_when_one_begins(tmp_path: Path) -> None:
+    old = tmp_path / "2026-01-01T00-00-00-00000000"
+    old.mkdir()
+    (old / "call.jsonl").write_text("")
+    os.utime(old / "call.jsonl", (time.time() - 86_400, time.time() - 86_400))
+    await spoken(Recorder(tmp_path, max_age_days=0.5))
+    await only_call(tmp_path)
+    assert not old.exists()
+
+
+async def test_a_folder_is_the_same_wherever_the_process_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    here, at_home = Recorder("calls"), Recorder("~/at-home")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    await spoken(here)
+    await spoken(at_home)
+    await only_call(tmp_path / "calls")
+    await only_call(tmp_path / "at-home")
+
+
+async def test_a_process_that_may_start_no_thread_goes_on_with_its_calls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(writing, "_started", lambda _: False)
+    await spoken(Recorder(tmp_path / "calls"))
+    (record,) = [record for record in caplog.records if "a recording was stopped" in record.getMessage()]
+    assert record.__dict__["reason"] == "no thread can be started"
+    assert not (tmp_path / "calls").exists()
+
+
+async def test_a_program_that_does_not_know_its_packages_records_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(_: str) -> str:
+        raise PackageNotFoundError
+
+    monkeypatch.setattr(module, "version", unknown)
+    await spoken(Recorder(tmp_path / "calls"))
+    recording = await only_call(tmp_path / "calls")
+    assert recording.header["versions"]["livekit-agents"] == "unknown"
 
 
 def test_what_is_no_recorder_is_refused_without_being_shown() -> None:

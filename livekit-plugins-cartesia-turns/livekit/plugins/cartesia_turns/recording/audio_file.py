@@ -52,7 +52,7 @@ class AudioFile:
                 self._file.close()
 
     def close(self) -> None:
-        """Completes the file, and replaces it with a smaller one.
+        """Completes the file, and replaces it with a smaller one if the disk has room for both.
 
         Raises:
             OSError: the disk does not take it.
@@ -62,7 +62,9 @@ class AudioFile:
         self._file.seek(0)
         write_all(self._file, _header(self._rate, self._size))
         self._file.close()
-        compress(self._folder)
+        # The file is complete as it is.
+        with contextlib.suppress(OSError):
+            compress(self._folder)
 
 
 def write_all(file: FileIO, data: bytes) -> None:
@@ -82,28 +84,41 @@ def compress(folder: Path) -> None:
     Raises:
         OSError: the disk does not take it. The WAV file stays.
     """
-    with wave.open(str(folder / WAV)) as file:
-        rate, pcm = file.getframerate(), file.readframes(file.getnframes())
-    if not pcm:
-        return
     unfinished = folder / f"{FLAC}.part"
-    unfinished.write_bytes(flac(pcm, rate))
-    unfinished.rename(folder / FLAC)
+    try:
+        with wave.open(str(folder / WAV)) as file:
+            if not file.getnframes():
+                return
+            rate = file.getframerate()
+            # Piece by piece, since a call of an hour takes 115 MB.
+            _encode(unfinished, iter(lambda: file.readframes(BLOCK_S * rate), b""), rate)
+        unfinished.rename(folder / FLAC)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
     (folder / WAV).unlink()
 
 
 def flac(pcm: bytes, rate: int) -> bytes:
     """The content of a FLAC file with these mono 16-bit samples at this rate, in Hz."""
     target = BytesIO()
+    size = 2 * BLOCK_S * rate
+    whole = pcm[: len(pcm) // 2 * 2]
+    _encode(target, (whole[start : start + size] for start in range(0, len(whole), size)), rate)
+    return target.getvalue()
+
+
+def _encode(target: Path | BytesIO, blocks: Iterator[bytes], rate: int) -> None:
     with av.open(target, "w", format="flac") as container:
         stream = container.add_stream("flac", rate=rate, layout="mono", format="s16")
-        samples = np.frombuffer(pcm[: len(pcm) // 2 * 2], np.int16)
-        for start in range(0, len(samples), BLOCK_S * rate):
-            frame = av.AudioFrame.from_ndarray(samples[None, start : start + BLOCK_S * rate], "s16", "mono")
+        start = 0
+        for block in blocks:
+            samples = np.frombuffer(block, np.int16)
+            frame = av.AudioFrame.from_ndarray(samples[None, :], "s16", "mono")
             frame.sample_rate, frame.pts = rate, start
+            start += len(samples)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    return target.getvalue()
 
 
 def read_audio(folder: Path) -> bytes | None:

@@ -20,6 +20,7 @@ from ..core.pacing import Pace
 from .difference import SAME_S, Difference, Replay, compared, first_of
 from .files import Recording, Step, load, steps_of
 from .schema import (
+    ANSWERED,
     ASKED,
     BOOKED,
     LIVE,
@@ -133,7 +134,8 @@ class Player:
             self._client.pong(str(step.pong).encode(), step.at)
         else:
             self._tick(step.at)
-        if step.letter not in (LIVE, BOOKED):
+        # The shell does not look at the deadline after a pong either.
+        if step.letter not in (LIVE, BOOKED, ANSWERED):
             self._listen(step.at)
             self._catch_up(step.at)
 

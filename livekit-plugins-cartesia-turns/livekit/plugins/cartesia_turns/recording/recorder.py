@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import platform
 import time
 import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import fields, is_dataclass
-from datetime import datetime, timezone
 from functools import partial
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from os import PathLike
 from pathlib import Path
-from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..core.client import Limits
@@ -24,16 +21,14 @@ from ..wire.checks import check_flag, check_positive
 from ..wire.options import Options
 from .audio_file import AudioFile
 from .client import RecordedClient
-from .files import FILES
 from .journal import Journal, Lines
 from .schema import SCHEMA, Fields, limits_to, number_to, options_to, stats_to
+from .shelf import Shelf
 from .writer import CallWriter, Writer
 
 if TYPE_CHECKING:
     from livekit.agents import stt
 
-IN_USE_S = 600.0
-"""A call whose files were written to this recently may still go on in another process, so it is not deleted."""
 MEGABYTE = 1_000_000
 DAY_S = 86_400.0
 
@@ -83,11 +78,13 @@ class Recorder:
         check_flag("transcripts", transcripts)
         check_positive("max_size_mb", max_size_mb)
         check_positive("max_age_days", max_age_days)
-        self._folder = Path(folder)
+        if not os.fspath(folder):
+            raise ValueError("folder is empty: it must name a folder")
+        # The process may change its working directory later.
+        path = Path(os.path.expanduser(folder)).absolute()
+        self._shelf = Shelf(path, round(max_size_mb * MEGABYTE), max_age_days * DAY_S)
         self._audio = audio
         self._transcripts = transcripts
-        self._max_bytes = round(max_size_mb * MEGABYTE)
-        self._max_age_s = max_age_days * DAY_S
         self._writer = Writer()
 
     def begin(self, options: Options, limits: Limits, pace: Pace) -> RecordedCall:
@@ -102,8 +99,7 @@ class Recorder:
         header = self._header(options, limits)
         journal.note(now, lambda: header)
         client = RecordedClient(options, limits, now, pace, journal=journal, clock=time.monotonic)
-        name = f"{datetime.now(timezone.utc):%Y-%m-%dT%H-%M-%S}-{token_hex(4)}"
-        folder = self._folder / name
+        folder = self._shelf.new()
         audio = AudioFile(folder, options.sample_rate) if self._audio else None
         writer = CallWriter(folder, journal, Lines(transcripts=self._transcripts), audio, self._room)
         self._writer.add(writer)
@@ -115,7 +111,7 @@ class Recorder:
     def _header(self, options: Options, limits: Limits) -> Fields:
         versions = {
             "livekit-plugins-cartesia-turns": __version__,
-            "livekit-agents": version("livekit-agents"),
+            "livekit-agents": _version("livekit-agents"),
             "python": platform.python_version(),
         }
         return {
@@ -129,15 +125,15 @@ class Recorder:
         }
 
     def _room(self) -> int:
-        """Deletes recordings that are too old or too many, and returns how many bytes may still be written."""
-        now, sizes = time.time(), _sizes(self._folder)
-        left = self._max_bytes - sum(size for _, size, _ in sizes)
-        for call, size, written_at in sizes:
-            age_s = now - written_at
-            if age_s > IN_USE_S and (age_s > self._max_age_s or left <= 0):
-                _delete(call)
-                left += size
-        return left
+        return self._shelf.room(self._writer.folders)
+
+
+def _version(package: str) -> str:
+    """The version of an installed package. A program that was packed into one file may not know it."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
 
 
 class RecordedCall:
@@ -224,27 +220,3 @@ def _plain(event: object) -> Fields:
             written[field.name] = type(value).__name__
             written["status_code"] = getattr(value, "status_code", None)
     return written
-
-
-def _sizes(folder: Path) -> list[tuple[Path, int, float]]:
-    """Each call in the folder, the oldest first, with its bytes and when it was last written to (wall clock)."""
-    found = []
-    for call in sorted(folder.glob("*-*")):
-        stats = [at for at in map(_stat, (call / name for name in FILES)) if at is not None]
-        if stats:
-            found.append((call, sum(at.st_size for at in stats), max(at.st_mtime for at in stats)))
-    return found
-
-
-def _stat(path: Path) -> os.stat_result | None:
-    with contextlib.suppress(OSError):
-        return path.stat()
-    return None
-
-
-def _delete(call: Path) -> None:
-    """Deletes the files that a recording has written, and nothing else."""
-    for name in FILES:
-        (call / name).unlink(missing_ok=True)
-    with contextlib.suppress(OSError):
-        call.rmdir()
