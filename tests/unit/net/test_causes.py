@@ -50,6 +50,12 @@ def test_any_exception_becomes_an_api_error_without_its_text(
     assert SECRET not in repr(made) + str(made)
 
 
+def test_what_openssl_says_is_told_as_part_of_a_sentence() -> None:
+    error = ssl.SSLCertVerificationError()
+    error.verify_message = "Hostname mismatch, certificate is not valid for 'x.example'."
+    assert "not valid for 'x.example'. Check" in str(as_api_error(error))
+
+
 def test_an_api_error_stays_what_it_is() -> None:
     error = APIStatusError("m", status_code=401)
     assert as_api_error(error) is error

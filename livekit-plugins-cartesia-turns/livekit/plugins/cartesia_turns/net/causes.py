@@ -87,7 +87,8 @@ def _detail(error: Exception) -> str:
     """What the system or OpenSSL says, and not the exception's text, which may contain anything."""
     inner = getattr(error, "certificate_error", None) or _of_the_system(error)
     if isinstance(inner, ssl.SSLError | ssl.CertificateError):
-        return str(getattr(inner, "verify_message", None) or getattr(inner, "reason", None) or type(inner).__name__)
+        why = getattr(inner, "verify_message", None) or getattr(inner, "reason", None) or type(inner).__name__
+        return str(why).rstrip(".")
     if isinstance(inner, socket.gaierror):
         return str(inner.strerror or "")
     if isinstance(error, RedirectedError):
