@@ -67,6 +67,8 @@ def test_every_option_that_the_framework_knows_is_taken() -> None:
         ({"user_turn_limit": {"words": 9}}, r"user_turn_limit has no option 'words': the options are max_words"),
         ({"endpointing": {"mode": "fixd"}}, r"endpointing: mode must be one of fixed, dynamic, not 'fixd'"),
         ({"turn_detection": "sst"}, r"turn_handling: turn_detection must be one of stt, .*manual, not 'sst'"),
+        ({"endpointing": {"min_delay": "1"}}, r"endpointing: min_delay must be of type float, not '1'"),
+        ({"user_turn_limit": {"max_words": "9"}}, r"max_words must be of type int \| None, not '9'"),
         ({"preemptive_generation": False}, r"preemptive_generation must be a mapping of options, not False"),
     ],
 )

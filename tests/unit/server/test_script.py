@@ -144,10 +144,11 @@ async def test_a_recorded_dialogue_plays_again(tmp_path: Path) -> None:
     assert finals(second) == finals(first)
 
 
-def test_lines_are_played_in_order_of_time(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_lines_are_played_in_order_of_time(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "script.jsonl"
     rows = [{"at": 2, "send": "b"}, {"at": 1.5, "send": {"type": "turn.start"}}, {"at": 2, "send": "a"}]
-    path.write_text("\n\n".join(map(json.dumps, rows)), encoding="utf-8")
+    path.write_text("\n\n".join(map(json.dumps, rows)), encoding=encoding)
     assert [line.send for line in Script.load(path).lines] == [{"type": "turn.start"}, "b", "a"]
 
 

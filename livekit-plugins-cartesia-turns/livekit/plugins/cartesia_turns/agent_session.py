@@ -46,8 +46,8 @@ def turn_handling(**changes: Unpack[TurnHandlingOptions]) -> TurnHandlingOptions
         changes: keys of TurnHandlingOptions to change; each option group is merged key by key.
 
     Raises:
-        ValueError: a key or a mode does not exist in TurnHandlingOptions or its groups. The framework itself ignores
-            such keys.
+        ValueError: a key or a mode does not exist in TurnHandlingOptions or its groups, or a text stands where a number
+            should. The framework itself ignores such keys, and fails on such texts at the end of each turn.
     """
     _check_options("turn_handling", TurnHandlingOptions, changes)
     options: dict[str, Any] = {
@@ -62,7 +62,7 @@ def turn_handling(**changes: Unpack[TurnHandlingOptions]) -> TurnHandlingOptions
 
 
 def _check_options(where: str, kind: type[Any], options: object) -> None:
-    """Raises a ValueError for a key or a mode that this TypedDict, or one within it, does not have."""
+    """Raises a ValueError for a key, a mode or a text that this TypedDict, or one within it, does not have."""
     if not isinstance(options, Mapping):
         raise ValueError(f"{where} must be a mapping of options, not {options!r}")
     known = get_type_hints(kind)
@@ -71,13 +71,18 @@ def _check_options(where: str, kind: type[Any], options: object) -> None:
     for name, value in options.items():
         if is_typeddict(known[name]):
             _check_options(f"{where}: {name}", known[name], value)
-        elif isinstance(value, str) and (words := _words(known[name])) and value not in words:
-            raise ValueError(f"{where}: {name} must be one of {', '.join(words)}, not {value!r}")
+        elif isinstance(value, str) and value not in (words := _words(known[name])):
+            allowed = f"one of {', '.join(words)}" if words else f"of type {_type_name(known[name])}"
+            raise ValueError(f"{where}: {name} must be {allowed}, not {value!r}")
 
 
 def _words(hint: object) -> list[str]:
-    """The words that a Literal, or a Union that contains Literals, allows."""
+    """The words that a Literal, or a Union that contains Literals, allows. No other option is a text."""
     return [word for part in (hint, *get_args(hint)) if get_origin(part) is Literal for word in get_args(part)]
+
+
+def _type_name(hint: object) -> str:
+    return hint.__name__ if isinstance(hint, type) else str(hint)
 
 
 def interrupt_on_turn_start(session: AgentSession[Any], stt: STT) -> Callable[[], None]:

@@ -63,7 +63,7 @@ class Script:
             OSError: the file can't be read.
             ValueError: the file is empty, or a line is not one of a script; the text names the file and the line.
         """
-        with Path(path).open(encoding="utf-8", errors="replace") as file:
+        with Path(path).open(encoding="utf-8-sig", errors="replace") as file:
             rows = [(number, text) for number, text in enumerate(file, 1) if text.strip()]
         if not rows:
             raise ValueError(f"{path}: the script is empty")
