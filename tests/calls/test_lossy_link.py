@@ -7,6 +7,7 @@ own, and a recognizer that hears the same audio differently the second time.
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import random
@@ -19,7 +20,7 @@ from livekit.plugins.cartesia_turns.core.client import Limits
 from livekit.plugins.cartesia_turns.core.events import Kind, Notice
 from livekit.plugins.cartesia_turns.wire.messages import TurnSettings
 from livekit.plugins.cartesia_turns.wire.options import Options
-from support.lossy_link import Break, Fault, Network, Outcome, SimulatedCall
+from support.lossy_link import Break, Fault, Jam, Network, Outcome, SimulatedCall
 from support.simulated_server import FRAME_S, RATE, Noise, Speech
 
 CALLS = int(os.environ.get("LOSSY_CALLS", "40"))
@@ -303,3 +304,28 @@ def test_a_short_turn_with_noise_behind_it_is_told_once_wherever_the_socket_drop
         outcome = SimulatedCall(said, faults=[Fault(drop * 0.1)]).run()
         assert outcome.finals == [said.text]
         assert [event.kind for _, event in outcome.events].count(Kind.START) == 1
+
+
+@pytest.mark.parametrize("is_upward", [True, False], ids=["up", "down"])
+@pytest.mark.parametrize("server_s", [0.0, 0.1], ids=["a quick server", "a server that needs a moment"])
+def test_a_drop_right_after_a_jam_of_the_network_costs_no_word(server_s: float, *, is_upward: bool) -> None:
+    wrong = []
+    lengths = itertools.product((0.9, 1.2, 1.6, 2.0, 2.4), (1.0, 1.8, 2.5), (0.07, 0.35), (40, 60, 75))
+    for at_s, length_s, drop_after_s, pause in lengths:
+        said = Speech((50, pause, 30), (15, 15, 15))
+        network = Network(0.02, 0.02, server_s=server_s)
+        jam = Jam(at_s, length_s, is_upward=is_upward)
+        drop = Fault(at_s + length_s + drop_after_s, outage_s=0.0)
+        outcome = SimulatedCall(said, network=network, faults=[drop], jams=[jam]).run()
+        if outcome.text != said.text:
+            wrong.append((at_s, length_s, drop_after_s, pause, outcome.text))
+    assert not wrong
+
+
+def test_a_short_word_after_a_noise_is_not_told_again_after_a_drop() -> None:
+    # A noise, a pause and a word look like the end of one turn and the whole of another one, at a server that is late.
+    said = Speech((90, 4, 56), (21, 22, 10), noise=Noise(dbfs=-50, behind_s=0.3, seed=77))
+    network = Network(0.05, 0.01, server_s=0.05, connect_s=0.0, uplink_speed=2)
+    mute = {sum(said.pauses[:2]) + sum(said.lengths[:2]): 9.0}
+    outcome = SimulatedCall(said, network=network, faults=[Fault(8.5, notice_s=1.0, outage_s=3.0)], mutes=mute).run()
+    assert outcome.text == said.text

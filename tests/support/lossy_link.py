@@ -6,7 +6,7 @@ import heapq
 import itertools
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
@@ -47,6 +47,15 @@ class Fault:
     """How much later the client learns of a reset."""
     outage_s: float = 0.1
     """For how long no new socket can be had."""
+
+
+@dataclass(frozen=True)
+class Jam:
+    """A way that carries nothing for a while, and then all of it at once; in seconds."""
+
+    at_s: float
+    length_s: float
+    is_upward: bool = True
 
 
 @dataclass(frozen=True)
@@ -110,6 +119,7 @@ class SimulatedCall:
         speech: what is said.
         network: how long things take.
         faults: what happens to the sockets.
+        jams: when a way is stopped up.
         limits: of the client.
         options: what sockets are opened with.
         mutes: at these moments, counted in frames, the audio stops for so many seconds.
@@ -126,6 +136,7 @@ class SimulatedCall:
         *,
         network: Network | None = None,
         faults: list[Fault] | None = None,
+        jams: Sequence[Jam] = (),
         limits: Limits | None = None,
         options: Options | None = None,
         mutes: dict[int, float] | None = None,
@@ -158,6 +169,8 @@ class SimulatedCall:
         self._push_all(mutes or {}, burst=burst, at_once=at_once)
         for fault in faults or []:
             self._at(fault.at_s, partial(self._fail, fault))
+        for jam in jams:
+            self._at(jam.at_s, partial(self._stop_up, jam))
 
     def run(self) -> Outcome:
         """Plays the call to its end.
@@ -324,6 +337,12 @@ class SimulatedCall:
             socket.hears = socket.talks = False
             if fault.kind in (Break.RESET, Break.NO_GREETING):
                 self._at(self.now + fault.notice_s, partial(self._lose, socket))
+
+    def _stop_up(self, jam: Jam) -> None:
+        if self._socket and jam.is_upward:
+            self._socket.up_at = max(self._socket.up_at, self.now + jam.length_s)
+        elif self._socket:
+            self._socket.down_at = max(self._socket.down_at, self.now + jam.length_s)
 
     def _close(self, socket: Socket) -> None:
         socket.hears = False

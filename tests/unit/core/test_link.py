@@ -58,13 +58,13 @@ def kinds(items: list[Outgoing]) -> list[type[Outgoing]]:
 
 def test_audio_goes_out_before_the_server_said_connected() -> None:
     subject = link()
-    assert kinds(send_all(subject, buffer(2), 0.0)) == [Ping, Chunk, Chunk]
+    assert kinds(send_all(subject, buffer(1), 0.0)) == [Ping, Chunk]
     assert not subject.is_connected
 
 
 def test_a_close_follows_the_last_audio_and_nothing_but_pings_follows_it() -> None:
-    subject, audio = link(), buffer(2)
-    assert kinds(send_all(subject, audio, 0.0, ending=True)) == [Ping, Chunk, Chunk, Close, Ping]
+    subject, audio = link(), buffer(1)
+    assert kinds(send_all(subject, audio, 0.0, ending=True)) == [Ping, Chunk, Close, Ping]
     audio.append(Chunk(bytes(2 * RATE // 10), 0.1))
     assert kinds(send_all(subject, audio, 3.0, ending=True)) == [Ping]
 
@@ -208,3 +208,19 @@ def test_a_pause_that_may_end_a_turn_is_waited_out_until_the_server_had_time_to_
     _, times = catch_up(link(), audio)
     assert times[15] - times[14] == pytest.approx(SERVER_LAG_S)
     assert times[14] - times[4] < SERVER_LAG_S
+
+
+def test_pings_follow_speech_before_the_server_says_that_a_turn_has_started() -> None:
+    subject, audio, pings = link(), buffer(), list[float]()
+    send_all(subject, audio, 0.0)
+    subject.heard(Connected("r"), 0.1)
+    for number in range(1, 201):
+        now = 0.02 * number
+        audio.append(Chunk(bytes(2 * RATE // 50), 0.02, voiced=1.0 <= now < 2.0))
+        for item in send_all(subject, audio, now):
+            if isinstance(item, Ping):
+                subject.pong(item.payload, now)
+                pings.append(now)
+    assert not [now for now in pings if 0.7 < now < 1.0]
+    assert len([now for now in pings if 1.0 <= now < 2.6]) >= 7
+    assert not [now for now in pings if now > 2.7]

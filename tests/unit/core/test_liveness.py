@@ -89,5 +89,16 @@ def test_an_answer_that_takes_much_longer_than_others_says_that_the_line_is_slow
         payload = liveness.next_payload
         liveness.ping_sent(number)
         liveness.pong(payload, number + took_s)
-        slow.append(liveness.is_slow)
+        slow.append(liveness.is_slow(number + took_s))
     assert slow == [False, False, True, False]
+
+
+def test_a_ping_that_waits_for_long_says_so_before_its_answer_comes() -> None:
+    liveness = Liveness(0.0)
+    liveness.ping_sent(1.0)
+    liveness.ping_sent(1.1)
+    assert not liveness.is_slow(1.2)
+    assert liveness.is_slow(1.3)
+    liveness.pong(b"0", 1.3)
+    assert not liveness.is_slow(1.5)
+    assert liveness.is_slow(1.7)

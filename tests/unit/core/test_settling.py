@@ -82,6 +82,36 @@ def test_where_no_ping_was_answered_yet_audio_of_some_age_counts_as_received() -
     assert receipts.heard(5.0, at_real_time) == round((5.0 - SERVER_LAG_S) * RATE)
 
 
+def pinged(*answered_at: float) -> Receipts:
+    """Receipts of pings that went out every 0.2 s and were answered at these moments."""
+    receipts = Receipts()
+    for number, now in enumerate(answered_at):
+        receipts.asked(200 * number, 0.2 * number)
+        receipts.answered(0.2 * number, now)
+    return receipts
+
+
+def test_a_server_has_worked_on_all_but_a_moment_of_audio_that_reaches_it_in_real_time() -> None:
+    receipts = pinged(*(0.2 * number + 0.05 for number in range(20)))
+    receipts.greeted(0.0)
+    assert receipts.unworked(3.9, 3850) <= 1000 * (SERVER_LAG_S + 0.2)
+
+
+def test_a_server_may_not_have_worked_yet_on_audio_that_it_just_received_all_at_once() -> None:
+    receipts = pinged(0.05, 0.25, *[3.0] * 10)
+    receipts.greeted(0.0)
+    assert receipts.unworked(3.1, 2200) == 2000
+    assert receipts.unworked(3.01 + SERVER_LAG_S, 2400) == 200
+
+
+def test_a_server_may_begin_with_its_work_when_it_says_connected() -> None:
+    receipts = pinged(*(0.2 * number + 0.05 for number in range(10)))
+    assert receipts.unworked(2.0, 1900) == 1900
+    receipts.greeted(2.0)
+    assert receipts.unworked(2.0 + SERVER_LAG_S / 2, 1900) == 1900
+    assert receipts.unworked(2.01 + SERVER_LAG_S, 1900) == 100
+
+
 # What is settled.
 
 
@@ -109,6 +139,24 @@ def test_a_server_that_is_late_leaves_the_speech_behind_the_pause_in_doubt() -> 
 def test_a_server_that_was_quick_to_notice_the_turn_is_not_taken_to_be_far_behind() -> None:
     audio = runs(1.0, 1.0, 0.8, 0.7)
     assert not ended(audio, heard_s=3.5, started_s=1.2).in_doubt
+
+
+def test_a_server_that_received_much_at_once_may_be_behind_by_all_of_it() -> None:
+    audio, settling = runs(1.0, 1.0, 0.8, 3.0), Settling(RATE)
+    settling.turn_started(1200, audio)
+    assert settling.turn_ended(5500, audio, unworked=3500) == Settled(round((2.8 - TAIL_S) * RATE), in_doubt=True)
+
+
+def test_what_is_kept_in_doubt_may_be_all_of_a_turn_that_a_pause_has_ended() -> None:
+    speech_goes_on, settling = runs(1.0, 1.0, 0.8, 0.7), Settling(RATE)
+    settling.turn_started(2300, speech_goes_on)
+    begins = settling.turn_ended(3500, speech_goes_on).position
+    assert not settling.may_be_whole(begins)
+    a_pause = runs(1.0, 1.0, 0.8, 0.3, 0.4)
+    settling = Settling(RATE)
+    settling.turn_started(2300, a_pause)
+    assert settling.turn_ended(3500, a_pause).position == begins
+    assert settling.may_be_whole(begins)
 
 
 def test_an_end_that_comes_as_late_as_usual_leaves_no_doubt() -> None:

@@ -534,7 +534,7 @@ class TurnsClient:
         if is_news or self._buffer.begins >= self._doubt[0]:
             # An echo does not replace the turn that it repeats, since a further replay may bring that turn again.
             # A server that finishes may cut the turn inside a word, so what is left may sound like the whole turn.
-            is_whole = self._link.close_sent or self._buffer.begins <= self._feed.settling.onset
+            is_whole = self._link.close_sent or self._feed.settling.may_be_whole(self._buffer.begins)
             self._doubt = (doubt_to or 0, told, is_whole)
         self._forget_closed()
 

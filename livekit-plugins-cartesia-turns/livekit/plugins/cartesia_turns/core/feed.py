@@ -174,7 +174,8 @@ class Feed:
     def turn_started(self, receipts: Receipts, now: float, *, finishing: bool = False) -> None:
         """The server said that a turn has started; the arguments are those of `settle`."""
         heard = receipts.heard(now, self.buffer.sent_by)
-        self.settling.turn_started(heard, self.buffer.runs, finishing=finishing)
+        unworked = receipts.unworked(now, heard)
+        self.settling.turn_started(heard, self.buffer.runs, unworked=unworked, finishing=finishing)
 
     def settle(self, receipts: Receipts, now: float, *, finishing: bool = False) -> int | None:
         """The server ended a turn: its audio is settled and no longer kept for a replay.
@@ -189,7 +190,7 @@ class Feed:
         """
         self._marks.clear()
         heard = receipts.heard(now, self.buffer.sent_by)
-        settled = self.settling.turn_ended(heard, self.buffer.runs)
+        settled = self.settling.turn_ended(heard, self.buffer.runs, unworked=receipts.unworked(now, heard))
         is_last = finishing and heard >= self.buffer.sent_to and not settled.in_doubt
         self.buffer.settle(heard if is_last else settled.position)
         # A server that is asked to finish inside a word ends the turn there, so the tail may belong to that word.

@@ -118,6 +118,7 @@ class Link:
     def heard(self, message: ServerMessage, now: float) -> None:
         """A message came in."""
         self.liveness.heard(now)
+        self.receipts.greeted(now)
         self._connected_by = math.inf
         if self.close_sent:
             self._drain_by = min(now + DRAIN_S, self._drain_end)
@@ -153,10 +154,12 @@ class Link:
         """When `outgoing` may have something to send even if nothing else happens."""
         if self.hang_up:
             return math.inf
+        # Whether a ping has waited for long is looked at when the audio may go out.
+        now = -math.inf
         if self.close_sent:
-            return self._ping_at(None)
+            return self._ping_at(None, now)
         chunk = buffer.peek()
-        return min(self._ping_at(chunk), self.configs.send_at, self.pacer.ready_at(chunk) if chunk else math.inf)
+        return min(self._ping_at(chunk, now), self.configs.send_at, self.pacer.ready_at(chunk) if chunk else math.inf)
 
     def live_s(self, wanted: Options, now: float) -> float:
         """How much live audio may go out before the next decision of any kind, in seconds.
@@ -168,7 +171,7 @@ class Link:
         is_busy = self.hang_up or self.close_sent or not self.is_connected or not self.configs.is_settled(wanted)
         if is_busy or now >= self.liveness.ping_at:
             return 0.0
-        return self.pacer.live_s(probes=self.in_turn or self.liveness.is_slow)
+        return self.pacer.live_s(probes=self._probes(now))
 
     def live_sent(self, stretches: Sequence[Stretch], now: float) -> None:
         """Live audio went out, within what `live_s` allowed, the last piece of it now."""
@@ -186,7 +189,7 @@ class Link:
         if self.hang_up:
             return None
         chunk = None if self.close_sent else buffer.peek()
-        if now >= self._ping_at(chunk):
+        if now >= self._ping_at(chunk, now):
             return Ping(self.liveness.next_payload)
         if self.close_sent:
             return None
@@ -218,8 +221,11 @@ class Link:
             self._drain_by = now + DRAIN_S if self.is_connected else math.inf
             self._drain_end = now + LONGEST_DRAIN_S
 
-    def _ping_at(self, chunk: Chunk | None) -> float:
+    def _ping_at(self, chunk: Chunk | None, now: float) -> float:
         # The answer to a ping that follows the close shows that the server has all audio.
-        probes = self.in_turn or self.liveness.is_slow
-        is_wanted = self._asks_if_finished or self.pacer.wants_ping(chunk, probes=probes)
+        is_wanted = self._asks_if_finished or self.pacer.wants_ping(chunk, probes=self._probes(now))
         return -math.inf if is_wanted else self.liveness.ping_at
+
+    def _probes(self, now: float) -> bool:
+        """Whether pings must show what of live audio has arrived: it may belong to a turn, or wait on its way."""
+        return self.in_turn or self.pacer.follows_voice or self.liveness.is_slow(now)

@@ -31,10 +31,13 @@ class Liveness:
         self.shortest_rtt_s: float = 0.0
         """The shortest round trip so far, in seconds; no answer comes sooner. 0 before the first."""
 
-    @property
-    def is_slow(self) -> bool:
-        """The last round trip took much longer than the shortest one, so audio may wait on its way."""
-        return self.rtt_s is not None and self.rtt_s > self.shortest_rtt_s + SLOW_S
+    def is_slow(self, now: float) -> bool:
+        """Whether audio may wait on its way.
+
+        The last round trip took much longer than the shortest one, or a ping has waited that long for its answer.
+        """
+        waiting_s = now - next(iter(self._sent.values())) if self._sent else 0.0
+        return max(self.rtt_s or 0.0, waiting_s) > self.shortest_rtt_s + SLOW_S
 
     @property
     def dead_at(self) -> float:

@@ -39,6 +39,8 @@ SLOW_FAST_S = 0.2
 """The same limit for a backlog that is sent slower than LIVE_SPEED."""
 BLAMED_FOR_S = 3.0
 """If the socket ends this soon after audio went out too fast, the speed may be the reason."""
+PROBED_S = 0.6
+"""Pings follow live audio for this long after the last voice, since a turn starts and ends later than its voice."""
 WINDOW_S = 8.0
 """At most this much of a backlog is on its way at once, since pings and pongs wait behind it."""
 
@@ -106,6 +108,11 @@ class Pacer:
         self._catches_up = True
         self._began_at = now
         self._began_s = 0.0
+
+    @property
+    def follows_voice(self) -> bool:
+        """Somebody may have spoken in the audio that went out last."""
+        return self._pause_s <= PROBED_S
 
     def live_s(self, *, probes: bool) -> float:
         """How many seconds of live audio may go out before the pacer has to look again: at the speed, or for a ping.

@@ -19,12 +19,12 @@ Each number trades one mistake for another. Words from audio that is kept in dou
 
 - TAIL_S. Longer: the end of the last word may be heard again after a drop. Shorter: the onset of the next turn is cut
   off if it begins just as the server says turn.end.
-- PROBE_S: how much audio lies between two pings in a turn, which is how far `heard` can be wrong. Shorter: a ping of 6
-  bytes and its pong more often.
+- PROBE_S: how much audio lies between two pings while somebody speaks or a turn is open, which is how far `heard` can
+  be wrong. Shorter: a ping of 6 bytes and its pong more often.
 - PAUSE_S. Longer: a short pause before the next turn is missed, and words are lost if the server is late and the socket
   drops. Shorter: a pause between two words of the turn is taken for its end, and words are kept in doubt for nothing.
-- LONGEST_LAG_S: how late a server may be. Longer: more of the turn itself may be kept in doubt. Shorter: the beginning
-  of the next turn is lost if the server is later than this.
+- LONGEST_LAG_S: how late a server may be, unless it has just received more than this at once. Longer: more of the turn
+  itself may be kept in doubt. Shorter: the beginning of the next turn is lost if the server is later than this.
 - USUAL_END_S: how long after speech a turn ends, until the call shows a shorter time. Longer: a late server is not
   noticed. Shorter: words are kept in doubt for nothing.
 - JITTER_S: a delay up to this does not count as late. Speech that began behind a pause this recently lies in the tail.
@@ -32,6 +32,7 @@ Each number trades one mistake for another. Words from audio that is kept in dou
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ from dataclasses import dataclass
 TAIL_S = 0.2
 """How much of the audio that the server had received at the end of a turn is kept all the same."""
 PROBE_S = 0.2
-"""In a turn, and in a backlog, a ping goes out after this much audio."""
+"""In a turn, while somebody may speak, and in a backlog, a ping goes out after this much audio."""
 PAUSE_S = 0.4
 """The shortest pause in which a turn may have ended."""
 LONGEST_LAG_S = 1.0
@@ -76,6 +77,12 @@ class Receipts:
     def __init__(self) -> None:
         self._asked: deque[tuple[float, int]] = deque()
         self._answered: tuple[float, int, float] | None = None
+        self._answers: deque[tuple[float, int]] = deque()
+        self._greeted_at = math.inf
+
+    def greeted(self, now: float) -> None:
+        """The server said `connected`. Whatever it received before, it may only now begin to work on."""
+        self._greeted_at = min(self._greeted_at, now)
 
     def asked(self, position: int, now: float) -> None:
         """The socket has taken a ping. All audio before this position was sent before it."""
@@ -91,6 +98,17 @@ class Receipts:
         while self._asked and self._asked[0][0] <= ping_at:
             sent_at, position = self._asked.popleft()
             self._answered = (sent_at, position, now)
+            self._answers.append((now, position))
+
+    def unworked(self, now: float, heard: int) -> int:
+        """How many of the samples before `heard` the server may not have worked on yet, since it just received them.
+
+        That is more than a moment's audio if the server received a lot at once, as when a jam of the network clears.
+        """
+        by = now - SERVER_LAG_S
+        while len(self._answers) > 1 and self._answers[1][0] <= by and self._greeted_at <= by:
+            self._answers.popleft()
+        return heard - self._answers[0][1] if self._answers else 0
 
     def heard(self, now: float, sent_by: Callable[[float], int]) -> int:
         """The position up to which the server had received the audio when it sent the message that came in now.
@@ -122,40 +140,41 @@ class Settling:
         self._usual = round(USUAL_END_S * sample_rate)
         self._jitter = round(JITTER_S * sample_rate)
         self._onset = self._settled = 0
+        self._ended_in_time = False
 
-    @property
-    def onset(self) -> int:
-        """Where the speech of this turn, or of the last one, begins, as far as the audio shows."""
-        return self._onset
+    def may_be_whole(self, begins: int) -> bool:
+        """Whether the audio from `begins` on may hold all speech of the turn that ended last.
 
-    def turn_started(self, heard: int, runs: Iterable[Run], *, finishing: bool = False) -> None:
+        It may not if the turn began before that audio and speech came behind it. If a pause did, that pause ended the
+        turn, and what seemed to be its beginning may have been a noise.
+        """
+        return begins <= self._onset or self._ended_in_time
+
+    def turn_started(self, heard: int, runs: Iterable[Run], *, unworked: int = 0, finishing: bool = False) -> None:
         """The server said that a turn has started.
 
         Args:
             heard: as `Receipts.heard` returns it.
             runs: the audio that is held, in order.
+            unworked: as `Receipts.unworked` returns it.
             finishing: the server was asked to finish, and may report turns long after it has received their audio.
         """
         # This turn can't begin in audio that an earlier turn settled.
-        earliest = self._settled if finishing else max(heard - self._late - self._usual, self._settled)
+        earliest = self._settled if finishing else max(heard - max(self._late, unworked) - self._usual, self._settled)
         onsets = [run.start for run in runs if run.voiced and earliest <= run.start < heard]
         self._onset = onsets[0] if onsets else heard
         # The server can't be later with its work than the time it took to notice the turn.
         self._turn_late = min(self._late, heard - onsets[0]) if onsets else self._late
 
-    def turn_ended(self, heard: int, runs: Iterable[Run]) -> Settled:
-        """The server ended a turn, when it had received the audio up to `heard`.
-
-        Args:
-            heard: as `Receipts.heard` returns it.
-            runs: the audio that is held, in order.
-        """
-        settled = self._judge(heard, runs)
+    def turn_ended(self, heard: int, runs: Iterable[Run], *, unworked: int = 0) -> Settled:
+        """The server ended a turn, when it had received the audio up to `heard`; the arguments are as before."""
+        settled = self._judge(heard, runs, unworked if unworked > self._late else self._turn_late)
         self._settled = settled.position
         return settled
 
-    def _judge(self, heard: int, runs: Iterable[Run]) -> Settled:
+    def _judge(self, heard: int, runs: Iterable[Run], late: int) -> Settled:
         pauses: list[Run] = []
+        self._ended_in_time = False
         for run in runs:
             if run.start >= heard:
                 break
@@ -166,11 +185,12 @@ class Settling:
         limit = heard - self._tail
         for pause in pauses:
             is_late = heard - pause.start > self._usual + self._jitter
-            if is_late and pause.end > limit - self._turn_late:
-                return Settled(min(limit, max(pause.end - self._tail, limit - self._turn_late)), in_doubt=True)
+            if is_late and pause.end > limit - late:
+                return Settled(min(limit, max(pause.end - self._tail, limit - late)), in_doubt=True)
         return Settled(limit)
 
     def _ended_in_pause(self, samples: int) -> None:
         """A turn ended so many samples after its speech. If that is sooner than usual, it becomes the usual time."""
         if samples >= self._tail:
+            self._ended_in_time = True
             self._usual = min(self._usual, samples)
