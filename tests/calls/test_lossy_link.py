@@ -12,6 +12,7 @@ import math
 import os
 import random
 from dataclasses import replace
+from itertools import accumulate
 
 import pytest
 from hypothesis import given, settings
@@ -29,6 +30,8 @@ CALLS = int(os.environ.get("LOSSY_CALLS", "40"))
 WITHIN_TURN = st.integers(2, 24)
 BETWEEN_TURNS = st.integers(50, 110)
 """Pauses in frames of 20 ms. What lies between depends on the last frame: it may end a turn once and not again."""
+MEASURED_TO_S = 0.15
+"""How exactly the end of speech is known where it is known."""
 LONG_TAIL = 1100
 """Frames of silence that outlast every deadline."""
 
@@ -106,6 +109,19 @@ def check_nothing_lost(outcome: Outcome, said: Speech) -> None:
     assert outcome.billed_s == pytest.approx(outcome.stats.sent_s)
 
 
+def check_measures(outcome: Outcome, said: Speech) -> None:
+    """The end of each turn's speech is measured as it was, or not at all."""
+    frames = accumulate(pause + length for pause, length in zip(said.pauses, said.lengths, strict=True))
+    words_end = [frame * FRAME_S for frame in frames]
+    for at, event in outcome.events:
+        if event.kind is not Kind.END:
+            continue
+        assert event.measures is not None
+        if event.measures.end_delay_s is not None and event.transcript:
+            last = int(event.transcript.split()[-1].removeprefix("w"))
+            assert at - event.measures.end_delay_s == pytest.approx(words_end[last], abs=MEASURED_TO_S)
+
+
 @settings(max_examples=CALLS)
 @given(speeches(), networks, drops, st.tuples(delays, seeds, pieces))
 def test_every_word_is_in_exactly_one_final_wherever_the_link_breaks(
@@ -114,6 +130,18 @@ def test_every_word_is_in_exactly_one_final_wherever_the_link_breaks(
     delay_frames, seed, at_once = rest
     call = SimulatedCall(said, network=network, faults=breaks, delay_frames=delay_frames, seed=seed, at_once=at_once)
     check_nothing_lost(call.run(), said)
+
+
+@settings(max_examples=CALLS // 2)
+@given(speeches(), networks, drops, st.tuples(delays, seeds, pieces))
+def test_the_end_of_the_speech_of_each_turn_is_measured_as_it_was_or_not_at_all(
+    said: Speech, network: Network, breaks: list[Fault], rest: tuple[int, int, int]
+) -> None:
+    # How much audio is on its way in a narrow link, or waits in the server to be worked on, can't be told.
+    said, network = replace(said, noise=Noise()), replace(network, server_s=0.0, uplink_speed=math.inf)
+    delay_frames, seed, at_once = rest
+    call = SimulatedCall(said, network=network, faults=breaks, delay_frames=delay_frames, seed=seed, at_once=at_once)
+    check_measures(call.run(), said)
 
 
 @settings(max_examples=CALLS // 2)

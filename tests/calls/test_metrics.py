@@ -159,6 +159,16 @@ def test_where_no_voice_was_heard_there_is_no_end_delay(recorded: Recorded, call
     assert recorded.counts("turns") == {"server": 1}
 
 
+def test_while_voice_waits_to_be_sent_the_end_of_the_speech_is_not_known(recorded: Recorded, call: Call) -> None:
+    call.begin()
+    call.speak(0.5, is_silent=True)
+    call.speak(0.5, answers=False)
+    call.speak(0.5, is_silent=True, answers=False)
+    call.say(TurnEnd("r", "a b"))
+    assert recorded.histogram("end_delay") == {}
+    assert recorded.counts("turns") == {"server": 1}
+
+
 def test_a_turn_without_words_is_not_measured(recorded: Recorded, call: Call) -> None:
     call.speak(1.0)
     call.say(START)

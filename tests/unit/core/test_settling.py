@@ -51,6 +51,8 @@ def test_audio_before_an_answered_ping_was_received_and_behind_an_unanswered_one
     receipts.asked(1200, 1.2)
     receipts.answered(1.0, 1.5)
     assert receipts.received == 1000
+    assert receipts.heard_until(1.5) == pytest.approx(1.0)
+    assert receipts.heard_until(1.6) == pytest.approx(1.1)
     assert receipts.heard(1.5, at_real_time) == 1000
     assert receipts.heard(1.6, at_real_time) == 1100
     assert receipts.heard(9.9, at_real_time) == 1200

@@ -261,3 +261,18 @@ def test_the_end_of_speech_in_a_noise_as_loud_is_a_guess() -> None:
     now = push(activity, -25, 0.5, now)
     assert times.turn_started(now) <= times.turn_ended(now) <= now
     assert not times.end_was_heard
+
+
+def test_voice_that_the_server_had_not_heard_when_it_ended_the_turn_is_not_of_that_turn() -> None:
+    activity = Activity()
+    times = SpeechTimes(activity)
+    began = push(activity, -70, 1.0, 0.0)
+    ended = push(activity, -25, 1.0, began)
+    times.turn_started(ended)
+    times.turn_went_on("a", ended)
+    heard_until = push(activity, -70, 0.5, ended)
+    now = push(activity, -25, 0.3, heard_until)
+    now = push(activity, -70, 0.1, now)
+    assert times.turn_ended(now) == pytest.approx(now - 0.1)
+    assert times.turn_ended(now, heard_until) == pytest.approx(ended)
+    assert times.end_was_heard

@@ -121,6 +121,11 @@ class ReplayBuffer:
         return self._voice_end > self.begins
 
     @property
+    def has_unsent_voice(self) -> bool:
+        """Somebody may speak in the audio that this socket has not been given."""
+        return self._voice_end > self.sent_to
+
+    @property
     def has_sound(self) -> bool:
         """The audio held is not digital silence alone."""
         return self._sound_end > self.begins

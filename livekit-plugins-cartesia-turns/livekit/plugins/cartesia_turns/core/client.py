@@ -475,8 +475,10 @@ class TurnsClient:
             self._events.append(replace(told, request_id=self.request_id))
 
     def _end_of(self, event: TurnEvent, now: float, ended_by: EndedBy) -> TurnEvent:
-        at = self._times.turn_ended(now)
-        speech_end = at if self._times.end_was_heard else None
+        heard_until = self._link.receipts.heard_until(now) if self._link and ended_by is EndedBy.SERVER else math.inf
+        at = self._times.turn_ended(now, heard_until)
+        # Voice that the server has not been given yet does not belong to the turn that it ended.
+        speech_end = at if self._times.end_was_heard and not self._buffer.has_unsent_voice else None
         if self._flush.is_waiting:
             ended_by = EndedBy.FLUSH
         elif self._drained or (self._link is not None and self._link.close_sent):

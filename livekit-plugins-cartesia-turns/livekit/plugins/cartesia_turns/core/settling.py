@@ -110,6 +110,15 @@ class Receipts:
             self._answers.popleft()
         return heard - self._answers[0][1] if self._answers else 0
 
+    def heard_until(self, now: float) -> float:
+        """Up to when the audio had been sent that the server had received when it sent the message that came in now."""
+        if self._answered is None:
+            return now - SERVER_LAG_S
+        ping_at, _, answered_at = self._answered
+        # This message took as long to get here as the pong did. It came `now - answered_at` after the pong, so the
+        # server sent it that much later, and had received the audio that was sent up to that much after the ping.
+        return ping_at + now - answered_at
+
     def heard(self, now: float, sent_by: Callable[[float], int]) -> int:
         """The position up to which the server had received the audio when it sent the message that came in now.
 
@@ -118,11 +127,8 @@ class Receipts:
             sent_by: returns the position up to which audio had been sent at a time.
         """
         if self._answered is None:
-            return sent_by(now - SERVER_LAG_S)
-        ping_at, received, answered_at = self._answered
-        # This message took as long to get here as the pong did. It came `now - answered_at` after the pong, so the
-        # server sent it that much later, and had received the audio that was sent up to that much after the ping.
-        position = max(received, sent_by(ping_at + now - answered_at))
+            return sent_by(self.heard_until(now))
+        position = max(self._answered[1], sent_by(self.heard_until(now)))
         return min(position, self._asked[0][1]) if self._asked else position
 
 

@@ -130,11 +130,11 @@ class Activity:
         ended_at = self._times[-1] - self.quiet_s
         return ended_at if now - ended_at <= within_s else None
 
-    def voice_stopped(self, now: float, *, within_s: float) -> float | None:
-        """As `voice_ended`, but only where the audio has voice that stands out from what followed it."""
+    def voice_stopped(self, now: float, *, within_s: float, until: float = math.inf) -> float | None:
+        """As `voice_ended`, but only where voice before the time `until` stands out from what followed it."""
         times, powers = self._remembered()
         voiced = powers > np.maximum(_least_since(powers) * _ABOVE_NOISE, _QUIETEST)
-        voiced &= times >= now - within_s
+        voiced &= (times >= now - within_s) & (times <= until)
         if not voiced.any():
             return None
         loud = np.sort(powers[voiced])[int(0.75 * np.count_nonzero(voiced))]
@@ -215,14 +215,18 @@ class SpeechTimes:
         self._text, self._text_at = "", None
         return self._started_at
 
-    def turn_ended(self, now: float) -> float:
+    def turn_ended(self, now: float, heard_until: float = math.inf) -> float:
         """The turn ended; returns when its speech ended.
 
         That is when voice was last heard, however late the text came. Only if voice seems to go on for longer than a
         word after the last new text, it counts as noise, and speech ended at the time of that text.
+
+        Args:
+            now: the present.
+            heard_until: when the audio came that the server had heard last. Voice after that is not of this turn.
         """
         within_s = now - self._started_at
-        stopped_at = self._activity.voice_stopped(now, within_s=within_s)
+        stopped_at = self._activity.voice_stopped(now, within_s=within_s, until=heard_until)
         heard_at = self._activity.voice_ended(now, within_s=within_s) if stopped_at is None else stopped_at
         text_at = now if self._text_at is None else self._text_at
         is_speech = heard_at is not None and heard_at <= text_at + LONGEST_WORD_S
