@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import asyncio
 import os
+import sys
 import time
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -179,3 +181,69 @@ async def test_a_program_that_does_not_know_its_packages_records_all_the_same(
 def test_what_is_no_recorder_is_refused_without_being_shown() -> None:
     with pytest.raises(ValueError, match=r"recorder=.*is not a Recorder"):
         cartesia_turns.STT(api_key="k", recorder={"a": "secret"})  # type: ignore[arg-type]  # the point of the test
+
+
+CHILD = """
+import asyncio, resource, sys
+from livekit.plugins.cartesia_turns import STT
+from livekit.plugins.cartesia_turns.recording import Recorder
+from livekit.plugins.cartesia_turns.server import LocalServer, Script
+from support.calls import silent_frame
+
+async def main():
+    limit, seconds = int(sys.argv[2]), float(sys.argv[3])
+    if limit:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    async with LocalServer(script=Script.load(sys.argv[4])) as server:
+        stream = STT(base_url=server.url, api_key=server.key, recorder=Recorder(sys.argv[1])).stream()
+        for _ in range(round(seconds / 0.02)):
+            stream.push_frame(silent_frame(0.02))
+            await asyncio.sleep(0.02)
+        heard = []
+        stream.end_input()
+        async for event in stream:
+            heard += [event.alternatives[0].text] if event.type == "final_transcript" else []
+        print(heard, flush=True)
+
+asyncio.run(main())
+"""
+
+
+async def child(folder: Path, *, limit: int = 0, seconds: float) -> asyncio.subprocess.Process:
+    """A process of its own with a call of so many seconds, whose files may have so many bytes."""
+    SCRIPT.save(folder / "script.jsonl")
+    arguments = [str(folder / "calls"), str(limit), str(seconds), str(folder / "script.jsonl")]
+    return await asyncio.create_subprocess_exec(
+        *[sys.executable, "-c", CHILD, *arguments],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+@pytest.mark.slow
+async def test_what_a_process_wrote_before_it_was_killed_replays_the_same(tmp_path: Path) -> None:
+    process = await child(tmp_path, seconds=60)
+    try:
+        await until(lambda: [*tmp_path.glob("calls/*/call.jsonl")], within_s=30)
+        (call,) = (tmp_path / "calls").iterdir()
+        await until(lambda: '"final_transcript"' in (call / "call.jsonl").read_text(), within_s=10)
+    finally:
+        process.kill()
+        await process.wait()
+    recording = load(call)
+    assert not recording.is_complete
+    outcome = replay(recording)
+    assert outcome.is_same, str(outcome)
+    assert outcome.audio_s > 0.4
+
+
+@pytest.mark.slow
+async def test_a_disk_that_takes_no_more_ends_the_recording_and_not_the_call(tmp_path: Path) -> None:
+    process = await child(tmp_path, limit=100_000, seconds=5)
+    out, err = await asyncio.wait_for(process.communicate(), 60)
+    assert out.decode().strip() == "['my number']"
+    assert err.decode().count("a recording was stopped, the call goes on without it") == 1
+    assert process.returncode == 0
+    (call,) = (tmp_path / "calls").iterdir()
+    assert not load(call).is_complete

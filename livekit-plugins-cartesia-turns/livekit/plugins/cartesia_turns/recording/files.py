@@ -15,6 +15,7 @@ from typing import Any
 from ..core.client import Limits
 from ..wire.options import Options
 from .audio_file import FLAC, WAV, read_audio
+from .damage import check_header, check_lines
 from .schema import ANSWERED, LIVE, OFFERED, PUSHED, SCHEMA, Fields, SchemaError, limits_of, options_of
 
 CALL_FILE = "call.jsonl"
@@ -150,6 +151,11 @@ def recording_of(lines: Iterable[str], audio: bytes | None, folder: Path) -> Rec
         raise SchemaError(f"{folder} is not the record of a call: the first line has no `schema`")
     if header["schema"] != SCHEMA:
         raise SchemaError(f"{folder} has schema {header['schema']}: this version reads {SCHEMA}")
+    try:
+        check_header(header)
+        check_lines(read[1:], steps_of)
+    except SchemaError as error:
+        raise SchemaError(f"{folder}: {error}") from None
     return Recording(folder, header, read[1:], audio)
 
 

@@ -131,7 +131,7 @@ def _told(story: Story) -> str:
 
 def _facts(recording: Recording, story: Story) -> str:
     header: Fields = recording.header
-    facts = {**header["versions"], **{f"option {name}": value for name, value in header["options"].items()}}
+    facts = {**header.get("versions", {}), **{f"option {name}": value for name, value in header["options"].items()}}
     facts |= {name: round(value, 3) for name, value in story.stats.items()}
     rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(_shown(value))}</dd>" for name, value in facts.items() if value)
     return f"<section aria-label='Facts'><h2>Options, versions, counters</h2><dl>{rows}</dl></section>"

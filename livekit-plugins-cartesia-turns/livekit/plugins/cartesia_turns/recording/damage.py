@@ -1,0 +1,120 @@
+"""Finds damage in a recording before anybody relies on it: a line that lacks a part, or has it in another form.
+
+Lines and fields that are not known are none, since a newer version may write them.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from .schema import Fields, SchemaError, error_of, limits_of, message_of, number_of, options_of
+
+_WRONG = (LookupError, TypeError, ValueError, AttributeError, RuntimeError, struct.error)
+"""What reading something in another form raises. An iterator that has too few values raises RuntimeError."""
+
+
+def check_header(header: Fields) -> None:
+    """Checks the first line.
+
+    Raises:
+        SchemaError: it is damaged.
+    """
+    try:
+        limits_of(header["limits"])
+        _check_options(header["options"])
+        _number(header.get("started", 0.0))
+        header.get("versions", {}).items()
+    except _WRONG:
+        raise SchemaError("the first line is damaged") from None
+
+
+def check_lines(lines: list[Fields], steps_of: Callable[[Fields], Iterator[object]]) -> None:
+    """Checks the other lines.
+
+    Args:
+        lines: all of them.
+        steps_of: reads a line of steps.
+
+    Raises:
+        SchemaError: one is damaged; the text says which.
+    """
+    number = 1
+    try:
+        for number, line in enumerate(lines, 2):  # noqa: B007  # the error names it
+            _check_line(line, steps_of)
+    except _WRONG:
+        raise SchemaError(f"line {number} is damaged") from None
+
+
+def _check_line(line: Fields, steps_of: Callable[[Fields], Iterator[object]]) -> None:
+    if "steps" in line:
+        deque(steps_of(line), maxlen=0)
+    if "events" in line:
+        _check_events(line["events"])
+    if _text(line.get("call", "")) in _CALLS:
+        _CALLS[line["call"]](line)
+    if "stats" in line or "end" in line:
+        _check_stats(line["stats"])
+    for name in ("told", "announced", "text", "reason", "cause"):
+        _text(line.get(name, ""))
+
+
+def _check_events(events: list[Fields]) -> None:
+    for event in events:
+        kind = _text(event["event"])
+        _text(event.get("transcript", ""))
+        _number(event.get("heard_at", 0.0))
+        if kind == "notice":
+            _text(event["notice"])
+
+
+def _check_stats(stats: Fields) -> None:
+    for count in stats.values():
+        _number(count)
+
+
+def _check_options(written: Fields) -> None:
+    options = options_of(written)
+    _text(options.model)
+    if not 0 < _number(options.sample_rate) < 1e6:
+        raise ValueError("no rate")
+
+
+def _check_opened(line: Fields) -> None:
+    _check_options(line["options"])
+    limit, until = line["pace"]
+    number_of(limit)
+    number_of(until)
+
+
+def _check_lost(line: Fields) -> None:
+    for name in ("clean", "leaving", "abrupt", "hang_up"):
+        line[name]
+    limit, until = line["pace"]
+    number_of(limit)
+    number_of(until)
+
+
+_CALLS: dict[str, Callable[[Fields], object]] = {
+    "receive": lambda line: message_of(line["message"]),
+    "link_opened": _check_opened,
+    "link_lost": _check_lost,
+    "update": lambda line: _check_options(line["options"]),
+    "attempt_failed": lambda line: error_of(line["error"]),
+    "outgoing": lambda line: _text(line["item"]["type"]),
+    "pong": lambda line: line["payload"].encode("latin-1"),
+}
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("no text")
+    return value
+
+
+def _number(value: object) -> float:
+    if not isinstance(value, int | float):
+        raise TypeError("no number")
+    return value

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from livekit.plugins.cartesia_turns.core.client import Limits
+from livekit.plugins.cartesia_turns.recording.attempts import attempts_of
+from livekit.plugins.cartesia_turns.recording.files import Recording, recording_of
+from livekit.plugins.cartesia_turns.recording.player import replay
+from livekit.plugins.cartesia_turns.recording.schema import SchemaError
+from livekit.plugins.cartesia_turns.recording.view import page_of
+from livekit.plugins.cartesia_turns.wire.messages import Connected, ErrorMessage, TurnEnd, TurnStart, TurnUpdate
+from livekit.plugins.cartesia_turns.wire.options import Options
+from support.recordings import Tape
+
+AUDIO = b"\0\x20" * 320 * 100
+
+
+def whole() -> list[dict[str, Any]]:
+    """The lines of a call in which each kind of line comes."""
+    tape = Tape()
+    client = tape.client(Options(keyterms=("Quetzal",)), Limits(), lambda: 1.0)
+    client.attempt_failed(ErrorMessage("no", status_code=503))
+    client.link_opened(client.options, 1.0)
+    for message in (Connected("r"), TurnStart("r"), TurnUpdate("r", "hi"), TurnEnd("r", "hi")):
+        client.receive(message, 1.1)
+    client.pong(b"who asked?", 1.1)
+    for number in range(60):
+        now = 1.2 + number / 50
+        client.push_audio(b"\0\x20" * 320, now)
+        while (item := client.outgoing(now)) is not None:
+            client.sent(item, now)
+    client.end_input()
+    while (item := client.outgoing(2.5)) is not None:
+        client.sent(item, 2.5)
+    client.tick(9.0)
+    client.link_lost(9.0, clean=True)
+    client.update(Options(keyterms=("Condor",)))
+    recording = tape.recording()
+    announced = [{"at": 9.0, "told": "interim_transcript", "text": "hi"}, {"at": 9.0, "announced": "disconnected"}]
+    return [recording.header, *announced, *recording.lines]
+
+
+def read(lines: list[dict[str, Any]]) -> Recording:
+    return recording_of([json.dumps(line) for line in lines], AUDIO, Path("tape"))
+
+
+def use(recording: Recording) -> None:
+    """Does all that is done with a recording."""
+    replay(recording)
+    page_of(recording)
+    attempts_of(recording)
+
+
+def places() -> list[tuple[int, str]]:
+    return [(nth, name) for nth, line in enumerate(whole()) for name in line if name != "at"]
+
+
+def test_a_whole_recording_is_taken() -> None:
+    lines = whole()
+    recording = read(lines)
+    assert replay(recording).is_same
+    assert {"attempt_failed", "pong", "update", "outgoing", "link_lost"} <= {line.get("call") for line in lines}
+
+
+@pytest.mark.parametrize("odd", [None, "x", [None], {"type": 5}])
+def test_a_line_that_lacks_a_part_or_has_another_in_its_place_is_refused_or_does_no_harm(odd: object) -> None:
+    refused = 0
+    for nth, name in places():
+        for is_missing in (True, False) if odd is None else (False,):
+            lines = copy.deepcopy(whole())
+            if is_missing:
+                del lines[nth][name]
+            else:
+                lines[nth][name] = odd
+            try:
+                recording = read(lines)
+            except SchemaError:
+                refused += 1
+            else:
+                use(recording)
+    assert refused > 10
+
+
+def test_the_line_is_named() -> None:
+    lines = whole()
+    lines[5] = {"at": 1.0, "call": "receive"}
+    with pytest.raises(SchemaError, match="tape: line 6 is damaged"):
+        read(lines)
+
+
+def test_what_is_not_known_is_no_damage() -> None:
+    header, *lines = whole()
+    more: list[dict[str, Any]] = [
+        {"at": 1.0, "weather": 5},
+        {"at": 1.0, "call": "of_tomorrow"},
+        {"at": 1.0, "told": "of_tomorrow"},
+    ]
+    use(read([header, *more, *({**line, "colour": "red"} for line in lines)]))
