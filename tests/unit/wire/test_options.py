@@ -193,7 +193,14 @@ def test_an_unencrypted_address_elsewhere_is_refused_unless_asked_for(base_url: 
     assert endpoint(base_url, allow_plaintext=True).startswith("ws://")
 
 
-@pytest.mark.parametrize("base_url", ["wss://api.cartesia.ai/stt/websocket", "https://proxy.example/tts/websocket/"])
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "wss://api.cartesia.ai/stt/websocket",
+        "https://proxy.example/tts/websocket/",
+        "https://api.cartesia.ai/stt/turns",
+    ],
+)
 def test_the_address_of_another_endpoint_is_refused(base_url: str) -> None:
     with pytest.raises(ValueError, match=f"another endpoint.*{TURN_PATH}"):
         endpoint(base_url)
@@ -208,6 +215,7 @@ def test_the_address_of_another_endpoint_is_refused(base_url: str) -> None:
             "https://host:port",
             "https://host:99999",
             "https://host:0",
+            "https:/host",
             "https://host/a b",
             "https://host\n",
         ),

@@ -211,7 +211,8 @@ def endpoint(base_url: str, *, allow_plaintext: bool = False) -> str:
             " use https or wss, or pass allow_plaintext=True"
         )
     path = parts.path.rstrip("/")
-    if path.endswith("/websocket") and not path.endswith(PATH):
+    is_part = path.endswith(("/websocket", PATH.removesuffix("/websocket")))
+    if is_part and not path.endswith(PATH):
         raise ValueError(f"base_url has the path of another endpoint: leave the path out, or end it with {PATH}")
     return f"{scheme}://{parts.netloc}{path if path.endswith(PATH) else path + PATH}"
 
@@ -222,8 +223,8 @@ def _split(base_url: str) -> SplitResult | None:
         return None
     try:
         parts = urlsplit(base_url if "://" in base_url else f"https://{base_url}")
-        # `port` raises a ValueError if the port is no number.
-        return None if parts.port == 0 else parts
+        # `port` raises a ValueError if the port is no number. "https:/host" reads as a host named https without a port.
+        return None if parts.port == 0 or parts.netloc.endswith(":") else parts
     except ValueError:
         return None
 
