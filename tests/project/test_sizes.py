@@ -18,8 +18,8 @@ MODULE_LINES = {PACKAGE: 280, "tests": 500, "examples": 500}
 LONGER = {
     "cartesia_turns/stt.py": 370,  # half of it is what users see: arguments, their documentation, signatures
     "core/client.py": 650,
-    "core/audio_queue.py": 350,
-    "net/driver.py": 350,
+    "core/audio_queue.py": 400,
+    "net/driver.py": 400,
     "calls/test_metrics.py": 550,
 }
 """Modules that are longer than the others may be, with the number of lines that each may have."""
