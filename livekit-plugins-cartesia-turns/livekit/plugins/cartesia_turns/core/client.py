@@ -23,24 +23,23 @@ from ..wire.messages import (
 from ..wire.options import Options
 from .audio_queue import UNHEARD_S, Chunk
 from .changes import Rejected
+from .counters import Counters
 from .events import ClientEvent, Flushed, Kind, Notice, TurnEvent, Usage
 from .feed import LONGEST_CHUNK_S, Feed
 from .flush import FLUSH_SILENCE_S, FlushRule
 from .hangs import Hang, Hangs, answers
+from .input_end import InputEnd
+from .last_turn import LastTurn
 from .link import HangUp, Link, Outgoing
 from .live_lane import LiveLane
-from .measures import EndedBy, Measuring
+from .measures import EndedBy
 from .next_socket import NextSocket
 from .pacing import CATCH_UP_SPEED, Pace
 from .settling import SERVER_LAG_S
-from .speech import SpeechTimes
 from .stats import Stats
-from .text import has_words
+from .telling import Telling
 from .transitions import State
 from .turn import Turn
-
-MOST_LOST_ENDS = 2
-"""How many sockets are replaced that are lost after the end of the input while no turn is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +75,14 @@ class TurnsClient:
         self._buffer = self._feed.buffer
         self._hangs = Hangs(limits.watchdog_min_timeout_s)
         self._watchdog = self._hangs.watchdog
-        self._stats = Stats()
-        self._rtt_s: float | None = None
+        self._counters = Counters()
         self._flush = FlushRule()
         self._flushed_to = self._closed_to = 0
-        self._doubt = (0, "", False)
-        """Of the turn told last: where held audio that may be its ends, its text, and whether it may be all of it."""
-        self._ending = self._drained = self._owes_voice = False
-        self._ends_in_doubt = 0
+        self._last = LastTurn()
+        self._input = InputEnd()
+        self._owes_voice = False
         self._events: list[ClientEvent] = []
-        self._times = SpeechTimes(self._feed.activity)
-        self._measuring = Measuring()
+        self._telling = Telling(self._feed.activity)
         self._live = LiveLane()
         self.request_id: str = ""
         """The vendor's name for the present socket, or for the last one."""
@@ -139,24 +135,24 @@ class TurnsClient:
         """Whether the shell must call `outgoing` after what it reported: there may be audio, settings or the close."""
         if self._link is None:
             return False
-        return self._buffer.has_backlog or self._ending or not self._link.configs.is_settled(self._next.options)
+        return self._buffer.has_backlog or self._input.has_come or not self._link.configs.is_settled(self._next.options)
 
     @property
     def wants_link(self) -> bool:
         """The shell must have a socket open, or open one: at the start, and whenever something waits to be sent."""
-        if self._drained:
+        if self._input.is_answered:
             return False
-        return self._has_news() or (not self._stats.connections and not self._ending)
+        return self._has_news() or (not self._counters.stats.connections and not self._input.has_come)
 
     @property
     def finished(self) -> bool:
         """The input has ended and no more events can come of it: the shell closes the socket and stops."""
-        return self._drained or (self._ending and self._link is None and not self._has_news())
+        return self._input.is_answered or (self._input.has_come and self._link is None and not self._has_news())
 
     @property
     def stats(self) -> Stats:
         """A snapshot of the counters."""
-        return self._feed.count(replace(self._stats, rtt_s=self._rtt_s), self._live.samples)
+        return self._feed.count(self._counters.stats, self._live.samples)
 
     def take_events(self) -> list[ClientEvent]:
         """The events since the last call, in order.
@@ -217,7 +213,7 @@ class TurnsClient:
     def end_input(self) -> None:
         """No more audio comes. `outgoing` then returns the rest of the audio and a `Close`."""
         self._close_live()
-        self._ending = True
+        self._input.has_come = True
 
     def flush(self, now: float) -> None:
         """The user is done for now: the open turn ends at once, after FLUSH_S at most.
@@ -262,7 +258,7 @@ class TurnsClient:
         self._hangs.socket_opened(now)
         # While there was no socket, more of the turn's audio may have been dropped.
         self._turn.lost(self._feed.text_gone())
-        self._count(connections=1)
+        self._counters.add(connections=1)
         self._rotate_if_stale()
 
     def link_lost(self, now: float, *, clean: bool = False, leaving: bool = False, abrupt: bool = False) -> None:
@@ -276,23 +272,25 @@ class TurnsClient:
         """
         self._close_live()
         link, self._link = self._link, None
-        if link and link.close_sent and self._drains(link, clean=clean and not leaving):
-            self._drained = True
-            self.close_turn(now)
-            return
-        self._count_loss(link, clean=clean)
+        in_turn = self._turn.is_open
         if link:
+            has_voice = self._buffer.has_voice
+            self._input.socket_ended(link, clean=clean and not leaving, in_turn=in_turn, has_voice=has_voice)
+            if self._input.is_answered:
+                self.close_turn(now)
+                return
+            self._counters.socket_lost(link, clean=clean, in_turn=in_turn)
             self._learn_from(link, now, clean=clean, abrupt=abrupt)
         if self._turn.is_open and self._turn.state is not State.RESUMING:
             self._hangs.socket_lost(now)
-        self._measuring.lost()
+        self._telling.measuring.lost()
         self._turn.lost(self._feed.text_gone())
-        doubt_to, told, is_whole = self._doubt
-        self._turn.expect_echo(told if self._buffer.begins < doubt_to else "", is_whole=is_whole)
+        echo, is_whole = self._last.echo(self._buffer.begins)
+        self._turn.expect_echo(echo, is_whole=is_whole)
         if self._feed.rewind():
             self._events.append(Notice.AUDIO_LOST)
         # At the end of the input any sound may hold a last word. Only digital silence certainly holds none.
-        self._owes_voice = self._buffer.has_sound if self._ending else self._buffer.has_voice
+        self._owes_voice = self._buffer.has_sound if self._input.has_come else self._buffer.has_voice
 
     def attempt_failed(self, error: ErrorMessage | None = None) -> None:
         """The shell could not open a socket; `tries_again` then says whether the next attempt may follow at once.
@@ -300,7 +298,7 @@ class TurnsClient:
         Args:
             error: what the server said, if it said anything.
         """
-        self._count(failed_attempts=1)
+        self._counters.add(failed_attempts=1)
         if (rejected := self._next.refused(error)) is not None:
             self._keep_what_is_in_force(rejected)
 
@@ -335,7 +333,7 @@ class TurnsClient:
         if self._link is None:
             return
         ping_at = self._link.pong(payload, now)
-        self._rtt_s = self._link.liveness.rtt_s
+        self._counters.round_trip(self._link.liveness.rtt_s)
         is_between_turns = self._link.is_connected and not (self._turn.is_open or self._link.in_turn)
         received = self._link.receipts.received
         # A deaf server has received the audio too, but the next socket needs it.
@@ -358,7 +356,11 @@ class TurnsClient:
         The shell confirms each item with `sent` before it calls this again.
         """
         self.book_live()
-        return self._link.outgoing(self._buffer, self._next.options, now, ending=self._ending) if self._link else None
+        return (
+            self._link.outgoing(self._buffer, self._next.options, now, ending=self._input.has_come)
+            if self._link
+            else None
+        )
 
     def sent(self, item: Outgoing, now: float) -> None:
         """The socket has taken what `outgoing` returned. The shell then calls `outgoing` for the next item."""
@@ -419,7 +421,7 @@ class TurnsClient:
         events = self._turn.close()
         if not events:
             return False
-        self._count(turns_closed_by_us=1)
+        self._counters.add(turns_closed_by_us=1)
         self._closed_to = self._feed.text_end
         self._say(events, now, ended_by=EndedBy.PLUGIN)
         self._turn_ended(events)
@@ -434,57 +436,45 @@ class TurnsClient:
 
     def _open_live(self, now: float) -> None:
         """Works out how much audio may go out by `push_live` before the next decision or booking."""
-        if self._link is None or self._buffer.has_backlog or self._ending or self._flush.is_waiting:
+        if self._link is None or self._buffer.has_backlog or self._input.has_come or self._flush.is_waiting:
             self._live.open(0)
         else:
             seconds = min(self._link.live_s(self._next.options, now), LONGEST_CHUNK_S)
             self._live.open(round(seconds * self._sample_rate) * 2)
 
-    def _drains(self, link: Link, *, clean: bool) -> bool:
-        """Whether a socket that was asked to finish has ended for good, with all of the audio answered."""
-        in_turn = self._turn.is_open
-        all_told = link.has_finished or not self._buffer.has_voice
-        if link.hang_up is HangUp.DRAINED or (clean and not in_turn and all_told):
-            return True
-        if in_turn and not clean:
-            return False
-        # The server may not have finished: a clean close in mid-turn, or without an event for the speech that was sent,
-        # may come from a server that restarts. A socket that is lost while no turn is open may be its way to close.
-        # So what is left is sent again on the next socket, a few times at most.
-        self._ends_in_doubt += 1
-        return self._ends_in_doubt > (1 if clean else MOST_LOST_ENDS)
-
     def _has_news(self) -> bool:
         return self._buffer.has_unsent or self._owes_voice or self._turn.is_open
 
-    def _count(self, **changes: float) -> None:
-        self._stats = replace(self._stats, **{name: getattr(self._stats, name) + by for name, by in changes.items()})
-
     def _say(self, events: Sequence[TurnEvent], now: float, *, ended_by: EndedBy = EndedBy.SERVER) -> None:
-        """Adds the steps of a turn to the events, each with its time, request id and usage, and what was measured."""
+        """Adds the steps of a turn to the events, with what belongs to each."""
         if any(event.kind in {Kind.START, Kind.END} for event in events):
             self.book_live()
         for event in events:
             if event.kind is Kind.START:
-                speech_start = self._times.turn_started(now)
-                self._measuring.started(speech_start)
-                told = replace(event, at=speech_start)
+                told = self._telling.started(event, now)
+            elif event.kind is Kind.END:
+                told = self._end_of(event, now, ended_by)
             else:
-                self._times.turn_went_on(event.transcript, now)
-                told = self._end_of(event, now, ended_by) if event.kind is Kind.END else event
+                told = self._telling.went_on(event, now)
             self._events.append(replace(told, request_id=self.request_id))
 
     def _end_of(self, event: TurnEvent, now: float, ended_by: EndedBy) -> TurnEvent:
         heard_until = self._link.receipts.heard_until(now) if self._link and ended_by is EndedBy.SERVER else math.inf
-        at = self._times.turn_ended(now, heard_until)
-        # Voice that the server has not been given yet does not belong to the turn that it ended.
-        speech_end = at if self._times.end_was_heard and not self._buffer.has_unsent_voice else None
+        return self._telling.ended(
+            event,
+            now,
+            self._what_ended(ended_by),
+            usage_s=self._feed.take_usage(now),
+            heard_until=heard_until,
+            voice_waits=self._buffer.has_unsent_voice,
+        )
+
+    def _what_ended(self, ended_by: EndedBy) -> EndedBy:
+        """What ended a turn that is told now: `ended_by`, unless somebody asked for the end."""
         if self._flush.is_waiting:
-            ended_by = EndedBy.FLUSH
-        elif self._drained or (self._link is not None and self._link.close_sent):
-            ended_by = EndedBy.END_OF_INPUT
-        measures = self._measuring.ended(now, ended_by, speech_end, has_words=has_words(event.transcript))
-        return replace(event, at=at, usage_s=self._feed.take_usage(now), measures=measures)
+            return EndedBy.FLUSH
+        is_finishing = self._input.is_answered or (self._link is not None and self._link.close_sent)
+        return EndedBy.END_OF_INPUT if is_finishing else ended_by
 
     def _learn_from(self, link: Link, now: float, *, clean: bool, abrupt: bool) -> None:
         """Notes what the next socket must leave out: rejected settings, or the speed of the backlog."""
@@ -493,13 +483,6 @@ class TurnsClient:
             self._keep_what_is_in_force(rejected)
         elif self._next.tries_again:
             self._events.append(Notice.SLOWER)
-
-    def _count_loss(self, link: Link | None, *, clean: bool) -> None:
-        if link and link.hang_up is HangUp.DEAD:
-            self._count(dead_peers=1)
-        elif link and link.hang_up is None:
-            is_idle_close = clean and link.is_connected and not self._turn.is_open
-            self._count(**{"idle_closes" if is_idle_close else "drops": 1})
 
     def _receive_turn(self, message: TurnMessage, now: float) -> None:
         events = self._turn.receive(message)
@@ -510,9 +493,9 @@ class TurnsClient:
         if self._turn.is_open:
             has_news = any(event.kind in {Kind.UPDATE, Kind.EAGER_END} for event in events)
             is_eager = self._turn.state is State.EAGER_ENDED
-            self._measuring.heard(message, now, is_eager=is_eager, has_news=has_news)
+            self._telling.measuring.heard(message, now, is_eager=is_eager, has_news=has_news)
         if started := sum(event.kind is Kind.START for event in events):
-            self._count(turns=started)
+            self._counters.add(turns=started)
             self._watchdog.turn_opened(now)
         if isinstance(message, TurnEnd):
             ended = next((event for event in events if event.kind is Kind.END), None)
@@ -533,11 +516,12 @@ class TurnsClient:
         if self._link is None:
             return
         doubt_to = self._feed.settle(self._link.receipts, now, finishing=self._link.close_sent)
-        if is_news or self._buffer.begins >= self._doubt[0]:
+        begins = self._buffer.begins
+        if is_news or self._last.is_gone(begins):
             # An echo does not replace the turn that it repeats, since a further replay may bring that turn again.
             # A server that finishes may cut the turn inside a word, so what is left may sound like the whole turn.
-            is_whole = self._link.close_sent or self._feed.settling.may_be_whole(self._buffer.begins)
-            self._doubt = (doubt_to or 0, told, is_whole)
+            is_whole = self._link.close_sent or self._feed.settling.may_be_whole(begins)
+            self._last.told(told, doubt_to, is_whole=is_whole)
         self._forget_closed()
 
     def _forget_closed(self) -> None:
@@ -556,13 +540,13 @@ class TurnsClient:
             self._watchdog.audio_sent(self._feed.pushed_s, now)
 
     def _rotate_if_stale(self) -> None:
-        if self._link is None or self._turn.is_open or self._ending:
+        if self._link is None or self._turn.is_open or self._input.has_come:
             return
         if not self._link.configs.serves(self._next.options):
             self._hang_up(HangUp.ROTATE)
 
     def _keep_what_is_in_force(self, rejected: Rejected) -> None:
-        self._count(rejected_configs=1)
+        self._counters.add(rejected_configs=1)
         self._next.drop(rejected)
         self._rotate_if_stale()
         self._events.append(rejected)
@@ -573,7 +557,7 @@ class TurnsClient:
 
     @property
     def _waits_for_audio(self) -> bool:
-        return not self._buffer.has_backlog and not self._ending
+        return not self._buffer.has_backlog and not self._input.has_come
 
     def _mend(self, hang: Hang, now: float) -> None:
         """Acts on a hang, and adds a notice of it."""
@@ -581,7 +565,7 @@ class TurnsClient:
             case Hang.NO_AUDIO:
                 self._feed_silence(now)
             case Hang.OVERDUE:
-                self._count(overdue=1)
+                self._counters.add(overdue=1)
                 self._events.append(Notice.OVERDUE)
                 self._leave_turn(now)
             case Hang.STALLED if not self._turn.text:
@@ -589,11 +573,11 @@ class TurnsClient:
                 self._events.append(Notice.NO_WORDS)
                 self._leave_turn(now, is_deaf=False)
             case Hang.STALLED:
-                self._count(stalls=1)
+                self._counters.add(stalls=1)
                 self._events.append(Notice.STALLED)
                 self._leave_turn(now)
             case Hang.DEAF:
-                self._count(stalls=1)
+                self._counters.add(stalls=1)
                 self._events.append(Notice.STALLED)
                 self._hangs.replaced(now)
                 self._hang_up(HangUp.STALLED)
