@@ -43,9 +43,18 @@ def is_said(recording: Path, guest: Guest) -> bool:
 
 async def next_turn_is_right(guest: Guest, turns_before: int) -> None:
     """Speak another sentence: it is a turn of its own, and right."""
+    diary = guest.diary
+    await guest.until(
+        lambda: diary.count("turn_end") == len(diary.said("user")) == turns_before, 5, "the turns before were told"
+    )
+    await guest.in_time(lambda: turn_is_right(guest))
+
+
+async def turn_is_right(guest: Guest) -> None:
+    turns, lines = guest.diary.count("turn_end"), len(guest.diary.said("user"))
     await guest.say(SHORT)
-    await guest.until(lambda: guest.diary.count("turn_end") == turns_before + 1, 30, "the next turn ended")
-    await guest.until(lambda: len(guest.diary.said("user")) == turns_before + 1, 5, "its transcript arrived")
+    await guest.until(lambda: guest.diary.count("turn_end") == turns + 1, 30, "the next turn ended")
+    await guest.until(lambda: len(guest.diary.said("user")) == lines + 1, 5, "its transcript arrived")
     assert error_rate(SHORT, guest.diary.said("user")[-1]) <= 0.15
 
 

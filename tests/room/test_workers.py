@@ -130,13 +130,18 @@ async def fill(site: Site) -> float:
 
 async def converse(guest: Guest, sentence: Path) -> str:
     """Say a sentence: it comes back once, as a turn of its own, and the agent answers it. Returns what was heard."""
-    turns, diary = guest.diary.count("turn_end"), guest.diary
+    return await guest.in_time(partial(converse_once, guest, sentence))
+
+
+async def converse_once(guest: Guest, sentence: Path) -> str:
+    diary = guest.diary
+    turns, lines, answers = diary.count("turn_end"), len(diary.said("user")), len(diary.said("agent"))
     await guest.push_to_talk()
     await guest.say(sentence)
     await guest.until(lambda: diary.count("turn_end") == turns + 1, 60, "the turn ended")
     await guest.unpublish()
-    await guest.until(lambda: len(diary.said("agent")) > turns, 30, "the agent answered")
-    assert len(diary.said("user")) == turns + 1
+    await guest.until(lambda: len(diary.said("agent")) > answers, 30, "the agent answered")
+    assert len(diary.said("user")) == lines + 1
     assert diary.open_turns == 0
     heard = diary.said("user")[-1]
     assert error_rate(sentence, heard) < 0.5, "what was heard is another room's"
