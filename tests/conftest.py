@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Generator
 
@@ -22,6 +23,10 @@ from support.recognizer import PACKAGES, is_there
 settings.register_profile("dev", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+# A shell starts what runs in its background with Ctrl-C ignored, and so would be the programs that tests start and end.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if os.environ.get("LOOP", "asyncio") != "asyncio":
     # `LOOP=uvloop make test` runs the tests on the loops of that package; without it, on asyncio's own.
