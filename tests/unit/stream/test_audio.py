@@ -88,6 +88,7 @@ async def test_audio_that_needs_a_conversion_stays_in_order_with_live_audio(give
         calling(server, audio_chunk_duration_ms=given.get("chunk")) as call,
     ):
         await live(call)
+        await until(lambda: server.connections[0].audio_s == 0.02, what="the server heard what came before")
         begins = len(server.connections[0].audio)
         for level in range(1, 41):
             count = rate // 50
