@@ -202,5 +202,5 @@ def choose_tts() -> NotGivenOr[tts.TTS[str]]:
 
 if __name__ == "__main__":
     if missing := missing_plugins():
-        sys.exit(f"a key is set whose plugin is missing: {', '.join(missing)}; `make vendors` installs it")
+        sys.exit(f"a key is set, but its plugin is missing: {', '.join(missing)}; `make vendors` installs it")
     cli.run_app(server)

@@ -32,7 +32,7 @@ from roomkit.worker import Worker
 
 PORT = 8080
 LOG = Path(".artifacts") / "agent.log"
-NO_VOICE = f"The agent answers in text: `apt-get install {espeak.PROGRAM}` gives it a voice."
+NO_VOICE = f"The agent answers in text. To make it speak: `apt-get install {espeak.PROGRAM}`."
 
 
 async def serve(port: int, log: Path) -> None:
@@ -51,7 +51,7 @@ async def serve(port: int, log: Path) -> None:
         worker = await parts.enter_async_context(Worker(access, log=log, environment=ears))
         await show(parts, Settings(access, page), door)
         print(
-            f"Open http://127.0.0.1:{port} and talk. Ctrl-C ends it; the agent's log is {visible(str(log))}.",
+            f"Open http://127.0.0.1:{port} and talk. Ctrl-C stops it. The agent's log is {visible(str(log))}.",
             flush=True,
         )
         if is_silent():
@@ -131,7 +131,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Talk to the agent in a browser, everything on this machine.")
     parser.add_argument("--port", type=int, default=PORT, help="the page's port (default: %(default)s)")
     parser.add_argument("--log", type=Path, default=LOG, help="the agent's log (default: %(default)s)")
-    parser.add_argument("--prepare", action="store_true", help="build what is not built yet, and end")
+    parser.add_argument("--prepare", action="store_true", help="build what is missing, and exit")
     arguments = parser.parse_args()
     try:
         if arguments.prepare:

@@ -77,7 +77,7 @@ async def open_stt(options: argparse.Namespace) -> AsyncIterator[tuple[cartesia_
     except RecognizerMissingError as error:
         if options.mic or options.file:
             raise
-        complain(f"{error} So nothing is recognized: a script plays the turns of the recorded sentences.")
+        complain(f"{error} Instead, a script plays the turns of the recorded sentences.")
         server, side = LocalServer(script=demo_script()), "scripted local server"
         await server.start()
     try:
@@ -154,18 +154,18 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         UserError: options that make no sense together, or no key for `--cartesia`.
     """
     parser = argparse.ArgumentParser("transcribe.py", description="Watch speech become turns.")
-    parser.add_argument("file", nargs="?", type=Path, help="audio in any format; default: recorded sentences")
+    parser.add_argument("file", nargs="?", type=Path, help="audio file in any format (default: recorded sentences)")
     parser.add_argument("--mic", action="store_true", help="listen to the default microphone instead")
     parser.add_argument("--cartesia", action="store_true", help="use Cartesia, with the key in CARTESIA_API_KEY")
-    parser.add_argument("--fast", action="store_true", help="as fast as the server takes it; nothing is timed then")
+    parser.add_argument("--fast", action="store_true", help="send audio faster than real time; delays are not measured")
     parser.add_argument("--json", action="store_true", help="write the events to stdout, one JSON object a line")
-    parser.add_argument("--timeline", type=Path, metavar="OUT.PNG", help="draw the call when it is over")
+    parser.add_argument("--timeline", type=Path, metavar="OUT.PNG", help="draw a timeline of the call at its end")
     options = parser.parse_args(arguments)
     if options.mic and (options.file or options.fast):
-        raise UserError("--mic takes neither a file nor --fast")
+        raise UserError("--mic can't be combined with a file or --fast")
     if options.timeline:
         if options.fast:
-            raise UserError("--timeline shows when things happened, which is not known with --fast: leave --fast out")
+            raise UserError("--timeline needs real time: leave out --fast")
         check_picture(options.timeline)
     if options.cartesia and not os.environ.get("CARTESIA_API_KEY"):
         raise UserError("--cartesia needs a key: set CARTESIA_API_KEY")

@@ -147,9 +147,9 @@ async def test_a_browser_says_that_the_agent_listens_to_another_visitor_until_it
 async def test_a_browser_says_so_where_no_agent_comes_until_one_does(place: Lobby, page: Page) -> None:
     await join(page)
     alert = page.get_by_role("alert")
-    await expect(page.locator("#caption")).to_have_text("The agent will be here in a moment.")
-    await expect(alert).to_contain_text("No agent has come.", timeout=60_000)
-    await expect(page.locator("#caption")).to_have_text("There is no agent here to talk to.")
+    await expect(page.locator("#caption")).to_have_text("The agent will join in a moment.")
+    await expect(alert).to_contain_text("No agent has joined.", timeout=60_000)
+    await expect(page.locator("#caption")).to_have_text("There is no agent in this room.")
     async with Understudy(place.access, ROOM, "agent"):
         await expect_agent(page)
         await expect(alert).to_be_hidden()
@@ -171,7 +171,7 @@ async def test_a_browser_says_that_the_connection_could_not_be_made_again(place:
     await join(page)
     await place.line.refuse()
     place.line.reset()
-    await expect(page.get_by_role("alert")).to_contain_text("could not be made again", timeout=GIVEN_UP_WITHIN_MS)
+    await expect(page.get_by_role("alert")).to_contain_text("reconnecting failed", timeout=GIVEN_UP_WITHIN_MS)
     await expect(page.get_by_role("status")).to_have_text("Disconnected")
 
 

@@ -212,7 +212,7 @@ async def test_the_browser_tells_of_a_microphone_that_cannot_be_unmuted_until_it
     await page.evaluate("denied = true; microphone.stop()")
     await unmute.click()
     alert = page.get_by_role("alert")
-    await expect(alert).to_contain_text("The microphone could not be turned on: the browser may not use it.")
+    await expect(alert).to_contain_text("The microphone could not be turned on: the browser is not allowed to use it.")
     await expect(page.get_by_role("status")).to_have_text("Connected", timeout=30_000)
     await expect(alert).to_be_visible()
     await page.evaluate("denied = false")

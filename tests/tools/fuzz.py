@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
-import sys
 import time
 from collections import deque
 
@@ -98,8 +98,10 @@ def _follow(event: object, opened: bool) -> bool:
 
 
 def main() -> None:
-    """Fuzzes for as many seconds as the first argument says."""
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
+    """Fuzzes for a given time."""
+    parser = argparse.ArgumentParser(description="Fuzzes the parsers and the client.")
+    parser.add_argument("seconds", type=float, nargs="?", default=60.0, help="how long (default: %(default)s)")
+    seconds = parser.parse_args().seconds
     run = settings(max_examples=ROUND, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     until, rounds = time.monotonic() + seconds, 0
     while time.monotonic() < until:

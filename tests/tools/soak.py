@@ -370,12 +370,12 @@ def _megabytes() -> float:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the soak from the command line. Returns the exit code: 1 if anything is not as it should be."""
-    parser = argparse.ArgumentParser(description="Many calls for a long time, with everything going wrong at random.")
-    parser.add_argument("--streams", type=int, default=100)
-    parser.add_argument("--seconds", type=float, default=600)
-    parser.add_argument("--seed", type=int, default=0)
+    parser = argparse.ArgumentParser(description="Runs many calls for a long time, with random faults.")
+    parser.add_argument("--streams", type=int, default=100, help="calls at once (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=600, help="how long (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the random faults (default: %(default)s)")
     parser.add_argument("--record", type=int, default=10, help="calls to record and replay (default: %(default)s)")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where to leave the recordings (default: nowhere)")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the recordings in this folder")
     options = parser.parse_args(arguments)
     logging.disable(logging.ERROR)
     with tempfile.TemporaryDirectory() as scratch:

@@ -32,7 +32,7 @@ def test_each_script_of_figures_says_what_it_measures_and_measures_nothing_then(
         [sys.executable, str(script), "--help"], capture_output=True, text=True, timeout=30, check=True
     )
     assert said.stdout.startswith(f"usage: {script.name} [-h]")
-    assert "Prints " in said.stdout
+    assert "Measures " in said.stdout
     assert said.stderr == ""
 
 

@@ -19,17 +19,17 @@ export const OTHERS_TURN = "Connected, the agent listens to another visitor";
 
 /** Shown in the place of the visitor's words before there are any. */
 export const HINTS = {
-  live: "Go ahead, say something.",
-  waiting: "The agent will be here in a moment.",
-  alone: "There is no agent here to talk to.",
+  live: "Say something.",
+  waiting: "The agent will join in a moment.",
+  alone: "There is no agent in this room.",
   busy: "The agent listens to another visitor.",
   muted: "Your microphone is off.",
-  reconnecting: "The agent does not hear you at the moment.",
+  reconnecting: "The agent can't hear you at the moment.",
 };
 
 /** What is said when the agent is long in coming. Half a minute: an empty room is gone by then, and a new one asks anew. */
 export const NO_AGENT =
-  "No agent has come. Leave, and start again after half a minute; if that does not help, look at the agent's log.";
+  "No agent has joined. Leave, and start again after half a minute. If that does not help, look at the agent's log.";
 
 /** An error with a sentence that can be shown as it is. */
 export class PageError extends Error {
@@ -37,17 +37,17 @@ export class PageError extends Error {
 }
 
 const MEDIA_WORDS: Record<string, string> = {
-  NotAllowedError: "the browser may not use it. Allow it beside the address bar, then try again.",
-  NotFoundError: "there is none. Plug one in, then try again.",
-  NotReadableError: "another program uses it. Close that program, then try again.",
+  NotAllowedError: "the browser is not allowed to use it. Allow it beside the address bar, then try again.",
+  NotFoundError: "no microphone was found. Plug one in, then try again.",
+  NotReadableError: "another program is using it. Close that program, then try again.",
   AbortError: "it did not start. Plug it in again, then try again.",
-  OverconstrainedError: "none will do. Plug another one in, then try again.",
+  OverconstrainedError: "no microphone is suitable. Plug in another one, then try again.",
 };
 
 /** A sentence for whatever went wrong while joining. */
 export function errorWords(error: unknown): string {
   if (error instanceof PageError) return error.message;
-  if (!(error instanceof Error)) return "Joining failed for a reason the browser does not give. Try again.";
+  if (!(error instanceof Error)) return "Joining failed, and the browser gives no reason. Try again.";
   if (error.name in MEDIA_WORDS) return microphoneWords(error, "on");
   if (error instanceof ConnectionError) return connectionWords(error);
   return `The room could not be joined: ${error.message}. Try again.`;
@@ -60,7 +60,7 @@ function connectionWords(error: ConnectionError): string {
     // It answers other requests: livekit-client asks before it says one of these two.
     case ConnectionErrorReason.WebSocket:
     case ConnectionErrorReason.LeaveRequest:
-      return "The LiveKit server lets nobody else into this room: it may be full. Try again later, or open this page without a room in its address.";
+      return "The LiveKit server does not let you into this room: it may be full. Try again later, or open this page without a room in its address.";
     case ConnectionErrorReason.InternalError:
       return `The room could not be joined: ${error.message}. Try again; if that does not help, look at the LiveKit server's log.`;
     default:
@@ -69,24 +69,24 @@ function connectionWords(error: ConnectionError): string {
 }
 
 /** What is said when the browser plays no sound before the visitor asks for it. */
-export const SOUND_BLOCKED = "The browser does not play the agent's voice yet: choose Turn on sound.";
+export const SOUND_BLOCKED = "The browser does not play the agent's voice yet: press Turn on sound.";
 
 /** A sentence for sound that could not be turned on. */
 export function soundWords(error: unknown): string {
   const denied = error instanceof Error && error.name === "NotAllowedError";
-  const why = denied ? "the browser may not play any. Allow it beside the address bar" : "the browser does not say why. Check your speakers";
-  return `The sound could not be turned on: ${why}, then choose Turn on sound again.`;
+  const why = denied ? "the browser is not allowed to play sound. Allow it beside the address bar" : "the browser gives no reason. Check your speakers";
+  return `The sound could not be turned on: ${why}, then press Turn on sound again.`;
 }
 
 /** A sentence for a microphone that could not be turned on, or off. */
 export function microphoneWords(error: unknown, wanted: "on" | "off"): string {
-  const known = error instanceof Error ? (MEDIA_WORDS[error.name] ?? `${error.message}.`) : "the browser does not say why.";
+  const known = error instanceof Error ? (MEDIA_WORDS[error.name] ?? `${error.message}.`) : "the browser gives no reason.";
   return `The microphone could not be turned ${wanted}: ${known}`;
 }
 
 /** What is said when a microphone falls silent that the visitor did not mute. */
 export const MICROPHONE_LOST =
-  "Your microphone was turned off, and not by you: it was unplugged, or the browser may not use it any more. Make it work again, then choose Unmute.";
+  "Your microphone has stopped: it was unplugged, or the browser is no longer allowed to use it. Fix this, then press Unmute.";
 
 const REASON_WORDS: Partial<Record<DisconnectReason, string>> = {
   [DisconnectReason.DUPLICATE_IDENTITY]: "You joined again from another window, so this one was disconnected.",
@@ -96,10 +96,10 @@ const REASON_WORDS: Partial<Record<DisconnectReason, string>> = {
   [DisconnectReason.ROOM_CLOSED]: "The room was closed.",
 };
 
-const LOST = "The connection to the LiveKit server was lost and could not be made again: it may have been shut down.";
+const LOST = "The connection to the LiveKit server was lost, and reconnecting failed. The server may have been shut down.";
 
 /** A sentence for a disconnection nobody asked for. */
 export function reasonWords(reason: DisconnectReason | undefined): string {
   const known = reason === undefined ? undefined : REASON_WORDS[reason];
-  return `${known ?? LOST} Join again to go on.`;
+  return `${known ?? LOST} Join again to continue.`;
 }

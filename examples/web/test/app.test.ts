@@ -20,7 +20,7 @@ describe("blocked sound", () => {
   it("is told in words until it is on", () => {
     app.joined();
     app.onSoundBlocked(true);
-    expect(view).toMatchObject({ offersSound: true, alert: expect.stringMatching(/choose Turn on sound/) });
+    expect(view).toMatchObject({ offersSound: true, alert: expect.stringMatching(/press Turn on sound/) });
     app.onSoundBlocked(false);
     expect(view).toMatchObject({ offersSound: false, alert: null });
   });
@@ -29,7 +29,7 @@ describe("blocked sound", () => {
     app.onSoundBlocked(true);
     expect(view.alert).toBeNull();
     app.joined();
-    expect(view.alert).toMatch(/choose Turn on sound/);
+    expect(view.alert).toMatch(/press Turn on sound/);
   });
 
   it("is not told after the visit", () => {

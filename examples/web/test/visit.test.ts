@@ -107,7 +107,7 @@ describe("a connection that is lost", () => {
     vi.advanceTimersByTime(BACK_WITHIN_MS / 2 - 1);
     expect(view).toMatchObject({ phase: "reconnecting", alert: null });
     vi.advanceTimersByTime(1);
-    expect(view).toMatchObject({ phase: "failed", alert: expect.stringMatching(/could not be made again: it may have been/) });
+    expect(view).toMatchObject({ phase: "failed", alert: expect.stringMatching(/reconnecting failed/) });
     expect(states()).toEqual([[false, false]]);
     room.tell(RoomEvent.Disconnected);
     expect(view.phase).toBe("failed");
@@ -121,7 +121,7 @@ describe("a connection that is lost", () => {
       room.tell(RoomEvent.Reconnected);
     }
     vi.advanceTimersByTime(BACK_WITHIN_MS);
-    expect(view).toMatchObject({ phase: "waiting", alert: expect.stringMatching(/^No agent has come/) });
+    expect(view).toMatchObject({ phase: "waiting", alert: expect.stringMatching(/^No agent has joined/) });
   });
 
   it("says nothing more to who left meanwhile", async () => {

@@ -11,7 +11,7 @@ describe("words for what went wrong", () => {
   });
 
   it("tell a microphone that is denied from a room that cannot be joined", () => {
-    expect(errorWords(DENIED)).toMatch(/^The microphone could not be turned on: the browser may not use it\. /);
+    expect(errorWords(DENIED)).toMatch(/^The microphone could not be turned on: the browser is not allowed to use it\. /);
     expect(errorWords(new Error("no route"))).toMatch(/^The room could not be joined: no route\. /);
     expect(errorWords("?")).toMatch(/^Joining failed/);
   });
@@ -33,7 +33,7 @@ describe("words for what went wrong", () => {
 
   it("say what to do about sound that stays off", () => {
     for (const error of [DENIED, new Error("no"), "?"]) {
-      expect(soundWords(error)).toMatch(/^The sound could not be turned on: .*then choose Turn on sound again\.$/);
+      expect(soundWords(error)).toMatch(/^The sound could not be turned on: .*then press Turn on sound again\.$/);
     }
   });
 
@@ -48,6 +48,6 @@ describe("words for what went wrong", () => {
 
 describe("the words before joining", () => {
   it("say that what is said may leave the room", () => {
-    expect(page).toContain("What you say goes to this room and to the services that its agent uses.");
+    expect(page).toContain("Your speech is sent to this room and to the services that its agent uses.");
   });
 });

@@ -28,12 +28,14 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
         " websocket. Prints a table, and writes it, its JSON and a plot. Takes about twelve minutes; the machine should"
         " have nothing else to do.",
     )
-    parser.add_argument("--only", default=",".join(SCALES), help=f"scales, of {','.join(SCALES)}")
-    parser.add_argument("--rounds", type=int, help=f"{ROUNDS} where nothing is said; with --quick 1")
-    parser.add_argument("--quick", action="store_true", help="the smallest cell of each scale: does it run at all?")
-    parser.add_argument("--long", action="store_true", help="memory after ten minutes and recognized speech too")
-    parser.add_argument("--check", type=Path, metavar="FILE", help="an earlier run's JSON: what got worse since?")
-    parser.add_argument("--out", type=Path, default=FOLDER, metavar="FOLDER", help="where the files go")
+    parser.add_argument("--only", default=",".join(SCALES), help="comma-separated scales (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, help=f"rounds (default: {ROUNDS}; with --quick 1)")
+    parser.add_argument("--quick", action="store_true", help="run only the smallest cell of each scale, as a trial")
+    parser.add_argument(
+        "--long", action="store_true", help="also measure ten minutes and recognized speech"
+    )
+    parser.add_argument("--check", type=Path, metavar="FILE", help="compare with the JSON file of an earlier run")
+    parser.add_argument("--out", type=Path, default=FOLDER, metavar="FOLDER", help="folder for the results")
     options = parser.parse_args(given)
     options.only = options.only.split(",")
     if unknown := set(options.only) - set(SCALES):

@@ -1,8 +1,7 @@
-"""Prints how the recorded sentences come out in mid-call and whole: python tests/tools/bench/hearing_figures.py.
+"""Measures how well the recorded sentences are recognized in mid-call: python tests/tools/bench/hearing_figures.py.
 
-Each call is heard in time that is counted in audio, so the figures do not depend on the machine's speed: at several
-starts and with answers of the recognizer that come soon, late and unevenly, plain and with white noise or a constant
-offset on top. It takes some minutes.
+The calls run in audio time, so the figures do not depend on the machine's speed. They vary the start, and the delays of
+the recognizer (short, long and uneven), and add nothing, white noise or a constant offset. It takes some minutes.
 """
 
 from __future__ import annotations

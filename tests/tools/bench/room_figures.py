@@ -1,11 +1,11 @@
-"""Prints how many rooms a core serves, as the documentation gives it: python tests/tools/bench/room_figures.py.
+"""Measures how many rooms one core serves, as the documentation shows it: python tests/tools/bench/room_figures.py.
 
-A real livekit-server, a real worker with a process for each room, and in each room a guest who plays recorded speech.
-The sessions have an STT and nothing else. What hears is outside: a process of the local server, which plays the same
-turns at the same audio times to each of them. Counted is the processor time of the worker and all its processes, over
-a window in which every room listens. Beside this plugin stands livekit-plugins-cartesia, where it is installed
-(`make vendors`), and an STT that drops the audio: what is above that is the STT's share. They take turns, round by
-round. A room that does not get each final transcript, word for word, ends the benchmark.
+It starts a real livekit-server and a real worker with a process for each room. In each room a guest plays recorded
+speech. The sessions have only an STT. A local server in another process sends the same turns at the same audio times
+to each session. The figure is the CPU time of the worker and all its processes, over a time in which every room
+listens. For comparison it also runs livekit-plugins-cartesia, if it is installed (`make vendors`), and an STT that
+drops the audio: the CPU time above that is the STT's share. They alternate, round by round. If a room does not get each
+final transcript, word for word, the benchmark fails.
 """
 
 from __future__ import annotations
@@ -188,9 +188,9 @@ async def opened_venue(call: EndlessCall, wanted: argparse.Namespace) -> AsyncIt
 def parse() -> argparse.Namespace:
     """Reads the command line."""
     arguments = parser(__doc__)
-    arguments.add_argument("--rooms", type=int, default=4, help="at once (default: %(default)s)")
+    arguments.add_argument("--rooms", type=int, default=4, help="rooms at once (default: %(default)s)")
     arguments.add_argument("--seconds", type=float, default=30.0, help="length of the window (default: %(default)s)")
-    arguments.add_argument("--rounds", type=int, default=2, help="the figures are medians of (default: %(default)s)")
+    arguments.add_argument("--rounds", type=int, default=2, help="rounds (default: %(default)s)")
     return arguments.parse_args()
 
 

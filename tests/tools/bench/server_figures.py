@@ -1,9 +1,9 @@
-"""Prints the local server's figures, as the documentation gives them: python tests/tools/bench/server_figures.py.
+"""Measures the local server, as the documentation shows it: python tests/tools/bench/server_figures.py.
 
-One real-time stream of the five clips, then four at once. It takes a bit over a minute. Delays count from the end of
-speech. In audio time they end with the audio that led to the message: that is the turn detection's share, the same on
-every machine. As seen by the client they end with the audio it had sent when the message came: waiting for the
-recognizer counts, and a busy machine shows.
+It runs one real-time stream of the five clips, then four at once, which takes a bit over a minute. Delays count from
+the end of speech. In audio time they end with the audio that led to the message: this is the share of turn detection,
+and the same on every machine. At the client they end with the audio that it had sent when the message came: this
+includes the time of the recognizer, and the load of the machine.
 """
 
 from __future__ import annotations

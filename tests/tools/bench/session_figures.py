@@ -1,7 +1,7 @@
-"""Prints what an AgentSession gains, as the documentation gives it: python tests/tools/bench/session_figures.py.
+"""Measures the gains in an AgentSession, as the documentation shows them: python tests/tools/bench/session_figures.py.
 
-Each figure is the median of a few runs of a real AgentSession over a socket to the local server, scripted, with a model
-and a voice that answer at once. Beside this plugin stands livekit-plugins-cartesia, where it is installed
+Each figure is the median of a few runs of a real AgentSession over a socket to the local server with a script, with an
+LLM and a TTS that answer at once. For comparison it also runs livekit-plugins-cartesia, if it is installed
 (`make vendors`), with the same session and the same server.
 """
 

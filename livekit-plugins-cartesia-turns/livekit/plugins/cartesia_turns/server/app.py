@@ -42,21 +42,21 @@ http_logger.addFilter(_OddRequests())
 
 
 class LocalServer:
-    """Speaks the vendor's protocol to any client of it.
+    """A local server with Cartesia's protocol, for any client.
 
         async with LocalServer() as server:
             stt = cartesia_turns.STT(base_url=server.url, api_key=server.key)
 
     Args:
         host: the address to listen on.
-        port: 0 takes a free one.
-        key: the only key that is let in; a random one where none is given.
-        recognizer: hears in place of the packaged models.
-        script: the dialogue to play in place of a recognizer; of several, each connection gets the next, and the last
-            one repeats.
-        responder: makes what answers a connection, in place of a recognizer or a script.
-        vendor: the vendor's numbers to use: those of a day or month, such as "2026-05", or your own.
-        faults: what goes wrong on purpose.
+        port: the port to listen on; 0 chooses a free one.
+        key: the only accepted key; by default a random one.
+        recognizer: recognizes speech instead of the packaged models.
+        script: the messages to send instead of recognizing speech. With several scripts, each connection gets the next
+            one, and the last one repeats.
+        responder: creates the object that answers a connection, instead of a recognizer or a script.
+        vendor: Cartesia's limits and defaults as of a day or month, such as "2026-05", or your own.
+        faults: the faults to inject.
         max_streams: further connections are refused with 429.
         idle_timeout_s: seconds without a message after which a socket is closed. None takes the vendor's number.
         record: keep audio, commands and messages in `connections`.
@@ -106,12 +106,12 @@ class LocalServer:
 
     @property
     def url(self) -> str:
-        """Where it listens: `http://HOST:PORT`."""
+        """The address to connect to: `http://HOST:PORT`."""
         return f"http://{self._host}:{self._port}"
 
     @property
     def faults(self) -> FaultPlan:
-        """What goes wrong with connections to come; may be set at any time."""
+        """The faults of new connections; can be set at any time."""
         return self._endpoint.faults
 
     @faults.setter
@@ -125,20 +125,20 @@ class LocalServer:
 
     @property
     def handshakes(self) -> list[Handshake]:
-        """The last attempts to connect, refused ones too, oldest first."""
+        """The last attempts to connect, including refused ones, oldest first."""
         return list(self._endpoint.handshakes)
 
     @property
     def open_streams(self) -> int:
-        """How many connections are open now."""
+        """The number of open connections."""
         return len(self._endpoint.sessions)
 
     async def start(self) -> None:
-        """Loads the recognizer where one is needed, and listens.
+        """Loads the recognizer, if one is needed, and listens.
 
         Raises:
             RecognizerMissingError: the `server` extra is not installed.
-            OSError: the address is taken, or not this machine's.
+            OSError: the address is in use, or does not belong to this machine.
         """
         self._endpoint.respond = self._responder or await self._listeners()
         app = web.Application()
@@ -166,11 +166,11 @@ class LocalServer:
         await self.aclose()
 
     async def drop_all(self, code: int | None = None) -> None:
-        """Drops every open connection: with a close frame of this code, or by a TCP reset where it is None."""
+        """Drops every open connection: with a close frame of this code, or by a TCP reset if it is None."""
         await self._endpoint.end_all(lambda session: session.drop(code))
 
     async def pause_accepting(self) -> None:
-        """Refuses TCP connections from now on; those that are open stay."""
+        """Refuses TCP connections from now on. Open connections stay open."""
         if self._site is not None:
             await self._site.stop()
         self._site = None
@@ -179,7 +179,7 @@ class LocalServer:
         """Listens again, on the same port.
 
         Raises:
-            OSError: the port was taken meanwhile.
+            OSError: another program uses the port now.
         """
         if self._site is not None or self._runner is None:
             return

@@ -15,35 +15,35 @@ from typing import TypeAlias
 class Faults:
     """Faults of one connection. Times are seconds of the connection's audio; 0.0 is before any audio.
 
-    Give them to a server when it is made, or set `server.faults` at any time for the connections to come:
+    Pass them to the server's constructor, or set `server.faults` at any time for new connections:
 
         LocalServer(faults=Faults(status=503))                    # every handshake fails
         LocalServer(faults=[Faults(refuse=True), Faults()])       # the first one fails, later ones don't
         server.faults = Faults(drop_at_s=2.0, drop_code=1011)     # close after two seconds of audio
         server.faults = lambda index: Faults(stall_at_s=1.0 if index % 2 else None)
 
-    Several of them may be set together. `server.handshakes` and `server.connections` say what the client did.
-    `server.drop_all()` and `server.pause_accepting()` act at once.
+    You can combine several faults. `server.handshakes` and `server.connections` record what the client did.
+    `server.drop_all()` and `server.pause_accepting()` take effect at once.
 
     Attributes:
-        refuse: reset the TCP connection in place of an answer to the handshake. A request that a client's library
-            repeats by itself, as aiohttp does, is refused too and counts once.
+        refuse: reset the TCP connection instead of answering the handshake. If the client's library repeats the
+            request, as aiohttp does, the repetition is refused too, and both count as one.
         status: answer the handshake with this HTTP status, e.g. 503.
         status_headers: headers of that answer, e.g. {"Retry-After": "2"}.
-        handshake_delay_s: seconds of the clock to wait before the handshake is answered.
+        handshake_delay_s: seconds to wait (by the clock) before the handshake is answered.
         no_connected: never send `connected`.
         drop_at_s: drop the connection at this audio time.
         drop_code: the close frame's code; None drops without a close frame, by a TCP reset.
-        stall_at_s: from this audio time on send no events, but go on reading and answer pings.
-        half_open_at_s: from this audio time on neither read nor answer pings, and leave the socket open.
+        stall_at_s: from this audio time on send no events, but continue to read and to answer pings.
+        half_open_at_s: from this audio time on neither read nor answer pings, but keep the socket open.
         garbage_at_s: the audio time at which the `garbage` is sent.
-        garbage: frames sent as they are: str as a text frame, bytes as a binary one.
-        slow_read_bytes_per_s: read no faster than this.
-        never_close: answer `close` with every event as usual, but leave the socket open.
-        reject_config: answer each `config` with an error; it changes nothing, and the socket stays open.
-        max_pace: send an error and close with 1008 if audio comes faster than so many times real time.
-        pace_burst_s: how many seconds of audio a client may be ahead of that pace.
-        pace_status: the `status_code` of that error; the vendor's is not known.
+        garbage: the frames to send: str as a text frame, bytes as a binary frame.
+        slow_read_bytes_per_s: read at most this fast.
+        never_close: answer `close` with all events as usual, but keep the socket open.
+        reject_config: answer each `config` with an error, do not apply it, and keep the socket open.
+        max_pace: send an error and close with 1008 if audio arrives faster than this many times real time.
+        pace_burst_s: seconds of audio that a client may be ahead of that pace.
+        pace_status: the `status_code` of that error; Cartesia's is not known.
     """
 
     refuse: bool = False
@@ -66,8 +66,8 @@ class Faults:
 
 
 FaultPlan: TypeAlias = Faults | Sequence[Faults] | Callable[[int], Faults]
-"""One `Faults` for every connection; or a list, one for each of the first connections, after which there are no
-faults; or a function of the connection's index. Each handshake counts, refused ones too."""
+"""One `Faults` for every connection; or a list with one for each of the first connections, and none for later ones; or
+a function that returns the faults for a connection's index. The index counts all handshakes, including refused ones."""
 
 
 def faults_of(plan: FaultPlan, index: int) -> Faults:

@@ -21,11 +21,11 @@ TYPES = sorted(message.TYPE for message in get_args(ServerMessage) if message is
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a script: at `at_s` seconds of the connection's audio, send this.
+    """One line of a script: the message `send`, and the time `at_s` to send it, in seconds of the connection's audio.
 
-    `send` is a str or bytes, sent as they are, or a message as a mapping. The server adds what the mapping leaves out:
-    the connection's `request_id`, in a turn's message its `turn_id`, and in a turn.end of a model that tells languages
-    the `languages`: the first language hint, or English.
+    `send` is a str or bytes, which is sent unchanged, or a message as a mapping. The server adds fields that the
+    mapping leaves out: the connection's `request_id`, the `turn_id` in messages of a turn, and the `languages` in a
+    turn.end of a model that reports languages (the first language hint, or English).
     """
 
     at_s: float
@@ -33,20 +33,20 @@ class Line:
 
 
 def say(at_s: float, message: ServerMessage) -> Line:
-    """A line that sends this message. Its request_id is replaced by the connection's where it is empty."""
+    """A line that sends this message. An empty request_id is replaced by that of the connection."""
     fields = json.loads(serialize(message))
     return Line(at_s, {name: value for name, value in fields.items() if (name, value) != ("request_id", "")})
 
 
 class Script:
-    """A dialogue with one connection, in order of time. `connected` is sent before it and is not part of it.
+    """The messages for one connection, in order of time. The server sends `connected` before them.
 
     Args:
-        lines: the lines, in any order; those of one time keep theirs.
-        flush_on_close: send what is left when the client sends `close`.
+        lines: the lines, in any order. Lines with the same time keep their order.
+        flush_on_close: send the remaining lines when the client sends `close`.
 
     Raises:
-        ValueError: a line's time is not a time, or its message is of a type that the protocol does not have.
+        ValueError: a line's time is invalid, or the protocol has no message of its type.
     """
 
     def __init__(self, lines: Iterable[Line], *, flush_on_close: bool = True) -> None:
@@ -57,11 +57,11 @@ class Script:
     def load(cls, path: str | Path) -> Script:
         r"""Reads JSON lines: `{"at": 1.5, "send": {"type": "turn.start"}}`.
 
-        A string in place of the message is sent as it is.
+        A string instead of the message is sent as it is.
 
         Raises:
             OSError: the file can't be read.
-            ValueError: the file is empty, or a line is not one of a script; the text names the file and the line.
+            ValueError: the file is empty, or a line is invalid. The text names the file and the line.
         """
         with Path(path).open(encoding="utf-8-sig", errors="replace") as file:
             rows = [(number, text) for number, text in enumerate(file, 1) if text.strip()]
@@ -71,7 +71,7 @@ class Script:
 
     @classmethod
     def of(cls, record: ConnectionRecord) -> Script:
-        """The dialogue that a recorded connection had, to be played again: its messages but `connected`."""
+        """A script with the messages of a recorded connection, except `connected`."""
         frames = ((at_s, frame) for at_s, frame in record.messages if isinstance(frame, str))
         messages = ((at_s, json.loads(frame)) for at_s, frame in frames)
         return cls(
@@ -81,7 +81,7 @@ class Script:
         )
 
     def save(self, path: str | Path) -> None:
-        """Writes what `load` reads.
+        """Writes a file for `load`.
 
         Raises:
             ValueError: a line sends bytes, which JSON can't hold.

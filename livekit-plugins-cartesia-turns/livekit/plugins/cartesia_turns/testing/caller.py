@@ -1,4 +1,4 @@
-"""The caller: pushes what is said as audio, in real time or as fast as the plugin sends it."""
+"""The caller: pushes its words as audio, in real time or as fast as the plugin sends it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ MOST_AHEAD_S = 1.0
 
 
 class Caller:
-    """Says things in one call, and hears what came of them.
+    """The caller of one call.
 
     Args:
-        voice: how it sounds.
-        heard: what came of it.
-        push: takes a frame of audio: 20 ms, 16 kHz, mono.
-        backlog_s: where audio is pushed faster than in real time, how many seconds of it wait to be sent; else None.
+        voice: makes the audio of the caller's words.
+        heard: records what happens in the call.
+        push: receives the frames of audio: 20 ms, 16 kHz, mono.
+        backlog_s: returns the seconds of audio that wait to be sent. None: audio is pushed in real time.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Caller:
         backlog_s: Callable[[], float] | None = None,
     ) -> None:
         self.heard = heard
-        """What came of the call so far, with assertions."""
+        """What has happened in the call so far, with assertions."""
         self._voice = voice
         self._push = push
         self._backlog_s = backlog_s
@@ -48,19 +48,19 @@ class Caller:
         self._words = 0
 
     async def say(self, text: str, *, pause: float | None = None, word_s: float = 0.3) -> Heard:
-        """Says this; arguments as for the function `say`. As `play` does, it returns what was heard so far."""
+        """Says one line. The arguments are those of the function `say`, the result is that of `play`."""
         return await self.play(speech.say(text, pause=pause, word_s=word_s))
 
     async def play(self, *lines: Say) -> Heard:
         """Says these lines one after the other, each with its pause.
 
-        No audio is pushed between two calls of this: the caller's microphone is muted meanwhile.
+        Between two calls of this method no audio is pushed, as if the caller were muted.
 
         Returns:
-            What was heard so far.
+            What has happened so far.
 
         Raises:
-            AssertionError: a turn that was to end did not within 15 s, or the call is over; it tells what was heard.
+            AssertionError: the turn did not end within 15 s, or the call is over. The text lists what happened.
         """
         for line in lines:
             await self._play(line)
@@ -70,11 +70,11 @@ class Caller:
         """Waits until the condition holds.
 
         Args:
-            condition: looked at every few milliseconds.
-            what: names it in the error.
+            condition: is called every few milliseconds.
+            what: the name of the condition, for the error.
 
         Raises:
-            AssertionError: it did not hold within 15 s; it tells what was heard.
+            AssertionError: it did not hold within 15 s. The text lists what happened.
         """
         deadline = time.monotonic() + WAIT_S
         while not condition():
@@ -84,10 +84,10 @@ class Caller:
             await asyncio.sleep(POLL_S)
 
     def check(self) -> None:
-        """Looks whether the call is still there.
+        """Checks that the call is open.
 
         Raises:
-            AssertionError: it is over; it tells what was heard.
+            AssertionError: it is over. The text lists what happened.
         """
 
     async def _play(self, line: Say) -> None:

@@ -1,4 +1,4 @@
-"""A call under test: a stream by itself, or a session with an agent."""
+"""A call under test: a stream without a session, or a session with an agent."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class StreamCall(Caller):
     """A stream under test, made by `ScriptedServer.stream`.
 
     Attributes:
-        stream: the stream; nobody else may read its events.
-        events: its events, as they come.
+        stream: the stream. The test must not read its events itself.
+        events: the stream's events so far.
     """
 
     def __init__(self, voice: Voice, owner: STT, stream: SpeechStream, *, fast: bool) -> None:
@@ -32,10 +32,10 @@ class StreamCall(Caller):
         self._reader = asyncio.create_task(self._read())
 
     def check(self) -> None:
-        """Looks whether the stream is still there.
+        """Checks that the stream has not ended.
 
         Raises:
-            AssertionError: it has ended; it tells what was heard.
+            AssertionError: it has ended. The text lists what happened.
         """
         if self._reader.done():
             raise self.heard.failure("the stream has ended")
@@ -44,7 +44,7 @@ class StreamCall(Caller):
         """Ends the input, as at the end of a recording, and waits until all events have come.
 
         Returns:
-            What was heard of it all.
+            Everything that happened in the call.
         """
         self.stream.end_input()
         await self._reader
@@ -69,8 +69,8 @@ class Conversation(Caller):
 
     Attributes:
         session: the session.
-        agent: the agent that it began with.
-        speaker: what plays its voice; None where it answers in text.
+        agent: the session's first agent.
+        speaker: the agent's audio output; None if it answers in text.
     """
 
     def __init__(
@@ -90,10 +90,10 @@ class Conversation(Caller):
         session.on("close", self._on_close)
 
     def check(self) -> None:
-        """Looks whether the session is still there.
+        """Checks that the session is open.
 
         Raises:
-            AssertionError: it is closed; it tells what was heard.
+            AssertionError: it is closed. The text lists what happened.
         """
         if self._is_over:
             raise self.heard.failure("the session is closed")
@@ -105,12 +105,12 @@ class Conversation(Caller):
         await self.session.start(self.agent)
 
     async def reply(self) -> Reply:
-        """Waits for the agent's next reply to be over, played to its end where it speaks.
+        """Waits until the agent's next reply is over; if the agent speaks, until it is played.
 
         Each reply is returned once, in order.
 
         Raises:
-            AssertionError: none came within 15 s; it tells what was heard.
+            AssertionError: none came within 15 s. The text lists what happened.
         """
         await self.until(lambda: len(self.heard.replies) > self._answered, "the agent's reply")
         self._answered += 1
@@ -120,7 +120,7 @@ class Conversation(Caller):
         """Waits until the agent speaks, so that it can be interrupted.
 
         Raises:
-            AssertionError: it did not begin within 15 s; it tells what was heard.
+            AssertionError: it did not begin within 15 s. The text lists what happened.
         """
         await self.until(lambda: self.session.agent_state == "speaking", "the agent's voice")
 

@@ -1,4 +1,4 @@
-"""Stand-ins for what an agent has beside its ears: a speaker, a language model and a voice that need no network."""
+"""Fakes for a session: a microphone, a speaker, an LLM and a TTS that need no network."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RATE = 24000
 
 
 class Microphone(io.AudioInput):
-    """What is pushed comes out; nothing comes by itself."""
+    """An audio input that delivers the pushed frames."""
 
     def __init__(self) -> None:
         super().__init__(label="Microphone")
@@ -26,17 +26,17 @@ class Microphone(io.AudioInput):
         return await self._frames.get()
 
     def push(self, frame: rtc.AudioFrame) -> None:
-        """Lets the session hear this."""
+        """Pushes a frame to the session."""
         self._frames.put_nowait(frame)
 
 
 class Speaker(io.AudioOutput):
-    """Plays in real time and makes no sound; it notes when each speech began, stopped, was paused and went on.
+    """A silent audio output in real time. It records when each speech began, stopped, was paused and resumed.
 
-    The times are of the wall clock, in seconds. `played_s` has how much of each speech was heard.
+    Times are seconds of the wall clock. `played_s` has the played length of each speech.
 
     Args:
-        pausable: whether it can pause, as a room's output can.
+        pausable: whether it can pause, like a room's output.
     """
 
     def __init__(self, *, pausable: bool = True) -> None:
@@ -54,11 +54,11 @@ class Speaker(io.AudioOutput):
 
     @property
     def is_audible(self) -> bool:
-        """Something was begun and is not over; it may be paused."""
+        """Whether a speech has begun and is not over. It may be paused."""
         return bool(self._pushed_s)
 
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
-        """Takes a frame of what the agent says."""
+        """Receives a frame of the agent's speech."""
         await super().capture_frame(frame)
         if not self._pushed_s:
             self._from = self._now
@@ -67,7 +67,7 @@ class Speaker(io.AudioOutput):
         self._pushed_s += frame.duration
 
     def flush(self) -> None:
-        """The speech has no more frames."""
+        """Ends the speech: it has no more frames."""
         super().flush()
         self._is_complete = bool(self._pushed_s)
         self._play()
@@ -78,7 +78,7 @@ class Speaker(io.AudioOutput):
             self._finish(True)
 
     def pause(self) -> None:
-        """Falls silent."""
+        """Pauses."""
         super().pause()
         if self._paused_since is not None:
             return
@@ -88,7 +88,7 @@ class Speaker(io.AudioOutput):
             self.paused_at.append(time.time())
 
     def resume(self) -> None:
-        """Goes on."""
+        """Resumes."""
         super().resume()
         if self._paused_since is None:
             return
@@ -120,10 +120,10 @@ class Speaker(io.AudioOutput):
 
 
 class FakeLLM(llm.LLM[Any]):
-    """Answers at once, and notes when it was asked, and after which words of the user's.
+    """A fake LLM that answers at once. It records the time and the user's last words of each call.
 
     Args:
-        reply: the answer, or a function that makes it from the user's last words.
+        reply: the answer, or a function that returns it for the user's last words.
     """
 
     def __init__(self, reply: str | Callable[[str], str] = "Certainly.") -> None:

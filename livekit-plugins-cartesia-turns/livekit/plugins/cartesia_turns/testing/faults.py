@@ -1,4 +1,4 @@
-"""Faults by name: what a network or a server may do to a call, and whether the call gets over it."""
+"""Faults by name: those that a call recovers from, and those that last."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ PASSING_FAULTS: Mapping[str, FaultPlan] = MappingProxyType(
         "config rejected": Faults(reject_config=True),
     }
 )
-"""Faults that a call gets over in a second or two, without a word lost.
+"""Faults that a call recovers from in a second or two, without losing a word.
 
-- "none": nothing goes wrong, for a test that goes through all of them.
+- "none": no fault, for tests that iterate over all names.
 - "refused once", "unavailable once", "too many streams once": the first handshake fails, by a TCP reset, by the status
   503, or by 429 with `Retry-After: 1`.
 - "slow handshake": each handshake takes half a second.
 - "connection reset", "server restarts", "server error": the first connection is lost after 0.8 s of audio, by a TCP
   reset, or by a close frame with the code 1012 or 1011.
 - "closed while idle": the server closes the first connection with 1001 before any audio, as it does with an idle one.
-- "garbage": frames that are not of the protocol, after 0.8 s of audio.
-- "config rejected": the server refuses each change of options on an open connection.
+- "garbage": the server sends invalid frames after 0.8 s of audio.
+- "config rejected": the server rejects each change of options on an open connection.
 """
 
 LASTING_FAULTS: Mapping[str, FaultPlan] = MappingProxyType(
@@ -45,9 +45,9 @@ LASTING_FAULTS: Mapping[str, FaultPlan] = MappingProxyType(
         "wrong key": Faults(status=401),
     }
 )
-"""Faults that don't pass: every handshake fails, by a TCP reset, by the status 503, or by 401.
+"""Faults that last: every handshake fails, by a TCP reset, by the status 503, or by 401.
 
-The plugin gives up on 401 at once and on the others once its `outage_timeout` is over: give the STT a short one.
+The plugin gives up at once after 401, and after its `outage_timeout` with the others: pass a short one to the STT.
 """
 
 

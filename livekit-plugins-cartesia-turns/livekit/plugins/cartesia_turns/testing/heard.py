@@ -1,4 +1,4 @@
-"""What was said and heard in a call, and assertions that tell it in words and seconds when they fail."""
+"""What happened in a call, and assertions whose errors list it in words and seconds."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ FAST = "audio was pushed faster than real time, so delays are unknown: leave out
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Something that the agent said. Times are seconds of the call.
+    """A reply of the agent. Times are seconds of the call.
 
     Attributes:
-        text: as it stands in the history; if it was interrupted, the part that was heard.
-        began_s: when its first sound was played, or its first words came if the agent does not speak.
-        delay_s: from the end of the user's last word before that to `began_s`; None if the user had said none.
-        interrupted: whether the user cut it off.
+        text: its text in the chat history; if it was interrupted, the part that was played.
+        began_s: when its first sound was played; without a speaker, when its first words came.
+        delay_s: from the end of the user's last word to `began_s`; None if the user had not said a word.
+        interrupted: whether the user interrupted it.
     """
 
     text: str
@@ -28,21 +28,21 @@ class Reply:
 
 
 class Heard:
-    """All that came of one call, as it comes.
+    """Everything that has happened in one call so far.
 
     Args:
-        stt: whose turns are noted: those of the one call that it serves.
-        fast: audio is pushed faster than in real time, so that delays mean nothing.
+        stt: the STT of the call; it serves no other call.
+        fast: audio is pushed faster than real time, so delays have no meaning.
     """
 
     def __init__(self, stt: STT, *, fast: bool = False) -> None:
         self._notes = Notes(stt, fast=fast)
         self.turns: list[Turn] = self._notes.turns
-        """The turns that are over, in order."""
+        """The finished turns, in order."""
         self.replies: list[Reply] = []
-        """What the agent said, in order; a stream by itself has none."""
+        """The agent's replies, in order; empty for a stream without a session."""
         self.errors: list[Exception] = []
-        """What ended the call or the session's parts: an outage that lasted, a model that failed."""
+        """Errors that the plugin or the session did not recover from."""
         self._fast = fast
 
     @property
@@ -52,22 +52,22 @@ class Heard:
 
     @property
     def in_turn(self) -> bool:
-        """Whether the user is in a turn."""
+        """Whether a turn is open."""
         return self._notes.in_turn
 
     @property
     def text(self) -> str:
-        """The text of all turns that are over."""
+        """The text of all finished turns."""
         return " ".join(filter(None, (turn.text for turn in self.turns)))
 
     def __str__(self) -> str:
         return str(self._notes)
 
     def assert_turns(self, *texts: str) -> None:
-        """The user's turns that are over were these, in this order.
+        """Asserts that the user's finished turns have exactly these texts, in this order.
 
         Raises:
-            AssertionError: they were not; it tells what was heard.
+            AssertionError: they do not. The text lists what happened.
         """
         __tracebackhide__ = True
         said = [turn.text for turn in self.turns]
@@ -75,11 +75,11 @@ class Heard:
             raise self._failure(f"the turns should have been {_quoted(texts)}, and were {_quoted(said)}")
 
     def assert_turns_ended_within(self, seconds: float) -> None:
-        """There was a turn, and each ended no more than so many seconds after the end of its last word.
+        """Asserts that there was a turn, and that each ended within this time after the end of its last word.
 
         Raises:
             AssertionError: one ended later, or there was none.
-            ValueError: audio was pushed faster than in real time.
+            ValueError: audio was pushed faster than real time.
         """
         __tracebackhide__ = True  # for pytest: the error is shown where the test asserts
         if self._fast:
@@ -92,15 +92,15 @@ class Heard:
                 raise self._failure(f'the turn "{turn.text}" ended {late}')
 
     def assert_reply(self, text: str = "", *, within: float | None = None) -> None:
-        """The agent's last reply has this in it, and began no more than so many seconds after the user's last word.
+        """Asserts that the agent's last reply contains this text, and began soon after the user's last word.
 
         Args:
-            text: a part of the reply; upper and lower case are the same.
-            within: in seconds; by default it may have taken any time.
+            text: a part of the reply, in upper or lower case.
+            within: the longest delay in seconds; by default any delay passes.
 
         Raises:
             AssertionError: it did not, or there was no reply.
-            ValueError: `within` is given, and audio was pushed faster than in real time.
+            ValueError: `within` is given, and audio was pushed faster than real time.
         """
         __tracebackhide__ = True
         if within is not None and self._fast:

@@ -26,21 +26,20 @@ FAST_SPEED = 20.0
 
 
 class ScriptedServer(LocalServer):
-    """A `LocalServer` that hears what a test's caller says: no recognizer, no key, no network but this machine's.
+    """A `LocalServer` for tests: it recognizes the words of the test's caller, without a recognizer or a key.
 
         async with ScriptedServer() as server, server.conversation(make_session, make_agent) as call:
             await call.play(say("what time", pause=0.4), say("is it"))
             reply = await call.reply()
             call.heard.assert_turns("what time is it")
 
-    In a test take the fixture `cartesia_turns_server` instead of making one: a test that fails then tells what was said
-    and heard.
+    In a test use the fixture `cartesia_turns_server`: the report of a failed test then lists what happened in the call.
 
     Args:
-        faults: what goes wrong on purpose: a name out of `PASSING_FAULTS` or `LASTING_FAULTS`, or a plan of your own.
-            `server.faults` may be set at any time, and holds for the connections to come.
-        vendor: the vendor's numbers to use, as for `LocalServer`.
-        key: the only key that is let in; by default a random one.
+        faults: the faults to inject: a name from `PASSING_FAULTS` or `LASTING_FAULTS`, or your own plan.
+            `server.faults` can be set at any time, and applies to new connections.
+        vendor: Cartesia's limits and defaults, as for `LocalServer`.
+        key: the only accepted key; by default a random one.
         port: by default a free one.
 
     Raises:
@@ -66,7 +65,7 @@ class ScriptedServer(LocalServer):
 
     @property
     def faults(self) -> FaultPlan:
-        """What goes wrong with connections to come; a name or a plan may be set at any time."""
+        """The faults of new connections; can be set to a name or a plan at any time."""
         return self._endpoint.faults
 
     @faults.setter
@@ -75,11 +74,11 @@ class ScriptedServer(LocalServer):
 
     @property
     def report(self) -> str:
-        """What was said and heard in each call so far."""
+        """What has happened in each call so far."""
         return "\n\n".join(map(str, self._heard))
 
     def stt(self, **options: Any) -> STT:
-        """An STT that connects to this server. Options are those of `STT`."""
+        """Returns an STT that connects to this server. The options are those of `STT`."""
         return STT(**{"base_url": self.url, "api_key": self.key, **options})
 
     @contextlib.asynccontextmanager
@@ -90,14 +89,14 @@ class ScriptedServer(LocalServer):
         fast: bool = False,
         conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
     ) -> AsyncIterator[StreamCall]:
-        """A stream by itself, without a session: closed at the end.
+        """Opens a stream without a session, and closes it at the end.
 
         Args:
-            stt: whose stream; by default a new one's.
-            fast: push audio as fast as the STT's `catch_up_speed` lets it out, 20 times real time by default. The words
-                of the turns, their order and what the server makes of pauses are the same, since all of it is counted
-                in audio. Delays mean nothing then, and assertions about them raise a ValueError.
-            conn_options: of the stream.
+            stt: the STT of the stream; by default a new one.
+            fast: push audio as fast as the STT's `catch_up_speed` allows, 20 times real time by default. The turns are
+                the same, since they depend only on the audio. But delays have no meaning, and assertions about them
+                raise a ValueError.
+            conn_options: the options of the stream.
         """
         owner = stt or self.stt(**({"catch_up_speed": FAST_SPEED} if fast else {}))
         call = StreamCall(self._voice, owner, owner.stream(conn_options=conn_options), fast=fast)
@@ -118,7 +117,7 @@ class ScriptedServer(LocalServer):
         stt: STT | None = None,
         speaker: Speaker | None = None,
     ) -> AsyncIterator[Conversation]:
-        """A session with an agent, started and closed, in real time: its own delays are counted by the clock.
+        """Runs a session with an agent in real time, since a session measures its delays with the clock.
 
         Args:
             session: the session, or a function that makes it for an STT.

@@ -33,13 +33,13 @@ _LEAST_BLOCKS = 10
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Some words and the silence after them; made by `say`, `noise` and `silence`.
+    """Words and the silence after them, as returned by `say`, `noise` and `silence`.
 
     Attributes:
-        words: what is said.
-        pause: seconds of silence afterwards; None is silence until the turn has ended.
-        word_s: how long each word takes, in seconds.
-        noise_s: seconds of a sound without words, in place of words.
+        words: the words.
+        pause: seconds of silence after them; None means silence until the turn has ended.
+        word_s: the length of each word in seconds.
+        noise_s: seconds of noise instead of words.
     """
 
     words: tuple[str, ...]
@@ -59,13 +59,13 @@ def say(text: str, *, pause: float | None = None, word_s: float = 0.3) -> Say:
 
         say("what time", pause=0.4), say("is it")
 
-    is one turn with a pause in it: at the server's default settings silence makes an eager end of it after 0.21 s and
-    ends it after 0.51 s.
+    is one turn with a pause: with the server's default settings 0.21 s of silence cause an eager end, and 0.51 s end
+    the turn.
 
     Args:
         text: words, separated by white space.
-        pause: how many seconds the caller is silent afterwards, 0 to 60. By default until the turn has ended.
-        word_s: how long each word takes, in seconds, from 0.2 on.
+        pause: seconds of silence after the words, 0 to 60. By default the caller is silent until the turn has ended.
+        word_s: the length of each word in seconds, at least 0.2.
 
     Raises:
         ValueError: there is no word in the text, or a number is out of range.
@@ -80,10 +80,10 @@ def say(text: str, *, pause: float | None = None, word_s: float = 0.3) -> Say:
 
 
 def noise(seconds: float, *, pause: float | None = None) -> Say:
-    """The caller coughs, or sighs, or a door slams: a sound that the server takes for speech without words.
+    """The caller makes a noise, such as a cough, which the server detects as speech without words.
 
     Args:
-        seconds: how long it takes, 0.2 to 60.
+        seconds: its length, 0.2 to 60.
         pause: as for `say`.
 
     Raises:
