@@ -160,7 +160,7 @@ def test_the_number_of_series_is_that_of_all_values_of_the_attributes() -> None:
         recorded.instruments.turn_ended(Measures(ended_by, 0.5, 0.5))
     points = [point for metric in recorded.metrics.values() for point in metric.data.data_points]
     series = sum(len(point.bucket_counts) + 2 if isinstance(point, HistogramDataPoint) else 1 for point in points)
-    assert f"at most {series}, and" in section(page("telemetry"), "Export them")
+    assert f"at most {series}, and" in section(page("telemetry"), "Export")
 
 
 def test_each_fault_of_the_local_server_is_told_and_can_be_set_as_it_says() -> None:

@@ -77,7 +77,7 @@ def collector() -> Iterator[Collector]:
 
 @pytest.mark.slow  # a process that imports everything anew
 async def test_the_metrics_of_a_job_are_exported_before_its_process_ends(collector: Collector, tmp_path: Path) -> None:
-    (snippet,) = snippets(section(page("telemetry"), "Export them"))
+    (snippet,) = snippets(section(page("telemetry"), "Export"))
     program = tmp_path / "job.py"
     program.write_text(snippet + JOB)
     environment = {**os.environ, "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": collector.address}
