@@ -42,9 +42,9 @@ LOOK_EVERY_S = 0.02
 
 
 class SpeechStream(stt.RecognizeStream):
-    """Takes one call's audio and gives speech events, over as many sockets as the call needs.
+    """The stream of one call: takes audio and emits speech events, over as many sockets as the call needs.
 
-    Made by `STT.stream()`. Takes frames of any sample rate and number of channels.
+    `STT.stream()` creates it. It accepts frames of any sample rate and number of channels.
     """
 
     def __init__(
@@ -89,11 +89,11 @@ class SpeechStream(stt.RecognizeStream):
 
     @property
     def stats(self) -> Stats:
-        """A snapshot of what happened on this stream so far."""
+        """A snapshot of this stream's counters."""
         return self._client.stats
 
     def turn_profile(self, profile: str | None = None, **settings: float) -> contextlib.AbstractContextManager[None]:
-        """As `STT.turn_profile`, but always for this stream's call alone, wherever it is called from."""
+        """Like `STT.turn_profile`, but only for this stream's call, wherever it is called from."""
         return self._owner._profile_of([self._call], profile, settings)
 
     def push_frame(self, frame: rtc.AudioFrame) -> None:

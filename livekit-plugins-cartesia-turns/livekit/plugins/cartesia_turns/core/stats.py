@@ -12,35 +12,35 @@ class Stats:
     connections: int = 0
     """Sockets opened."""
     drops: int = 0
-    """Sockets lost to a reset, a failed send, an error or a close that nobody asked for. Idle closes do not count."""
+    """Sockets lost by a reset, a failed send, an error or an unexpected close. Idle closes do not count."""
     idle_closes: int = 0
-    """Sockets that the server closed in the ordinary way while no turn was open. That is no error."""
+    """Sockets that the server closed normally while no turn was open. This is not an error."""
     dead_peers: int = 0
-    """Sockets given up because nothing came back any more, pongs included."""
+    """Sockets given up because the server stopped answering, even pings."""
     stalls: int = 0
-    """Sockets given up because the server took audio in mid-turn and said nothing."""
+    """Sockets given up because the server received audio in mid-turn but sent no events."""
     overdue: int = 0
-    """Sockets given up because silence, sent where the audio had stopped, did not end the turn."""
+    """Sockets given up because the audio had stopped and the silence sent instead did not end the turn."""
     failed_attempts: int = 0
     """Attempts to connect that failed."""
     rejected_configs: int = 0
-    """Changes of settings that the server rejected. The call went on with the settings in force."""
+    """Changes of settings that the server rejected. The call continued with the previous settings."""
     turns: int = 0
     """Turns started."""
     turns_closed_by_us: int = 0
     """Turns that the plugin ended with the text so far, without the server's turn.end."""
     sent_s: float = 0.0
-    """Audio given to sockets, which is what the vendor bills. It includes silence and replays."""
+    """Audio sent to the server, which Cartesia bills. It includes silence and replays."""
     silent_s: float = 0.0
-    """The part of `sent_s` that is silence in place of audio that stopped in mid-turn."""
+    """The part of `sent_s` that is silence, sent because the audio had stopped in mid-turn."""
     replayed_s: float = 0.0
-    """The part of `sent_s` that an earlier socket had been given already."""
+    """The part of `sent_s` that had already been sent on an earlier socket."""
     lost_s: float = 0.0
-    """Audio of the user's over the limit of the buffer: it was dropped unsent, or could not be replayed."""
+    """User audio beyond `max_buffer`, which was dropped unsent or could not be replayed."""
     backlog_s: float = 0.0
     """Audio that waits to be sent."""
     held_s: float = 0.0
-    """Audio in memory: the backlog, and what would be replayed."""
+    """Audio in memory: the backlog, and audio kept for a replay."""
     rtt_s: float | None = None
     """The round trip of the last ping, in seconds."""
 

@@ -110,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("calls", type=Path, nargs="+", help="the folder of a call, or one with many of them")
-    parser.add_argument("--take", type=Path, nargs="+", metavar="FILE", help="take over labels saved from pages")
-    parser.add_argument("--again", action="store_true", help="propose anew, and discard the labels that are there")
+    parser.add_argument("calls", type=Path, nargs="+", help="the folder of a call, or a folder of calls")
+    parser.add_argument("--take", type=Path, nargs="+", metavar="FILE", help="import labels that were saved from pages")
+    parser.add_argument("--again", action="store_true", help="discard existing labels and propose new ones")
     return parser

@@ -224,7 +224,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("calls", type=Path, nargs="+", help="the folder of a call, or one with many of them")
+    add("calls", type=Path, nargs="+", help="the folder of a call, or a folder of calls")
     for name, kind, default in (
         ("start", float, STARTS),
         ("eager-end", float, EAGER_ENDS),
@@ -235,12 +235,18 @@ def _parser() -> argparse.ArgumentParser:
         told = f"values of {setting} to try (default: {' '.join(map(str, default))})"
         add(f"--{name}", type=kind, nargs="+", default=default, metavar="X", help=told)
     add("--yes", action="store_true", help="do not ask before audio is sent")
-    add("--at-once", type=int, default=4, metavar="N", help="how many runs are made at once (default: %(default)s)")
-    add("-o", "--output", type=Path, metavar="FOLDER", help="where results go (default: the first folder of calls)")
-    add("--no-picture", action="store_true", help="write no picture, so that matplotlib is not needed")
+    add("--at-once", type=int, default=4, metavar="N", help="number of simultaneous runs (default: %(default)s)")
+    add(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FOLDER",
+        help="folder for the results (default: the first folder of calls)",
+    )
+    add("--no-picture", action="store_true", help="draw no picture, which needs matplotlib")
     add("--base-url", default="https://api.cartesia.ai", metavar="URL", help="the endpoint (default: %(default)s)")
     add("--allow-plaintext", action="store_true", help="accept an unencrypted address that is not on this machine")
-    add("--model", help="the model to ask for (default: that of each call)")
+    add("--model", help="the model (default: that of each call)")
     add(
         "--token-variable", metavar="NAME", help="the environment variable with a short-lived token, instead of the key"
     )
