@@ -33,21 +33,21 @@ _DAY_OR_MONTH = re.compile(r"\d{4}-\d{2}(-\d{2})?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Vendor:
-    """The numbers that a server uses.
+    """Cartesia's defaults, limits and models, as the local server applies them.
 
     Raises:
         ValueError: one of `turn_defaults` is missing, or they are out of order.
 
     Attributes:
-        when: the day or month in ISO 8601 whose languages the models have.
-        turn_defaults: the turn settings where none are given; none of them is None.
-        turn_ranges: the values that are taken, by the name of the turn setting.
-        models: the models that are served, by name.
+        when: the day or month in ISO 8601; it selects the languages of the models.
+        turn_defaults: the defaults of the turn settings; none of them is None.
+        turn_ranges: the accepted values, by the name of the turn setting.
+        models: the available models, by name.
         keyterms: the limits on key terms.
         language_hints: the limits on language hints.
         live_keyterms: every model takes key terms by `config`. The vendor's pages disagree about ink-2 (read
             2026-11-25); False refuses them where the model's `changes_lists` is False.
-        idle_close_s: after how many seconds without a message a socket is closed.
+        idle_close_s: seconds without a message after which a socket is closed.
     """
 
     when: str = READ
