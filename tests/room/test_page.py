@@ -233,7 +233,7 @@ async def test_the_browser_tells_of_a_microphone_that_is_lost_and_follows_the_on
     await until_true(page, MEASURES_THE_NEW_ONE)
     await page.evaluate(f"denied = true; {UNPLUG}")
     alert = page.get_by_role("alert")
-    await expect(alert).to_contain_text("turned off, and not by you")
+    await expect(alert).to_contain_text("Your microphone has stopped")
     unmute = page.get_by_role("button", name="Unmute", exact=True)
     await page.evaluate("denied = false")
     await unmute.click()
