@@ -1,4 +1,4 @@
-"""Prints what recording costs: python tests/tools/bench/recording_figures.py.
+"""Measures what recording costs: python tests/tools/bench/recording_figures.py.
 
 The same calls with a recorder and without, in short rounds one after the other in one process, over a local server in
 another: the processor time of all threads (the median of the rounds, and of what each recorded one took more than the
