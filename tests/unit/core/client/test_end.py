@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from livekit.plugins.cartesia_turns.core.client import Limits
 from livekit.plugins.cartesia_turns.core.input_end import MOST_LOST_ENDS
-from livekit.plugins.cartesia_turns.core.link import DRAIN_S, LONGEST_DRAIN_S, HangUp
+from livekit.plugins.cartesia_turns.core.link import DRAIN_S, LONGEST_DRAIN_S, UNTOLD_DRAIN_S, HangUp
 from livekit.plugins.cartesia_turns.wire.messages import Close, TurnEnd, TurnUpdate
 from support.scenario import START, Scenario, in_turn
 
@@ -37,6 +37,31 @@ def test_a_server_that_never_closes_is_waited_for_and_not_for_ever(keeps_talking
     scenario.lose()
     assert scenario.client.finished
     assert scenario.told[-1] == ("end a b 59" if keeps_talking else "end a b")
+
+
+@pytest.mark.parametrize("has_begun", [False, True])
+def test_a_server_that_is_late_with_the_first_words_of_the_last_speech_is_waited_for_longer(has_begun: bool) -> None:
+    scenario = Scenario()
+    scenario.speak(2.0)
+    if has_begun:
+        scenario.say(START)
+    scenario.client.end_input()
+    scenario.pump()
+    scenario.wait(UNTOLD_DRAIN_S - 1.0)
+    assert scenario.client.hang_up is None
+    scenario.say(*([] if has_begun else [START]), TurnEnd("r", "so late"))
+    scenario.lose(clean=True)
+    assert scenario.told[-1] == "end so late"
+    assert scenario.client.finished
+
+
+def test_a_server_that_says_nothing_of_the_last_speech_is_not_waited_for_for_ever() -> None:
+    scenario = Scenario()
+    scenario.speak(2.0)
+    scenario.client.end_input()
+    scenario.pump()
+    scenario.wait(UNTOLD_DRAIN_S)
+    assert scenario.client.hang_up is HangUp.DRAINED
 
 
 def test_a_socket_lost_while_the_server_finishes_is_replaced_and_asked_again() -> None:

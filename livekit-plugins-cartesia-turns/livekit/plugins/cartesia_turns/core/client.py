@@ -369,7 +369,7 @@ class TurnsClient:
             return
         if isinstance(item, Chunk):
             self._audio_sent(item, now)
-        self._link.sent(item, self._buffer, now)
+        self._link.sent(item, self._buffer, now, has_words=bool(self._turn.text))
         if not isinstance(item, Chunk) or len(item.pcm) <= self._feed.longest_live:
             self._open_live(now)
 

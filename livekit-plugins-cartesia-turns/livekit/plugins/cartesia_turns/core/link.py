@@ -33,6 +33,8 @@ from .text import is_blank
 
 DRAIN_S = 5.0
 """How long the server may be silent after it was asked to finish and to close the socket."""
+UNTOLD_DRAIN_S = 15.0
+"""The same while somebody may have spoken and the server has said no word of it: a busy server may need so long."""
 LONGEST_DRAIN_S = 60.0
 """How long it may take in all while it still sends the events of a backlog."""
 
@@ -89,6 +91,7 @@ class Link:
         """How fast audio goes out."""
         self._connected_by = now + connect_timeout_s
         self._drain_by = self._drain_end = math.inf
+        self._drain_s = DRAIN_S
         self._asks_if_finished = False
 
     @property
@@ -121,7 +124,7 @@ class Link:
         self.receipts.greeted(now)
         self._connected_by = math.inf
         if self.close_sent:
-            self._drain_by = min(now + DRAIN_S, self._drain_end)
+            self._drain_by = min(now + self._drain_s, self._drain_end)
         if isinstance(message, TurnStart):
             self.in_turn = True
         elif isinstance(message, TurnUpdate | TurnEagerEnd):
@@ -204,8 +207,15 @@ class Link:
             return chunk if now >= self.pacer.ready_at(chunk) else None
         return Close() if ending else None
 
-    def sent(self, item: Outgoing, buffer: ReplayBuffer, now: float) -> None:
-        """The socket has taken what `outgoing` returned, and the buffer's cursor has moved past it."""
+    def sent(self, item: Outgoing, buffer: ReplayBuffer, now: float, *, has_words: bool = False) -> None:
+        """The socket has taken what `outgoing` returned, and the buffer's cursor has moved past it.
+
+        Args:
+            item: what `outgoing` returned.
+            buffer: the audio.
+            now: the present.
+            has_words: the server has said words of the open turn.
+        """
         if isinstance(item, Chunk):
             self.pacer.spend(item, now, waiting_s=buffer.backlog_s)
         elif isinstance(item, Ping):
@@ -217,8 +227,9 @@ class Link:
             self.configs.sent(item, now)
         else:
             self.close_sent = self._asks_if_finished = True
+            self._drain_s = UNTOLD_DRAIN_S if buffer.has_voice and not has_words else DRAIN_S
             # Before `connected`, nothing shows that the server heard the request, so its time does not run yet.
-            self._drain_by = now + DRAIN_S if self.is_connected else math.inf
+            self._drain_by = now + self._drain_s if self.is_connected else math.inf
             self._drain_end = now + LONGEST_DRAIN_S
 
     def _ping_at(self, chunk: Chunk | None, now: float) -> float:
