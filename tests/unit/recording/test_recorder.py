@@ -140,6 +140,7 @@ async def test_calls_that_are_too_old_are_deleted_when_one_begins(tmp_path: Path
     (old / "call.jsonl").write_text("")
     os.utime(old / "call.jsonl", (time.time() - 86_400, time.time() - 86_400))
     await spoken(Recorder(tmp_path, max_age_days=0.5))
+    await until(lambda: not old.exists())
     await only_call(tmp_path)
     assert not old.exists()
 
