@@ -81,7 +81,12 @@ class Site:
         """
         for room in rooms:
             await self.leaving.pop(room).aclose()
-            await self.livekit.room.delete_room(api.DeleteRoomRequest(room=room))
+            try:
+                await self.livekit.room.delete_room(api.DeleteRoomRequest(room=room))
+            except api.TwirpError as error:
+                # The agent deletes its room too, as soon as its guest has left.
+                if error.code != api.TwirpErrorCode.NOT_FOUND:
+                    raise
             guest = self.guests.pop(room)
             await guest.until(partial(has_ended, served_by, room), 60, "its job ended")
 
