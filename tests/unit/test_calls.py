@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from livekit.plugins.cartesia_turns.agent_session import may_be_in_session
 from livekit.plugins.cartesia_turns.calls import Calls
 from livekit.plugins.cartesia_turns.live import Profile, profile_settings
 from livekit.plugins.cartesia_turns.wire.messages import TurnSettings
@@ -66,4 +67,5 @@ def test_keyterms_of_a_session_that_is_not_named_are_for_the_connection_to_come(
     call = calls.of(None)
     calls.set_keyterms(["Ink"])
     assert calls.to_come().current.keyterms == ("Ink",)
-    assert call.current.keyterms == ()
+    # With an older livekit-agents a stream does not know its session, so that it may be the one.
+    assert call.current.keyterms == (("Ink",) if may_be_in_session() else ())
