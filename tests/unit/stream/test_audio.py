@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -65,6 +66,18 @@ async def test_frames_are_cut_into_chunks_where_that_is_wanted_and_the_rest_goes
     assert sizes == [3200, 3200, 1600]
 
 
+async def test_an_empty_frame_is_not_sent_whether_or_not_audio_is_live() -> None:
+    sizes: list[int] = []
+    async with web_peer(noting(sizes)) as url, talking(cartesia_turns.STT(base_url=url, api_key="k")) as call:
+        call.push(0.0)
+        await live(call)
+        for _ in range(3):
+            call.stream.push_frame(rtc.AudioFrame(b"", RATE, 1, 0))
+            call.push(0.02)
+        await until(lambda: sizes.count(640) == 4)
+    assert sizes == [640] * 4
+
+
 async def test_a_flush_sends_a_chunk_that_is_not_full() -> None:
     async with LocalServer(script=SAYS_NOTHING) as server, calling(server, audio_chunk_duration_ms=200) as call:
         call.push(0.1)
@@ -113,6 +126,17 @@ async def live(call: Call) -> None:
 async def sizes_sent(seconds: list[float], **arguments: Any) -> list[int]:
     """The sizes of the binary messages that these frames become."""
     sizes: list[int] = []
+    async with web_peer(noting(sizes)) as url:
+        owner = cartesia_turns.STT(base_url=url, api_key="k", **arguments)
+        async with talking(owner) as call:
+            for length in seconds:
+                call.push(length)
+            await until(lambda: sum(sizes) == round(sum(seconds) * RATE) * 2)
+            return list(sizes)
+
+
+def noting(sizes: list[int]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """A peer that notes the size of each binary message."""
 
     async def note(request: web.Request) -> web.StreamResponse:
         ws = web.WebSocketResponse()
@@ -121,13 +145,7 @@ async def sizes_sent(seconds: list[float], **arguments: Any) -> list[int]:
             sizes.extend([len(message.data)] if message.type is aiohttp.WSMsgType.BINARY else [])
         return ws
 
-    async with web_peer(note) as url:
-        owner = cartesia_turns.STT(base_url=url, api_key="k", **arguments)
-        async with talking(owner) as call:
-            for length in seconds:
-                call.push(length)
-            await until(lambda: sum(sizes) == round(sum(seconds) * RATE) * 2)
-            return list(sizes)
+    return note
 
 
 def tone(rate: int, channels: int) -> list[rtc.AudioFrame]:

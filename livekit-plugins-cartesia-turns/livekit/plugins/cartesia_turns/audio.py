@@ -30,9 +30,10 @@ class PcmConverter:
         return bool(self._pending)
 
     def as_it_is(self, frame: rtc.AudioFrame) -> bytes | None:
-        """The audio of a frame that needs no conversion; None if it does, or if frames are cut into chunks."""
+        """The audio of a frame that may be sent as it is; None if it is empty or `push` has something to do with it."""
         is_raw = frame.num_channels == 1 and frame.sample_rate == self._sample_rate
-        return bytes(frame.data) if is_raw and self._resampler is None and not self._chunk_bytes else None
+        is_free = self._resampler is None and not self._chunk_bytes
+        return bytes(frame.data) or None if is_raw and is_free else None
 
     def push(self, frame: rtc.AudioFrame) -> list[bytes]:
         """Converts a frame of any rate and number of channels, and returns the audio that is ready to be sent."""
