@@ -28,6 +28,18 @@ def end(text: str) -> TurnEnd:
     return TurnEnd("", text)
 
 
+DIALOGUE = Script(
+    [
+        say(0.1, START),
+        say(0.2, update("so ")),
+        say(0.3, eager_end("so long")),
+        say(0.4, RESUME),
+        say(0.5, end("so long then")),
+    ]
+)
+"""A turn with each kind of message."""
+
+
 def playing(*messages: ServerMessage) -> Script:
     """All of it at 0.1 s of audio."""
     return Script([say(0.1, message) for message in messages])

@@ -8,20 +8,10 @@ from typing import Any
 
 import pytest
 from livekit.plugins import cartesia_turns
-from livekit.plugins.cartesia_turns.server import Faults, LocalServer, Script, say
-from livekit.plugins.cartesia_turns.wire.messages import TurnEagerEnd, TurnEnd, TurnResume, TurnStart, TurnUpdate
+from livekit.plugins.cartesia_turns.server import Faults, LocalServer
 from support.calls import PUBLIC_EVENTS, calling, talking
+from support.script import DIALOGUE
 from support.waiting import until
-
-DIALOGUE = Script(
-    [
-        say(0.1, TurnStart("")),
-        say(0.2, TurnUpdate("", "so ")),
-        say(0.3, TurnEagerEnd("", "so long")),
-        say(0.4, TurnResume("")),
-        say(0.5, TurnEnd("", "so long then")),
-    ]
-)
 
 
 def make(**arguments: Any) -> cartesia_turns.STT:

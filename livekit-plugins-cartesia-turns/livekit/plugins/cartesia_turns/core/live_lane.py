@@ -6,7 +6,9 @@ to send it, most of it once for each booking and not for each piece.
 
 from __future__ import annotations
 
-Piece = tuple[bytes, float]
+from typing import TypeAlias
+
+Piece: TypeAlias = tuple[bytes, float]
 """PCM audio, and when it went out, in monotonic seconds."""
 
 
