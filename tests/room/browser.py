@@ -50,6 +50,24 @@ async def opened(microphone: Path) -> AsyncIterator[Page]:
             await browser.close()
 
 
+@asynccontextmanager
+async def opened_file(path: Path) -> AsyncIterator[Page]:
+    """A file as a phone shows it. Fails at the end if it loaded anything, or if the browser complained of anything."""
+    wrong: list[str] = []
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_ARGUMENTS)
+        try:
+            page = await browser.new_page(viewport={"width": 390, "height": 800})
+            page.on("pageerror", lambda error: wrong.append(str(error)))
+            page.on("console", lambda message: wrong.append(message.text))
+            page.on("request", lambda request: wrong.append(request.url) if request.url.startswith("http") else None)
+            await page.goto(path.as_uri())
+            yield page
+        finally:
+            await browser.close()
+    assert wrong == []
+
+
 async def until_true(page: Page, expression: str, *, arg: object = None, timeout: float = 30_000) -> None:
     """Returns as soon as the page finds this true; fails after so many milliseconds.
 

@@ -11,9 +11,8 @@ import pytest_asyncio
 from livekit.plugins.cartesia_turns.recording import load, page_of
 from livekit.plugins.cartesia_turns.recording.label_command import main
 from livekit.plugins.cartesia_turns.recording.labels import Labels, load_labels, propose
-from playwright.async_api import Page, async_playwright
-from room.browser import CHROMIUM_ARGUMENTS, until_true
-from room.stage import chromium
+from playwright.async_api import Page
+from room.browser import opened_file, until_true
 from support.pausing import caller
 from support.recordings import written
 
@@ -30,19 +29,8 @@ def call(tmp_path: Path) -> Path:
 async def page(call: Path) -> AsyncIterator[Page]:
     recording = load(call)
     (call / "view.html").write_text(page_of(recording, propose(recording)), encoding="utf-8")
-    wrong: list[str] = []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_ARGUMENTS)
-        try:
-            page = await browser.new_page(viewport={"width": 390, "height": 800})
-            page.on("pageerror", lambda error: wrong.append(str(error)))
-            page.on("console", lambda message: wrong.append(message.text))
-            page.on("request", lambda request: wrong.append(request.url) if request.url.startswith("http") else None)
-            await page.goto((call / "view.html").as_uri())
-            yield page
-        finally:
-            await browser.close()
-    assert wrong == []
+    async with opened_file(call / "view.html") as page:
+        yield page
 
 
 async def saved(page: Page, call: Path) -> Labels:

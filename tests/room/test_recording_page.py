@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from livekit.plugins.cartesia_turns.recording.view import page_of
-from playwright.async_api import Page, async_playwright
-from room.browser import CHROMIUM_ARGUMENTS, until_true
-from room.stage import chromium
+from playwright.async_api import Page
+from room.browser import opened_file, until_true
 from support.lossy_link import Fault, SimulatedCall
 from support.recordings import Tape
 from support.simulated_server import Speech
@@ -23,19 +22,8 @@ async def page(tmp_path: Path) -> AsyncIterator[Page]:
     tape = Tape()
     SimulatedCall(Speech((50, 18, 90), (15, 15, 15), tail=200), faults=[Fault(1.3)], make_client=tape.client).run()
     (tmp_path / "view.html").write_text(page_of(tape.recording()), encoding="utf-8")
-    wrong: list[str] = []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_ARGUMENTS)
-        try:
-            page = await browser.new_page(viewport={"width": 390, "height": 800})
-            page.on("pageerror", lambda error: wrong.append(str(error)))
-            page.on("console", lambda message: wrong.append(message.text))
-            page.on("request", lambda request: wrong.append(request.url) if request.url.startswith("http") else None)
-            await page.goto((tmp_path / "view.html").as_uri())
-            yield page
-        finally:
-            await browser.close()
-    assert wrong == []
+    async with opened_file(tmp_path / "view.html") as page:
+        yield page
 
 
 async def test_the_audio_is_as_long_as_the_call_and_nothing_is_wider_than_a_phone(page: Page) -> None:
