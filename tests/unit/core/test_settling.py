@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -207,3 +209,16 @@ def test_the_next_turn_is_kept_whole_at_a_server_that_is_behind_by_less_than_a_s
     settling.turn_started(round((1.3 + behind_s) * RATE), audio)
     settled = settling.turn_ended(round(heard_s * RATE), audio)
     assert settled.position <= round(onset_s * RATE)
+
+
+def test_hours_of_answers_without_a_turn_take_no_more_memory_than_seconds() -> None:
+    receipts = Receipts()
+    receipts.greeted(0.0)
+    sizes: list[int] = []
+    for count in (50, 20_000):
+        for number in range(count):
+            now = (len(sizes) * 50 + number) * 0.2
+            receipts.asked(round(now * RATE), now)
+            receipts.answered(now, now + 0.05)
+        sizes.append(len(pickle.dumps(receipts)))
+    assert sizes[1] < sizes[0] + 100

@@ -99,16 +99,20 @@ class Receipts:
             sent_at, position = self._asked.popleft()
             self._answered = (sent_at, position, now)
             self._answers.append((now, position))
+        self._forget_worked(now)
 
     def unworked(self, now: float, heard: int) -> int:
         """How many of the samples before `heard` the server may not have worked on yet, since it just received them.
 
         That is more than a moment's audio if the server received a lot at once, as when a jam of the network clears.
         """
+        self._forget_worked(now)
+        return heard - self._answers[0][1] if self._answers else 0
+
+    def _forget_worked(self, now: float) -> None:
         by = now - SERVER_LAG_S
         while len(self._answers) > 1 and self._answers[1][0] <= by and self._greeted_at <= by:
             self._answers.popleft()
-        return heard - self._answers[0][1] if self._answers else 0
 
     def heard_until(self, now: float) -> float:
         """Up to when the audio had been sent that the server had received when it sent the message that came in now."""
