@@ -64,16 +64,14 @@ def test_a_close_code_tells_whether_the_server_meant_it(code: int, is_clean: boo
     ("error", "outside"),
     [
         (ServerError(ErrorMessage("m", status_code=409), in_band=False), True),
-        (ServerError(ErrorMessage("m", status_code=409)), False),
+        (ServerError(ErrorMessage("m", status_code=409)), True),
         (UnreachableError(Cause.ANSWER), True),
         (UnreachableError(Cause.ARGUMENT), False),
         (APITimeoutError("no answer"), True),
         (APIConnectionError("the stream failed unexpectedly"), False),
     ],
 )
-def test_an_answer_from_outside_is_told_from_what_the_server_says_and_from_what_is_wrong_here(
-    error: APIError, outside: bool
-) -> None:
+def test_an_error_from_outside_is_told_from_what_is_wrong_here(error: APIError, outside: bool) -> None:
     assert came_from_outside(error) == outside
 
 

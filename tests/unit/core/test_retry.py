@@ -160,8 +160,7 @@ def test_the_end_of_a_socket_is_judged_by_who_ended_it_and_how_long_it_served(
         (False, True, True, None, True),
         (False, True, True, 409, True),
         *[(False, True, True, status, False) for status in (401, 402, 403, 404)],
-        # What it says on an open socket is its own, and what went wrong on this side stays.
-        (False, True, False, 409, False),
+        # What went wrong on this side stays.
         (False, True, False, None, False),
     ],
 )

@@ -14,28 +14,25 @@ GATEWAYS = ErrorMessage("Forbidden", status_code=403)
 
 
 @pytest.mark.parametrize(
-    ("error", "served", "failure"),
+    ("error", "failure"),
     [
-        (DroppedError("lost"), True, Failure(is_drop=True, from_outside=True)),
-        (DroppedError("left", code=1001), True, Failure(is_drop=True, is_clean=True, from_outside=True)),
-        (DroppedError("no", code=1008, retryable=False), False, Failure(False, is_drop=True, from_outside=True)),
-        (APITimeoutError("late"), False, Failure(from_outside=True)),
-        (UnreachableError(Cause.TLS, retryable=False), False, Failure(retryable=False, from_outside=True)),
-        (UnreachableError(Cause.ARGUMENT, retryable=False), False, Failure(retryable=False)),
-        (APIError("of this side", retryable=False), True, Failure(retryable=False)),
-        # An error on an open socket is no answer from outside; one in place of `connected` is.
-        (ServerError(SAID), True, Failure(retryable=False, vendors_status=400)),
-        (ServerError(SAID), False, Failure(retryable=False, from_outside=True, vendors_status=400)),
-        (ServerError(GATEWAYS, in_band=False), False, Failure(retryable=False, from_outside=True)),
+        (DroppedError("lost"), Failure(is_drop=True, from_outside=True)),
+        (DroppedError("left", code=1001), Failure(is_drop=True, is_clean=True, from_outside=True)),
+        (DroppedError("no", code=1008, retryable=False), Failure(False, is_drop=True, from_outside=True)),
+        (APITimeoutError("late"), Failure(from_outside=True)),
+        (UnreachableError(Cause.TLS, retryable=False), Failure(retryable=False, from_outside=True)),
+        (UnreachableError(Cause.ARGUMENT, retryable=False), Failure(retryable=False)),
+        (APIError("of this side", retryable=False), Failure(retryable=False)),
+        (ServerError(SAID), Failure(retryable=False, from_outside=True, vendors_status=400)),
+        (ServerError(GATEWAYS, in_band=False), Failure(retryable=False, from_outside=True)),
         (
             ServerError(ErrorMessage("Busy.", "Later", 429), in_band=False, retry_after_s=7.0),
-            False,
             Failure(from_outside=True, vendors_status=429, retry_after_s=7.0),
         ),
     ],
 )
-def test_a_failure_is_told_in_the_terms_of_the_decision(error: APIError, failure: Failure, *, served: bool) -> None:
-    assert failure_of(error, served=served) == failure
+def test_a_failure_is_told_in_the_terms_of_the_decision(error: APIError, failure: Failure) -> None:
+    assert failure_of(error) == failure
 
 
 def test_a_socket_that_is_closed_behind_an_error_ended_for_that_error() -> None:

@@ -154,9 +154,7 @@ def status_of(error: APIError) -> int | None:
 
 
 def came_from_outside(error: APIError) -> bool:
-    """Whether the error is the answer to a handshake, or the lack of one: neither in-band nor made by our own code."""
-    if isinstance(error, ServerError):
-        return not error.in_band
+    """Whether the error is of the server or of the way to it, and not of this side's own arguments or code."""
     return cause_of(error) not in (Cause.ARGUMENT, Cause.OTHER)
 
 

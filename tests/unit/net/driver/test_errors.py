@@ -15,8 +15,8 @@ UPDATE = update("a")
 END = end("a b")
 
 
-@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 422])
-async def test_an_in_band_error_that_can_not_pass_surfaces_at_once(status: int) -> None:
+@pytest.mark.parametrize("status", [401, 402, 403, 404])
+async def test_an_in_band_error_about_the_key_or_the_endpoint_surfaces_at_once(status: int) -> None:
     error = ErrorMessage("Not so.", "Refused", status, "nope", "r-1", "https://docs/x")
     async with LocalServer(script=playing(error)) as server, calling(server) as call:
         call.push(0.2)
@@ -31,8 +31,8 @@ async def test_an_in_band_error_that_can_not_pass_surfaces_at_once(status: int) 
     assert call.named("connection_error")[0].retry_in_s is None
 
 
-@pytest.mark.parametrize("status", [408, 429, 500, 503])
-async def test_an_in_band_error_that_may_pass_is_told_and_survived(status: int) -> None:
+@pytest.mark.parametrize("status", [400, 408, 409, 422, 429, 500, 503])
+async def test_any_other_in_band_error_is_told_and_survived(status: int) -> None:
     error = ErrorMessage("Busy.", "Later", status)
     scripts = [playing(START, UPDATE, error), playing(START, UPDATE, END)]
     async with LocalServer(script=scripts) as server, calling(server) as call:
@@ -41,7 +41,22 @@ async def test_an_in_band_error_that_may_pass_is_told_and_survived(status: int) 
     assert call.log == ["START", "INTERIM a", "FINAL a b", "END"]
     assert not call.errors
     told = call.named("connection_error")
-    assert [(event.error.status_code, event.error.retryable) for event in told] == [(status, True)]
+    assert [(event.error.status_code, event.retry_in_s is None) for event in told] == [(status, False)]
+
+
+async def test_an_in_band_error_that_comes_again_and_again_surfaces_in_the_end() -> None:
+    error = ErrorMessage("Not so.", "Refused", 400)
+    async with (
+        LocalServer(script=playing(START, UPDATE, error)) as server,
+        calling(server, outage_timeout=0.5) as call,
+    ):
+        call.push(0.2)
+        await call.over()
+    assert isinstance(call.raised, ServerError)
+    assert call.raised.status_code == 400
+    told = [event.retry_in_s is None for event in call.named("connection_error")]
+    assert len(told) > 1
+    assert told == [*[False] * (len(told) - 1), True]
 
 
 @pytest.mark.parametrize("fields", [{}, {"message": None, "status_code": "soon"}, {"message": 7, "request_id": []}])

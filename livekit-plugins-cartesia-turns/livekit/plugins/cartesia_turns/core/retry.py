@@ -32,7 +32,7 @@ class Failure:
     is_clean: bool = False
     """The server closed it in the ordinary way."""
     from_outside: bool = False
-    """It is the answer to a handshake, an error in place of `connected`, or the lack of an answer."""
+    """It is of the server or of the way to it, and not of this side's own arguments or code."""
     vendors_status: int | None = None
     """The status of the answer, if its fields show that it was the server's own."""
     retry_after_s: float | None = None
@@ -153,13 +153,13 @@ def judge(hang_up: HangUp | None, connected_s: float, *, is_drop: bool) -> Verdi
 def may_try_again(*, retryable: bool, in_call: bool, from_outside: bool, vendors_status: int | None) -> bool:
     """Whether another attempt makes sense after a failed one.
 
-    A stream that was connected once has shown that address, key and settings are right. An odd answer to its next
-    handshake then comes from something in between, or is a passing mistake, unless the server itself says otherwise.
+    A stream that was connected once has shown that address, key and settings are right. An odd error on its socket, or
+    in answer to its next handshake, is then a passing mistake, unless the server says that waiting will not help.
 
     Args:
         retryable: the failure by itself may pass.
         in_call: the server has said `connected` to this stream before.
-        from_outside: it is the answer to a handshake, an error in place of `connected`, or the lack of an answer.
+        from_outside: it is of the server or of the way to it.
         vendors_status: the status of the answer, if its fields show that it was the server's own.
     """
     return retryable or (in_call and from_outside and vendors_status not in FINAL_STATUSES)

@@ -320,7 +320,7 @@ class Driver:
         """How a socket, or the attempt to open one, has ended. The client must have been told before."""
         client = self._client
         return Ending(
-            failure_of(error, served=connected_s > 0.0) if error else None,
+            failure_of(error) if error else None,
             hang_up,
             connected_s,
             in_call=self._in_call,

@@ -9,21 +9,13 @@ from ..errors import NOT_ALLOWED, DroppedError, ServerError, came_from_outside, 
 from ..wire.messages import ErrorMessage
 
 
-def failure_of(error: APIError, *, served: bool) -> Failure:
-    """What a failure means for the decision whether to try again.
-
-    Args:
-        error: the failure.
-        served: the server had said `connected` before.
-    """
-    is_drop = isinstance(error, DroppedError)
-    # An error in place of `connected` counts as an answer to the handshake.
-    in_place = isinstance(error, ServerError) and error.in_band and not served
+def failure_of(error: APIError) -> Failure:
+    """What a failure means for the decision whether to try again."""
     return Failure(
         retryable=error.retryable,
-        is_drop=is_drop,
+        is_drop=isinstance(error, DroppedError),
         is_clean=isinstance(error, DroppedError) and error.is_clean,
-        from_outside=in_place or came_from_outside(error),
+        from_outside=came_from_outside(error),
         vendors_status=vendors_status(error),
         retry_after_s=error.retry_after_s if isinstance(error, ServerError) else None,
     )
