@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from livekit.plugins.cartesia_turns.tuning.report import bar, cost, lasting, lasting_s, outcome, refused
+from livekit.plugins.cartesia_turns.tuning.report import cost, lasting, lasting_s, outcome, refused
 from livekit.plugins.cartesia_turns.tuning.score import Point, Score
 from livekit.plugins.cartesia_turns.wire.messages import TurnSettings
 
@@ -25,13 +25,6 @@ def test_runs_never_take_less_time_than_the_longest_of_them() -> None:
 @pytest.mark.parametrize(("seconds", "said"), [(5, "5 s"), (89, "89 s"), (600, "10.0 min"), (7200, "2.0 h")])
 def test_a_time_is_told_in_the_unit_that_fits(seconds: float, said: str) -> None:
     assert lasting(seconds) == said
-
-
-def test_the_bar_fills_and_tells_what_is_left() -> None:
-    assert bar(0, 4, 40.0) == f"[{'.' * 30}] 0 of 4 runs, 40 s left"
-    assert bar(2, 4, 20.0) == f"[{'#' * 15}{'.' * 15}] 2 of 4 runs, 20 s left"
-    assert bar(4, 4, -1.0) == f"[{'#' * 30}] 4 of 4 runs"
-    assert bar(1, 1, 0.0).endswith("1 of 1 run")
 
 
 def test_each_setting_on_the_frontier_is_told_with_its_arguments() -> None:

@@ -7,7 +7,6 @@ import asyncio
 import logging
 import os
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,9 +20,10 @@ from ..wire.options import check_model
 from .chart import ChartError, check_drawing, draw, write_table
 from .grid import EAGER_ENDS, ENDS, STARTS, TIMEOUTS_MS, grid
 from .plan import Tuning, UsageError, read
-from .report import bar, cost, counted, lasting_s, outcome, refused
-from .results import Result, Results
-from .runs import Job, RunError, run_all
+from .progress import Progress
+from .report import cost, counted, outcome, refused
+from .results import Results
+from .runs import RunError, run_all
 from .score import frontier
 
 DONE, FAILED, USAGE_ERROR, INTERRUPTED = 0, 1, 2, 130
@@ -138,7 +138,7 @@ def _run(tuning: Tuning, at_once: int) -> int:
     if not tuning.jobs:
         return DONE
     try:
-        asyncio.run(run_all(tuning.server, tuning.jobs, at_once, _Progress(tuning, at_once)))
+        asyncio.run(run_all(tuning.server, tuning.jobs, at_once, Progress(tuning, at_once)))
     except RunError as error:
         sys.stderr.write(f"\nerror: the runs were stopped. {error}\nThe same command goes on from here.\n")
         return FAILED
@@ -146,34 +146,6 @@ def _run(tuning: Tuning, at_once: int) -> int:
         sys.stderr.write("\nStopped. The same command goes on from here.\n")
         return INTERRUPTED
     return DONE
-
-
-class _Progress:
-    """Keeps each result as it comes, and shows how far the runs are."""
-
-    def __init__(self, tuning: Tuning, at_once: int) -> None:
-        self._tuning = tuning
-        self._of = len(tuning.jobs)
-        self._done = 0
-        self._ends_at = time.monotonic() + lasting_s([job.sample.seconds for job in tuning.jobs], at_once)
-        self._show()
-
-    def __call__(self, job: Job, result: Result | RunError) -> None:
-        if isinstance(result, RunError):
-            self._tuning.refused[job.turn] = str(result)
-        else:
-            self._tuning.results.add(result)
-        self._done += 1
-        self._show()
-
-    def _show(self) -> None:
-        text = bar(self._done, self._of, self._ends_at - time.monotonic())
-        if sys.stderr.isatty():
-            # The line before may have been longer.
-            sys.stderr.write(f"\r{text:<78}{'' if self._done < self._of else chr(10)}")
-            sys.stderr.flush()
-        elif self._done == self._of or self._done % max(1, self._of // 10) == 0:
-            sys.stderr.write(f"{text}\n")
 
 
 def _tell(tuning: Tuning, folder: Path, *, has_picture: bool) -> None:

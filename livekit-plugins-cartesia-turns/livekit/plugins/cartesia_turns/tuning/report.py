@@ -9,8 +9,6 @@ from ..wire.messages import TurnSettings
 from .grid import to_paste
 from .score import Point
 
-BAR = 30
-"""How wide the progress bar is, in characters."""
 FEW_TURNS = 30
 """With fewer turns one false cut-off more or less may be chance."""
 
@@ -49,19 +47,6 @@ def cost(
         f" takes {lasting(lasting_s(seconds, at_once))} or a little more.\n"
         "Cartesia bills each second of audio. A turn that is open at the end of a call adds some, up to its timeout."
     )
-
-
-def bar(done: int, of: int, left_s: float) -> str:
-    """A progress bar.
-
-    Args:
-        done: how many runs are done.
-        of: how many there are.
-        left_s: how long the rest takes.
-    """
-    filled = BAR * done // of
-    left = f", {lasting(left_s)} left" if done < of and left_s > 0 else ""
-    return f"[{'#' * filled}{'.' * (BAR - filled)}] {done} of {counted(of, 'run')}{left}"
 
 
 def lasting_s(seconds: Sequence[float], at_once: int) -> float:
