@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 from livekit.agents import NOT_GIVEN, APIConnectOptions
+from livekit.agents import stt as agents_stt
 from livekit.plugins import cartesia_turns
 from support.calls import silent_frame
 
 PATIENT = APIConnectOptions(timeout=1.0)
 
 
-SEVEN = ["pt", "en", "fr", "es", "it", "de", "nl"]
 SOURCE = "https://docs.cartesia.ai/api-reference/stt/turns/websocket"
 
 
@@ -105,7 +105,7 @@ def test_what_is_known_to_be_right_is_taken_without_a_word(
         ({"language": "de-CH"}, {"option": "language", "value": "de", "known": "en, fr, hi, ja, es"}),
         ({"language_hints": ["de"]}, {"option": "language_hints", "value": "de", "known": "ink-preview"}),
         (
-            {"model": "ink-preview", "language_hints": SEVEN},
+            {"model": "ink-preview", "language_hints": ["pt", "en", "fr", "es", "it", "de", "nl"]},
             {"value": "pt, en, fr, es, it, de, nl", "known": "at most 6", "since": "2026-11-25"},
         ),
         ({"model": "ink-3"}, {"option": "model", "value": "ink-3", "known": "ink-2, ink-preview"}),
@@ -154,30 +154,6 @@ def test_its_repr_and_its_settings_hold_no_secret() -> None:
     assert "sk-secret" not in f"{owner!r} {owner._settings!r} {owner._dialer!r}"
 
 
-def test_a_change_and_a_profile_are_warned_about_as_construction_is(caplog: pytest.LogCaptureFixture) -> None:
-    owner = make()
-    owner.update_options(language="de-CH")
-    owner.update_options(language_hints=["de"], turn_end_timeout_ms=100)
-    with owner.turn_profile(eager_end_threshold=0.9):
-        pass
-    options = [getattr(record, "option", "") for record in caplog.records]
-    assert options == ["language", "turn_end_timeout_ms", "language_hints", "turn_eager_end_threshold"]
-
-
-def test_more_hints_than_are_known_to_be_taken_are_warned_about_when_they_are_changed(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    owner = make(model="ink-preview", language_hints=SEVEN[:6])
-    assert not caplog.records
-    owner.update_options(language_hints=SEVEN)
-    [record] = caplog.records
-    assert (getattr(record, "option", ""), getattr(record, "known", "")) == ("language_hints", "at most 6")
-
-
-def test_a_profile_that_does_not_fit_is_refused_while_there_is_no_call() -> None:
-    owner = make(turn_start_threshold=0.5)
-    with pytest.raises(ValueError, match="must hold"), owner.turn_profile("yes_no"):
-        pass
-    with owner.turn_profile(eager_end_threshold=0.3), pytest.raises(ValueError, match="must hold"):
-        owner.update_options(turn_end_threshold=0.4)
-    assert owner._calls.base.turn.end_threshold is None
+def test_it_is_an_stt_of_the_framework() -> None:
+    assert isinstance(make(), agents_stt.STT)
+    assert make().label

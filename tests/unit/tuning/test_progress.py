@@ -28,9 +28,9 @@ def test_each_result_is_kept_at_once_and_each_refusal_noted(tuning: Tuning) -> N
     progress = Progress(tuning, 1)
     first, second = tuning.jobs[:2]
     progress(first, Result(key_of(tuning.server, first), "one", 1.0, 1.0, 0.0, ()))
-    progress(second, RunError())
+    progress(second, RunError(None))
     assert len(tuning.jobs) == 39
-    assert tuning.refused == {second.turn: str(RunError())}
+    assert tuning.refused == {second.turn: str(RunError(None))}
 
 
 def test_a_log_file_gets_a_line_for_each_tenth_and_a_terminal_one_line_at_all(
@@ -41,7 +41,7 @@ def test_a_log_file_gets_a_line_for_each_tenth_and_a_terminal_one_line_at_all(
         monkeypatch.setattr(sys.stderr, "isatty", lambda is_terminal=is_terminal: is_terminal)
         progress = Progress(tuning, 1)
         for job in jobs:
-            progress(job, RunError())
+            progress(job, RunError(None))
         said = capsys.readouterr().err
         assert said.count("\n") == lines
         assert said.rstrip().endswith(f"[{'#' * 30}] 40 of 40 runs")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from livekit.agents import stt as agents_stt
 from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns.server import Faults, LocalServer, Script, say
 from livekit.plugins.cartesia_turns.wire.messages import TurnEnd, TurnStart
 from support.calls import calling, talking
 from support.script import SAYS_NOTHING
 from support.waiting import until
+
+SEVEN_HINTS = ["pt", "en", "fr", "es", "it", "de", "nl"]
 
 
 def make(**arguments: Any) -> cartesia_turns.STT:
@@ -93,6 +94,30 @@ async def test_an_option_may_change_while_no_connection_can_be_had() -> None:
         assert {("keyterm", "Ada"), ("turn_end_threshold", "0.3")} <= set(server.connections[0].query)
 
 
-def test_it_is_an_stt_of_the_framework() -> None:
-    assert isinstance(make(), agents_stt.STT)
-    assert make().label
+def test_a_change_and_a_profile_are_warned_about_as_construction_is(caplog: pytest.LogCaptureFixture) -> None:
+    owner = make()
+    owner.update_options(language="de-CH")
+    owner.update_options(language_hints=["de"], turn_end_timeout_ms=100)
+    with owner.turn_profile(eager_end_threshold=0.9):
+        pass
+    options = [getattr(record, "option", "") for record in caplog.records]
+    assert options == ["language", "turn_end_timeout_ms", "language_hints", "turn_eager_end_threshold"]
+
+
+def test_more_hints_than_are_known_to_be_taken_are_warned_about_when_they_are_changed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    owner = make(model="ink-preview", language_hints=SEVEN_HINTS[:6])
+    assert not caplog.records
+    owner.update_options(language_hints=SEVEN_HINTS)
+    [record] = caplog.records
+    assert (getattr(record, "option", ""), getattr(record, "known", "")) == ("language_hints", "at most 6")
+
+
+def test_a_profile_that_does_not_fit_is_refused_while_there_is_no_call() -> None:
+    owner = make(turn_start_threshold=0.5)
+    with pytest.raises(ValueError, match="must hold"), owner.turn_profile("yes_no"):
+        pass
+    with owner.turn_profile(eager_end_threshold=0.3), pytest.raises(ValueError, match="must hold"):
+        owner.update_options(turn_end_threshold=0.4)
+    assert owner._calls.base.turn.end_threshold is None
