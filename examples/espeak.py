@@ -10,6 +10,7 @@ from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectionError, APIC
 from livekit.agents.tts import AudioEmitter
 
 PROGRAM = "espeak-ng"
+INSTALL = f"`apt-get install {PROGRAM}`, or `brew install {PROGRAM}` on macOS"
 SAMPLE_RATE = 22050
 WAV_HEADER = 44
 READ_BYTES = 4410

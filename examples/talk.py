@@ -32,7 +32,7 @@ from roomkit.worker import Worker
 
 PORT = 8080
 LOG = Path(".artifacts") / "agent.log"
-NO_VOICE = f"The agent answers in text. To make it speak: `apt-get install {espeak.PROGRAM}`."
+NO_VOICE = f"The agent answers in text. To make it speak: {espeak.INSTALL}."
 
 
 async def serve(port: int, log: Path) -> None:

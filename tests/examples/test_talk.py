@@ -114,7 +114,7 @@ async def test_under_nohup_it_outlives_its_terminal(tmp_path: Path) -> None:
 def test_it_says_how_to_give_the_agent_a_voice(tmp_path: Path) -> None:
     with Room(tmp_path) as room:
         assert room.address in room.said[0]
-        assert "apt-get install espeak-ng" in room.said[1]
+        assert espeak.INSTALL in room.said[1]
 
 
 @pytest.mark.parametrize(("url", "installed", "silent"), [("", False, False), ("u", True, False), ("u", False, True)])
