@@ -67,7 +67,8 @@ class Relay:
     """Listens at 127.0.0.2 and passes on to the same port of 127.0.0.1, as an async context manager.
 
     A media server that listens at 127.0.0.1 and is told that its address is 127.0.0.2 is then reached by way of the
-    relay: what it announces is its own port at that address. Linux answers at all of 127.0.0.0/8 by itself.
+    relay: what it announces is its own port at that address. Linux answers at all of 127.0.0.0/8 by itself, macOS at
+    127.0.0.1 alone until it is told of another address.
 
     Attributes:
         weather: What the spoilt flows go through from now on.
@@ -77,22 +78,27 @@ class Relay:
 
     ADDRESS = "127.0.0.2"
 
-    def __init__(self, *, spoils: Callable[[int], bool], seed: int = 1) -> None:
+    def __init__(
+        self, *, spoils: Callable[[int], bool], seed: int = 1, address: str = ADDRESS, server_port: int = 0
+    ) -> None:
         """Prepare a relay.
 
         Args:
             spoils: Whether the weather is for the flow of the client at this port.
             seed: Decides which packets are lost and how long they take.
+            address: Where it listens.
+            server_port: Where at 127.0.0.1 the server listens, if not at the relay's own port.
         """
         self.weather = FAIR
         self.flows: list[Flow] = []
         self.port = 0
         self._spoils, self._seed = spoils, seed
+        self._address, self._server_port = address, server_port
         self._flow_of: dict[Address, Flow] = {}
         self._socket = udp_socket()
 
     async def __aenter__(self) -> Relay:
-        self._socket.bind((self.ADDRESS, 0))
+        self._socket.bind((self._address, 0))
         self.port = int(self._socket.getsockname()[1])
         asyncio.get_running_loop().add_reader(self._socket, self._from_client)
         return self
@@ -120,7 +126,8 @@ class Relay:
 
     def _begin(self, client: Address) -> Flow:
         seed = f"{self._seed} {len(self.flows)}"
-        flow = Flow(client, ("127.0.0.1", self.port), spoilt=self._spoils(client[1]), seed=seed)
+        server = ("127.0.0.1", self._server_port or self.port)
+        flow = Flow(client, server, spoilt=self._spoils(client[1]), seed=seed)
         self.flows.append(flow)
         self._flow_of[client] = flow
         asyncio.get_running_loop().add_reader(flow.upstream, self._from_server, flow)

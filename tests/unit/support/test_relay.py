@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 
 from support.relay import DARK, FAIR, Relay, Way, Weather, udp_socket
@@ -13,21 +13,25 @@ from support.relay import DARK, FAIR, Relay, Way, Weather, udp_socket
 PACKETS = 1000
 
 
+HERE = "127.0.0.1"
+"""The one address that every machine has."""
+
+
 @asynccontextmanager
-async def echo_behind(relay: Relay) -> AsyncIterator[None]:
-    """A server behind the relay that sends back what it gets."""
+async def before_an_echo(spoils: Callable[[int], bool]) -> AsyncIterator[Relay]:
+    """A relay to a server that sends back what it gets."""
     loop = asyncio.get_running_loop()
-    async with relay:
-        with closing(udp_socket()) as server:
-            server.bind(("127.0.0.1", relay.port))
-            loop.add_reader(server, lambda: server.sendto(*server.recvfrom(2048)))
-            yield
-            loop.remove_reader(server)
+    with closing(udp_socket()) as server:
+        server.bind((HERE, 0))
+        loop.add_reader(server, lambda: server.sendto(*server.recvfrom(2048)))
+        async with Relay(spoils=spoils, address=HERE, server_port=server.getsockname()[1]) as relay:
+            yield relay
+        loop.remove_reader(server)
 
 
 def client_of(relay: Relay) -> socket.socket:
     client = udp_socket()
-    client.connect((Relay.ADDRESS, relay.port))
+    client.connect((HERE, relay.port))
     return client
 
 
@@ -60,7 +64,7 @@ async def test_the_same_seed_loses_the_same_packets() -> None:
 
 async def test_only_the_flows_it_is_told_to_are_spoilt() -> None:
     good = 0
-    async with echo_behind(relay := Relay(spoils=lambda port: port != good)):
+    async with before_an_echo(lambda port: port != good) as relay:
         with closing(client_of(relay)) as guest, closing(client_of(relay)) as agent:
             good = guest.getsockname()[1]
             assert await comes_back(guest)
@@ -75,7 +79,7 @@ async def test_only_the_flows_it_is_told_to_are_spoilt() -> None:
 
 
 async def test_a_packet_takes_its_time_each_way() -> None:
-    async with echo_behind(relay := Relay(spoils=lambda _: True)):
+    async with before_an_echo(lambda _: True) as relay:
         with closing(client_of(relay)) as client:
             relay.weather = Weather(delay_s=(0.02, 0.06))
             sent = time.monotonic()
@@ -84,7 +88,10 @@ async def test_a_packet_takes_its_time_each_way() -> None:
 
 
 async def test_a_server_that_is_gone_is_no_error() -> None:
-    async with Relay(spoils=lambda _: True) as relay:
+    with closing(udp_socket()) as silent:
+        silent.bind((HERE, 0))
+        gone = silent.getsockname()[1]
+    async with Relay(spoils=lambda _: True, address=HERE, server_port=gone) as relay:
         with closing(client_of(relay)) as client:
             assert not await comes_back(client)
             assert not await comes_back(client)
