@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import espeak
 from roomkit.livekit_server import find_livekit_server, free_port
 from roomkit.page import BRING_NODE, find_npm
 from roomkit.processes import kill_group
 from support import recognizer
+from support.relay import Relay
 from support.speech import AUDIO, SPOKEN
 from support.wer import word_error_rate
 
@@ -28,7 +30,13 @@ REFERENCES = dict(zip([clip.stem for clip in sorted(AUDIO.glob("*.wav"))], SPOKE
 KEY = "room-test-key"
 START_TIMEOUT_S = 120.0
 PREPARE = "make room ARGS=--prepare"
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM_NAMES = (
+    *("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
+INSTALL_CHROMIUM = "`apt-get install chromium`, or `brew install --cask google-chrome` on macOS"
+RELAY_ADDRESS = f"sudo ifconfig lo0 alias {Relay.ADDRESS}"
+"""For macOS: Linux has the address."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +67,12 @@ def parts_for(test: str) -> list[Part]:
         hears,
         Part("livekit-server", find_livekit_server() is not None, PREPARE),
         Part("Node.js with npm", npm_is_there(), BRING_NODE),
-        Part("espeak-ng", shutil.which("espeak-ng") is not None, "apt-get install espeak-ng"),
+        Part("espeak-ng", shutil.which("espeak-ng") is not None, espeak.INSTALL),
     ]
     if "browser" in test:
-        needed.append(Part("Chromium", chromium() is not None, "apt-get install chromium"))
+        needed.append(Part("Chromium", chromium() is not None, INSTALL_CHROMIUM))
+    if "blackout" in test or "jitter" in test:
+        needed.append(Part(f"address {Relay.ADDRESS}", can_listen_at(Relay.ADDRESS), RELAY_ADDRESS))
     return needed
 
 
@@ -146,7 +156,20 @@ def error_rate(recording: Path, heard: str) -> float:
 def wait_for_port(port: int) -> None:
     """Wait until something listens there."""
     deadline = time.monotonic() + START_TIMEOUT_S
-    with contextlib.closing(socket.socket()) as probe:
-        while probe.connect_ex(("127.0.0.1", port)) != 0:
-            assert time.monotonic() < deadline, "the recognizer did not come up"
-            time.sleep(0.1)
+    while not is_listening(port):
+        assert time.monotonic() < deadline, "the recognizer did not come up"
+        time.sleep(0.1)
+
+
+def can_listen_at(address: str) -> bool:
+    """Whether this machine has the address."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
+        probe.bind((address, 0))
+        return True
+    return False
+
+
+def is_listening(port: int) -> bool:
+    """Whether a connection is accepted there."""
+    with socket.socket() as probe:  # a new one each time: macOS connects none that was refused before
+        return probe.connect_ex(("127.0.0.1", port)) == 0
