@@ -28,6 +28,8 @@ PACKAGE = "github.com/livekit/livekit-server"
 START_TIMEOUT_S = 15.0
 POLL_S = 0.05
 BIND_ATTEMPTS = 3
+LOOPBACK_INTERFACES = ["lo", "lo0"]
+"""What Linux and macOS call the loopback. livekit-server takes those of them that there are."""
 NO_STUN = "127.0.0.1:9"  # the discard port: nobody answers, nothing leaves the machine
 
 
@@ -132,7 +134,7 @@ def loopback_config(port: int, rtc: Mapping[str, object] | None = None) -> dict[
             "use_external_ip": False,
             "node_ip": "127.0.0.1",
             "enable_loopback_candidate": True,
-            "interfaces": {"includes": ["lo"]},
+            "interfaces": {"includes": LOOPBACK_INTERFACES},
             "stun_servers": [NO_STUN],
             **(rtc or {}),
         },

@@ -56,5 +56,6 @@ async def stopped_unless_started(stop: Callable[[], Awaitable[None]]) -> AsyncIt
 
 def kill_group(pid: int) -> None:
     """Kill a process started in a session of its own, and its children."""
-    with contextlib.suppress(ProcessLookupError):
+    # Where nothing of the group is left but what nobody has waited for yet, macOS answers that it is not permitted.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)

@@ -24,7 +24,7 @@ from roomkit import livekit_server, page, uv
 from roomkit.endpoint import Settings, create_app
 from roomkit.errors import RoomError, last_line
 from roomkit.grants import TOKEN_LIFE, LivekitAccess, issue, room_name
-from roomkit.processes import end_process
+from roomkit.processes import end_process, kill_group
 from roomkit.worker import Worker
 from support.waiting import until
 from yarl import URL
@@ -249,6 +249,10 @@ def test_livekit_server_is_told_of_nothing_but_loopback() -> None:
     assert config["bind_addresses"] == ["127.0.0.1"]
     assert rtc["node_ip"] == "127.0.0.1"
     assert rtc["use_external_ip"] is False
+    loopback = {
+        name for name, addresses in psutil.net_if_addrs().items() if "127.0.0.1" in {at.address for at in addresses}
+    }
+    assert loopback <= set(rtc["interfaces"]["includes"]) <= {"lo", "lo0"}
     assert all(address.startswith("127.0.0.1:") for address in rtc["stun_servers"])
     assert not any(address.endswith(f":{rtc['udp_port']}") for address in rtc["stun_servers"])
 
@@ -328,6 +332,15 @@ async def test_a_process_whose_end_is_cut_short_is_gone_all_the_same() -> None:
         await ending
     assert stubborn.returncode == -signal.SIGKILL
     await stubborn.stdout.read()  # to its end, so that nothing of it is left to the loop that closes
+
+
+@pytest.mark.parametrize("answer", [ProcessLookupError, PermissionError], ids=["Linux", "macOS"])
+def test_a_group_of_which_nothing_runs_needs_no_killing(monkeypatch: pytest.MonkeyPatch, answer: type[OSError]) -> None:
+    def nobody_there(*_: int) -> None:
+        raise answer
+
+    monkeypatch.setattr(os, "killpg", nobody_there)
+    kill_group(1)
 
 
 def test_the_last_line_is_the_last_that_says_something() -> None:
