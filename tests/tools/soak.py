@@ -13,9 +13,7 @@ import contextlib
 import ctypes
 import gc
 import logging
-import os
 import random
-import resource
 import sys
 import tempfile
 import weakref
@@ -23,6 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 from livekit.agents import APIConnectOptions, stt
 from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns.core.hangs import REPLACED_EVERY_S
@@ -347,7 +346,7 @@ async def _sample_memory(tally: Tally, seconds: float) -> None:
         # What the C library keeps for later is no leak, where it can be told to give it back.
         with contextlib.suppress(OSError, AttributeError, TypeError):
             ctypes.CDLL(None).malloc_trim(0)
-        tally.megabytes.append(_megabytes())
+        tally.megabytes.append(psutil.Process().memory_info().rss / 2**20)
         await asyncio.sleep(seconds / 20)
 
 
@@ -357,15 +356,6 @@ async def _sample_delay(tally: Tally) -> None:
         before = loop.time()
         await asyncio.sleep(0.1)
         tally.held_up_s = max(tally.held_up_s, loop.time() - before - 0.1)
-
-
-def _megabytes() -> float:
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:
-        # No Linux: the most it ever was.
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
