@@ -40,6 +40,15 @@ def test_the_workflows_run_what_a_change_must_pass_on_the_oldest_and_the_newest_
     assert quick["strategy"]["matrix"]["python"] == [pythons[0], pythons[-1]]
 
 
+def test_the_workflows_run_the_quick_tests_on_linux_and_macos_and_on_both_event_loops() -> None:
+    quick: dict[str, Any] = yaml.safe_load((GITHUB / "workflows/check.yml").read_text())["jobs"]["quick"]
+    matrix = quick["strategy"]["matrix"]
+    assert {system.split("-")[0] for system in matrix["os"]} == {"ubuntu", "macos"}
+    assert matrix["loop"] == ["asyncio", "uvloop"]
+    assert quick["env"] == {"LOOP": "${{ matrix.loop }}"}
+    assert any("not slow and not room" in step.get("run", "") for step in quick["steps"])
+
+
 @pytest.mark.parametrize("form", FORMS, ids=lambda path: path.stem)
 def test_a_form_for_issues_has_what_github_asks_for(form: Path) -> None:
     fields = yaml.safe_load(form.read_text())
