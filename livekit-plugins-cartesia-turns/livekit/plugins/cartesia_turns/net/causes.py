@@ -56,11 +56,14 @@ _KINDS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Cause], ...] 
     (aiohttp.ClientResponseError, Cause.ANSWER),
 )
 """The cause of each kind of exception; the first one that fits counts."""
+# macOS says EHOSTDOWN where Linux says EHOSTUNREACH, and it may say ENOTCONN or EPROTOTYPE of a socket that is closing.
+_RESET = (errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE, errno.ENOTCONN, errno.EPROTOTYPE)
+_UNREACHABLE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.EADDRNOTAVAIL)
 _NUMBERS = {
     errno.ECONNREFUSED: Cause.REFUSED,
     errno.ETIMEDOUT: Cause.TIMEOUT,
-    **dict.fromkeys((errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE), Cause.RESET),
-    **dict.fromkeys((errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL), Cause.UNREACHABLE),
+    **dict.fromkeys(_RESET, Cause.RESET),
+    **dict.fromkeys(_UNREACHABLE, Cause.UNREACHABLE),
 }
 
 
