@@ -5,14 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from livekit.plugins.cartesia_turns.core.speech import Activity
 from numpy.typing import NDArray
 
 FULL_SCALE = 32768
+FRAME_S = 0.02
 
 
 def amplitude(dbfs: float) -> float:
     """The RMS amplitude, in steps of 16 bits, of a signal so many dB below full scale."""
     return float(FULL_SCALE * 10 ** (dbfs / 20))
+
+
+def push(activity: Activity, dbfs: float, seconds: float, now: float) -> float:
+    """Pushes audio of this level in real time, in frames of 16 kHz; returns the time behind it."""
+    samples = np.full(round(16000 * FRAME_S), amplitude(dbfs))
+    samples[::2] *= -1
+    frame = samples.astype("<i2").tobytes()
+    for _ in range(round(seconds / FRAME_S)):
+        now += FRAME_S
+        activity.push(frame, FRAME_S, now)
+    return now
 
 
 def white(samples: int, dbfs: float, seed: int = 0) -> NDArray[np.float64]:

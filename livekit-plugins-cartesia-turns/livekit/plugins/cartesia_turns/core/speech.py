@@ -1,4 +1,4 @@
-"""When there was voice in the pushed audio, by its energy: the times of speech, which the wire does not give.
+"""When there was voice in the pushed audio, by its energy.
 
 Only times depend on this, not words: whatever the room sounds like, at worst a time is wrong. The audio is measured in
 slices of 20 ms, without a constant offset and mains hum, and compared with a floor: the quietest slice nearby. While
@@ -31,14 +31,10 @@ TRAILING_DB = 15.0
 """Speech ends where it falls this far below its loud parts. What follows is breath, and drowns in any noise."""
 KEPT_S = 15.0
 """How long slices are remembered: longer than a server waits with the end of a turn."""
-LONGEST_ONSET_S = 3.0
-"""How long before a turn.start its speech may have begun."""
 LONGEST_GAP_S = 0.6
 """The longest pause within one stretch of speech."""
 SHORTEST_NOISE_S = 0.3
 """It takes at least this much audio to tell noise from speech, which does not stay on one level for so long."""
-LONGEST_WORD_S = 1.0
-"""Voice goes on at most this long after the last new text. What sounds like voice later is noise."""
 
 _PCM, _FLOAT = np.dtype("<i2"), np.dtype("f8")
 _HUM_HZ = (50, 60, 100, 120)
@@ -184,55 +180,6 @@ class Activity:
         # The median of the three: of the lesser and the greater of two, it lies between.
         low, high = np.minimum(before, after), np.maximum(before, after)
         return times, np.minimum(np.maximum(low, powers), high)
-
-
-class SpeechTimes:
-    """The start and the end of the speech in a turn, on the clock of the pushed audio.
-
-    Always start <= end <= now.
-
-    Args:
-        activity: what was heard.
-    """
-
-    def __init__(self, activity: Activity) -> None:
-        self._activity = activity
-        self._started_at = 0.0
-        self._text = ""
-        self._text_at: float | None = None
-        self.end_was_heard = False
-        """Whether the audio told the end of the last turn's speech. Otherwise it is a guess, as in loud noise."""
-
-    def turn_went_on(self, text: str, now: float) -> None:
-        """The turn has this text by now, so its new words were spoken before `now`, or nearly so."""
-        if text != self._text:
-            self._text, self._text_at = text, now
-
-    def turn_started(self, now: float) -> float:
-        """A turn started; returns when its speech began: the onset in the audio, or else `now`."""
-        heard = self._activity.voice_began(now, within_s=LONGEST_ONSET_S)
-        self._started_at = now if heard is None else heard
-        self._text, self._text_at = "", None
-        return self._started_at
-
-    def turn_ended(self, now: float, heard_until: float = math.inf) -> float:
-        """The turn ended; returns when its speech ended.
-
-        That is when voice was last heard, however late the text came. Only if voice seems to go on for longer than a
-        word after the last new text, it counts as noise, and speech ended at the time of that text.
-
-        Args:
-            now: the present.
-            heard_until: when the audio came that the server had heard last. Voice after that is not of this turn.
-        """
-        within_s = now - self._started_at
-        stopped_at = self._activity.voice_stopped(now, within_s=within_s, until=heard_until)
-        heard_at = self._activity.voice_ended(now, within_s=within_s) if stopped_at is None else stopped_at
-        text_at = now if self._text_at is None else self._text_at
-        is_speech = heard_at is not None and heard_at <= text_at + LONGEST_WORD_S
-        self.end_was_heard = stopped_at is not None and is_speech
-        ended_at = heard_at if heard_at is not None and is_speech else text_at
-        return max(ended_at, self._started_at)
 
 
 @functools.cache

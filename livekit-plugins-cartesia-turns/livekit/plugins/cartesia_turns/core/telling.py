@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from .events import TurnEvent
 from .measures import EndedBy, Measuring
-from .speech import Activity, SpeechTimes
+from .speech import Activity
+from .speech_times import SpeechTimes
 from .text import has_words
 
 
