@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from livekit.plugins.cartesia_turns.core.audio_queue import Chunk
 from livekit.plugins.cartesia_turns.core.changes import Rejected
+from livekit.plugins.cartesia_turns.core.chunk import Chunk
 from livekit.plugins.cartesia_turns.core.client import Limits, TurnsClient
 from livekit.plugins.cartesia_turns.core.events import Notice, TurnEvent, Usage
 from livekit.plugins.cartesia_turns.core.link import Outgoing, Ping

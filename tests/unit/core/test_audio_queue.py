@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from livekit.plugins.cartesia_turns.core.audio_queue import ROOM_AFTER_OVERFLOW, Chunk, ReplayBuffer, Stretch
-from livekit.plugins.cartesia_turns.core.settling import Run
+from livekit.plugins.cartesia_turns.core.audio_queue import ROOM_AFTER_OVERFLOW, ReplayBuffer
+from livekit.plugins.cartesia_turns.core.chunk import Chunk, Stretch
+from livekit.plugins.cartesia_turns.core.runs import Run
 
 RATE = 1000
 LIMIT_S = 8.0

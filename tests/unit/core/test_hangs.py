@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from livekit.plugins.cartesia_turns.core.audio_queue import Chunk
+from livekit.plugins.cartesia_turns.core.chunk import Chunk
 from livekit.plugins.cartesia_turns.core.hangs import REPLACED_EVERY_S, Hang, Hangs, answers
 from livekit.plugins.cartesia_turns.core.link import HangUp, Link
 from livekit.plugins.cartesia_turns.core.liveness import DEAD_AFTER_S

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 import pytest
-from livekit.plugins.cartesia_turns.core.audio_queue import Chunk, ReplayBuffer
+from livekit.plugins.cartesia_turns.core.audio_queue import ReplayBuffer
+from livekit.plugins.cartesia_turns.core.chunk import Chunk
 from livekit.plugins.cartesia_turns.core.link import DRAIN_S, LONGEST_DRAIN_S, HangUp, Link, Outgoing, Ping
 from livekit.plugins.cartesia_turns.core.liveness import DEAD_AFTER_S
 from livekit.plugins.cartesia_turns.core.pacing import BURST_S, CATCH_UP_SPEED, WINDOW_S

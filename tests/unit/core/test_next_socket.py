@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from livekit.plugins.cartesia_turns.core.audio_queue import Chunk
+from livekit.plugins.cartesia_turns.core.chunk import Chunk
 from livekit.plugins.cartesia_turns.core.link import HangUp, Link
 from livekit.plugins.cartesia_turns.core.next_socket import REFUSALS, NextSocket
 from livekit.plugins.cartesia_turns.core.pacing import CATCH_UP_SPEED, Pace

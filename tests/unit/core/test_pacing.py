@@ -7,7 +7,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from livekit.plugins.cartesia_turns.core.audio_queue import ONSET_S, Chunk
+from livekit.plugins.cartesia_turns.core.chunk import ONSET_S, Chunk
 from livekit.plugins.cartesia_turns.core.pacing import (
     BLAMED_FOR_S,
     BURST_S,

@@ -7,6 +7,7 @@ import pickle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from livekit.plugins.cartesia_turns.core.runs import Run
 from livekit.plugins.cartesia_turns.core.settling import (
     LONGEST_LAG_S,
     PAUSE_S,
@@ -14,7 +15,6 @@ from livekit.plugins.cartesia_turns.core.settling import (
     TAIL_S,
     USUAL_END_S,
     Receipts,
-    Run,
     Settled,
     Settling,
 )

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 from livekit.agents import APIConnectionError, APIError, APITimeoutError
 from livekit.plugins.cartesia_turns import DroppedError, ServerError
-from livekit.plugins.cartesia_turns.core.audio_queue import Chunk
+from livekit.plugins.cartesia_turns.core.chunk import Chunk
 from livekit.plugins.cartesia_turns.core.link import Ping
 from livekit.plugins.cartesia_turns.net.connection import Connection, Pong
 from livekit.plugins.cartesia_turns.wire.messages import Close, Config, ErrorMessage, TurnSettings, TurnStart

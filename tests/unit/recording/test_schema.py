@@ -4,8 +4,8 @@ import json
 import math
 
 import pytest
-from livekit.plugins.cartesia_turns.core.audio_queue import Chunk
 from livekit.plugins.cartesia_turns.core.changes import Rejected
+from livekit.plugins.cartesia_turns.core.chunk import Chunk
 from livekit.plugins.cartesia_turns.core.client import Limits
 from livekit.plugins.cartesia_turns.core.events import Flushed, Kind, Notice, TurnEvent
 from livekit.plugins.cartesia_turns.core.stats import Stats

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from livekit.plugins.cartesia_turns.core.audio_queue import ONSET_S
+from livekit.plugins.cartesia_turns.core.chunk import ONSET_S
 from livekit.plugins.cartesia_turns.core.client import Limits
 from livekit.plugins.cartesia_turns.core.events import Notice
 from livekit.plugins.cartesia_turns.core.feed import SILENCE_S

@@ -21,11 +21,11 @@ from ..wire.messages import (
     Unknown,
 )
 from ..wire.options import Options
-from .audio_queue import UNHEARD_S, Chunk
 from .changes import Rejected
+from .chunk import Chunk
 from .counters import Counters
 from .events import ClientEvent, Flushed, Kind, Notice, TurnEvent, Usage
-from .feed import LONGEST_CHUNK_S, Feed
+from .feed import LONGEST_CHUNK_S, UNHEARD_S, Feed
 from .flush import FLUSH_SILENCE_S, FlushRule
 from .hangs import Hang, Hangs, answers
 from .input_end import InputEnd

@@ -10,7 +10,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from .audio_queue import ONSET_S, ROOM_AFTER_OVERFLOW, Chunk, ReplayBuffer, Stretch
+from .audio_queue import ROOM_AFTER_OVERFLOW, ReplayBuffer
+from .chunk import ONSET_S, Chunk, Stretch
 from .settling import SERVER_LAG_S, Receipts, Settling
 from .speech import Activity
 from .stats import Stats
@@ -28,6 +29,8 @@ PAUSE_KEPT_S = 0.6
 """Silence beyond this is left out of a backlog that is sent at real time, while the server is in no turn that it could
 end. Longer: such a backlog takes minutes to send, and the next outage finds no room."""
 USAGE_EVERY_S = 5.0
+UNHEARD_S = 5.0
+"""Voice that was sent at most this long ago may still start a turn, at a server that is far behind."""
 PRE_ROLL_S = 1.0
 """The pre-roll: audio kept while no turn is open, since turn.start comes after the onset of speech."""
 

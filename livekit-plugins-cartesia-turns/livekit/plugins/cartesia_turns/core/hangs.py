@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from enum import Enum
 
-from .audio_queue import Chunk, Stretch
+from .chunk import Chunk, Stretch
 from .link import Link
 from .timeouts import STALLED_AFTER_S, DeafRule, RescueRule, StallRule, Watchdog
 

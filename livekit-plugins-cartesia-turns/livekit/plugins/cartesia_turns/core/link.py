@@ -23,8 +23,9 @@ from ..wire.messages import (
     TurnUpdate,
 )
 from ..wire.options import Options
-from .audio_queue import Chunk, ReplayBuffer, Stretch
+from .audio_queue import ReplayBuffer
 from .changes import Rejected
+from .chunk import Chunk, Stretch
 from .configs import Configs
 from .liveness import Liveness
 from .pacing import CATCH_UP_SPEED, Pacer

@@ -9,7 +9,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 
-from .audio_queue import ONSET_S, Chunk, Stretch
+from .chunk import ONSET_S, Chunk, Stretch
 from .settling import PAUSE_S, PROBE_S, SERVER_LAG_S
 
 CATCH_UP_SPEED = 4.0

@@ -37,6 +37,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from .runs import Run
+
 TAIL_S = 0.2
 """How much of the audio that the server had received at the end of a turn is kept all the same."""
 PROBE_S = 0.2
@@ -52,15 +54,6 @@ JITTER_S = 0.1
 SERVER_LAG_S = 0.3
 """How long the server may take over audio that it has received. Before a socket's first pong, audio that was sent this
 long ago counts as received."""
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A stretch of audio with or without voice; positions in samples."""
-
-    start: int
-    end: int
-    voiced: bool
 
 
 @dataclass(frozen=True, slots=True)

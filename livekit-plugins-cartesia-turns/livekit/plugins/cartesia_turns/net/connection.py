@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import aiohttp
 
-from ..core.audio_queue import Chunk
+from ..core.chunk import Chunk
 from ..core.link import Outgoing, Ping
 from ..errors import DroppedError
 from ..wire.messages import ErrorMessage, ServerMessage

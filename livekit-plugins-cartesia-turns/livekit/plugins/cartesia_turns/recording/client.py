@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..core.audio_queue import Chunk
+from ..core.chunk import Chunk
 from ..core.client import Limits, TurnsClient
 from ..core.events import ClientEvent, Kind, Usage
 from ..core.link import Outgoing, Ping

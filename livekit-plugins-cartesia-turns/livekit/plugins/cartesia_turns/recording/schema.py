@@ -29,8 +29,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, TypeAlias
 
-from ..core.audio_queue import Chunk
 from ..core.changes import Rejected
+from ..core.chunk import Chunk
 from ..core.client import Limits
 from ..core.events import ClientEvent, Flushed, Notice, TurnEvent, Usage
 from ..core.link import Outgoing, Ping
