@@ -1,4 +1,4 @@
-"""Audio on its way: cut where it is long, counted when it is sent, told once when there is too much."""
+"""Audio on its way: kept as it is, counted when it is sent, told once when there is too much."""
 
 from __future__ import annotations
 
@@ -8,14 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from livekit.plugins.cartesia_turns.core.chunk import ONSET_S
-from livekit.plugins.cartesia_turns.core.feed import (
-    LONGEST_CHUNK_S,
-    LONGEST_SLICE_S,
-    QUIET_S,
-    SILENCE_S,
-    USAGE_EVERY_S,
-    Feed,
-)
+from livekit.plugins.cartesia_turns.core.chunking import LONGEST_CHUNK_S
+from livekit.plugins.cartesia_turns.core.feed import SILENCE_S, USAGE_EVERY_S, Feed
 from livekit.plugins.cartesia_turns.core.settling import Receipts
 from livekit.plugins.cartesia_turns.core.stats import Stats
 
@@ -45,26 +39,6 @@ def test_audio_of_any_length_is_sent_as_it_is_in_short_pieces(lengths: list[int]
         feed.push(piece, 0.0)
     assert max((chunk.seconds for chunk in feed.buffer._chunks), default=0) <= LONGEST_CHUNK_S
     assert send(feed) == pushed
-
-
-def test_audio_is_marked_as_voice_as_pause_or_as_silence_that_may_go_first() -> None:
-    feed = Feed(RATE, 60.0, 0.0)
-    feed.push(pcm(0.2, VOICE), 0.0)
-    feed.push(pcm(QUIET_S - 0.2, SILENCE), 0.0)
-    feed.push(pcm(0.4, SILENCE), 0.0)
-    marks = [(chunk.voiced, chunk.droppable) for chunk in feed.buffer._chunks]
-    assert marks[:5] == [(True, False), *[(False, False)] * 4]
-    assert marks[-1] == (False, True)
-
-
-def test_a_pause_is_known_as_one_before_it_is_a_silence_that_may_go_first() -> None:
-    feed = Feed(RATE, 60.0, 0.0)
-    feed.push(pcm(0.2, VOICE), 0.0)
-    for _ in range(12):
-        feed.push(pcm(0.1, SILENCE), 0.0)
-    marks = [(chunk.is_pause, chunk.droppable) for chunk in feed.buffer._chunks]
-    assert marks[5:8] == [(False, False), (False, False), (True, False)]
-    assert marks[-1] == (True, True)
 
 
 def test_what_lies_right_before_speech_is_known_as_its_onset() -> None:
@@ -98,17 +72,6 @@ def test_an_overflow_leaves_the_onset_of_the_speech_that_brings_it() -> None:
     assert feed.buffer.lost_s > 0
 
 
-def test_a_piece_is_booked_as_speech_and_pause_in_slices_however_long_it_is() -> None:
-    whole, parts = Feed(RATE, 60.0, 0.0), Feed(RATE, 60.0, 0.0)
-    audio = pcm(0.45) + pcm(0.55, SILENCE) + pcm(0.3)
-    whole.push(audio, 1.3)
-    for at in range(0, len(audio), 2 * RATE // 50):
-        parts.push(audio[at : at + 2 * RATE // 50], (at + 2 * RATE // 50) / 2 / RATE)
-    assert [run.voiced for run in whole.buffer.runs] == [run.voiced for run in parts.buffer.runs]
-    for run, finer in zip(whole.buffer.runs, parts.buffer.runs, strict=True):
-        assert abs(run.start - finer.start) <= round(LONGEST_SLICE_S * RATE)
-
-
 def test_silence_that_waits_makes_room_for_audio_that_was_only_late_but_for_that_of_a_flush() -> None:
     feed = Feed(RATE, 60.0, 0.0)
     feed.push_silence(0.5, for_good=True)
@@ -120,13 +83,6 @@ def test_silence_that_waits_makes_room_for_audio_that_was_only_late_but_for_that
     send(feed)
     feed.push(pcm(0.2), 0.0)
     assert feed.buffer.held_s == pytest.approx(1.2)
-
-
-def test_a_piece_is_voice_wherever_in_it_somebody_is_heard() -> None:
-    feed = Feed(RATE, 60.0, 0.0)
-    for parts in ((VOICE, SILENCE), (SILENCE, VOICE), (SILENCE, SILENCE)):
-        feed.push(b"".join(pcm(0.1, sample) for sample in parts), 0.0)
-    assert [chunk.voiced for chunk in feed.buffer._chunks] == [True, True, False]
 
 
 def test_an_overflow_is_told_once_until_the_server_is_heard_of_again() -> None:

@@ -23,9 +23,10 @@ from ..wire.messages import (
 from ..wire.options import Options
 from .changes import Rejected
 from .chunk import Chunk
+from .chunking import LONGEST_CHUNK_S, LONGEST_SLICE_S
 from .counters import Counters
 from .events import ClientEvent, Flushed, Kind, Notice, TurnEvent, Usage
-from .feed import LONGEST_CHUNK_S, UNHEARD_S, Feed
+from .feed import Feed
 from .flush import FLUSH_SILENCE_S, FlushRule
 from .hangs import Hang, Hangs, answers
 from .input_end import InputEnd
@@ -35,7 +36,6 @@ from .live_lane import LiveLane
 from .measures import EndedBy
 from .next_socket import NextSocket
 from .pacing import CATCH_UP_SPEED, Pace
-from .settling import SERVER_LAG_S
 from .stats import Stats
 from .telling import Telling
 from .transitions import State
@@ -69,6 +69,7 @@ class TurnsClient:
         self._limits = limits
         self._next = NextSocket(options, pace or Pace(), limits.catch_up_speed)
         self._sample_rate = options.sample_rate
+        self._longest_live = 2 * round(LONGEST_SLICE_S * options.sample_rate)
         self._link: Link | None = None
         self._turn = Turn(limits.early_preflight)
         self._feed = Feed(options.sample_rate, limits.buffer_s, now)
@@ -341,8 +342,7 @@ class TurnsClient:
         if ping_at is None or received is None or not is_between_turns or is_given_up:
             return
         self.book_live()
-        unheard_since = ping_at - SERVER_LAG_S - UNHEARD_S
-        self._feed.forget_idle(received, unheard_since, is_in_doubt=self._hangs.may_be_deaf)
+        self._feed.forget_idle(received, ping_at, is_in_doubt=self._hangs.may_be_deaf)
         self._forget_closed()
 
     @property
@@ -370,7 +370,7 @@ class TurnsClient:
         if isinstance(item, Chunk):
             self._audio_sent(item, now)
         self._link.sent(item, self._buffer, now, has_words=bool(self._turn.text))
-        if not isinstance(item, Chunk) or len(item.pcm) <= self._feed.longest_live:
+        if not isinstance(item, Chunk) or len(item.pcm) <= self._longest_live:
             self._open_live(now)
 
     # Time.
@@ -605,7 +605,7 @@ class TurnsClient:
         self.close_turn(now)
         if self._link and self._link.is_connected and answers(self._link, now) and not self._buffer.has_backlog:
             # The server has received the whole replay and found no turn in it, so whatever it tells next is new.
-            self._feed.forget_idle(self._buffer.sent_to, now - SERVER_LAG_S - UNHEARD_S)
+            self._feed.forget_idle(self._buffer.sent_to, now)
             self._turn.forget(self._turn.length)
 
     def _hang_up(self, reason: HangUp) -> None:

@@ -12,22 +12,14 @@ from dataclasses import replace
 
 from .audio_queue import ROOM_AFTER_OVERFLOW, ReplayBuffer
 from .chunk import ONSET_S, Chunk, Stretch
+from .chunking import Chunker
 from .settling import SERVER_LAG_S, Receipts, Settling
 from .speech import Activity
 from .stats import Stats
 from .words import Marks
 
-LONGEST_CHUNK_S = 0.2
-"""Audio pushed in longer pieces is cut into pieces of this length, which are sent, kept and dropped one by one."""
-SLICE_S, LONGEST_SLICE_S = 0.04, 0.05
-"""A piece is booked as speech or pause in slices of SLICE_S; a piece of up to LONGEST_SLICE_S is one slice."""
 SILENCE_S = 0.1
 """The longest piece of silence that is sent in place of audio."""
-QUIET_S = 1.0
-"""Silence beyond this is dropped first when too much audio waits."""
-PAUSE_KEPT_S = 0.6
-"""Silence beyond this is left out of a backlog that is sent at real time, while the server is in no turn that it could
-end. Longer: such a backlog takes minutes to send, and the next outage finds no room."""
 USAGE_EVERY_S = 5.0
 UNHEARD_S = 5.0
 """Voice that was sent at most this long ago may still start a turn, at a server that is far behind."""
@@ -45,12 +37,11 @@ class Feed:
     """
 
     def __init__(self, sample_rate: int, limit_s: float, now: float) -> None:
-        self._sample_rate, self._byte_rate = sample_rate, 2 * sample_rate
-        self._longest_chunk = round(LONGEST_CHUNK_S * sample_rate)
+        self._sample_rate = sample_rate
+        self._chunker = Chunker(sample_rate)
         self._onset = round(ONSET_S * sample_rate)
         doubted = ROOM_AFTER_OVERFLOW * limit_s * sample_rate
         self._doubted = round(doubted) if math.isfinite(doubted) else sys.maxsize
-        self._slice, self._longest_slice = round(SLICE_S * sample_rate), round(LONGEST_SLICE_S * sample_rate)
         self._sent = self._silent = self._replayed = self._unreported = 0
         self._usage_at = now + USAGE_EVERY_S
         self._overflow_told = False
@@ -62,13 +53,8 @@ class Feed:
         """The audio kept for a replay, and the backlog."""
         self.settling: Settling = Settling(sample_rate)
         """Decides which audio the end of a turn settles."""
-        self.activity: Activity = Activity()
+        self.activity: Activity = self._chunker.activity
         """When there was voice in the user's audio."""
-
-    @property
-    def longest_live(self) -> int:
-        """The most bytes of audio that `push_sent` takes in one piece."""
-        return 2 * self._longest_slice
 
     @property
     def usage_at(self) -> float:
@@ -86,26 +72,22 @@ class Feed:
         if buffer.has_backlog:
             # The user's audio was late and not gone, so silence in its place that was not sent yet is removed.
             buffer.drop_waiting_silence(self._keep_silence_to)
-        self.pushed_s = len(pcm) / self._byte_rate
-        size = 2 * self._longest_chunk
-        for start in range(0, len(pcm), size):
-            self._append(pcm[start : start + size], now)
+        self.pushed_s = len(pcm) / 2 / self._sample_rate
+        for chunk, stretches in self._chunker.cut(pcm, now):
+            self._append(chunk, stretches)
         return buffer.lost_s > lost_s and self._is_first_loss(lost_s)
 
     def push_sent(self, pieces: Sequence[tuple[bytes, float]]) -> list[Stretch]:
         """Takes the user's audio that the socket was given already. There must be no backlog.
 
         Args:
-            pieces: the audio, with the time at which each was sent. All have one length, no longer than `longest_live`.
+            pieces: as for `Chunker.joined`.
 
         Returns:
             Its stretches with and without voice.
         """
-        stretches = self._measured(pieces)
-        chunk = self._chunk(b"".join([pcm for pcm, _ in pieces]), stretches)
-        chunk.piece, chunk.times = len(pieces[0][0]) // 2, [at for _, at in pieces]
-        chunk.sent_at = chunk.times[-1]
-        self.buffer.append(chunk, stretches)
+        chunk, stretches = self._chunker.joined(pieces)
+        self._append(chunk, stretches)
         self.pushed_s = chunk.piece / self._sample_rate
         self._unreported += chunk.samples
         self._sent += chunk.samples
@@ -199,12 +181,12 @@ class Feed:
         # A server that is asked to finish inside a word ends the turn there, so the tail may belong to that word.
         return heard if settled.in_doubt or (finishing and not is_last) else None
 
-    def forget_idle(self, received: int, unheard_since: float, *, is_in_doubt: bool = False) -> None:
+    def forget_idle(self, received: int, sent_at: float, *, is_in_doubt: bool = False) -> None:
         """Forgets audio in which no turn began.
 
         Args:
             received: the position up to which the server has the audio.
-            unheard_since: voice that was sent after this time may still start a turn, monotonic seconds.
+            sent_at: that audio had been sent by this time, monotonic seconds.
             is_in_doubt: the server has not ended a turn that it began, and may be deaf by now. As in an open turn, the
                 audio that it was sent is kept for another server, as far as there is room.
         """
@@ -212,7 +194,7 @@ class Feed:
         if is_in_doubt:
             self.buffer.forget_heard(before - self._doubted)
         else:
-            self.buffer.forget_idle(PRE_ROLL_S, before, self.buffer.sent_by(unheard_since))
+            self.buffer.forget_idle(PRE_ROLL_S, before, self.buffer.sent_by(sent_at - SERVER_LAG_S - UNHEARD_S))
 
     def take_usage(self, now: float) -> float:
         """Seconds of audio sent since the last call."""
@@ -238,37 +220,9 @@ class Feed:
         self._overflow_told = True
         return True
 
-    def _append(self, pcm: bytes, now: float) -> None:
-        size = 2 * (self._slice if len(pcm) > 2 * self._longest_slice else self._longest_slice)
-        ends = range(size, len(pcm) + size, size)
-        stretches = self._measured(
-            [(pcm[end - size : end], now - max(0, len(pcm) - end) / self._byte_rate) for end in ends]
-        )
-        self.buffer.append(self._chunk(pcm, stretches), stretches)
-
-    def _measured(self, pieces: Sequence[tuple[bytes, float]]) -> list[Stretch]:
-        """Listens to pieces of audio, which come with the time at which each ends."""
-        activity, stretches = self.activity, list[Stretch]()
-        size, voiced, power = 0, False, 0.0
-        for pcm, is_voiced in activity.push_all(pieces, self._byte_rate):
-            if is_voiced != voiced and size:
-                stretches.append(Stretch(size // 2, size / self._byte_rate, voiced, power))
-                size, power = 0, 0.0
-            size, voiced, power = size + len(pcm), is_voiced, max(power, activity.power)
-        stretches.append(Stretch(size // 2, size / self._byte_rate, voiced, power))
-        return stretches
-
-    def _chunk(self, pcm: bytes, stretches: Sequence[Stretch]) -> Chunk:
-        """A chunk of audio that is appended next."""
-        voiced, power = any(part.voiced for part in stretches), max(part.power for part in stretches)
-        seconds, quiet_s = len(pcm) / self._byte_rate, self.activity.quiet_s
-        chunk = Chunk(pcm, seconds, voiced, power, droppable=quiet_s > QUIET_S)
-        chunk.is_pause = quiet_s > PAUSE_KEPT_S
-        if voiced:
-            self._keep_onset(chunk)
-        return chunk
-
-    def _keep_onset(self, speech: Chunk) -> None:
-        """Marks the onset before the piece is appended, since appending it may drop audio over the limit."""
-        speech.is_onset = True
-        self.buffer.keep_onset(self._onset)
+    def _append(self, chunk: Chunk, stretches: Sequence[Stretch]) -> None:
+        if chunk.voiced:
+            # The onset is marked before the piece is appended, since appending it may drop audio over the limit.
+            chunk.is_onset = True
+            self.buffer.keep_onset(self._onset)
+        self.buffer.append(chunk, stretches)

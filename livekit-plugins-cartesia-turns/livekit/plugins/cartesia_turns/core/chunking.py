@@ -1,0 +1,76 @@
+"""The user's audio in chunks: where it is cut, and what is heard in each.
+
+All times are monotonic seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from .chunk import Chunk, Stretch
+from .speech import Activity
+
+LONGEST_CHUNK_S = 0.2
+"""Audio pushed in longer pieces is cut into pieces of this length, which are sent, kept and dropped one by one."""
+SLICE_S, LONGEST_SLICE_S = 0.04, 0.05
+"""A piece is booked as speech or pause in slices of SLICE_S; a piece of up to LONGEST_SLICE_S is one slice."""
+QUIET_S = 1.0
+"""Silence beyond this is dropped first when too much audio waits."""
+PAUSE_KEPT_S = 0.6
+"""Silence beyond this is left out of a backlog that is sent at real time, while the server is in no turn that it could
+end. Longer: such a backlog takes minutes to send, and the next outage finds no room."""
+
+
+class Chunker:
+    """Makes chunks of a stream's audio.
+
+    Args:
+        sample_rate: of the audio, in Hz; it is signed 16-bit little-endian mono.
+    """
+
+    def __init__(self, sample_rate: int) -> None:
+        self._byte_rate = 2 * sample_rate
+        self._slice, self._longest_slice = 2 * round(SLICE_S * sample_rate), 2 * round(LONGEST_SLICE_S * sample_rate)
+        self._longest = 2 * round(LONGEST_CHUNK_S * sample_rate)
+        self.activity: Activity = Activity()
+        """When there was voice in the audio."""
+
+    def cut(self, pcm: bytes, now: float) -> Iterator[tuple[Chunk, list[Stretch]]]:
+        """The chunks of audio of any length, each with its stretches with and without voice."""
+        for start in range(0, len(pcm), self._longest):
+            part = pcm[start : start + self._longest]
+            size = self._slice if len(part) > self._longest_slice else self._longest_slice
+            ends = range(size, len(part) + size, size)
+            stretches = self._heard(
+                [(part[end - size : end], now - max(0, len(part) - end) / self._byte_rate) for end in ends]
+            )
+            yield self._chunk(part, stretches), stretches
+
+    def joined(self, pieces: Sequence[tuple[bytes, float]]) -> tuple[Chunk, list[Stretch]]:
+        """One chunk of audio that was sent already, with its stretches with and without voice.
+
+        Args:
+            pieces: the audio, with the time at which each was sent. All have one length, of LONGEST_SLICE_S at most.
+        """
+        stretches = self._heard(pieces)
+        chunk = self._chunk(b"".join([pcm for pcm, _ in pieces]), stretches)
+        chunk.piece, chunk.times = len(pieces[0][0]) // 2, [at for _, at in pieces]
+        chunk.sent_at = chunk.times[-1]
+        return chunk, stretches
+
+    def _heard(self, pieces: Sequence[tuple[bytes, float]]) -> list[Stretch]:
+        """Listens to pieces of audio, which come with the time at which each ends."""
+        activity, stretches = self.activity, list[Stretch]()
+        size, voiced, power = 0, False, 0.0
+        for pcm, is_voiced in activity.push_all(pieces, self._byte_rate):
+            if is_voiced != voiced and size:
+                stretches.append(Stretch(size // 2, size / self._byte_rate, voiced, power))
+                size, power = 0, 0.0
+            size, voiced, power = size + len(pcm), is_voiced, max(power, activity.power)
+        stretches.append(Stretch(size // 2, size / self._byte_rate, voiced, power))
+        return stretches
+
+    def _chunk(self, pcm: bytes, stretches: Sequence[Stretch]) -> Chunk:
+        voiced, power = any(part.voiced for part in stretches), max(part.power for part in stretches)
+        seconds, quiet_s = len(pcm) / self._byte_rate, self.activity.quiet_s
+        return Chunk(pcm, seconds, voiced, power, droppable=quiet_s > QUIET_S, is_pause=quiet_s > PAUSE_KEPT_S)
