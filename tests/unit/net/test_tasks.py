@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 
 import pytest
-from livekit.plugins.cartesia_turns.net.tasks import begin, finish, until_done, wait_for_event
+from livekit.plugins.cartesia_turns.net.tasks import begin, finish, until_done
 from support.waiting import until
 
 
@@ -29,6 +28,23 @@ async def ticks(count: int) -> None:
 async def test_the_end_of_the_main_task_ends_its_helpers() -> None:
     before = asyncio.all_tasks()
     await until_done(work(1), forever(), forever())
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_future_may_take_the_place_of_the_main_task() -> None:
+    before = asyncio.all_tasks()
+    over = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_later(0.01, over.set_result, None)
+    await until_done(over, forever())
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_failing_future_ends_its_helpers_and_its_exception_is_raised() -> None:
+    before = asyncio.all_tasks()
+    over = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_later(0.01, over.set_exception, ValueError("one"))
+    with pytest.raises(ValueError, match="one"):
+        await until_done(over, forever())
     assert asyncio.all_tasks() == before
 
 
@@ -92,46 +108,19 @@ async def test_a_task_that_ends_in_time_keeps_its_result_or_its_exception(caplog
 async def test_no_cancellation_is_swallowed_however_close_the_end_of_the_work_is(delay: int) -> None:
     # asyncio.wait_for fails here before Python 3.12.
     event = asyncio.Event()
-    loops = [asyncio.create_task(wait_again_and_again(event)), asyncio.create_task(finish_again_and_again(event))]
+    loop = asyncio.create_task(finish_again_and_again(event))
     await ticks(5)
     event.set()
     await ticks(delay)
-    for loop in loops:
-        loop.cancel()
-    await until(lambda: all(loop.done() for loop in loops), within_s=1)
-    assert all(loop.cancelled() for loop in loops)
-
-
-async def wait_again_and_again(event: asyncio.Event) -> None:
-    while True:
-        await wait_for_event(event, 10)
+    loop.cancel()
+    await until(loop.done, within_s=1)
+    assert loop.cancelled()
 
 
 async def finish_again_and_again(event: asyncio.Event) -> None:
     while True:
-        await finish(asyncio.create_task(wait_for_event(event, 10)), 10)
-
-
-async def test_an_event_that_is_set_ends_the_wait_and_is_cleared() -> None:
-    event = asyncio.Event()
-    event.set()
-    await wait_for_event(event, math.inf)
-    assert not event.is_set()
-
-
-async def test_a_wait_for_an_event_ends_with_its_time() -> None:
-    event = asyncio.Event()
-    started = asyncio.get_running_loop().time()
-    await wait_for_event(event, 0.02)
-    assert 0.015 < asyncio.get_running_loop().time() - started < 1
-    assert not event.is_set()
-
-
-async def test_a_wait_of_no_time_still_lets_others_run() -> None:
-    ran: list[int] = []
-    asyncio.get_running_loop().call_soon(ran.append, 1)
-    await wait_for_event(asyncio.Event(), -1)
-    assert ran
+        await finish(asyncio.create_task(event.wait()), 10)
+        event.clear()
 
 
 async def test_a_coroutine_without_a_wait_is_done_at_once() -> None:

@@ -119,6 +119,7 @@ async def test_audio_that_needs_a_conversion_stays_in_order_with_live_audio(give
 
 async def live(call: Call) -> None:
     """Audio flows: nothing waits, so that a frame may go out without a decision."""
+    await until(lambda: call.named("connected"))
     call.push(0.02)
     await until(lambda: call.stream.stats.sent_s == 0.02)
 
@@ -141,6 +142,7 @@ def noting(sizes: list[int]) -> Callable[[web.Request], Awaitable[web.StreamResp
     async def note(request: web.Request) -> web.StreamResponse:
         ws = web.WebSocketResponse()
         await ws.prepare(request)
+        await ws.send_str('{"type": "connected", "request_id": "r"}')
         async for message in ws:
             sizes.extend([len(message.data)] if message.type is aiohttp.WSMsgType.BINARY else [])
         return ws

@@ -127,7 +127,7 @@ async def test_a_bug_in_the_client_is_an_api_error(name: str, monkeypatch: pytes
         call.push(0.2)
         await server.drop_all(1001)
         call.push(0.2)
-        call.stream._driver._to_tick.set()
+        call.stream._driver._ring()
         await failure(call)
 
 

@@ -179,25 +179,34 @@ class SpeechStream(stt.RecognizeStream):
     async def _serve(self) -> None:
         remember_session()
         handover = handover_of(session_around() or self._owner)
+        handover.enter(self)
+        failure: Exception | None = None
+        try:
+            async with http_session(self._settings.http_session) as session:
+                await until_done(self._driver.over, self._driver.run(session), self._take_input())
+            if (lost_s := self._client.stats.lost_s) >= LEAST_LOST_S:
+                raise AudioLostError(lost_s)
+        except Exception as error:
+            failure = error
+            raise
+        finally:
+            self._end(handover, failure)
+
+    def _end(self, handover: Handover, failure: Exception | None) -> None:
         # These run from the last to the first, each even if another fails.
         with contextlib.ExitStack() as at_the_end:
             if self._recording:
                 at_the_end.callback(self._recording.close)
             at_the_end.callback(self._retire)
-            handover.enter(self)
             at_the_end.callback(self._leave, handover)
             at_the_end.callback(self._close_report)
             at_the_end.callback(self._driver.report_usage)
-            at_the_end.push(self._close_turn_of_failure)
-            async with http_session(self._settings.http_session) as session:
-                await until_done(self._driver.run(session), self._take_input())
-            if (lost_s := self._client.stats.lost_s) >= LEAST_LOST_S:
-                raise AudioLostError(lost_s)
+            if failure is not None:
+                at_the_end.callback(self._close_turn_of_failure, failure)
 
-    def _close_turn_of_failure(self, _: object, error: BaseException | None, __: object) -> None:
-        if isinstance(error, Exception):
-            self._reporter.failed(error)
-            self._driver.close_turn()
+    def _close_turn_of_failure(self, failure: Exception) -> None:
+        self._reporter.failed(failure)
+        self._driver.close_turn()
 
     def _close_report(self) -> None:
         self._reporter.closed(self._client.stats)
@@ -242,7 +251,7 @@ class SpeechStream(stt.RecognizeStream):
                 await self._take(pcm[start : start + self._piece_bytes])
 
     async def _take(self, pcm: bytes) -> None:
-        await self._driver.push(pcm)
+        self._driver.push(pcm)
         self._taken_bytes += len(pcm)
         if self._taken_bytes >= self._turn_bytes:
             self._taken_bytes = 0

@@ -14,7 +14,7 @@ from livekit import rtc
 from livekit.agents import APIConnectOptions, APIError
 
 from ..events import ConnectedEvent, ConnectionErrorEvent, EventName
-from ..net.tasks import wait_for_event
+from ..net.tasks import finish
 from ..stt import STT
 
 E = TypeVar("E")
@@ -123,7 +123,8 @@ class Call:
         """Waits until the condition holds, the stream is over, or the time is up; returns whether it holds."""
         until = time.monotonic() + timeout_s
         while not condition() and not self.is_over and (left_s := until - time.monotonic()) > 0:
-            await wait_for_event(self._changed, min(left_s, LOOK_EVERY_S))
+            await finish(asyncio.create_task(self._changed.wait()), min(left_s, LOOK_EVERY_S))
+            self._changed.clear()
         return bool(condition())
 
     async def connect(self) -> bool:

@@ -116,16 +116,19 @@ class Connection:
         finally:
             self.is_sending = False
 
-    def send_now(self, item: Outgoing | bytes) -> None:
+    def send_now(self, item: Outgoing | bytes) -> asyncio.Task[None] | None:
         """Sends one item, or PCM audio, from the caller's step of the event loop. No other `send` may be under way.
+
+        Returns:
+            A task that is done when the socket's own buffer has room again, if the item has filled it; else None.
 
         Raises:
             DroppedError: the socket is gone.
         """
-        # Where `is_clear` was true there is no wait, unless the audio alone fills the socket's own buffer.
-        if (rest := begin(self.send_audio(item) if isinstance(item, bytes) else self.send(item))) is not None:
-            self._rest = rest
-            rest.add_done_callback(look_at)
+        self._rest = begin(self.send_audio(item) if isinstance(item, bytes) else self.send(item))
+        if self._rest is not None:
+            self._rest.add_done_callback(look_at)
+        return self._rest
 
     async def receive(self) -> ServerMessage | Pong:
         """Waits for the next message, which may be the server's error. Answers pings.

@@ -1,7 +1,7 @@
-"""The shell of a client: it runs the sockets, one after another, keeps the time, and wakes the tasks that must act.
+"""The shell of a client: it runs the sockets, one after another, sends what may go out, and keeps the time.
 
-If nothing waits and the socket takes audio at once, `push_now` and `push` send it from the caller's step of the event
-loop, so that a frame wakes nobody. Everything else is sent by the socket's own sending task.
+Everything is sent from the step of the event loop in which it may go out, so that a frame wakes nobody: that of the
+caller who pushes it, of a message, or of the timer. Only while the socket's own buffer is full a task waits for it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 import random
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
 
 import aiohttp
@@ -19,7 +20,7 @@ from livekit.agents import APIError, APITimeoutError
 from ..core.backoff import RetryPolicy
 from ..core.client import TurnsClient
 from ..core.events import ClientEvent
-from ..core.link import HangUp
+from ..core.link import HangUp, Outgoing
 from ..core.retry import Decision, Ending, decide
 from ..core.stats import Stats
 from ..errors import CLEAN_CODES, LOST_CODE, DroppedError, ServerError, reason_of
@@ -30,7 +31,7 @@ from .connection import LOST_SENDING, Connection, Pong
 from .dialer import Dialer
 from .endings import answer_of, failure_of, reason_for
 from .prewarming import WarmConnection
-from .tasks import until_done, wait_for_event
+from .tasks import until_done
 
 GOING_AWAY = 1001
 """The close code of a server that restarts, or that has received no audio for too long."""
@@ -78,27 +79,31 @@ class Driver:
         self._dialer = dialer
         self._history = history
         self._timeout_s = timeout_s
+        self._loop = asyncio.get_running_loop()
+        self.over: asyncio.Future[None] = self._loop.create_future()
+        """Is done as soon as the client is finished, or fails with what went wrong here."""
         self._connection: Connection | None = None
         """The open connection, which takes the audio."""
-        self._to_send = asyncio.Event()
-        self._to_hang_up = asyncio.Event()
+        self._socket_over: asyncio.Future[None] = self._loop.create_future()
+        """Is done as soon as the present socket must be closed."""
         self._to_link = asyncio.Event()
-        self._to_finish = asyncio.Event()
-        self._to_tick = asyncio.Event()
-        self._tick_at = math.inf
-        """When `_keep_time` will call the client next."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = math.inf
         self._attempt_at = time.monotonic()
         self._in_call = False
         """A server has said `connected` to this stream."""
 
     async def run(self, session: aiohttp.ClientSession) -> None:
-        """Gives the client its sockets until it is finished.
+        """Gives the client its sockets, one after another. The caller cancels it as soon as `over` is done.
 
         Raises:
             APIError: another attempt to connect makes no sense.
         """
-        # As soon as the client is finished, a pause or a handshake under way is cancelled.
-        await until_done(self._to_finish.wait(), self._keep_linked(session), self._keep_time())
+        self._set_timer()
+        try:
+            await self._keep_linked(session)
+        finally:
+            self._stop_timer()
 
     def push_now(self, pcm: bytes) -> bool:
         """Sends the user's audio if that takes neither a decision nor a wait.
@@ -110,33 +115,23 @@ class Driver:
         if connection is None or not connection.is_clear or not client.push_live(pcm, now):
             return False
         try:
-            connection.send_now(pcm)
-            if not client.live_sent(now):
-                return True
-            # At most a ping is due here. Whatever else may go out is found by the sending task.
-            if not connection.is_sending and (item := client.outgoing(now)) is not None:
-                connection.send_now(item)
-                client.sent(item, now)
+            rest = connection.send_now(pcm)
         except DroppedError:
-            # The sending task finds the socket lost, and ends it.
-            self._to_send.set()
-        self._wake()
+            self._end_socket()
+            return True
+        if rest is not None:
+            rest.add_done_callback(partial(self._sent_late, connection, None))
+        if client.live_sent(now):
+            # A ping may be due here.
+            self._send_waiting()
+            self._act()
         return True
 
-    async def push(self, pcm: bytes) -> None:
+    def push(self, pcm: bytes) -> None:
         """Takes the user's audio, as `TurnsClient.push_audio`, and sends it at once if it may go out."""
-        if self.push_now(pcm):
-            return
-        connection = self._connection
-        is_clear = connection is not None and connection.is_clear
-        self._client.push_audio(pcm, time.monotonic())
-        try:
-            if connection and is_clear:
-                await self._send_waiting(connection)
-        except DroppedError:
-            # The sending task finds the socket lost, and ends it.
-            self._to_send.set()
-        self._tell()
+        if not self.push_now(pcm):
+            self._client.push_audio(pcm, time.monotonic())
+            self._tell()
 
     def flush(self) -> None:
         """The user is done for now."""
@@ -164,32 +159,95 @@ class Driver:
         self._tell()
 
     def _tell(self) -> None:
-        """Passes on the client's events, and wakes the tasks that must act."""
+        """Passes on the client's events, and does what it asks for now."""
         if events := self._client.take_events():
             self._listener.events(events, self._client.stats)
-        self._wake()
+        self._act()
 
-    def _wake(self) -> None:
-        """Wakes the tasks that must act now."""
+    def _act(self) -> None:
+        """Does what the client asks for now."""
         client = self._client
         if client.may_send:
-            self._to_send.set()
+            self._send_waiting()
         if client.hang_up:
-            self._to_hang_up.set()
+            self._end_socket()
         if client.wants_link:
             self._to_link.set()
-        if client.finished:
-            self._to_finish.set()
-        if client.deadline < self._tick_at:
-            self._to_tick.set()
+        if client.finished and not self.over.done():
+            self.over.set_result(None)
+        self._set_timer()
 
-    async def _keep_time(self) -> None:
-        while True:
-            self._tick_at = self._client.deadline
-            await wait_for_event(self._to_tick, self._tick_at - time.monotonic())
+    def _end_socket(self) -> None:
+        if not self._socket_over.done():
+            self._socket_over.set_result(None)
+
+    # Sending.
+
+    def _send_waiting(self) -> None:
+        """Sends everything that may go out now, or as much of it as the socket takes without a wait."""
+        client, connection = self._client, self._connection
+        if connection is None:
+            return
+        while not connection.is_sending and (item := client.outgoing(time.monotonic())) is not None:
+            try:
+                rest = connection.send_now(item)
+            except DroppedError:
+                self._end_socket()
+                return
+            if rest is not None:
+                rest.add_done_callback(partial(self._sent_late, connection, item))
+                return
+            client.sent(item, time.monotonic())
+
+    def _sent_late(self, connection: Connection, item: Outgoing | None, rest: asyncio.Task[None]) -> None:
+        """The socket has taken what it had no room for before; `item` is what the client must hear of."""
+        if connection is not self._connection:
+            # The socket has ended. The item is not confirmed, so the client keeps it for the next one.
+            return
+        if rest.cancelled() or rest.exception() is not None:
+            self._end_socket()
+            return
+        try:
+            if item is not None:
+                self._client.sent(item, time.monotonic())
+            self._send_waiting()
+            self._act()
+        except Exception as error:
+            self._fail(error)
+
+    # Time.
+
+    def _set_timer(self) -> None:
+        """Has the client called when it next must be. A timer that is too early stays, and sets the next one."""
+        at = self._client.deadline
+        if self._connection is not None and not self._connection.is_sending:
+            at = min(at, self._client.send_at)
+        if at < self._timer_at:
+            self._stop_timer()
+            self._timer_at = at
+            self._timer = self._loop.call_later(max(0.0, at - time.monotonic()), self._ring)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._timer_at = None, math.inf
+
+    def _ring(self) -> None:
+        self._timer, self._timer_at = None, math.inf
+        try:
             if (now := time.monotonic()) >= self._client.deadline:
                 self._client.tick(now)
-                self._tell()
+            self._send_waiting()
+            self._tell()
+        except Exception as error:
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        """Ends the stream with an error that would otherwise end nothing but one call of the event loop."""
+        if not self.over.done():
+            self.over.set_exception(error)
+
+    # Sockets.
 
     async def _keep_linked(self, session: aiohttp.ClientSession) -> None:
         while True:
@@ -217,17 +275,19 @@ class Driver:
         Raises:
             APIError: another attempt makes no sense.
         """
-        self._to_hang_up.clear()
         opened_at = time.monotonic()
         connection = opened.connection
         failure: APIError | None = None
+        self._socket_over = self._loop.create_future()
         try:
             self._client.link_opened(opened.options, opened_at)
             self._connection = connection
             if opened.greeting is not None:
                 self._take_message(opened.greeting, reused=True)
             self._tell()
-            await until_done(self._to_hang_up.wait(), self._receive(connection), self._send(connection))
+            await until_done(self._socket_over, self._receive(connection))
+            if self._client.hang_up is None:
+                failure = DroppedError(LOST_SENDING)
         except APIError as error:
             failure = error
         except asyncio.CancelledError:
@@ -238,27 +298,6 @@ class Driver:
             await connection.close()
         await self._link_over(failure, time.monotonic() - opened_at)
 
-    async def _send(self, connection: Connection) -> None:
-        while True:
-            if connection.is_lost:
-                raise DroppedError(LOST_SENDING)
-            if not connection.is_sending:
-                await self._send_waiting(connection)
-            self._wake()
-            # Whatever woke this task, or was caused by it, has been dealt with: it need not wake up again for that.
-            self._to_send.clear()
-            await wait_for_event(self._to_send, self._client.send_at - time.monotonic())
-
-    async def _send_waiting(self, connection: Connection) -> None:
-        """Sends everything that may go out now."""
-        client = self._client
-        while (item := client.outgoing(time.monotonic())) is not None:
-            await connection.send(item)
-            if connection is not self._connection:
-                # The socket ended meanwhile. The item is not confirmed, so the client keeps it for the next socket.
-                return
-            client.sent(item, time.monotonic())
-
     async def _receive(self, connection: Connection) -> None:
         while True:
             try:
@@ -268,9 +307,10 @@ class Driver:
                 continue
             if isinstance(message, Pong):
                 self._client.pong(message.payload, time.monotonic())
-                # A pong may let a backlog go on. It only moves deadlines to later times, so nothing else is woken.
+                # A pong may let a backlog go on. It only moves deadlines to later times, so the timer stays.
                 if self._client.may_send:
-                    self._to_send.set()
+                    self._send_waiting()
+                    self._set_timer()
             else:
                 self._take_message(message)
 

@@ -1,4 +1,4 @@
-"""Waits for tasks and events so that a cancellation is never lost.
+"""Waits for tasks so that a cancellation is never lost.
 
 Before Python 3.12, `asyncio.wait_for` swallows a cancellation that comes just as its work is done:
 https://github.com/python/cpython/issues/86296.
@@ -7,7 +7,6 @@ https://github.com/python/cpython/issues/86296.
 from __future__ import annotations
 
 import asyncio
-import math
 import types
 from collections.abc import Coroutine, Generator
 from typing import Any, TypeVar
@@ -17,19 +16,21 @@ from livekit.agents.utils.aio import cancel_and_wait
 T = TypeVar("T")
 
 
-async def until_done(main: Coroutine[Any, Any, object], *helpers: Coroutine[Any, Any, object]) -> None:
-    """Runs all coroutines until `main` returns. An exception in any of them ends the others and is raised.
+async def until_done(
+    main: Coroutine[Any, Any, object] | asyncio.Future[Any], *helpers: Coroutine[Any, Any, object]
+) -> None:
+    """Runs all coroutines until `main` is done. An exception in any of them ends the others and is raised.
 
     If several fail at once, the first in the order of the arguments is raised.
 
     Raises:
         RuntimeError: somebody else cancelled one of them. Its CancelledError would look like our own.
     """
-    first, *others = tasks = [asyncio.create_task(work) for work in (main, *helpers)]
+    first, *others = tasks = [asyncio.ensure_future(work) for work in (main, *helpers)]
     try:
         while not first.done():
             await asyncio.wait([first, *(task for task in others if not task.done())], return_when="FIRST_COMPLETED")
-            for task in filter(asyncio.Task.done, tasks):
+            for task in filter(asyncio.Future.done, tasks):
                 if task.cancelled():
                     raise RuntimeError("a task was cancelled from outside")
                 task.result()
@@ -44,20 +45,6 @@ async def finish(task: asyncio.Task[T], timeout_s: float) -> asyncio.Task[T]:
     finally:
         await _end(task)
     return task
-
-
-async def wait_for_event(event: asyncio.Event, timeout_s: float) -> None:
-    """Waits for the event, `timeout_s` seconds at most, and clears it. Other tasks always get to run."""
-    if timeout_s <= 0:
-        await asyncio.sleep(0)
-    else:
-        timer = None if timeout_s == math.inf else asyncio.get_running_loop().call_later(timeout_s, event.set)
-        try:
-            await event.wait()
-        finally:
-            if timer:
-                timer.cancel()
-    event.clear()
 
 
 def begin(work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
@@ -83,12 +70,12 @@ def _rest(work: Coroutine[Any, Any, None], first_wait: object) -> Generator[Any,
     yield from work
 
 
-async def _end(*tasks: asyncio.Task[Any]) -> None:
+async def _end(*tasks: asyncio.Future[Any]) -> None:
     await cancel_and_wait(*tasks)
     for task in tasks:
         look_at(task)
 
 
-def look_at(task: asyncio.Task[Any]) -> None:
+def look_at(task: asyncio.Future[Any]) -> None:
     """Looks at the exception of a task, since asyncio logs one that nobody looks at, with its traceback."""
     _ = task.cancelled() or task.exception()
