@@ -9,20 +9,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from livekit import rtc
-from livekit.agents import APIConnectOptions, APIError, LanguageCode, stt, utils
+from livekit.agents import APIConnectOptions, APIError, LanguageCode, stt
 from typing_extensions import Self
 
-from .agent_session import commits_to_answer, may_be_in_session, remember_session, session_around
-from .audio import PcmConverter
+from .agent_session import may_be_in_session, remember_session, session_around
 from .core.client import TurnsClient
 from .core.stats import Stats
 from .errors import AudioLostError, bare
 from .handover import Handover, handover_of
+from .intake import Intake
 from .live import CallOptions
 from .net.causes import as_api_error
 from .net.dialer import Dialer, http_session
 from .net.driver import Driver
-from .net.tasks import finish, until_done
+from .net.tasks import until_done
 from .reporter import Reporter
 from .settings import StreamSettings
 from .speech_events import ENGLISH
@@ -33,12 +33,6 @@ if TYPE_CHECKING:
 
 LEAST_LOST_S = 0.001
 """A loss of less audio than this is a rounding error."""
-LONGEST_PIECE_S = 0.5
-"""A longer frame is taken in pieces, since `max_buffer` may be as short as a second."""
-LONGEST_TURN_S = 1.0
-"""Others get a turn of the event loop after so much audio, however much was pushed at once."""
-LOOK_EVERY_S = 0.02
-"""How often a long recording that is pushed all at once looks whether there is room for more of it."""
 
 
 class SpeechStream(stt.RecognizeStream):
@@ -73,17 +67,10 @@ class SpeechStream(stt.RecognizeStream):
             acquired=self._report_connection_acquired,
         )
         self._relabel(language)
-        self._converter = PcmConverter(options.sample_rate, settings.audio_chunk_duration_ms)
         policy = settings.retry_policy(conn_options.max_retry)
         self._driver = Driver(self._client, self._reporter, dialer, policy, timeout_s=conn_options.timeout)
-        self._piece_bytes = 2 * round(options.sample_rate * LONGEST_PIECE_S)
-        self._turn_bytes = 2 * round(options.sample_rate * LONGEST_TURN_S)
-        self._taken_bytes = 0
-        """Since others last got a turn."""
+        self._intake = Intake(self._input_ch, self._driver, self._client, settings)
         self._loop = asyncio.get_running_loop()
-        self._is_waiting_for_input = False
-        """All earlier input has been passed on, so a frame need not go through the input channel."""
-        self._push_failure: Exception | None = None
         self._is_retired = False
         """The stream is over, and the STT has added its counters to its own."""
 
@@ -109,7 +96,7 @@ class SpeechStream(stt.RecognizeStream):
         # channel.
         self._check_input_not_ended()
         self._check_not_closed()
-        if not self._push_now(frame):
+        if not self._intake.push_now(frame):
             self._input_ch.send_nowait(frame)
 
     async def __aenter__(self) -> Self:
@@ -147,18 +134,6 @@ class SpeechStream(stt.RecognizeStream):
 
     # Its own.
 
-    def _push_now(self, frame: rtc.AudioFrame) -> bool:
-        """Sends a frame before `push_frame` returns, if nothing waits before it and it needs no conversion."""
-        if not self._is_waiting_for_input or not self._input_ch.empty():
-            return False
-        try:
-            pcm = self._converter.as_it_is(frame)
-            return pcm is not None and self._driver.push_now(pcm)
-        except Exception as error:
-            # The framework's task that pushes frames must not end with it. `_run` does, as soon as it takes this frame.
-            self._push_failure = error
-            return False
-
     async def _run(self) -> None:
         """Serves the stream to its end.
 
@@ -183,7 +158,7 @@ class SpeechStream(stt.RecognizeStream):
         failure: Exception | None = None
         try:
             async with http_session(self._settings.http_session) as session:
-                await until_done(self._driver.over, self._driver.run(session), self._take_input())
+                await until_done(self._driver.over, self._driver.run(session), self._intake.run())
             if (lost_s := self._client.stats.lost_s) >= LEAST_LOST_S:
                 raise AudioLostError(lost_s)
         except Exception as error:
@@ -217,60 +192,3 @@ class SpeechStream(stt.RecognizeStream):
 
     def _leave(self, handover: Handover) -> None:
         handover.leave(self, left_open=self._client.turn.is_open, in_session=may_be_in_session())
-
-    async def _take_input(self) -> None:
-        commits = commits_to_answer() if self._settings.manual_flush else None
-        while True:
-            self._is_waiting_for_input = commits is None
-            try:
-                item = await self._next_input()
-            except utils.aio.ChanClosed:
-                break
-            finally:
-                self._is_waiting_for_input = False
-            if self._push_failure is not None:
-                raise self._push_failure
-            if isinstance(item, rtc.AudioFrame):
-                await self._push(self._converter.push(item))
-            else:
-                await self._push(self._converter.flush())
-            if isinstance(item, self._FlushSentinel):
-                self._flush()
-            elif commits is not None and commits.is_new():
-                await self._push(self._converter.flush())
-                self._flush()
-        self._driver.end_input()
-
-    async def _push(self, pieces: list[bytes]) -> None:
-        for pcm in pieces:
-            if len(pcm) <= self._piece_bytes and not self._input_ch.closed:
-                await self._take(pcm)
-                continue
-            for start in range(0, len(pcm), self._piece_bytes):
-                await self._wait_for_room()
-                await self._take(pcm[start : start + self._piece_bytes])
-
-    async def _take(self, pcm: bytes) -> None:
-        self._driver.push(pcm)
-        self._taken_bytes += len(pcm)
-        if self._taken_bytes >= self._turn_bytes:
-            self._taken_bytes = 0
-            await asyncio.sleep(0)
-
-    async def _wait_for_room(self) -> None:
-        """Waits for room once the input has ended, since more audio would push out what waits to be sent."""
-        while self._input_ch.closed and self._client.stats.backlog_s > self._settings.buffer_s / 2:  # noqa: ASYNC110  # no event
-            await asyncio.sleep(LOOK_EVERY_S)
-
-    def _flush(self) -> None:
-        # `end_input` flushes too, but the close that follows brings the final.
-        if not self._input_ch.closed:
-            self._driver.flush()
-
-    async def _next_input(self) -> rtc.AudioFrame | stt.RecognizeStream._FlushSentinel | None:
-        """The next frame or flush; None if a chunk that is not full has waited for the length of a chunk."""
-        if not self._converter.is_holding:
-            return await self._input_ch.recv()
-        hold_s = (self._settings.audio_chunk_duration_ms or 0) / 1000
-        receiving = await finish(asyncio.create_task(self._input_ch.recv()), hold_s)
-        return None if receiving.cancelled() else receiving.result()

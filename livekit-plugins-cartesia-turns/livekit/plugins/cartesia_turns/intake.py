@@ -1,0 +1,126 @@
+"""Passes the frames that a user pushes to the driver, in order: at once where it can, else by way of a channel."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TypeAlias
+
+from livekit import rtc
+from livekit.agents import stt, utils
+
+from .agent_session import commits_to_answer
+from .audio import PcmConverter
+from .core.client import TurnsClient
+from .net.driver import Driver
+from .net.tasks import finish
+from .settings import StreamSettings
+
+LONGEST_PIECE_S = 0.5
+"""A longer frame is taken in pieces, since `max_buffer` may be as short as a second."""
+LONGEST_STEP_S = 1.0
+"""Others get a turn of the event loop after so much audio, however much was pushed at once."""
+LOOK_EVERY_S = 0.02
+"""How often a long recording that is pushed all at once looks whether there is room for more of it."""
+
+Input: TypeAlias = "rtc.AudioFrame | stt.RecognizeStream._FlushSentinel"
+
+
+class Intake:
+    """The input of one stream.
+
+    Args:
+        channel: what the user has pushed and what could not be passed on at once.
+        driver: takes the audio.
+        client: the driver's.
+        settings: the stream's.
+    """
+
+    __slots__ = ("_channel", "_client", "_converter", "_driver", "_failure", "_is_waiting", "_settings", "_taken_s")
+
+    def __init__(
+        self, channel: utils.aio.Chan[Input], driver: Driver, client: TurnsClient, settings: StreamSettings
+    ) -> None:
+        self._channel = channel
+        self._driver = driver
+        self._client = client
+        self._settings = settings
+        self._converter = PcmConverter(client.options.sample_rate, settings.audio_chunk_duration_ms)
+        self._is_waiting = False
+        """All earlier input has been passed on, so a frame need not go through the channel."""
+        self._taken_s = 0.0
+        """Since others last got a turn."""
+        self._failure: Exception | None = None
+
+    def push_now(self, frame: rtc.AudioFrame) -> bool:
+        """Sends a frame before it returns, if nothing waits before it and it needs no conversion.
+
+        Returns:
+            Whether it did. If not, the frame is for the channel.
+        """
+        if not self._is_waiting or not self._channel.empty():
+            return False
+        try:
+            pcm = self._converter.as_it_is(frame)
+            return pcm is not None and self._driver.push_now(pcm)
+        except Exception as error:
+            # The framework's task that pushes frames must not end with it. `run` does, as soon as it takes this frame.
+            self._failure = error
+            return False
+
+    async def run(self) -> None:
+        """Passes on what comes through the channel, until that is closed."""
+        commits = commits_to_answer() if self._settings.manual_flush else None
+        while True:
+            self._is_waiting = commits is None
+            try:
+                item = await self._next()
+            except utils.aio.ChanClosed:
+                break
+            finally:
+                self._is_waiting = False
+            if self._failure is not None:
+                raise self._failure
+            await self._push(
+                self._converter.push(item) if isinstance(item, rtc.AudioFrame) else self._converter.flush()
+            )
+            if isinstance(item, stt.RecognizeStream._FlushSentinel):
+                self._flush()
+            elif commits is not None and commits.is_new():
+                await self._push(self._converter.flush())
+                self._flush()
+        self._driver.end_input()
+
+    async def _next(self) -> Input | None:
+        """The next frame or flush; None if a chunk that is not full has waited for the length of a chunk."""
+        if not self._converter.is_holding:
+            return await self._channel.recv()
+        hold_s = (self._settings.audio_chunk_duration_ms or 0) / 1000
+        receiving = await finish(asyncio.create_task(self._channel.recv()), hold_s)
+        return None if receiving.cancelled() else receiving.result()
+
+    async def _push(self, pieces: list[bytes]) -> None:
+        piece_bytes = 2 * round(self._client.options.sample_rate * LONGEST_PIECE_S)
+        for pcm in pieces:
+            if len(pcm) <= piece_bytes and not self._channel.closed:
+                await self._take(pcm)
+                continue
+            for start in range(0, len(pcm), piece_bytes):
+                await self._wait_for_room()
+                await self._take(pcm[start : start + piece_bytes])
+
+    async def _take(self, pcm: bytes) -> None:
+        self._driver.push(pcm)
+        self._taken_s += len(pcm) / 2 / self._client.options.sample_rate
+        if self._taken_s >= LONGEST_STEP_S:
+            self._taken_s = 0.0
+            await asyncio.sleep(0)
+
+    async def _wait_for_room(self) -> None:
+        """Waits for room once the input has ended, since more audio would push out what waits to be sent."""
+        while self._channel.closed and self._client.stats.backlog_s > self._settings.buffer_s / 2:  # noqa: ASYNC110  # no event
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    def _flush(self) -> None:
+        # `end_input` flushes too, but the close that follows brings the final.
+        if not self._channel.closed:
+            self._driver.flush()
