@@ -40,11 +40,13 @@ def test_the_workflows_run_what_a_change_must_pass_on_the_oldest_and_the_newest_
     assert quick["strategy"]["matrix"]["python"] == [pythons[0], pythons[-1]]
 
 
-def test_the_workflows_run_the_quick_tests_on_linux_and_macos_and_on_both_event_loops() -> None:
-    quick: dict[str, Any] = yaml.safe_load((GITHUB / "workflows/check.yml").read_text())["jobs"]["quick"]
-    matrix = quick["strategy"]["matrix"]
-    assert {system.split("-")[0] for system in matrix["os"]} == {"ubuntu", "macos"}
-    assert matrix["loop"] == ["asyncio", "uvloop"]
+def test_the_workflows_check_and_run_the_quick_tests_on_linux_and_macos_and_on_both_event_loops() -> None:
+    jobs: dict[str, Any] = yaml.safe_load((GITHUB / "workflows/check.yml").read_text())["jobs"]
+    for job in ("check", "quick"):
+        systems = {system.split("-")[0] for system in jobs[job]["strategy"]["matrix"]["os"]}
+        assert systems == {"ubuntu", "macos"}
+    quick = jobs["quick"]
+    assert quick["strategy"]["matrix"]["loop"] == ["asyncio", "uvloop"]
     assert quick["env"] == {"LOOP": "${{ matrix.loop }}"}
     assert any("not slow and not room" in step.get("run", "") for step in quick["steps"])
 
