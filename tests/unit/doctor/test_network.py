@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -62,6 +63,22 @@ async def test_a_port_where_nobody_listens_is_a_problem_of_tcp_and_the_rest_is_s
     assert level == "problem"
     assert "port" in advice
     assert levels(verdicts)["tls"] == "skipped"
+
+
+async def test_why_a_host_with_two_addresses_refuses_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = socket.getaddrinfo
+
+    def both(host: str, *rest: Any, **more: Any) -> list[Any]:
+        hosts = ["127.0.0.1", "::1"] if host == "localhost" else [host]
+        return [info for host in hosts for info in known(host, *rest, **more)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", both)
+    async with tcp_peer(nothing) as url:
+        there = url.replace("127.0.0.1", "localhost")
+        assert advised(called("tcp", await way_to(there)))[0] == "ok"
+    verdict = called("tcp", await way_to(there))
+    assert advised(verdict)[0] == "problem"
+    assert "No server listens" in verdict.what
 
 
 async def test_a_name_that_nobody_knows_is_a_problem_of_dns(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -176,8 +176,17 @@ def _port(parts: SplitResult) -> int:
 
 
 async def _open(host: str, port: int, **tls: Any) -> asyncio.StreamWriter:
-    _, writer = await asyncio.open_connection(host, port, **tls)
-    return writer
+    """Connects to the first of the host's addresses that accepts a connection."""
+    failures: list[OSError] = []
+    for address in await _addresses(host):
+        try:
+            _, writer = await asyncio.open_connection(address, port, **tls)
+        except OSError as error:
+            failures.append(error)
+        else:
+            return writer
+    # One error for all addresses, as asyncio raises it, would not tell the cause.
+    raise failures[0]
 
 
 async def _addresses(host: str) -> list[str]:
