@@ -202,14 +202,28 @@ async def test_a_rejection_may_say_little(error: dict[str, object]) -> None:
         await turn(call, await lines(peer, 1))
 
 
-async def test_an_error_that_is_followed_by_a_close_ends_the_call_with_what_it_says() -> None:
-    async with vendor(answer=rejecting(NO, 1008)) as peer, call_on(peer) as call:
+@pytest.mark.parametrize("refusal", [[400], [NO, 1008]], ids=["refuses", "closes"])
+@pytest.mark.parametrize("answer", [[NO, 1008], [1011]], ids=["rejects", "drops"])
+async def test_a_server_that_ends_the_socket_for_a_change_is_asked_for_what_it_had_taken_before(
+    answer: list[Any], refusal: list[Any]
+) -> None:
+    def refuse(query: dict[str, str]) -> list[Any]:
+        return refusal if query["turn_end_timeout_ms"] == "900" else []
+
+    async with (
+        vendor(answer=rejecting(*answer), refuse=refuse) as peer,
+        call_on(peer, turn_end_timeout_ms=3000) as call,
+    ):
         call.stt.update_options(turn_end_timeout_ms=900)
         call.push(0.1)
-        await call.over()
-        assert isinstance(call.raised, ServerError)
-        assert call.raised.status_code == 400
-        assert call.stt.stats.rejected_configs == 0
+        await until(lambda: call.named("disconnected"))
+        call.push(0.1)
+        await until(lambda: call.stt.stats.rejected_configs)
+        call.push(0.1)
+        later = await lines(peer, 2)
+        assert later.turn["end_timeout_ms"] == 3000
+        await turn(call, later)
+        assert not call.errors
 
 
 @pytest.mark.parametrize("status", [401, 402, 403])
@@ -231,11 +245,13 @@ async def test_an_error_about_the_plan_makes_a_new_socket_although_the_last_stay
         await turn(call, await lines(peer, 2))
 
 
-async def test_an_error_that_answers_no_config_ends_the_call() -> None:
+async def test_an_error_that_answers_no_config_makes_a_new_socket_although_the_last_stays_open() -> None:
     async with vendor() as peer, call_on(peer) as call:
         await (await lines(peer, 1)).say("error", **NO)
-        await call.over()
-        assert isinstance(call.raised, ServerError)
+        await until(lambda: call.named("connection_error"))
+        call.push(0.1)
+        await turn(call, await lines(peer, 2))
+        assert call.stt.stats.rejected_configs == 0
 
 
 async def test_a_rejection_that_is_undecided_at_the_end_of_the_input_is_no_error() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from livekit.plugins.cartesia_turns.core.chunk import Chunk
+from livekit.plugins.cartesia_turns.core.configs import ANSWER_S
 from livekit.plugins.cartesia_turns.core.link import HangUp, Link
 from livekit.plugins.cartesia_turns.core.next_socket import REFUSALS, NextSocket
 from livekit.plugins.cartesia_turns.core.pacing import CATCH_UP_SPEED, Pace
@@ -38,6 +39,22 @@ def test_settings_that_were_never_taken_are_given_up_where_others_were() -> None
     assert subjects.tries_again
     subjects.drop(rejected)
     assert subjects.options.turn == OPTIONS.turn
+
+
+@pytest.mark.parametrize(("after_s", "is_taken"), [(0.1, False), (ANSWER_S + 0.1, True)])
+def test_a_change_that_a_socket_may_have_ended_for_is_given_up_where_the_next_one_is_refused(
+    after_s: float, is_taken: bool
+) -> None:
+    one, subjects = link(), subject(OTHERS)
+    change = one.configs.change_to(OTHERS, 1.0, rtt_s=0.0)
+    assert change is not None
+    one.configs.sent(change, 1.0)
+    subjects.ended(one, 1.0 + after_s, clean=False, abrupt=False)
+    rejected = subjects.refused(ODD)
+    assert (rejected is None) == is_taken
+    if rejected is not None:
+        subjects.drop(rejected)
+        assert subjects.options.turn == OPTIONS.turn
 
 
 def test_a_first_socket_that_is_refused_has_nothing_to_give_up() -> None:

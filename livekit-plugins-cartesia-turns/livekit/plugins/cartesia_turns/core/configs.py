@@ -116,6 +116,11 @@ class Configs:
         self.send_at = ready_at if now < ready_at else math.inf
         return change if now >= ready_at else None
 
+    def taken(self, now: float, *, rtt_s: float) -> Config:
+        """The settings that the server has taken for certain: without changes that it may still reject."""
+        self._forget_answered(now, rtt_s)
+        return self._sent[0].before if self._sent else self.in_force
+
     def sent(self, config: Config, now: float) -> None:
         """The socket has taken a config."""
         self._sent = [*self._sent[1 - KEPT :], _Sent(config, self.in_force, now)]

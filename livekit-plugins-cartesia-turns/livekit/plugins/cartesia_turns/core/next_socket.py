@@ -52,7 +52,7 @@ class NextSocket:
         """
         if not link.is_connected:
             return self._without(refused(link.configs.in_force, self._taken, link.last_error))
-        self._taken = link.configs.in_force
+        self._taken = link.configs.taken(now, rtt_s=link.liveness.rtt_s or 0.0)
         was_asked_for = clean and link.close_sent
         self.tries_again = not was_asked_for and self._was_too_fast(link, now, abrupt=abrupt)
         return None

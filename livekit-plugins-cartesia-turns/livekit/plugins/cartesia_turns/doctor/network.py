@@ -181,7 +181,7 @@ async def _open(host: str, port: int, **tls: Any) -> asyncio.StreamWriter:
     for address in await _addresses(host):
         try:
             _, writer = await asyncio.open_connection(address, port, **tls)
-        except OSError as error:
+        except OSError as error:  # noqa: PERF203 - there are few addresses
             failures.append(error)
         else:
             return writer
