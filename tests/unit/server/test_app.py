@@ -1,11 +1,15 @@
 import asyncio
+import contextlib
+import socket
 
 import aiohttp
 import pytest
 from livekit.plugins.cartesia_turns.server import Faults
 from livekit.plugins.cartesia_turns.wire.messages import Connected, TurnEnd
+from support.calls import calling
 from support.localserver import SENTENCE, kinds, server
 from support.rawclient import BOUND_S, connected
+from support.waiting import until
 
 
 async def test_the_port_is_free_again_after_the_server_and_clients_are_told_1001() -> None:
@@ -20,6 +24,22 @@ async def test_the_port_is_free_again_after_the_server_and_clients_are_told_1001
     async with server(port=port) as second, connected(second) as client:
         await client.until(Connected)
         assert second.url == first.url
+
+
+def has_ipv6_loopback() -> bool:
+    with contextlib.suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6):
+        return True
+    return False
+
+
+@pytest.mark.skipif(not has_ipv6_loopback(), reason="needs ::1, which containers may not have")
+async def test_the_address_may_be_of_ipv6() -> None:
+    async with server(host="::1") as local, connected(local) as client:
+        await client.until(Connected)
+        assert local.url.startswith("http://[::1]:")
+        async with calling(local) as call:
+            call.push(0.1)
+            await until(lambda: call.named("connected"))
 
 
 async def test_an_outage_refuses_new_connections_and_keeps_the_open_ones() -> None:

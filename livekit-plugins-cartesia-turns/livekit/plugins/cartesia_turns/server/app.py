@@ -107,7 +107,8 @@ class LocalServer:
     @property
     def url(self) -> str:
         """The address to connect to: `http://HOST:PORT`."""
-        return f"http://{self._host}:{self._port}"
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._port}"
 
     @property
     def faults(self) -> FaultPlan:
@@ -183,7 +184,8 @@ class LocalServer:
         """
         if self._site is not None or self._runner is None:
             return
-        listener = sockets.create_server((self._host, self._port))
+        family = sockets.AF_INET6 if ":" in self._host else sockets.AF_INET
+        listener = sockets.create_server((self._host, self._port), family=family)
         self._port = listener.getsockname()[1]
         self._site = web.SockSite(self._runner, listener)
         await self._site.start()
