@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 from livekit.plugins.cartesia_turns.core import text, words
-from livekit.plugins.cartesia_turns.core.client import Limits, TurnsClient
+from livekit.plugins.cartesia_turns.core.client import TurnsClient
 from livekit.plugins.cartesia_turns.core.events import TurnEvent
+from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.turn import Turn
 from livekit.plugins.cartesia_turns.wire.messages import TurnUpdate
 from livekit.plugins.cartesia_turns.wire.options import Options
@@ -40,7 +41,7 @@ def updates(pattern: str, count: int, *, since: int = 0) -> list[str]:
 def in_turn(*frames: str, reconnect: bool) -> TurnsClient:
     """A client in a turn that has heard these frames, on this socket or on one that was lost since."""
     client = TurnsClient(Options(), Limits(), 0.0)
-    client.link_opened(client.options, 0.0)
+    client.link_opened(client.sockets.options, 0.0)
     client.push_audio(b"\1\2" * 16000, 0.0)
     while (item := client.outgoing(0.0)) is not None:
         client.sent(item, 0.0)
@@ -48,7 +49,7 @@ def in_turn(*frames: str, reconnect: bool) -> TurnsClient:
         client.receive(parse(frame), 0.0)
     if reconnect:
         client.link_lost(0.0)
-        client.link_opened(client.options, 0.0)
+        client.link_opened(client.sockets.options, 0.0)
         client.receive(parse('{"type": "turn.start"}'), 0.0)
     client.take_events()
     return client
@@ -133,7 +134,7 @@ def test_a_closed_turn_that_a_replay_hears_differently_has_its_words_counted_onc
     client = in_turn(*updates("word{} ", WORDS), reconnect=False)
     client.close_turn(1.0)
     client.link_lost(0.0)
-    client.link_opened(client.options, 0.0)
+    client.link_opened(client.sockets.options, 0.0)
     messages = 0
     for count in range(0, WORDS + 11 * MORE, 10 * MORE):
         for frame in updates("wort{} ", count)[::10]:

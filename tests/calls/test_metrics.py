@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from livekit.agents import stt
 from livekit.plugins.cartesia_turns import telemetry
-from livekit.plugins.cartesia_turns.core.client import Limits
 from livekit.plugins.cartesia_turns.core.flush import FLUSH_S
+from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.measures import WENT_ON_S
 from livekit.plugins.cartesia_turns.core.timeouts import GIVE_UP_AFTER_S, STALLED_AFTER_S
 from livekit.plugins.cartesia_turns.instruments import Instruments

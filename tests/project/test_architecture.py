@@ -59,6 +59,7 @@ UNTESTED = {
     "version",
     "wire.messages",
     "core.events",
+    "core.limits",
     "server",
     "server.__main__",
     "server.responder",

@@ -12,8 +12,9 @@ from enum import Enum
 from functools import partial
 
 from livekit.plugins.cartesia_turns.core.chunk import Chunk
-from livekit.plugins.cartesia_turns.core.client import Limits, TurnsClient
+from livekit.plugins.cartesia_turns.core.client import TurnsClient
 from livekit.plugins.cartesia_turns.core.events import Kind, Notice, TurnEvent, Usage
+from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.link import Outgoing, Ping
 from livekit.plugins.cartesia_turns.core.stats import Stats
 from livekit.plugins.cartesia_turns.wire.messages import ClientMessage, Close, Connected, ServerMessage
@@ -180,7 +181,7 @@ class SimulatedCall:
         """
         spins = 0
         self._pump()
-        while not self.client.finished:
+        while not self.client.sockets.finished:
             before, waiting = self.now, len(self._queue)
             self._next()
             spins = spins + 1 if self.now == before and len(self._queue) >= waiting else 0
@@ -204,9 +205,11 @@ class SimulatedCall:
         self._at(at, self.client.end_input)
 
     def _push(self, frame: bytes) -> None:
-        if self._socket and self.client.push_live(frame, self.now):
+        if self._socket and self.client.live.take(frame, self.now):
             self._send(self._socket, Chunk(frame, len(frame) / 2 / RATE))
-            self._is_live = not self.client.live_sent(self.now)
+            self._is_live = not self.client.live.is_full
+            if not self._is_live:
+                self.client.live_sent(self.now)
         else:
             self.client.push_audio(frame, self.now)
             self._note()
@@ -237,16 +240,16 @@ class SimulatedCall:
         if self._is_live:
             self._is_live = False
             return
-        if self.client.hang_up and self._socket:
+        if self.client.sockets.hang_up and self._socket:
             self._lose(self._socket)
         while self._socket and (item := self.client.outgoing(self.now)) is not None:
             self._send(self._socket, item)
             self.client.sent(item, self.now)
-        if self._socket is None and not self._dialing and self.client.wants_link:
+        if self._socket is None and not self._dialing and self.client.sockets.wants_link:
             self._dialing = True
             self._at(max(self.now, self._no_socket_before) + self._network.connect_s, self._connect)
         self.outcome.held_s = max(self.outcome.held_s, self.client.stats.held_s)
-        self._wake_at = min(self.client.deadline, self.client.send_at)
+        self._wake_at = min(self.client.deadline, self.client.sockets.send_at)
 
     def _note(self) -> None:
         for event in self.client.take_events():
@@ -269,7 +272,7 @@ class SimulatedCall:
         name = f"socket {self.outcome.sockets}"
         self._socket = Socket(SimulatedServer(self._speech.samples, self._delay_frames, name), stalled=not self._greets)
         self._greets = True
-        self.client.link_opened(self.client.options, self.now)
+        self.client.link_opened(self.client.sockets.options, self.now)
         self._answer(self._socket, [Connected(name)])
 
     def _send(self, socket: Socket, item: Outgoing) -> None:

@@ -6,8 +6,9 @@ import math
 
 from livekit.plugins.cartesia_turns.core.changes import Rejected
 from livekit.plugins.cartesia_turns.core.chunk import Chunk
-from livekit.plugins.cartesia_turns.core.client import Limits, TurnsClient
+from livekit.plugins.cartesia_turns.core.client import TurnsClient
 from livekit.plugins.cartesia_turns.core.events import Notice, TurnEvent, Usage
+from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.link import Outgoing, Ping
 from livekit.plugins.cartesia_turns.wire.messages import Connected, ServerMessage, TurnSettings, TurnStart, TurnUpdate
 from livekit.plugins.cartesia_turns.wire.options import Options
@@ -53,7 +54,7 @@ class Scenario:
         return [item for item in self.sent if not isinstance(item, Chunk | Ping)]
 
     def open(self) -> None:
-        self.client.link_opened(self.client.options, self.now)
+        self.client.link_opened(self.client.sockets.options, self.now)
         self.say(Connected("r"))
         self.pump()
 
@@ -106,7 +107,7 @@ class Scenario:
         """Lets time pass and does what is due meanwhile."""
         until = self.now + seconds
         for _ in range(10_000):
-            wake = min(self.client.deadline, self.client.send_at if answers else math.inf)
+            wake = min(self.client.deadline, self.client.sockets.send_at if answers else math.inf)
             if wake > until:
                 break
             self.now = max(self.now, wake)

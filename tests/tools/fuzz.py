@@ -12,8 +12,9 @@ from collections import deque
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from livekit.plugins.cartesia_turns.core.client import Limits, TurnsClient
+from livekit.plugins.cartesia_turns.core.client import TurnsClient
 from livekit.plugins.cartesia_turns.core.events import Kind, TurnEvent
+from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.link import Ping
 from livekit.plugins.cartesia_turns.wire.options import Options
 from livekit.plugins.cartesia_turns.wire.protocol import ProtocolError, parse, parse_client, parse_error_body, serialize
@@ -70,13 +71,14 @@ def _happens(client: TurnsClient, step: str | bytes, pings: deque[bytes], now: f
         case "lost" | "closed":
             if client.stats.connections:
                 client.link_lost(now, clean=step == "closed")
-        case "open" if client.wants_link:
-            client.link_opened(client.options, now)
+        case "open" if client.sockets.wants_link:
+            client.link_opened(client.sockets.options, now)
             pings.clear()
         case "audio" | "silence" | "live":
             pcm = (bytes(4) if step == "silence" else b"\0\x30\0\xd0") * (80 if step == "live" else 800)
-            if step == "live" and client.push_live(pcm, now):
-                client.live_sent(now)
+            if step == "live" and client.live.take(pcm, now):
+                if client.live.is_full:
+                    client.live_sent(now)
             else:
                 client.push_audio(pcm, now)
         case "pong":

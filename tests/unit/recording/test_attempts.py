@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from livekit.plugins.cartesia_turns.core.client import Limits
+from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.link import HangUp
 from livekit.plugins.cartesia_turns.recording.attempts import SPARE_S, Attempt, attempts_of
 from livekit.plugins.cartesia_turns.recording.client import RecordedClient
@@ -41,8 +41,9 @@ class Shell:
         for _ in range(round(seconds / FRAME_S)):
             self.now += FRAME_S
             pcm = b"\0\x20" * 320
-            if self.client.push_live(pcm, self.now):
-                if self.client.live_sent(self.now):
+            if self.client.live.take(pcm, self.now):
+                if self.client.live.is_full:
+                    self.client.live_sent(self.now)
                     self.send()
             else:
                 self.client.push_audio(pcm, self.now)
@@ -153,7 +154,7 @@ def test_a_client_that_hung_up_gets_a_reason_to_do_so_again(hang_up: HangUp, fau
     shell = Shell()
     shell.open()
     shell.speak(0.5)
-    shell.client._hang_up(hang_up)
+    shell.client.sockets.hang_up_for(hang_up)
     shell.client.link_lost(shell.now)
     if hang_up is HangUp.NOT_CONNECTED:
         shell.client.attempt_failed()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from livekit.plugins.cartesia_turns.core.client import Limits
+from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.recording.attempts import attempts_of
 from livekit.plugins.cartesia_turns.recording.files import Recording, recording_of
 from livekit.plugins.cartesia_turns.recording.player import replay
@@ -24,7 +24,7 @@ def whole() -> list[dict[str, Any]]:
     tape = Tape()
     client = tape.client(Options(keyterms=("Quetzal",)), Limits(), lambda: 1.0)
     client.attempt_failed(ErrorMessage("no", status_code=503))
-    client.link_opened(client.options, 1.0)
+    client.link_opened(client.sockets.options, 1.0)
     for message in (Connected("r"), TurnStart("r"), TurnUpdate("r", "hi"), TurnEnd("r", "hi")):
         client.receive(message, 1.1)
     client.pong(b"who asked?", 1.1)

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from livekit.plugins.cartesia_turns.core.client import Limits
+from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.recording.audio_file import flac
 from livekit.plugins.cartesia_turns.recording.files import load
 from livekit.plugins.cartesia_turns.recording.schema import SCHEMA, SchemaError, limits_to, options_to

@@ -6,8 +6,8 @@ import math
 import pytest
 from livekit.plugins.cartesia_turns.core.changes import Rejected
 from livekit.plugins.cartesia_turns.core.chunk import Chunk
-from livekit.plugins.cartesia_turns.core.client import Limits
 from livekit.plugins.cartesia_turns.core.events import Flushed, Kind, Notice, TurnEvent
+from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.stats import Stats
 from livekit.plugins.cartesia_turns.recording import schema
 from livekit.plugins.cartesia_turns.wire.messages import (

@@ -115,15 +115,23 @@ async def test_a_bug_in_the_connection_is_an_api_error(
 
 
 @pytest.mark.parametrize(
-    "name", ["push_live", "push_audio", "tick", "receive", "outgoing", "pong", "take_events", "deadline", "may_send"]
+    ("part", "name"),
+    [
+        *((None, name) for name in ("push_audio", "tick", "receive", "outgoing", "pong", "take_events", "deadline")),
+        ("live", "take"),
+        ("sockets", "may_send"),
+    ],
 )
-async def test_a_bug_in_the_client_is_an_api_error(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_bug_in_the_client_is_an_api_error(
+    part: str | None, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(feed_module, "USAGE_EVERY_S", 0.1)
     async with LocalServer(script=playing(START)) as server, calling(server) as call:
         await until(lambda: call.named("connected"))
-        is_property = isinstance(getattr(type(call.stream._client), name), property)
+        owner = type(getattr(call.stream._client, part) if part else call.stream._client)
+        is_property = isinstance(getattr(owner, name), property)
         bug = lambda *_, **__: 1 / 0  # noqa: E731 - either way
-        monkeypatch.setattr(type(call.stream._client), name, property(bug) if is_property else bug)
+        monkeypatch.setattr(owner, name, property(bug) if is_property else bug)
         call.push(0.2)
         await server.drop_all(1001)
         call.push(0.2)

@@ -9,7 +9,8 @@ import json
 import time
 from collections.abc import Callable, Iterator
 
-from livekit.plugins.cartesia_turns.core.client import Limits, TurnsClient
+from livekit.plugins.cartesia_turns.core.client import TurnsClient
+from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.link import Ping
 from livekit.plugins.cartesia_turns.wire.options import Options
 from livekit.plugins.cartesia_turns.wire.protocol import parse
@@ -36,7 +37,7 @@ class Wired:
 
     def connect(self) -> None:
         """Opens a socket."""
-        self.client.link_opened(self.client.options, self.now_s)
+        self.client.link_opened(self.client.sockets.options, self.now_s)
         self.hear('{"type": "connected", "request_id": "r"}')
 
     def hear(self, frame: str) -> None:
@@ -46,8 +47,9 @@ class Wired:
 
     def push(self) -> None:
         """A frame of speech, and the time that it takes."""
-        if self.client.push_live(FRAME, self.now_s):
-            self.client.live_sent(self.now_s)
+        if self.client.live.take(FRAME, self.now_s):
+            if self.client.live.is_full:
+                self.client.live_sent(self.now_s)
         else:
             self.client.push_audio(FRAME, self.now_s)
         self.now_s += FRAME_S

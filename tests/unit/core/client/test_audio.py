@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from livekit.plugins.cartesia_turns.core.client import Limits
+from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.wire.messages import Close
 from support.scenario import RATE, Scenario
 
@@ -12,8 +12,8 @@ def test_audio_that_was_pushed_and_ended_before_the_socket_is_up_is_sent_and_clo
     scenario = Scenario(linked=False)
     scenario.speak(0.3)
     scenario.client.end_input()
-    assert scenario.client.wants_link
-    assert not scenario.client.finished
+    assert scenario.client.sockets.wants_link
+    assert not scenario.client.sockets.finished
     scenario.open()
     assert scenario.audio == [1, 2, 3]
     assert scenario.commands[-1] == Close()
@@ -22,8 +22,8 @@ def test_audio_that_was_pushed_and_ended_before_the_socket_is_up_is_sent_and_clo
 def test_a_stream_that_ends_before_it_began_needs_no_socket() -> None:
     scenario = Scenario(linked=False)
     scenario.client.end_input()
-    assert scenario.client.finished
-    assert not scenario.client.wants_link
+    assert scenario.client.sockets.finished
+    assert not scenario.client.sockets.wants_link
 
 
 def test_a_minute_in_one_frame_is_cut_and_the_newest_of_it_survives() -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from livekit.plugins.cartesia_turns.core.client import Limits
 from livekit.plugins.cartesia_turns.core.events import Notice
 from livekit.plugins.cartesia_turns.core.feed import PRE_ROLL_S, UNHEARD_S
+from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.link import HangUp
 from livekit.plugins.cartesia_turns.core.pacing import CATCH_UP_SPEED
 from livekit.plugins.cartesia_turns.core.timeouts import RESCUE_LINKED_S, RESCUE_S
@@ -23,7 +23,7 @@ def test_a_drop_in_any_state_of_a_turn_is_not_seen_by_its_consumer(state: str, c
         scenario.say(TurnResume("r"))
     scenario.told.clear()
     scenario.lose(clean=clean)
-    assert scenario.client.wants_link
+    assert scenario.client.sockets.wants_link
     scenario.speak(0.3, answers=False)
     scenario.open()
     scenario.wait(1.0)
@@ -54,11 +54,11 @@ def test_a_drop_between_turns_is_no_error_and_waits_for_audio(clean: bool) -> No
     scenario = Scenario()
     scenario.speak(20.0, is_silent=True)
     scenario.lose(clean=clean)
-    assert not scenario.client.wants_link
+    assert not scenario.client.sockets.wants_link
     assert scenario.told == []
     assert (scenario.client.stats.idle_closes, scenario.client.stats.drops) == (clean, not clean)
     scenario.speak(0.1)
-    assert scenario.client.wants_link
+    assert scenario.client.sockets.wants_link
     scenario.open()
     scenario.wait(0.4)
     replayed = len(scenario.audio) * FRAME_S - 0.1
@@ -70,7 +70,7 @@ def test_words_that_were_settled_are_never_sent_again() -> None:
     scenario.speak(0.7, is_silent=True)
     scenario.say(TurnEnd("r", "a b"))
     scenario.lose()
-    assert not scenario.client.wants_link
+    assert not scenario.client.sockets.wants_link
     scenario.speak(0.1)
     scenario.open()
     assert set(scenario.audio) <= {0, scenario.number}
@@ -82,7 +82,7 @@ def test_a_word_that_began_before_its_turn_started_is_sent_again_whole() -> None
     scenario.speak(3.0, is_silent=True)
     scenario.speak(0.3)
     scenario.lose(clean=True)
-    assert scenario.client.wants_link
+    assert scenario.client.sockets.wants_link
     scenario.open()
     scenario.wait(0.8)
     assert scenario.audio[-3:] == [31, 32, 33]
@@ -90,11 +90,11 @@ def test_a_word_that_began_before_its_turn_started_is_sent_again_whole() -> None
 
 def test_what_a_socket_took_on_which_the_server_said_nothing_is_sent_again_whole() -> None:
     scenario = Scenario(linked=False)
-    scenario.client.link_opened(scenario.client.options, scenario.now)
+    scenario.client.link_opened(scenario.client.sockets.options, scenario.now)
     scenario.speak(0.5)
     scenario.speak(UNHEARD_S + 3.0, is_silent=True)
     scenario.wait(Limits().connect_timeout_s)
-    assert scenario.client.hang_up is HangUp.NOT_CONNECTED
+    assert scenario.client.sockets.hang_up is HangUp.NOT_CONNECTED
     scenario.lose()
     scenario.open()
     scenario.wait(5.0)
@@ -108,7 +108,7 @@ def test_a_voice_that_no_turn_answered_costs_no_socket_after_the_next_one() -> N
     scenario.wait(300.0)
     assert scenario.client.is_idle
     scenario.lose(clean=True)
-    assert not scenario.client.wants_link
+    assert not scenario.client.sockets.wants_link
 
 
 @pytest.mark.parametrize("greeted", [False, True])
@@ -117,7 +117,7 @@ def test_the_audio_of_a_turn_given_up_is_kept_for_a_server_that_hears_it(greeted
     scenario.lose()
     scenario.wait(2.0)
     scenario.pongs = not greeted
-    scenario.client.link_opened(scenario.client.options, scenario.now)
+    scenario.client.link_opened(scenario.client.sockets.options, scenario.now)
     if greeted:
         scenario.say(Connected("r"))
     scenario.wait(RESCUE_S - 1.9)

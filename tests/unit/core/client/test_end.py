@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from livekit.plugins.cartesia_turns.core.client import Limits
 from livekit.plugins.cartesia_turns.core.input_end import MOST_LOST_ENDS
+from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.link import DRAIN_S, LONGEST_DRAIN_S, UNTOLD_DRAIN_S, HangUp
 from livekit.plugins.cartesia_turns.wire.messages import Close, TurnEnd, TurnUpdate
 from support.scenario import START, Scenario, in_turn
@@ -16,11 +16,11 @@ def test_the_end_asks_the_server_to_close_and_is_over_when_it_does() -> None:
     scenario.pump()
     assert scenario.commands[-1] == Close()
     scenario.say(TurnEnd("r", "a b c"))
-    assert not scenario.client.finished
+    assert not scenario.client.sockets.finished
     scenario.lose(clean=True)
     assert scenario.told == ["end a b c"]
-    assert scenario.client.finished
-    assert not scenario.client.wants_link
+    assert scenario.client.sockets.finished
+    assert not scenario.client.sockets.wants_link
 
 
 @pytest.mark.parametrize(("keeps_talking", "patience_s"), [(False, DRAIN_S), (True, LONGEST_DRAIN_S)])
@@ -29,13 +29,13 @@ def test_a_server_that_never_closes_is_waited_for_and_not_for_ever(keeps_talking
     scenario.client.end_input()
     scenario.pump()
     for number in range(round(patience_s)):
-        assert scenario.client.hang_up is None
+        assert scenario.client.sockets.hang_up is None
         if keeps_talking:
             scenario.say(TurnUpdate("r", f"a b {number}"))
         scenario.wait(1.0)
-    assert scenario.client.hang_up is HangUp.DRAINED
+    assert scenario.client.sockets.hang_up is HangUp.DRAINED
     scenario.lose()
-    assert scenario.client.finished
+    assert scenario.client.sockets.finished
     assert scenario.told[-1] == ("end a b 59" if keeps_talking else "end a b")
 
 
@@ -48,11 +48,11 @@ def test_a_server_that_is_late_with_the_first_words_of_the_last_speech_is_waited
     scenario.client.end_input()
     scenario.pump()
     scenario.wait(UNTOLD_DRAIN_S - 1.0)
-    assert scenario.client.hang_up is None
+    assert scenario.client.sockets.hang_up is None
     scenario.say(*([] if has_begun else [START]), TurnEnd("r", "so late"))
     scenario.lose(clean=True)
     assert scenario.told[-1] == "end so late"
-    assert scenario.client.finished
+    assert scenario.client.sockets.finished
 
 
 def test_a_server_that_says_nothing_of_the_last_speech_is_not_waited_for_for_ever() -> None:
@@ -61,7 +61,7 @@ def test_a_server_that_says_nothing_of_the_last_speech_is_not_waited_for_for_eve
     scenario.client.end_input()
     scenario.pump()
     scenario.wait(UNTOLD_DRAIN_S)
-    assert scenario.client.hang_up is HangUp.DRAINED
+    assert scenario.client.sockets.hang_up is HangUp.DRAINED
 
 
 def test_a_socket_lost_while_the_server_finishes_is_replaced_and_asked_again() -> None:
@@ -69,7 +69,7 @@ def test_a_socket_lost_while_the_server_finishes_is_replaced_and_asked_again() -
     scenario.client.end_input()
     scenario.pump()
     scenario.lose()
-    assert scenario.client.wants_link
+    assert scenario.client.sockets.wants_link
     scenario.open()
     scenario.wait(0.2)
     assert scenario.audio == list(range(1, 11))
@@ -77,7 +77,7 @@ def test_a_socket_lost_while_the_server_finishes_is_replaced_and_asked_again() -
     scenario.say(START, TurnEnd("r", "a b c"))
     scenario.lose(clean=True)
     assert scenario.told == ["end a b c"]
-    assert scenario.client.finished
+    assert scenario.client.sockets.finished
 
 
 @pytest.mark.parametrize(("told", "heard", "finals"), [("Yes.", "Yes.", 2), ("Yes.", "es", 1), ("Oh, yes.", "Yes", 1)])
@@ -110,12 +110,12 @@ def test_the_end_of_a_word_is_not_told_again_if_the_socket_is_lost_as_the_server
     scenario.say(TurnEnd("r", "a b see"))
     for heard in ("ee", "e", ""):
         scenario.lose(**way)
-        if not scenario.client.wants_link:
+        if not scenario.client.sockets.wants_link:
             break
         scenario.open()
         scenario.wait(0.3)
         scenario.say(START, TurnEnd("r", heard))
-    assert scenario.client.finished
+    assert scenario.client.sockets.finished
     assert scenario.told == ["end a b see"]
 
 
@@ -124,13 +124,13 @@ def test_a_clean_close_in_mid_turn_is_taken_for_a_drop_once_although_the_input_h
     scenario.client.end_input()
     scenario.pump()
     scenario.lose(clean=True)
-    assert not scenario.client.finished
+    assert not scenario.client.sockets.finished
     scenario.open()
     scenario.wait(0.2)
     scenario.say(START, TurnUpdate("r", "a b c"))
     scenario.lose(clean=True)
     assert scenario.told == ["update a b c", "end a b c"]
-    assert scenario.client.finished
+    assert scenario.client.sockets.finished
 
 
 @pytest.mark.parametrize("leaving", [False, True])
@@ -140,13 +140,13 @@ def test_a_clean_close_that_tells_nothing_of_what_was_heard_is_tried_again(leavi
     scenario.client.end_input()
     scenario.pump()
     scenario.lose(clean=True, leaving=leaving)
-    assert scenario.client.wants_link
+    assert scenario.client.sockets.wants_link
     scenario.open()
     assert scenario.audio == [1, 2, 3, 4, 5]
     scenario.say(START, TurnEnd("r", "yes"))
     scenario.lose(clean=True)
     assert scenario.told == ["start", "end yes"]
-    assert scenario.client.finished
+    assert scenario.client.sockets.finished
 
 
 def test_a_server_that_goes_away_in_the_midst_of_the_last_turns_has_not_told_them_all() -> None:
@@ -159,7 +159,7 @@ def test_a_server_that_goes_away_in_the_midst_of_the_last_turns_has_not_told_the
     scenario.pump()
     scenario.say(START, TurnEnd("r", "a b"))
     scenario.lose(clean=True, leaving=True)
-    assert scenario.client.wants_link
+    assert scenario.client.sockets.wants_link
     scenario.pongs = True
     scenario.open()
     scenario.wait(2.0)
@@ -172,7 +172,7 @@ def test_a_clean_close_after_digital_silence_alone_is_the_end() -> None:
     scenario.client.end_input()
     scenario.pump()
     scenario.lose(clean=True)
-    assert scenario.client.finished
+    assert scenario.client.sockets.finished
 
 
 def test_a_reset_is_no_clean_close_and_leaves_the_turn_its_other_try() -> None:
@@ -184,7 +184,7 @@ def test_a_reset_is_no_clean_close_and_leaves_the_turn_its_other_try() -> None:
     scenario.wait(0.2)
     scenario.say(START, TurnUpdate("r", "a b c"))
     scenario.lose(clean=True)
-    assert not scenario.client.finished
+    assert not scenario.client.sockets.finished
     assert scenario.told == ["update a b c"]
 
 
@@ -195,25 +195,25 @@ def test_a_socket_lost_at_the_end_while_no_turn_is_open_is_replaced_and_not_for_
     scenario.pump()
     for _ in range(MOST_LOST_ENDS):
         scenario.lose()
-        assert scenario.client.wants_link
+        assert scenario.client.sockets.wants_link
         scenario.open()
         assert scenario.audio == [1, 2, 3, 4, 5]
         assert scenario.commands[-1] == Close()
     scenario.lose()
-    assert scenario.client.finished
+    assert scenario.client.sockets.finished
 
 
 def test_a_server_that_was_asked_to_finish_and_has_said_nothing_at_all_has_not_finished() -> None:
     scenario = Scenario(linked=False)
     scenario.speak(0.5)
     scenario.client.end_input()
-    scenario.client.link_opened(scenario.client.options, scenario.now)
+    scenario.client.link_opened(scenario.client.sockets.options, scenario.now)
     scenario.pump()
     assert scenario.commands[-1] == Close()
     scenario.wait(Limits().connect_timeout_s + 0.1)
-    assert scenario.client.hang_up is HangUp.NOT_CONNECTED
+    assert scenario.client.sockets.hang_up is HangUp.NOT_CONNECTED
     scenario.lose()
-    assert scenario.client.wants_link
+    assert scenario.client.sockets.wants_link
 
 
 def test_the_end_of_the_last_turn_settles_all_audio_although_no_pause_follows_it() -> None:
@@ -222,5 +222,5 @@ def test_the_end_of_the_last_turn_settles_all_audio_although_no_pause_follows_it
     scenario.pump()
     scenario.say(TurnEnd("r", "a b c"))
     scenario.lose()
-    assert scenario.client.finished
+    assert scenario.client.sockets.finished
     assert scenario.client.stats.held_s == 0

@@ -23,9 +23,9 @@ def test_a_rejected_config_leaves_the_turn_alone_and_is_not_sent_again() -> None
     scenario.say(ErrorMessage("No.", status_code=400))
     scenario.speak(CLOSE_FOLLOWS_S + 0.1)
     assert [rejected.change for rejected in scenario.rejections] == [Config(TurnSettings(end_timeout_ms=900))]
-    assert scenario.client.options == OPTIONS
+    assert scenario.client.sockets.options == OPTIONS
     assert scenario.client.stats.rejected_configs == 1
-    assert scenario.client.hang_up is None
+    assert scenario.client.sockets.hang_up is None
     scenario.say(TurnEnd("r", "a b c"))
     assert scenario.told == ["end a b c"]
     scenario.sent.clear()
@@ -40,39 +40,39 @@ def test_an_error_that_answers_a_config_is_what_a_socket_ended_by_that_is_lost_s
     scenario.pump()
     error = ErrorMessage("No.", status_code=400)
     scenario.say(error)
-    assert (scenario.client.failure, scenario.client.last_error) == (None, error)
+    assert (scenario.client.sockets.failure, scenario.client.sockets.last_error) == (None, error)
 
 
 def test_an_error_that_answers_no_config_or_comes_before_connected_ends_the_socket() -> None:
     error = ErrorMessage("No.", status_code=400)
     scenario = in_turn()
     scenario.say(error)
-    assert scenario.client.failure == error
+    assert scenario.client.sockets.failure == error
     early = Scenario(linked=False)
-    asked_for = early.client.options
+    asked_for = early.client.sockets.options
     early.client.update(changed(900))
     early.client.link_opened(asked_for, early.now)
     early.pump()
     assert Config(TurnSettings(end_timeout_ms=900)) in early.sent
     early.say(error)
-    assert early.client.failure == error
-    assert not early.client.is_connected
+    assert early.client.sockets.failure == error
+    assert not early.client.sockets.is_connected
 
 
 def test_options_that_a_new_socket_is_refused_for_give_way_to_those_of_the_last_one() -> None:
     scenario = Scenario()
     scenario.client.update(replace(OPTIONS, keyterms=("bad",)))
     scenario.lose()
-    scenario.client.link_opened(scenario.client.options, scenario.now)
+    scenario.client.link_opened(scenario.client.sockets.options, scenario.now)
     scenario.say(ErrorMessage("No.", status_code=400))
     scenario.lose()
-    assert scenario.client.tries_again
-    assert scenario.client.options == OPTIONS
+    assert scenario.client.sockets.tries_again
+    assert scenario.client.sockets.options == OPTIONS
     assert [rejected.change for rejected in scenario.rejections] == [Config(keyterms=("bad",))]
-    scenario.client.link_opened(scenario.client.options, scenario.now)
+    scenario.client.link_opened(scenario.client.sockets.options, scenario.now)
     scenario.say(ErrorMessage("No.", status_code=400))
     scenario.lose()
-    assert not scenario.client.tries_again
+    assert not scenario.client.sockets.tries_again
 
 
 @pytest.mark.parametrize("status", [401, 404, 429, 500])
@@ -81,10 +81,10 @@ def test_a_first_socket_and_one_refused_for_something_else_have_nothing_to_do_wi
     later.client.update(replace(OPTIONS, keyterms=("good",)))
     later.lose()
     for scenario, said in ((first, 400), (later, status)):
-        scenario.client.link_opened(scenario.client.options, scenario.now)
+        scenario.client.link_opened(scenario.client.sockets.options, scenario.now)
         scenario.say(ErrorMessage("No.", status_code=said))
         scenario.lose()
-        assert not scenario.client.tries_again
+        assert not scenario.client.sockets.tries_again
         assert scenario.rejections == []
 
 
@@ -96,4 +96,4 @@ def test_a_default_that_only_the_server_knows_is_not_taken_for_short() -> None:
     assert Notice.OVERDUE not in scenario.notices
     scenario.say(TurnEnd("r", "a"))
     assert scenario.told[-1] == "end a"
-    assert scenario.client.hang_up is None
+    assert scenario.client.sockets.hang_up is None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from livekit.plugins.cartesia_turns.core.chunk import ONSET_S
-from livekit.plugins.cartesia_turns.core.client import Limits
 from livekit.plugins.cartesia_turns.core.events import Notice
 from livekit.plugins.cartesia_turns.core.feed import SILENCE_S
 from livekit.plugins.cartesia_turns.core.flush import FLUSH_SILENCE_S
+from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.pacing import BURST_S, CATCH_UP_SPEED
 from livekit.plugins.cartesia_turns.wire.messages import Close, ErrorMessage, TurnEnd
 from livekit.plugins.cartesia_turns.wire.options import Options
@@ -51,7 +51,7 @@ def test_a_socket_that_is_given_up_or_refused_is_not_blamed_on_the_speed(hung_up
     else:
         scenario.say(ErrorMessage("Who are you?", status_code=401))
     scenario.lose()
-    assert not scenario.client.tries_again
+    assert not scenario.client.sockets.tries_again
 
 
 def test_a_close_that_was_asked_for_is_not_blamed_on_the_speed() -> None:
@@ -63,7 +63,7 @@ def test_a_close_that_was_asked_for_is_not_blamed_on_the_speed() -> None:
     assert Close() in scenario.sent
     scenario.lose(clean=True)
     assert Notice.SLOWER not in scenario.notices
-    assert not scenario.client.tries_again
+    assert not scenario.client.sockets.tries_again
 
 
 def test_at_real_time_long_silence_is_left_out_so_that_a_backlog_is_gone_in_the_end() -> None:

@@ -71,6 +71,7 @@ class Chunker:
         return stretches
 
     def _chunk(self, pcm: bytes, stretches: Sequence[Stretch]) -> Chunk:
-        voiced, power = any(part.voiced for part in stretches), max(part.power for part in stretches)
+        # Stretches with and without voice take turns.
+        voiced, power = len(stretches) > 1 or stretches[0].voiced, max([part.power for part in stretches])
         seconds, quiet_s = len(pcm) / self._byte_rate, self.activity.quiet_s
         return Chunk(pcm, seconds, voiced, power, droppable=quiet_s > QUIET_S, is_pause=quiet_s > PAUSE_KEPT_S)

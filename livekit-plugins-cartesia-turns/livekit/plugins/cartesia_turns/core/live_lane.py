@@ -15,6 +15,8 @@ Piece: TypeAlias = tuple[bytes, float]
 class LiveLane:
     """How much audio may go out before the next decision, and what went out since the last booking."""
 
+    __slots__ = ("_left", "pieces")
+
     def __init__(self) -> None:
         self.pieces: list[Piece] = []
         """What went out and is not booked yet; all pieces have one length."""
@@ -35,7 +37,15 @@ class LiveLane:
         self._left = size
 
     def take(self, pcm: bytes, now: float) -> bool:
-        """Lets a piece out, unless a decision must come before."""
+        """Takes a piece of the user's audio as `TurnsClient.push_audio` does, if it can be sent without a decision.
+
+        It can while nothing waits to be sent and no ping, setting or other decision is due. The client books several
+        pieces at a time, before it is asked anything that depends on them, so that a piece costs next to nothing.
+
+        Returns:
+            True: the shell must give these bytes to the socket at once, and then call `live_sent` if this `is_full`.
+            False: nothing was taken, and the shell calls `push_audio`.
+        """
         if len(pcm) > self._left or (self.pieces and len(pcm) != len(self.pieces[0][0])):
             return False
         self._left -= len(pcm)

@@ -112,7 +112,7 @@ class Driver:
             Whether it did. If not, nothing was taken, and the audio is for `push`.
         """
         client, connection, now = self._client, self._connection, time.monotonic()
-        if connection is None or not connection.is_clear or not client.push_live(pcm, now):
+        if connection is None or not connection.is_clear or not client.live.take(pcm, now):
             return False
         try:
             rest = connection.send_now(pcm)
@@ -121,7 +121,8 @@ class Driver:
             return True
         if rest is not None:
             rest.add_done_callback(partial(self._sent_late, connection, None))
-        if client.live_sent(now):
+        if client.live.is_full:
+            client.live_sent(now)
             # A ping may be due here.
             self._send_waiting()
             self._act()
@@ -166,14 +167,14 @@ class Driver:
 
     def _act(self) -> None:
         """Does what the client asks for now."""
-        client = self._client
-        if client.may_send:
+        sockets = self._client.sockets
+        if sockets.may_send:
             self._send_waiting()
-        if client.hang_up:
+        if sockets.hang_up:
             self._end_socket()
-        if client.wants_link:
+        if sockets.wants_link:
             self._to_link.set()
-        if client.finished and not self.over.done():
+        if sockets.finished and not self.over.done():
             self.over.set_result(None)
         self._set_timer()
 
@@ -221,7 +222,7 @@ class Driver:
         """Has the client called when it next must be. A timer that is too early stays, and sets the next one."""
         at = self._client.deadline
         if self._connection is not None and not self._connection.is_sending:
-            at = min(at, self._client.send_at)
+            at = min(at, self._client.sockets.send_at)
         if at < self._timer_at:
             self._stop_timer()
             self._timer_at = at
@@ -251,7 +252,7 @@ class Driver:
 
     async def _keep_linked(self, session: aiohttp.ClientSession) -> None:
         while True:
-            if not self._client.wants_link:
+            if not self._client.sockets.wants_link:
                 await self._to_link.wait()
                 self._to_link.clear()
                 continue
@@ -267,7 +268,8 @@ class Driver:
     async def _connect(self, session: aiohttp.ClientSession) -> WarmConnection:
         self._attempt_at = time.monotonic()
         urgent = self._client.turn.is_open
-        return await self._dialer.connect(session, self._client.options, timeout_s=self._timeout_s, urgent=urgent)
+        options = self._client.sockets.options
+        return await self._dialer.connect(session, options, timeout_s=self._timeout_s, urgent=urgent)
 
     async def _use(self, opened: WarmConnection) -> None:
         """Serves one socket to its end, and then waits for as long as the next attempt must.
@@ -286,7 +288,7 @@ class Driver:
                 self._take_message(opened.greeting, reused=True)
             self._tell()
             await until_done(self._socket_over, self._receive(connection))
-            if self._client.hang_up is None:
+            if self._client.sockets.hang_up is None:
                 failure = DroppedError(LOST_SENDING)
         except APIError as error:
             failure = error
@@ -308,7 +310,7 @@ class Driver:
             if isinstance(message, Pong):
                 self._client.pong(message.payload, time.monotonic())
                 # A pong may let a backlog go on. It only moves deadlines to later times, so the timer stays.
-                if self._client.may_send:
+                if self._client.sockets.may_send:
                     self._send_waiting()
                     self._set_timer()
             else:
@@ -327,15 +329,15 @@ class Driver:
             self._history.succeeded()
         self._client.receive(message, now)
         self._tell()
-        if self._client.failure is not None:
-            raise ServerError(self._client.failure)
+        if (failure := self._client.sockets.failure) is not None:
+            raise ServerError(failure)
 
     async def _link_over(self, failure: APIError | None, lived_s: float) -> None:
         """Reports the end of a socket, and does what follows from it."""
         client = self._client
-        hang_up, in_turn, served = client.hang_up, client.turn.is_open, client.is_connected
+        hang_up, in_turn, served = client.sockets.hang_up, client.turn.is_open, client.sockets.is_connected
         code = failure.code if isinstance(failure, DroppedError) else None
-        failure = reason_for(failure, client.last_error, served=served)
+        failure = reason_for(failure, client.sockets.last_error, served=served)
         dropped = failure if isinstance(failure, DroppedError) else None
         client.link_lost(
             time.monotonic(), clean=code in CLEAN_CODES, leaving=code == GOING_AWAY, abrupt=code == LOST_CODE
@@ -345,7 +347,7 @@ class Driver:
         self._listener.disconnected(reason, dropped.code if dropped else None)
         if hang_up is HangUp.NOT_CONNECTED:
             client.attempt_failed()
-        ending = self._ending(failure, hang_up, lived_s if served else 0.0, is_over=client.finished)
+        ending = self._ending(failure, hang_up, lived_s if served else 0.0, is_over=client.sockets.finished)
         decision = self._decide(ending)
         if hang_up is None and failure and not ending.needs_no_other:
             if dropped:
@@ -366,7 +368,7 @@ class Driver:
             in_call=self._in_call,
             in_turn=client.turn.is_open,
             is_idle=client.is_idle,
-            with_less=client.tries_again and error is not None and hang_up is None,
+            with_less=client.sockets.tries_again and error is not None and hang_up is None,
             is_over=is_over,
         )
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..core.chunk import Chunk
-from ..core.client import Limits, TurnsClient
+from ..core.client import TurnsClient
 from ..core.events import ClientEvent, Kind, Usage
+from ..core.limits import Limits
 from ..core.link import Outgoing, Ping
 from ..core.pacing import Pace
 from ..wire.messages import ErrorMessage, ServerMessage
@@ -58,8 +59,6 @@ class RecordedClient(TurnsClient):
         """How many of the events that wait to be taken are noted already."""
         self._noted_live = 0
         """How many pieces of live audio that are not booked yet are noted already."""
-        self._is_inside = False
-        """The client itself makes the present calls, so they are not noted."""
 
     def take_events(self) -> list[ClientEvent]:
         """As TurnsClient."""
@@ -111,22 +110,20 @@ class RecordedClient(TurnsClient):
         """As TurnsClient."""
         self.book_live()
         self._journal.add((TICKED, now, None))
-        self._is_inside = True
         super().tick(now)
-        self._is_inside = False
         self._note_events(now)
 
     def book_live(self) -> None:
         """As TurnsClient."""
-        if pieces := self._live.pieces:
+        if pieces := self.live.pieces:
             self._note_live()
             self._journal.add((BOOKED, pieces[-1][1], None))
             self._noted_live = 0
             super().book_live()
 
     def _note_live(self) -> None:
-        """Notes what `push_live` has taken."""
-        if pieces := self._live.pieces[self._noted_live :]:
+        """Notes the live audio that was taken."""
+        if pieces := self.live.pieces[self._noted_live :]:
             self._journal.live(pieces)
             self._noted_live += len(pieces)
 
@@ -134,9 +131,6 @@ class RecordedClient(TurnsClient):
 
     def report_usage(self, now: float) -> None:
         """As TurnsClient."""
-        if self._is_inside:
-            super().report_usage(now)
-            return
         self._note("report_usage", now, dict)
         super().report_usage(now)
         self._note_events(now)
@@ -166,11 +160,9 @@ class RecordedClient(TurnsClient):
     def link_lost(self, now: float, *, clean: bool = False, leaving: bool = False, abrupt: bool = False) -> None:
         """As TurnsClient."""
         how: Fields = {"clean": clean, "leaving": leaving, "abrupt": abrupt, "pace": self._pace_known()}
-        how["hang_up"] = self.hang_up.name.lower() if self.hang_up else None
+        how["hang_up"] = hang_up.name.lower() if (hang_up := self.sockets.hang_up) else None
         self._note("link_lost", now, lambda: how)
-        self._is_inside = True
         super().link_lost(now, clean=clean, leaving=leaving, abrupt=abrupt)
-        self._is_inside = False
         self._note_events(now)
 
     def attempt_failed(self, error: ErrorMessage | None = None) -> None:
@@ -188,14 +180,11 @@ class RecordedClient(TurnsClient):
         super().receive(message, now)
         self._note_events(now)
 
-    def close_turn(self, now: float) -> bool:
+    def close_turn(self, now: float) -> None:
         """As TurnsClient."""
-        if self._is_inside:
-            return super().close_turn(now)
         self._note("close_turn", now, dict)
-        was_open = super().close_turn(now)
+        super().close_turn(now)
         self._note_events(now)
-        return was_open
 
     # Small parts.
 

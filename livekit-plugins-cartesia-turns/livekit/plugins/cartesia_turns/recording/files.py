@@ -12,7 +12,7 @@ from pathlib import Path
 from struct import unpack
 from typing import Any
 
-from ..core.client import Limits
+from ..core.limits import Limits
 from ..wire.options import Options
 from .audio_file import FLAC, WAV, read_audio
 from .damage import check_header, check_lines

@@ -118,7 +118,8 @@ class Player:
         if step.letter in (LIVE, PUSHED):
             self._push(step)
         elif step.letter == BOOKED:
-            self._client.live_sent(step.at)
+            if self._client.live.is_full:
+                self._client.live_sent(step.at)
             self._client.book_live()
         elif step.letter in (ASKED, OFFERED, PINGED):
             if step.letter == PINGED:
@@ -147,7 +148,7 @@ class Player:
             return
         live = (self._since(step.at), {"type": "audio", "samples": len(pcm) // 2})
         self._then.sent.append(live)
-        if self._client.push_live(pcm, step.at):
+        if self._client.live.take(pcm, step.at):
             self._now.sent.append(live)
         else:
             # Today the client decides about this audio first: it may go out at once all the same, or not.
@@ -199,7 +200,7 @@ class Player:
         return self._ticks[0] if self._ticks else math.inf
 
     def _lose(self, line: Fields, at: float) -> None:
-        hang_up = self._client.hang_up
+        hang_up = self._client.sockets.hang_up
         today = hang_up.name.lower() if hang_up else None
         self._then.said.append((self._since(at), {"event": SOCKET, "hang_up": line["hang_up"]}))
         self._now.said.append((self._since(at), {"event": SOCKET, "hang_up": today}))

@@ -14,7 +14,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..core.client import Limits
+from ..core.limits import Limits
 from ..core.pacing import Pace
 from ..version import __version__
 from ..wire.checks import check_flag, check_positive

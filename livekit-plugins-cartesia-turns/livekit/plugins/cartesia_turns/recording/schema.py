@@ -31,8 +31,8 @@ from typing import Any, TypeAlias
 
 from ..core.changes import Rejected
 from ..core.chunk import Chunk
-from ..core.client import Limits
 from ..core.events import ClientEvent, Flushed, Notice, TurnEvent, Usage
+from ..core.limits import Limits
 from ..core.link import Outgoing, Ping
 from ..core.stats import Stats
 from ..wire.messages import Config, ErrorMessage, ServerMessage, TurnSettings
@@ -44,7 +44,7 @@ SCHEMA = 1
 
 LIVE, BOOKED, PUSHED, ASKED, OFFERED, PINGED, SENT, ANSWERED, TICKED = "lbpoaisgt"
 STEPS = {
-    LIVE: "push_live, which let the audio out",
+    LIVE: "live.take, which let the audio out",
     BOOKED: "the live audio before it was taken into account",
     PUSHED: "push_audio",
     ASKED: "outgoing, with nothing to send",

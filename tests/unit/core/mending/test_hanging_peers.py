@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from livekit.plugins.cartesia_turns.core.client import Limits
 from livekit.plugins.cartesia_turns.core.events import Notice
+from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.link import HangUp
 from livekit.plugins.cartesia_turns.core.liveness import DEAD_AFTER_S
 from livekit.plugins.cartesia_turns.core.timeouts import STALLED_AFTER_S
@@ -17,16 +17,16 @@ def test_no_connected_in_time_hangs_up() -> None:
     scenario = Scenario(linked=False, limits=Limits(connect_timeout_s=2.0))
     scenario.client.link_opened(OPTIONS, scenario.now)
     scenario.wait(1.9, answers=False)
-    assert scenario.client.hang_up is None
-    assert not scenario.client.is_connected
+    assert scenario.client.sockets.hang_up is None
+    assert not scenario.client.sockets.is_connected
     scenario.wait(0.2, answers=False)
-    assert scenario.client.hang_up is HangUp.NOT_CONNECTED
+    assert scenario.client.sockets.hang_up is HangUp.NOT_CONNECTED
 
 
 def test_a_dead_peer_is_noticed_within_ten_seconds_and_its_turn_goes_on() -> None:
     scenario = in_turn()
     scenario.wait(DEAD_AFTER_S + 0.1, answers=False)
-    assert scenario.client.hang_up is HangUp.DEAD
+    assert scenario.client.sockets.hang_up is HangUp.DEAD
     scenario.lose()
     assert scenario.client.stats.dead_peers == 1
     scenario.open()
@@ -42,10 +42,10 @@ def test_a_dead_peer_is_not_taken_for_a_stalled_server_or_one_that_silence_does_
     scenario.told.clear()
     scenario.pongs = False
     (scenario.wait if is_silent else scenario.speak)(DEAD_AFTER_S - 0.2)
-    assert scenario.client.hang_up is None
+    assert scenario.client.sockets.hang_up is None
     assert scenario.told == []
     scenario.wait(0.3)
-    assert scenario.client.hang_up is HangUp.DEAD
+    assert scenario.client.sockets.hang_up is HangUp.DEAD
 
 
 def test_a_server_that_stalls_in_mid_turn_is_left_with_the_text_so_far() -> None:
@@ -55,7 +55,7 @@ def test_a_server_that_stalls_in_mid_turn_is_left_with_the_text_so_far() -> None
     scenario.speak(0.4)
     assert scenario.notices == [Notice.STALLED]
     assert scenario.told == ["end a b"]
-    assert scenario.client.hang_up is HangUp.STALLED
+    assert scenario.client.sockets.hang_up is HangUp.STALLED
     scenario.lose()
     assert scenario.client.stats.stalls == 1
-    assert scenario.client.wants_link
+    assert scenario.client.sockets.wants_link

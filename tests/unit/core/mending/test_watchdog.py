@@ -75,7 +75,7 @@ def test_silence_that_ends_no_turn_closes_it_and_leaves_the_rest_behind() -> Non
     scenario.wait(TIMEOUT_S + GIVE_UP_AFTER_S + 0.2)
     assert scenario.notices == [Notice.FEEDING, Notice.OVERDUE]
     assert scenario.told == ["end a b"]
-    assert scenario.client.hang_up is HangUp.STALLED
+    assert scenario.client.sockets.hang_up is HangUp.STALLED
     stats = scenario.client.stats
     assert (stats.overdue, stats.stalls, stats.turns_closed_by_us) == (1, 0, 1)
     scenario.say(TurnUpdate("r", "a b"), TurnEnd("r", "a b"))
@@ -86,7 +86,7 @@ def test_the_replay_of_a_closed_turn_brings_only_words_that_are_new() -> None:
     scenario = in_turn()
     scenario.wait(TIMEOUT_S + GIVE_UP_AFTER_S + 0.2)
     scenario.lose()
-    assert scenario.client.wants_link
+    assert scenario.client.sockets.wants_link
     scenario.open()
     assert scenario.audio[0] == 1
     scenario.say(START, TurnUpdate("r", "a"), TurnUpdate("r", "a b"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from livekit.plugins.cartesia_turns.core.events import TurnEvent
 from livekit.plugins.cartesia_turns.wire.messages import (
     Connected,
     ErrorMessage,
@@ -45,8 +46,11 @@ def test_what_is_unknown_or_an_error_moves_nothing() -> None:
 
 def test_the_request_id_is_the_last_that_a_server_named() -> None:
     scenario = Scenario()
-    scenario.say(Connected("one"), TurnStart(""))
-    assert scenario.client.request_id == "one"
+    scenario.client.receive(Connected("one"), scenario.now)
+    scenario.client.receive(TurnStart(""), scenario.now)
+    (started,) = scenario.client.take_events()
+    assert isinstance(started, TurnEvent)
+    assert started.request_id == "one"
 
 
 def test_a_message_after_the_socket_was_lost_is_not_heard() -> None:

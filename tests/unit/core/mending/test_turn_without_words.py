@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from livekit.plugins.cartesia_turns.core.audio_queue import ROOM_AFTER_OVERFLOW
-from livekit.plugins.cartesia_turns.core.client import Limits
 from livekit.plugins.cartesia_turns.core.events import Notice
 from livekit.plugins.cartesia_turns.core.hangs import REPLACED_EVERY_S
+from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.link import HangUp
 from livekit.plugins.cartesia_turns.core.timeouts import STALLED_AFTER_S
 from livekit.plugins.cartesia_turns.wire.messages import TurnEnd, TurnUpdate
@@ -27,7 +27,7 @@ def test_a_long_noise_is_closed_once_and_costs_neither_a_socket_nor_audio_twice(
     hear_noise(scenario, 145.0)
     assert scenario.told == ["start", "end"]
     assert scenario.notices == [Notice.NO_WORDS]
-    assert scenario.client.hang_up is None
+    assert scenario.client.sockets.hang_up is None
     assert scenario.client.stats.sent_s == pytest.approx(146.0)
     scenario.lose()
     scenario.open()
@@ -50,7 +50,7 @@ def test_a_steady_noise_in_which_nothing_stands_out_is_no_proof_that_the_server_
             scenario.say(START)
     assert scenario.told == ["start", "end"]
     assert scenario.notices == [Notice.NO_WORDS]
-    assert scenario.client.hang_up is None
+    assert scenario.client.sockets.hang_up is None
     assert scenario.client.stats.lost_s == 0
 
 
@@ -82,7 +82,7 @@ def test_a_server_that_lets_a_long_silence_pass_in_such_a_turn_is_deaf_and_is_re
     scenario.say(START)
     hear_noise(scenario, 10.0)
     scenario.speak(TIMEOUT_S + STALLED_AFTER_S + 0.2, is_silent=True)
-    assert scenario.client.hang_up is HangUp.STALLED
+    assert scenario.client.sockets.hang_up is HangUp.STALLED
     assert scenario.client.stats.stalls == 1
 
 
@@ -95,7 +95,7 @@ def test_a_server_that_falls_silent_after_messages_without_words_is_deaf_too() -
     hear_noise(scenario, 50.0)
     assert scenario.client.stats.held_s > 50.0
     scenario.speak(TIMEOUT_S + STALLED_AFTER_S + 0.2, is_silent=True)
-    assert scenario.client.hang_up is HangUp.STALLED
+    assert scenario.client.sockets.hang_up is HangUp.STALLED
 
 
 def test_a_server_that_ends_a_turn_without_words_is_in_no_doubt_any_more() -> None:
@@ -106,7 +106,7 @@ def test_a_server_that_ends_a_turn_without_words_is_in_no_doubt_any_more() -> No
     scenario.say(TurnEnd("r", ""))
     assert scenario.client.stats.held_s < 1.0
     scenario.speak(20.0, is_silent=True)
-    assert scenario.client.hang_up is None
+    assert scenario.client.sockets.hang_up is None
 
 
 def test_a_server_that_goes_on_stalling_is_replaced_twice_a_minute_at_most() -> None:
@@ -116,7 +116,7 @@ def test_a_server_that_goes_on_stalling_is_replaced_twice_a_minute_at_most() -> 
         scenario.speak(1.0)
         if not scenario.client.turn.is_open:
             scenario.say(START, TurnUpdate("r", f"a {sockets} {scenario.number}"))
-        if scenario.client.hang_up:
+        if scenario.client.sockets.hang_up:
             scenario.lose()
             scenario.open()
             sockets += 1
@@ -127,4 +127,4 @@ def test_a_server_that_is_silent_between_turns_has_not_stalled() -> None:
     scenario = Scenario()
     scenario.speak(20.0)
     assert scenario.notices == []
-    assert scenario.client.hang_up is None
+    assert scenario.client.sockets.hang_up is None

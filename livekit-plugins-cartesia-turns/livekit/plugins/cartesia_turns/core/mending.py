@@ -1,0 +1,101 @@
+"""What is done where a turn hangs: silence is sent in place of audio, the turn is closed, or the socket is replaced.
+
+`hangs` decides whether a turn hangs. All times are monotonic seconds.
+"""
+
+from __future__ import annotations
+
+from .events import ClientEvent, Notice
+from .feed import Feed
+from .hangs import Hang, Hangs, answers
+from .link import HangUp
+from .sockets import Sockets
+from .transitions import State
+from .turn import Turn
+from .turns import Turns
+
+
+class Mending:
+    """Ends what hangs.
+
+    Args:
+        hangs: tells whether the turn hangs.
+        turn: the current turn.
+        turns: closes it.
+        feed: takes silence in place of audio.
+        sockets: the sockets.
+    """
+
+    __slots__ = ("_feed", "_hangs", "_sockets", "_turn", "_turns")
+
+    def __init__(self, hangs: Hangs, turn: Turn, turns: Turns, feed: Feed, sockets: Sockets) -> None:
+        self._hangs = hangs
+        self._turn = turn
+        self._turns = turns
+        self._feed = feed
+        self._sockets = sockets
+
+    @property
+    def deadline(self) -> float:
+        """When to call `tick`."""
+        is_resuming = self._turn.state is State.RESUMING
+        waits = not self._feed.buffer.has_backlog and not self._sockets.input.has_come
+        at = self._hangs.deadline(self._sockets.link, is_resuming=is_resuming, waits_for_audio=waits)
+        return min(at, self._turns.flushing.deadline)
+
+    def tick(self, now: float) -> list[ClientEvent]:
+        """Does what is due by now, and returns what is told of it."""
+        is_resuming = self._turn.state is State.RESUMING
+        waits = not self._feed.buffer.has_backlog and not self._sockets.input.has_come
+        hang = self._hangs.due(now, self._sockets.link, is_resuming=is_resuming, waits_for_audio=waits)
+        if now >= self._turns.flushing.deadline and hang in {None, Hang.NO_AUDIO, Hang.OVERDUE}:
+            return self._turns.close(now) or [*self._turns.flushing.turn_ended([])]
+        return self._mend(hang, now) if hang else []
+
+    def _mend(self, hang: Hang, now: float) -> list[ClientEvent]:
+        counters = self._sockets.counters
+        match hang:
+            case Hang.NO_AUDIO:
+                return self._feed_silence(now)
+            case Hang.OVERDUE:
+                counters.add(overdue=1)
+                return [Notice.OVERDUE, *self._leave_turn(now)]
+            case Hang.STALLED if not self._turn.text:
+                # A server that never had words may be right about that: the socket stays, and only the turn is closed.
+                return [Notice.NO_WORDS, *self._leave_turn(now, is_deaf=False)]
+            case Hang.STALLED:
+                counters.add(stalls=1)
+                return [Notice.STALLED, *self._leave_turn(now)]
+            case Hang.DEAF:
+                counters.add(stalls=1)
+                self._hangs.replaced(now)
+                self._sockets.hang_up_for(HangUp.STALLED)
+                return [Notice.STALLED]
+            case Hang.NOT_RESUMED:
+                return self._give_up_replay(now)
+
+    def _feed_silence(self, now: float) -> list[ClientEvent]:
+        watchdog = self._hangs.watchdog
+        if watchdog.postpone(now):
+            return []
+        is_first = not watchdog.silence_s
+        watchdog.silence_sent(self._feed.push_silence(watchdog.due_s(now)), now)
+        return [Notice.FEEDING] if is_first else []
+
+    def _leave_turn(self, now: float, *, is_deaf: bool = True) -> list[ClientEvent]:
+        """Closes a turn that the server does not end; `is_deaf` as for `Hangs.turn_left`."""
+        if self._hangs.turn_left(now, is_deaf=is_deaf):
+            self._sockets.hang_up_for(HangUp.STALLED)
+        elif self._sockets.link:
+            self._sockets.link.in_turn = False
+        return self._turns.close(now)
+
+    def _give_up_replay(self, now: float) -> list[ClientEvent]:
+        """Closes a turn that has waited for its replay for too long."""
+        link, buffer = self._sockets.link, self._feed.buffer
+        events = [Notice.NOT_RESUMED if link else Notice.NOT_RECONNECTED, *self._turns.close(now)]
+        if link and link.is_connected and answers(link, now) and not buffer.has_backlog:
+            # The server has received the whole replay and found no turn in it, so whatever it tells next is new.
+            self._feed.forget_idle(buffer.sent_to, now)
+            self._turn.forget(self._turn.length)
+        return events
