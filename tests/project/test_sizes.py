@@ -14,9 +14,9 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = "livekit-plugins-cartesia-turns/livekit"
 FUNCTION_LINES = 50
 MEDIAN_LINES = 12
-MODULE_LINES = {PACKAGE: 280, "tests": 500, "examples": 500}
+MODULE_LINES = {PACKAGE: 250, "tests": 500, "examples": 500}
 LONGER = {
-    "core/client.py": 650,
+    "core/client.py": 300,  # the contract of the shell: each call with what follows from it
     "net/driver.py": 400,
     "calls/test_metrics.py": 550,
 }
