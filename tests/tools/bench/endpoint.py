@@ -26,6 +26,9 @@ TURN = [
     (3.6, "turn.end"),
 ]
 """What is said in each cycle of a call, and at which second of it."""
+THINKING_S = 0.007
+"""How long after the audio that calls for it a message is sent. No server is so near and so fast that its answer comes
+while a client is still busy with that very audio."""
 
 
 class Tally:
@@ -138,15 +141,15 @@ class Endpoint(asyncio.Protocol):
         self._heard += length
         self._tally.heard_bytes += length
         while self._heard >= self._due_bytes():
-            self._play()
+            kind = TURN[self._next % len(TURN)][1]
+            self._next += 1
+            asyncio.get_running_loop().call_later(THINKING_S, self._play, kind)
 
     def _due_bytes(self) -> float:
         cycle, number = divmod(self._next, len(TURN))
         return (cycle * CYCLE_S + TURN[number][0]) * BYTES_PER_S
 
-    def _play(self) -> None:
-        kind = TURN[self._next % len(TURN)][1]
-        self._next += 1
+    def _play(self, kind: str) -> None:
         message = {"type": kind, "request_id": "r", "turn_id": "t"}
         if kind == "turn.start":
             self._words.clear()
@@ -156,6 +159,8 @@ class Endpoint(asyncio.Protocol):
         self._say(message)
 
     def _say(self, message: dict[str, str]) -> None:
+        if self._transport.is_closing():
+            return
         payload = json.dumps(message).encode()
         size = bytes((len(payload),)) if len(payload) < 126 else b"\x7e" + struct.pack(">H", len(payload))
         self._transport.write(bytes((0x80 | TEXT,)) + size + payload)

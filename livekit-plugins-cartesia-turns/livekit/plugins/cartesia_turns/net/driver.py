@@ -36,6 +36,8 @@ from .tasks import until_done
 GOING_AWAY = 1001
 """The close code of a server that restarts, or that has received no audio for too long."""
 STREAM_CLOSED = "the stream was closed"
+AFTER_EVENT_S = 0.001
+"""What else a message calls for is done so much later, so that whoever waits for its event is not kept waiting."""
 
 
 class Listener(Protocol):
@@ -161,9 +163,14 @@ class Driver:
 
     def _tell(self) -> None:
         """Passes on the client's events, and does what it asks for now."""
+        self._tell_events()
+        self._act()
+
+    def _tell_events(self) -> bool:
+        """Passes on the client's events; returns whether there were any."""
         if events := self._client.take_events():
             self._listener.events(events, self._client.stats)
-        self._act()
+        return bool(events)
 
     def _act(self) -> None:
         """Does what the client asks for now."""
@@ -223,6 +230,9 @@ class Driver:
         at = self._client.deadline
         if self._connection is not None and not self._connection.is_sending:
             at = min(at, self._client.sockets.send_at)
+        self._ring_at(at)
+
+    def _ring_at(self, at: float) -> None:
         if at < self._timer_at:
             self._stop_timer()
             self._timer_at = at
@@ -328,7 +338,10 @@ class Driver:
         elif isinstance(message, TurnEnd):
             self._history.succeeded()
         self._client.receive(message, now)
-        self._tell()
+        if self._tell_events():
+            self._ring_at(now + AFTER_EVENT_S)
+        else:
+            self._act()
         if (failure := self._client.sockets.failure) is not None:
             raise ServerError(failure)
 
