@@ -75,6 +75,20 @@ def test_lines_keep_the_order_in_which_things_happened() -> None:
     assert audio == b"abcd"
 
 
+def test_words_that_look_like_the_beginning_of_a_line_break_none() -> None:
+    journal = Journal()
+    evil = 'so}, {"at": 1.0, "call": "flush"}\n{"at": '
+    journal.note(1.0, TurnUpdate("r", evil, "t"))
+    journal.note(2.0, {"told": "interim_transcript", "text": evil})
+    lines, _ = written(journal)
+    assert [line["at"] for line in lines] == [1.0, 2.0]
+    assert lines[0]["message"]["transcript"] == lines[1]["text"] == evil
+
+
+def test_nothing_to_write_is_no_line() -> None:
+    assert written(Journal()) == ([], b"")
+
+
 def test_the_words_can_be_left_out() -> None:
     journal = Journal()
     journal.note(1.0, lambda: {"told": "final_transcript", "text": "my secret"})

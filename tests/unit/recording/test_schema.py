@@ -26,6 +26,7 @@ from livekit.plugins.cartesia_turns.wire.messages import (
     Unknown,
 )
 from livekit.plugins.cartesia_turns.wire.options import Options
+from livekit.plugins.cartesia_turns.wire.protocol import serialize
 
 HINDI = (DetectedLanguage("hi", 0.9), DetectedLanguage("en"))
 
@@ -48,6 +49,13 @@ def test_a_message_is_read_as_it_was_written(message: ServerMessage) -> None:
     written = json.loads(json.dumps(schema.message_to(message)))
     assert schema.message_of(written) == message
     assert written["type"]
+
+
+@pytest.mark.parametrize("turn_id", ["", "t"])
+@pytest.mark.parametrize("languages", [(), HINDI])
+def test_an_update_is_written_as_on_the_wire(turn_id: str, languages: tuple[DetectedLanguage, ...]) -> None:
+    update = TurnUpdate("r", " verbatim \u0928", turn_id, languages)
+    assert schema.message_to(update) == json.loads(serialize(update))
 
 
 @pytest.mark.parametrize("error", [None, ErrorMessage("m", status_code=400)])

@@ -123,7 +123,8 @@ class RecordedClient(TurnsClient):
 
     def _note_live(self) -> None:
         """Notes the live audio that was taken."""
-        if pieces := self.live.pieces[self._noted_live :]:
+        if len(self.live.pieces) > self._noted_live:
+            pieces = self.live.pieces[self._noted_live :]
             self._journal.live(pieces)
             self._noted_live += len(pieces)
 
@@ -201,8 +202,7 @@ class RecordedClient(TurnsClient):
         self._noted = len(self._events)
         self._journal.note(now, events)
         if any(isinstance(event, Usage) or getattr(event, "kind", None) is Kind.END for event in events):
-            stats = self.stats
-            self._journal.note(now, lambda: {"stats": stats_to(stats)})
+            self._journal.note(now, {"stats": stats_to(self.stats)})
 
     def _pace_known(self) -> list[float | str | None]:
         limit, until = self._known_pace.known

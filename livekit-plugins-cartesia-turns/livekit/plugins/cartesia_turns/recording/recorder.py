@@ -96,8 +96,7 @@ class Recorder:
             pace: how fast the endpoint takes a backlog.
         """
         journal, now = Journal(), time.monotonic()
-        header = self._header(options, limits)
-        journal.note(now, lambda: header)
+        journal.note(now, self._header(options, limits))
         client = RecordedClient(options, limits, now, pace, journal=journal, clock=time.monotonic)
         folder = self._shelf.new()
         audio = AudioFile(folder, options.sample_rate) if self._audio else None
@@ -161,20 +160,20 @@ class RecordedCall:
     def announced(self, name: str, event: object) -> None:
         """Notes one of the STT's own events. Those of turns are left out, since the client's events have them."""
         if not name.startswith("turn_"):
-            self._line(lambda: {"announced": name, **_plain(event)})
+            self._note({"announced": name, **_plain(event)})
 
     def close(self) -> None:
         """The stream is over."""
-        stats = self.client.stats
-        self._line(lambda: {"end": True, "stats": stats_to(stats)})
+        self._note({"end": True, "stats": stats_to(self.client.stats)})
         self._finish()
 
     def _told(self, send: Callable[[stt.SpeechEvent], None], event: stt.SpeechEvent) -> None:
-        self._line(lambda: {"told": event.type.value, **_speech(event)})
+        # To write its fields out costs less than to keep the event for the other thread.
+        self._note({"told": event.type.value, **_speech(event)})
         send(event)
 
-    def _line(self, fields_of: Callable[[], Fields]) -> None:
-        self._journal.note(time.monotonic(), fields_of)
+    def _note(self, fields: Fields) -> None:
+        self._journal.note(time.monotonic(), fields)
 
 
 class _Overhearing:
@@ -197,12 +196,14 @@ class _Overhearing:
 def _speech(event: stt.SpeechEvent) -> Fields:
     told: Fields = {"request_id": event.request_id}
     if event.alternatives:
-        told |= {"text": event.alternatives[0].text, "language": str(event.alternatives[0].language)}
+        told["text"], told["language"] = event.alternatives[0].text, str(event.alternatives[0].language)
     if event.recognition_usage is not None:
         told["audio_s"] = event.recognition_usage.audio_duration
     # Older versions of the framework have no times.
-    times = {name: getattr(event, name, None) for name in ("speech_start_time", "speech_end_time")}
-    return told | {name: value for name, value in times.items() if value is not None}
+    for name in ("speech_start_time", "speech_end_time"):
+        if (value := getattr(event, name, None)) is not None:
+            told[name] = value
+    return told
 
 
 def _plain(event: object) -> Fields:

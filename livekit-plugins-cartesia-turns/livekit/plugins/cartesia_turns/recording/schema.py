@@ -35,7 +35,7 @@ from ..core.events import ClientEvent, Flushed, Notice, TurnEvent, Usage
 from ..core.limits import Limits
 from ..core.link import Outgoing, Ping
 from ..core.stats import Stats
-from ..wire.messages import Config, ErrorMessage, ServerMessage, TurnSettings
+from ..wire.messages import Config, DetectedLanguage, ErrorMessage, ServerMessage, TurnSettings, TurnUpdate
 from ..wire.options import Options
 from ..wire.protocol import error_from_fields, parse, serialize
 
@@ -117,6 +117,9 @@ def limits_of(written: Mapping[str, Any]) -> Limits:
 
 def message_to(message: ServerMessage) -> Fields:
     """A message of the server as it is written on the wire; of an unknown one only the type."""
+    if isinstance(message, TurnUpdate):
+        # These are nearly all messages of a call, and this is ten times as fast.
+        return _update_to(message)
     written: Fields = json.loads(serialize(message))
     return written
 
@@ -181,6 +184,20 @@ def without_words(written: Any, *, is_text: bool = False) -> Any:
 def _turn_to(turn: TurnSettings) -> Fields:
     given = {name: getattr(turn, name) for name in TurnSettings.__slots__}
     return {name: value for name, value in given.items() if value is not None}
+
+
+def _update_to(update: TurnUpdate) -> Fields:
+    written: Fields = {"type": update.TYPE, "request_id": update.request_id, "transcript": update.transcript}
+    if update.turn_id:
+        written["turn_id"] = update.turn_id
+    if update.languages:
+        written["languages"] = [_language_to(language) for language in update.languages]
+    return written
+
+
+def _language_to(language: DetectedLanguage) -> Fields:
+    more = {} if language.confidence is None else {"confidence": language.confidence}
+    return {"language": language.language, **more}
 
 
 def _config_to(config: Config) -> Fields:
