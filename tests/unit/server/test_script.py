@@ -104,6 +104,14 @@ async def test_a_start_in_mid_turn_has_the_id_of_the_turn_that_is_open() -> None
     assert ids[4] not in ids[:4]
 
 
+async def test_text_behind_a_turn_end_has_the_id_of_the_turn_that_is_over() -> None:
+    messages: list[ServerMessage] = [TurnStart(""), TurnEnd("", "a b"), TurnUpdate("", "a b"), TurnEnd("", "a b")]
+    script = Script([say(0.1, message) for message in messages])
+    async with LocalServer(script=script) as local, connected(local) as client:
+        ids = {getattr(message, "turn_id", "") for message in (await client.close())[1:]}
+    assert len(ids) == 1
+
+
 @pytest.mark.parametrize(
     ("query", "said", "heard"),
     [

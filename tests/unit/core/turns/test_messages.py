@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from livekit.plugins.cartesia_turns.core.events import TurnEvent
+from livekit.plugins.cartesia_turns.core.timeouts import STALLED_AFTER_S
 from livekit.plugins.cartesia_turns.wire.messages import (
     Connected,
     ErrorMessage,
     TurnEagerEnd,
     TurnEnd,
+    TurnMessage,
     TurnResume,
     TurnStart,
     TurnUpdate,
@@ -35,6 +38,25 @@ def test_text_outside_a_turn_implies_its_start() -> None:
     scenario.say(TurnUpdate("r", "a"), TurnEnd("r", "a"), TurnEnd("r", "b"), TurnEnd("r", ""), TurnResume("r"))
     assert scenario.told == ["start", "update a", "end a", "start", "end b"]
     assert scenario.client.stats.turns == 2
+
+
+@pytest.mark.parametrize(
+    "again", [TurnUpdate("r", "a b"), TurnUpdate("r", "a"), TurnEagerEnd("r", "a b"), TurnEnd("r", "")]
+)
+def test_text_that_comes_again_behind_the_end_of_its_turn_leaves_no_turn_open(again: TurnMessage) -> None:
+    scenario = Scenario()
+    scenario.speak(1.0)
+    scenario.say(START, TurnUpdate("r", "a b"), TurnEnd("r", "a b"), again)
+    scenario.speak(2 * STALLED_AFTER_S)
+    assert scenario.client.sockets.hang_up is None
+    assert not scenario.client.turn.is_open
+    assert scenario.told == ["start", "update a b", "end a b"]
+
+
+def test_words_that_come_behind_the_end_of_a_turn_are_a_turn_by_themselves() -> None:
+    scenario = Scenario()
+    scenario.say(START, TurnEnd("r", "a b"), TurnUpdate("r", "a b c"), TurnEnd("r", "a b"), TurnEnd("r", "a b c"))
+    assert scenario.told == ["start", "end a b", "start", "update c", "end c"]
 
 
 def test_what_is_unknown_or_an_error_moves_nothing() -> None:

@@ -171,8 +171,10 @@ class TurnsClient:
     def receive(self, message: ServerMessage, now: float) -> None:
         """Takes a message of the server. If it sets `failure` or `hang_up`, the shell must close the socket."""
         link = self.sockets.link
-        if link is None or isinstance(message, Unknown):
+        news = link.after_end.news(message) if link else None
+        if link is None or news is None or isinstance(news, Unknown):
             return
+        message = news
         if isinstance(message, ErrorMessage):
             link.failed(message, now)
             return

@@ -23,6 +23,7 @@ from ..wire.messages import (
     TurnUpdate,
 )
 from ..wire.options import Options
+from .after_end import AfterEnd
 from .audio_queue import ReplayBuffer
 from .changes import Rejected
 from .chunk import Chunk, Stretch
@@ -86,6 +87,8 @@ class Link:
         """The server's error that ended the socket."""
         self.receipts: Receipts = Receipts()
         """Which audio the server has received."""
+        self.after_end: AfterEnd = AfterEnd()
+        """What the server says again behind the end of a turn."""
         self.has_finished: bool = False
         """A turn ended after the server was asked to finish."""
         self.pacer: Pacer = Pacer(now, speed)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from ..wire.messages import Connected, ServerMessage, TurnEnd, TurnSettings, Unknown
+from ..wire.messages import Connected, ServerMessage, TurnEnd, TurnSettings, TurnStart, Unknown
 from ..wire.protocol import serialize
 from .dialogue import turn_id
 from .handshake import StreamRequest
@@ -148,7 +148,8 @@ class ScriptedResponder:
         kind = message.get("type")
         if isinstance(kind, str) and kind.startswith("turn."):
             # Which turn a second start in mid-turn means is left open, so it gets no id of its own.
-            self._turns += not self._in_turn
+            # Without a turn.start, text behind a turn.end is about the same turn.
+            self._turns += not self._in_turn and (kind == TurnStart.TYPE or not self._turns)
             self._in_turn = kind != TurnEnd.TYPE
             fields["turn_id"] = turn_id(self._stream.request_id, self._turns)
         if kind == TurnEnd.TYPE and self._stream.tells_languages:

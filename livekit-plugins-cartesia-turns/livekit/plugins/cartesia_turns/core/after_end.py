@@ -1,0 +1,67 @@
+"""What the server says behind the end of a turn and without another turn.start: mostly what it has said before.
+
+A repeated turn.end, or an update that comes late, must not be told as a turn of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..wire.messages import ServerMessage, SpokenMessage, TurnEnd, TurnStart
+from .text import Relation, has_words, is_blank, relation, word_count
+from .words import Skipper
+
+
+class AfterEnd:
+    """Takes the messages of one socket, and leaves out the words of a turn that comes again behind its end."""
+
+    __slots__ = ("_ended", "_goes_on", "_text", "_turn_id")
+
+    def __init__(self) -> None:
+        self._text = self._turn_id = ""
+        """Of the server's turn, or of its last one if none is open."""
+        self._ended: Skipper | None = None
+        """Cuts off the text of the turn that the server has ended; None from the start of another turn on."""
+        self._goes_on = False
+        """There were more words behind the end of the turn, so another end follows."""
+
+    def news(self, message: ServerMessage) -> ServerMessage | None:
+        """Returns the message without words that belong to a turn which is over; None if nothing is left of it."""
+        if isinstance(message, TurnStart):
+            self._begin()
+            return message
+        if not isinstance(message, SpokenMessage):
+            return message
+        if self._ended is not None and not self._is_about(self._ended.known, message):
+            if is_blank(message.transcript):
+                return None
+            self._begin()
+        self._turn_id = message.turn_id or self._turn_id
+        if self._ended is None:
+            self._text = message.transcript if has_words(message.transcript) else self._text
+            if isinstance(message, TurnEnd):
+                self._ended = Skipper(self._text)
+            return message
+        return self._rest(message, self._ended)
+
+    def _rest(self, message: SpokenMessage, ended: Skipper) -> SpokenMessage | None:
+        rest = ended.rest(message.transcript)
+        if has_words(rest):
+            self._text = message.transcript
+        elif not self._goes_on:
+            return None
+        self._goes_on = not isinstance(message, TurnEnd)
+        if isinstance(message, TurnEnd):
+            self._ended = Skipper(self._text)
+        return replace(message, transcript=rest)
+
+    def _begin(self) -> None:
+        self._text = self._turn_id = ""
+        self._ended, self._goes_on = None, False
+
+    def _is_about(self, ended: str, message: SpokenMessage) -> bool:
+        """Whether a message is about the turn with this text, which is over."""
+        both = self._turn_id and message.turn_id
+        # Who says one word again may well mean it, but hardly who says a whole sentence again.
+        is_known = self._turn_id == message.turn_id if both else word_count(ended) > 1
+        return is_known and relation(message.transcript, ended) is not Relation.OTHER
