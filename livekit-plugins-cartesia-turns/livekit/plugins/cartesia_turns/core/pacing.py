@@ -6,7 +6,6 @@ All times are monotonic seconds.
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Sequence
 
 from .chunk import ONSET_S, Chunk, Stretch
@@ -104,7 +103,7 @@ class Pacer:
         self._pause_s = 0.0
         self._sent_s = self._pinged_s = self._arrived_s = 0.0
         self._arrived_at = -math.inf
-        self._pings: deque[tuple[float, float]] = deque()
+        self._pings: list[tuple[float, float]] = []
         self._catches_up = True
         self._began_at = now
         self._began_s = 0.0
@@ -179,7 +178,7 @@ class Pacer:
     def arrived(self, ping_at: float, now: float) -> None:
         """The ping sent at `ping_at` was answered, so all audio that was sent before it has arrived."""
         while self._pings and self._pings[0][0] <= ping_at:
-            self._arrived_s = self._pings.popleft()[1]
+            self._arrived_s = self._pings.pop(0)[1]
         self._arrived_at = now
 
     def wants_ping(self, chunk: Chunk | None, *, probes: bool) -> bool:

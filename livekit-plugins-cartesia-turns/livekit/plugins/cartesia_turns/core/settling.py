@@ -33,7 +33,6 @@ Each number trades one mistake for another. Words from audio that is kept in dou
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -68,9 +67,9 @@ class Receipts:
     """Which audio the server has received, by the order of pongs and events on one socket."""
 
     def __init__(self) -> None:
-        self._asked: deque[tuple[float, int]] = deque()
+        self._asked: list[tuple[float, int]] = []
         self._answered: tuple[float, int, float] | None = None
-        self._answers: deque[tuple[float, int]] = deque()
+        self._answers: list[tuple[float, int]] = []
         self._greeted_at = math.inf
 
     def greeted(self, now: float) -> None:
@@ -89,7 +88,7 @@ class Receipts:
     def answered(self, ping_at: float, now: float) -> None:
         """The ping that was sent at `ping_at` was answered."""
         while self._asked and self._asked[0][0] <= ping_at:
-            sent_at, position = self._asked.popleft()
+            sent_at, position = self._asked.pop(0)
             self._answered = (sent_at, position, now)
             self._answers.append((now, position))
         self._forget_worked(now)
@@ -105,7 +104,7 @@ class Receipts:
     def _forget_worked(self, now: float) -> None:
         by = now - SERVER_LAG_S
         while len(self._answers) > 1 and self._answers[1][0] <= by and self._greeted_at <= by:
-            self._answers.popleft()
+            del self._answers[0]
 
     def heard_until(self, now: float) -> float:
         """Up to when the audio had been sent that the server had received when it sent the message that came in now."""

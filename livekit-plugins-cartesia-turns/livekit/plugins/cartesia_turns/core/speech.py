@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import math
 from array import array
-from collections import deque
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -62,7 +61,7 @@ class Activity:
         """When each of the last slices ended, and its power."""
         # Before the first audio the room counts as quiet.
         self._floor = 0.0
-        self._minima = deque([0.0], maxlen=_FLOOR // _BLOCK)
+        self._minima = [0.0]
         self._minimum, self._left = math.inf, _BLOCK
         self._quiet = math.inf
         self.quiet_s: float = math.inf
@@ -163,7 +162,7 @@ class Activity:
             self._floor = min(self._floor, power)
         self._left -= 1
         if not self._left:
-            self._minima.append(self._minimum)
+            self._minima = [*self._minima[1 - _FLOOR // _BLOCK :], self._minimum]
             self._floor = min(self._minima)
             self._minimum, self._left = math.inf, _BLOCK
             del self._times[:-_KEPT], self._powers[:-_KEPT]

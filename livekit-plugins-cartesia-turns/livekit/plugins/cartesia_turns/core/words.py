@@ -7,8 +7,6 @@ words are counted instead.
 
 from __future__ import annotations
 
-from collections import deque
-
 from .text import GAP, WORD, gap_length, has_words, join, seam, word_count, word_end
 
 
@@ -146,7 +144,7 @@ class Marks:
     """How many characters of a turn were known at which point of the audio, to tell which ones no replay brings."""
 
     def __init__(self) -> None:
-        self._marks: deque[tuple[int, int]] = deque()
+        self._marks: list[tuple[int, int]] = []
         self._gone = 0
 
     @property
@@ -162,7 +160,7 @@ class Marks:
     def length_before(self, position: int) -> int:
         """How many characters were known before audio behind this position was sent."""
         while self._marks and self._marks[0][0] <= position:
-            self._gone = self._marks.popleft()[1]
+            self._gone = self._marks.pop(0)[1]
         return self._gone
 
     def clear(self) -> None:
