@@ -50,8 +50,8 @@ class Configs:
         self._opened = options
         self.in_force: Config = settings_of(options)
         """The server's settings, as far as they are known. None stands for a default that only the server knows."""
-        self._sent: list[_Sent] = []
-        self._rejected: list[Config] = []
+        self._sent: tuple[_Sent, ...] = ()
+        self._rejected: tuple[Config, ...] = ()
         self._error: ErrorMessage | None = None
         self._answered: _Sent | None = None
         self._is_unsure = False
@@ -123,7 +123,7 @@ class Configs:
 
     def sent(self, config: Config, now: float) -> None:
         """The socket has taken a config."""
-        self._sent = [*self._sent[1 - KEPT :], _Sent(config, self.in_force, now)]
+        self._sent = (*self._sent[1 - KEPT :], _Sent(config, self.in_force, now))
         self.in_force = merged(self.in_force, config)
 
     def receive(self, error: ErrorMessage, now: float, *, rtt_s: float, shortest_rtt_s: float) -> bool:
@@ -157,9 +157,9 @@ class Configs:
             return None
         rejected = Rejected(self._answered.config, self._answered.before, self._error)
         self._error, self._reached, self.decide_at = None, None, math.inf
-        self._rejected.append(rejected.change)
+        self._rejected = (*self._rejected, rejected.change)
         self.in_force = undone(self.in_force, rejected)
-        self._sent = [replace(sent, before=undone(sent.before, rejected)) for sent in self._sent]
+        self._sent = tuple([replace(sent, before=undone(sent.before, rejected)) for sent in self._sent])
         return rejected
 
     @property
@@ -170,4 +170,4 @@ class Configs:
     def _forget_answered(self, now: float, rtt_s: float) -> None:
         window_s = max(ANSWER_S, 10 * rtt_s)
         while self._sent and now >= self._sent[0].at + window_s:
-            self._sent.pop(0)
+            self._sent = self._sent[1:]

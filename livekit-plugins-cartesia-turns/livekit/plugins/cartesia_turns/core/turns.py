@@ -14,9 +14,10 @@ from .events import ClientEvent, Flushed, Kind, TurnEvent
 from .feed import Feed
 from .flush import FLUSH_SILENCE_S, FlushRule
 from .last_turn import LastTurn
-from .measures import EndedBy
+from .measures import EndedBy, Measuring
 from .sockets import Sockets
-from .telling import Telling
+from .speech_times import SpeechTimes
+from .text import has_words
 from .timeouts import Watchdog
 from .transitions import State
 from .turn import Turn
@@ -37,8 +38,9 @@ class Turns:
         "_feed",
         "_flushed_to",
         "_last",
+        "_measuring",
         "_sockets",
-        "_telling",
+        "_times",
         "_turn",
         "_watchdog",
         "flushing",
@@ -56,7 +58,8 @@ class Turns:
         self._watchdog = watchdog
         self._last = LastTurn()
         self._flushed_to = self._closed_to = 0
-        self._telling = Telling(feed.activity)
+        self._times = SpeechTimes(feed.activity)
+        self._measuring = Measuring()
 
     def heard(self, message: TurnMessage, steps: Sequence[TurnEvent], now: float, *, live: int) -> list[ClientEvent]:
         """The current turn took a message of the server.
@@ -76,7 +79,7 @@ class Turns:
         if turn.is_open:
             has_news = Kind.UPDATE in kinds or Kind.EAGER_END in kinds
             is_eager = turn.state is State.EAGER_ENDED
-            self._telling.measuring.heard(message, now, is_eager=is_eager, has_news=has_news)
+            self._measuring.heard(message, now, is_eager=is_eager, has_news=has_news)
         if started := kinds.count(Kind.START):
             self._sockets.counters.add(turns=started)
             self._watchdog.turn_opened(now)
@@ -116,7 +119,7 @@ class Turns:
 
     def socket_lost(self) -> None:
         """The socket was lost, so all audio that is held is heard again."""
-        self._telling.measuring.lost()
+        self._measuring.lost()
         self._turn.lost(self._feed.text_gone())
         echo, is_whole = self._last.echo(self._feed.buffer.begins)
         self._turn.expect_echo(echo, is_whole=is_whole)
@@ -130,26 +133,30 @@ class Turns:
         """The steps of a turn, with what belongs to each."""
         events: list[ClientEvent] = []
         for step in steps:
+            if step.kind is Kind.END:
+                events.append(self._end_of(step, now, ended_by))
+                continue
+            at = None
             if step.kind is Kind.START:
-                told = self._telling.started(step, now)
-            elif step.kind is Kind.END:
-                told = self._end_of(step, now, ended_by)
+                at = self._times.turn_started(now)
+                self._measuring.started(at)
             else:
-                told = self._telling.went_on(step, now)
-            events.append(replace(told, request_id=self.request_id))
+                self._times.turn_went_on(step.transcript, now)
+            events.append(replace(step, at=at, request_id=self.request_id))
         return events
 
     def _end_of(self, step: TurnEvent, now: float, ended_by: EndedBy) -> TurnEvent:
-        link = self._sockets.link
+        link, text = self._sockets.link, step.transcript
+        # The server had received all audio up to this time, and no other, when it ended the turn.
         heard_until = link.receipts.heard_until(now) if link and ended_by is EndedBy.SERVER else math.inf
-        return self._telling.ended(
-            step,
-            now,
-            self._what_ended(ended_by),
-            usage_s=self._feed.take_usage(now),
-            heard_until=heard_until,
-            voice_waits=self._feed.buffer.has_unsent_voice,
-        )
+        self._times.turn_went_on(text, now)
+        at = self._times.turn_ended(now, heard_until)
+        # Voice that the server was not given yet does not belong to this turn.
+        is_known = self._times.end_was_heard and not self._feed.buffer.has_unsent_voice
+        speech_end = at if is_known else None
+        measures = self._measuring.ended(now, self._what_ended(ended_by), speech_end, has_words=has_words(text))
+        usage_s = self._feed.take_usage(now)
+        return replace(step, at=at, usage_s=usage_s, measures=measures, request_id=self.request_id)
 
     def _what_ended(self, ended_by: EndedBy) -> EndedBy:
         """What ended a turn that is told now: `ended_by`, unless somebody asked for the end."""
