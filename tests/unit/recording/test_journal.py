@@ -23,7 +23,8 @@ def test_calls_of_each_frame_are_read_as_they_were_made() -> None:
     journal.add(("a", 1 / 3, (640, 640, True)))
     journal.add(("s", 1 / 3, None))
     journal.add(("g", 2.5, 7))
-    journal.live([(b"\3\4", 3.0), (b"\5\6", 3.1)])
+    journal.live([(b"\3\4", 3.0)], booked=False)
+    journal.live([(b"\5\6", 3.1)], booked=True)
     (line,), audio = written(journal)
     assert line["at"] == 0.1 + 0.2
     assert list(steps_of(line)) == [
@@ -34,6 +35,7 @@ def test_calls_of_each_frame_are_read_as_they_were_made() -> None:
         Step("g", 2.5, pong=7),
         Step("l", 3.0, pushed=2),
         Step("l", 3.1, pushed=2),
+        Step("b", 3.1),
     ]
     assert audio == b"\1\2" * 3 + b"\3\4\5\6"
 
@@ -137,6 +139,6 @@ def test_nothing_is_kept_once_it_is_closed() -> None:
     journal.close()
     journal.push(b"ab", 1.0)
     journal.note(2.0, dict)
-    journal.live([(b"cd", 3.0)])
+    journal.live([(b"cd", 3.0)], booked=True)
     journal.add(("t", 4.0, None))
     assert journal.take() == []

@@ -116,16 +116,18 @@ class RecordedClient(TurnsClient):
     def book_live(self) -> None:
         """As TurnsClient."""
         if pieces := self.live.pieces:
-            self._note_live()
-            self._journal.add((BOOKED, pieces[-1][1], None))
+            if len(pieces) > self._noted_live:
+                self._note_live(booked=True)
+            else:
+                self._journal.add((BOOKED, pieces[-1][1], None))
             self._noted_live = 0
             super().book_live()
 
-    def _note_live(self) -> None:
+    def _note_live(self, *, booked: bool = False) -> None:
         """Notes the live audio that was taken."""
         if len(self.live.pieces) > self._noted_live:
             pieces = self.live.pieces[self._noted_live :]
-            self._journal.live(pieces)
+            self._journal.live(pieces, booked=booked)
             self._noted_live += len(pieces)
 
     # The others.

@@ -17,7 +17,7 @@ from typing import TypeAlias
 from ..core.events import ClientEvent
 from ..core.live_lane import Piece
 from ..wire.messages import ServerMessage
-from .schema import LIVE, PUSHED, Fields, event_to, message_to, without_words
+from .schema import BOOKED, LIVE, PUSHED, Fields, event_to, message_to, without_words
 
 MANY_STEPS = 100
 """At most this many steps make a line: two seconds of a call, or less."""
@@ -28,8 +28,8 @@ MOST_BYTES = 64 * 1024 * 1024
 MANY_ENTRIES, MOST_ENTRIES = 10_000, 100_000
 """The same limits for the number of entries that wait."""
 
-Live: TypeAlias = tuple[bytes, "array[float]"]
-"""Live audio, and the monotonic time of each of its pieces, which have one length."""
+Live: TypeAlias = tuple[bytes, "array[float]", int, str]
+"""Live audio, the monotonic times of its steps, the bytes of each of its pieces, and the letters of its steps."""
 StepEntry: TypeAlias = tuple[str, float, bytes | tuple[int, int, bool] | int | None]
 """A call that comes with each frame: its letter and its monotonic time.
 
@@ -81,12 +81,16 @@ class Journal:
         self.add((PUSHED, now, pcm))
         self._check()
 
-    def live(self, pieces: Sequence[Piece]) -> None:
-        """Notes live audio: pieces of one length."""
+    def live(self, pieces: Sequence[Piece], *, booked: bool) -> None:
+        """Notes live audio: pieces of one length; `booked` if the client takes them into account now."""
         # Two objects in place of many: to come back to those once they have left the caches would take longer.
         pcm = b"".join([pcm for pcm, _ in pieces])
         self._bytes_in += len(pcm)
-        self.add((pcm, array("d", [at for _, at in pieces])))
+        times, letters = array("d", [at for _, at in pieces]), LIVE * len(pieces)
+        if booked:
+            times.append(times[-1])
+            letters += BOOKED
+        self.add((pcm, times, len(pieces[0][0]), letters))
         self._check()
 
     def note(self, now: float, what: Noted) -> None:
@@ -136,10 +140,10 @@ class _Steps:
         self.pongs: list[int] = []
 
     def take_live(self, live: Live) -> None:
-        pcm, times = live
-        self.letters += LIVE * len(times)
+        _, times, size, letters = live
+        self.letters += letters
         self.times.extend(times)
-        self.pushed += [len(pcm) // len(times)] * len(times)
+        self.pushed += [size] * letters.count(LIVE)
 
     def take(self, step: StepEntry) -> None:
         letter, now, what = step
@@ -188,7 +192,7 @@ class Lines:
                 steps = _Steps()
             if isinstance(entry, Note):
                 lines.append(self._line(entry))
-            elif len(entry) == 2:
+            elif len(entry) == 4:
                 steps.take_live(entry)
                 audio.append(entry[0])
             else:
