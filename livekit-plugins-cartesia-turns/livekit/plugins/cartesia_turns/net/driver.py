@@ -147,9 +147,9 @@ class Driver:
         self._tell()
 
     def update(self, options: Options) -> None:
-        """Takes over changed options."""
+        """Takes over changed options. They go out as one change with others of the same step of the event loop."""
         self._client.update(options)
-        self._tell()
+        self._ring_at(time.monotonic())
 
     def close_turn(self) -> None:
         """Ends an open turn with the text so far."""
