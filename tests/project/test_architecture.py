@@ -60,6 +60,7 @@ UNTESTED = {
     "wire.messages",
     "core.events",
     "core.limits",
+    "net.listener",
     "server",
     "server.__main__",
     "server.responder",

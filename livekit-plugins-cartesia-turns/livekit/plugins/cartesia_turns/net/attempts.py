@@ -1,0 +1,78 @@
+"""The attempts to have a socket, one after another: what follows the end of each, and the wait before the next."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+
+from livekit.agents import APIError
+
+from ..core.backoff import RetryPolicy
+from ..core.client import TurnsClient
+from ..core.link import HangUp
+from ..core.retry import Decision, Ending, decide
+from .endings import failure_of
+from .listener import Listener
+
+
+class Attempts:
+    """Those of one stream.
+
+    Args:
+        client: the stream's.
+        listener: is told of attempts that fail.
+        history: the rules, and the failures so far.
+    """
+
+    __slots__ = ("_client", "_listener", "history", "in_call")
+
+    def __init__(self, client: TurnsClient, listener: Listener, history: RetryPolicy) -> None:
+        self.history = history
+        self.in_call: bool = False
+        """A server has said `connected` to this stream."""
+        self._client = client
+        self._listener = listener
+
+    def ending(
+        self, error: APIError | None, hang_up: HangUp | None = None, connected_s: float = 0.0, *, is_over: bool = False
+    ) -> Ending:
+        """How a socket, or the attempt to open one, has ended. The client must have been told before.
+
+        Args:
+            error: what went wrong, if it did.
+            hang_up: why the client closed the socket, if it did.
+            connected_s: how long it was open, in seconds; 0 without a `connected`.
+            is_over: the input has ended and no more events can come of it.
+        """
+        client = self._client
+        return Ending(
+            failure_of(error) if error else None,
+            hang_up,
+            connected_s,
+            in_call=self.in_call,
+            in_turn=client.turn.is_open,
+            is_idle=client.is_idle,
+            with_less=client.sockets.tries_again and error is not None and hang_up is None,
+            is_over=is_over,
+        )
+
+    def decide(self, ending: Ending) -> Decision:
+        """What follows this ending."""
+        # Jitter spreads the attempts of many streams. It need not be secret.
+        decision = decide(ending, self.history, time.monotonic(), jitter=random.random())  # noqa: S311
+        self.history = decision.history
+        return decision
+
+    async def go_on(self, decision: Decision, error: APIError | None) -> None:
+        """Reports a failure and waits before the next attempt, as was decided.
+
+        Raises:
+            APIError: another attempt makes no sense.
+        """
+        if error and decision.is_told:
+            self._listener.attempt_failed(error, decision.delay_s)
+        if error and decision.delay_s is None:
+            raise error
+        if decision.delay_s:
+            await asyncio.sleep(decision.delay_s)
