@@ -11,6 +11,7 @@ from livekit import rtc
 from livekit.agents import APIConnectOptions, APIError, stt
 from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns import AudioLostError, ServerError
+from livekit.plugins.cartesia_turns.core.limiter import RATE_LIMITED_S, SPACING_S
 from livekit.plugins.cartesia_turns.server import Faults, LocalServer
 from support.calls import RATE, calling, talking
 from support.numbered import FRAME_S, Ears, numbered
@@ -148,11 +149,13 @@ async def test_many_streams_under_one_key_do_not_stampede() -> None:
         streams = [owner.stream() for owner in owners]
         try:
             await until(lambda: len(server.handshakes) >= 16, within_s=15)
-            times = sorted(handshake.at_s for handshake in server.handshakes)[9:]
+            handshakes = sorted(server.handshakes, key=lambda handshake: handshake.at_s)
         finally:
             await asyncio.gather(*(stream.aclose() for stream in streams))
-    waits = [after - before for before, after in itertools.pairwise(times)]
-    assert min(waits) > 0.2, waits
+    first_place = RATE_LIMITED_S + next(handshake.at_s for handshake in handshakes if handshake.status == 429)
+    # A busy machine may let an attempt come late, and the next one right behind it, but none before its place.
+    late_s = [each.at_s - first_place - number * SPACING_S for number, each in enumerate(handshakes[9:])]
+    assert min(late_s) >= 0, late_s
 
 
 async def test_streams_that_were_refused_connect_when_there_is_room() -> None:
