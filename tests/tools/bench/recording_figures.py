@@ -3,7 +3,8 @@
 The same calls with a recorder and without, in short rounds one after the other in one process, over a local server in
 another: the processor time of all threads (the median of the rounds, and of what each recorded one took more than the
 one before it, less what pushing the audio takes by itself), and the delay from the push of a frame to the text that
-answers it. It takes seven minutes.
+answers it. It takes seven minutes. On a busy machine, look at the processor time of the thread that writes, which
+varies least; `--rounds 1` gives it in a minute.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import asyncio
 import contextlib
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import aiohttp
 from livekit import rtc
 from livekit.plugins.cartesia_turns.recording import Recorder
+from livekit.plugins.cartesia_turns.recording.audio_file import flac
 from support.waiting import until
 from tools.bench.contestants import Line, open_line
 from tools.bench.figures import NOTHING, OURS, quantile
@@ -43,6 +46,8 @@ class Measured:
     """What the rounds of one kind of call gave."""
 
     cpu_s: list[float] = field(default_factory=list)
+    writing_s: list[float] = field(default_factory=list)
+    """Of that, in the thread that writes."""
     delays_ms: list[float] = field(default_factory=list)
 
     def heard(self, text: str, _: bool) -> None:
@@ -63,6 +68,21 @@ async def push(lines: Sequence[Line], seconds: float, *, speaks: bool) -> None:
             line.push(talk.frame(1) if speaks else quiet)
 
 
+def writing_s() -> float:
+    """The processor time of the thread that writes recordings, in seconds; 0 without one."""
+    ids = [thread.ident for thread in threading.enumerate() if thread.name == "cartesia_turns recorder"]
+    return sum(time.clock_gettime(time.pthread_getcpuclockid(each)) for each in ids if each is not None)
+
+
+def compressing_s() -> float:
+    """The processor time that it takes to compress a minute of audio once its call is over, in seconds."""
+    talk = Talk(FRAME_MS)
+    pcm = b"".join(bytes(talk.frame(number).data) for number in range(round(MINUTE_S / talk.frame_s)))
+    began = time.process_time()
+    flac(pcm, RATE)
+    return time.process_time() - began
+
+
 async def measure(
     kind: str, measured: Measured, url: str, folder: Path, options: argparse.Namespace, *, speaks: bool
 ) -> None:
@@ -74,10 +94,13 @@ async def measure(
             await open_line(contestant, url, session, measured.heard, recorder=recorder) for _ in range(options.calls)
         ]
         await push(lines, 1.0, speaks=speaks)
-        used_s = time.process_time()
+        used_s, written_s = time.process_time(), writing_s()
         await push(lines, options.seconds, speaks=speaks)
-        used_s = time.process_time() - used_s
-        measured.cpu_s.append(used_s * MINUTE_S / options.seconds / options.calls)
+        for values, value in (
+            (measured.cpu_s, time.process_time() - used_s),
+            (measured.writing_s, writing_s() - written_s),
+        ):
+            values.append(value * MINUTE_S / options.seconds / options.calls)
         for line in lines:
             await line.aclose()
     if recorder:
@@ -93,6 +116,7 @@ def show(state: str, kinds: dict[str, Measured]) -> None:
     print(f"\n{state}")
     print(f"  processor time for each minute of a call   {1000 * call_s:.0f} ms")
     print(f"  more of it with a recorder                 {1000 * more_s:.1f} ms, {100 * more_s / call_s:.1f} %")
+    print(f"  of that in the thread that writes          {1000 * median(kinds['with'].writing_s):.1f} ms")
     for kind in ("without", "with"):
         if delays := kinds[kind].delays_ms:
             parts = ", ".join(f"{100 * part:g} % within {quantile(delays, part):.2f} ms" for part in (0.5, 0.95, 0.99))
@@ -113,6 +137,8 @@ async def main(options: argparse.Namespace) -> None:
     server.close()
     for state, kinds in figures.items():
         show(state, kinds)
+    squeezed_s = median(compressing_s() for _ in range(options.rounds))
+    print(f"\nafter the call, to compress a minute of audio  {1000 * squeezed_s:.1f} ms")
 
 
 if __name__ == "__main__":
