@@ -11,7 +11,7 @@ from livekit.plugins.cartesia_turns.recording import replay as function
 from livekit.plugins.cartesia_turns.recording.files import Recording
 from livekit.plugins.cartesia_turns.recording.player import replay
 from livekit.plugins.cartesia_turns.recording.schema import SchemaError
-from livekit.plugins.cartesia_turns.wire.messages import Connected, ServerMessage, TurnUpdate
+from livekit.plugins.cartesia_turns.wire.messages import Connected, ServerMessage, TurnStart, TurnUpdate
 from livekit.plugins.cartesia_turns.wire.options import Options
 from support.lossy_link import Break, Fault, SimulatedCall
 from support.recordings import Tape
@@ -83,6 +83,32 @@ def test_a_deadline_that_a_busy_process_kept_late_is_no_difference(late_s: float
     assert any(event["event"] == "usage" for line in recording.lines for event in line.get("events", ()))
     outcome = replay(recording)
     assert outcome.is_same, str(outcome)
+
+
+def test_live_audio_is_booked_as_it_was_by_a_shell_that_asks_for_no_deadline_after_a_message() -> None:
+    tape, now, frame = Tape(), 1.0, b"\0\x20\0\xe0" * 160
+    client = tape.client(Options(), Limits(), lambda: now)
+
+    def send() -> None:
+        while (item := client.outgoing(now)) is not None:
+            client.sent(item, now)
+
+    client.link_opened(client.sockets.options, now)
+    client.receive(Connected("r"), now)
+    client.push_audio(frame, now)
+    send()
+    client.receive(TurnStart("r"), now)
+    client.push_audio(frame, now)
+    send()
+    for number in range(4):
+        now += 0.02
+        assert client.live.take(frame, now)
+        client.receive(TurnUpdate("r", f"hi {number}"), now)
+    client.link_lost(now)
+    client.link_opened(client.sockets.options, now)
+    client.receive(Connected("r"), now)
+    send()
+    assert replay(tape.recording()).is_same
 
 
 def test_a_client_that_sends_something_else_is_told_where_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
