@@ -14,7 +14,8 @@ from livekit.plugins.cartesia_turns import AudioLostError, ServerError
 from livekit.plugins.cartesia_turns.core.limiter import RATE_LIMITED_S, SPACING_S
 from livekit.plugins.cartesia_turns.server import Faults, LocalServer
 from support.calls import RATE, calling, talking
-from support.numbered import FRAME_S, Ears, numbered
+from support.noise import Room
+from support.numbered import FRAME_S, Ears, joined, numbered
 from support.peers import counted_session
 from support.proxy import Proxy
 from support.script import SAYS_NOTHING
@@ -292,6 +293,24 @@ async def test_more_than_the_buffer_holds_is_all_heard_where_the_input_ends_with
         assert (call.raised, call.stream.stats.lost_s) == (None, 0)
     words = " ".join(call.finals).split()
     assert words == [str(number) for number in range(500) if number % 50 < 20]
+
+
+async def test_new_keyterms_cost_no_word_where_one_long_frame_has_the_end_of_a_turn_and_the_next_words() -> None:
+    voiced = [*[False] * 20, *[True] * 10, *[False] * 30, *[True] * 25, *[False] * 15]
+    pcm = joined([*enumerate(voiced)], Room("noise", white_dbfs=-45)).tobytes()
+    size = RATE  # half a second in bytes
+    async with LocalServer(responder=Ears()) as server, calling(server) as call:
+        await until(lambda: call.named("connected"))
+        for start in range(0, len(pcm), size):
+            call.stream.push_frame(rtc.AudioFrame(pcm[start : start + size], RATE, 1, size // 2))
+            await asyncio.sleep(0.5)
+            if not start:
+                call.stt.update_options(keyterm=["Ada"])
+        call.stream.end_input()
+        await call.over()
+        assert len(server.connections) > 1
+    words = " ".join(call.finals).split()
+    assert words == [str(number) for number, is_voiced in enumerate(voiced) if is_voiced]
 
 
 async def test_a_stream_that_lost_audio_ends_with_an_error_that_says_how_much() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from livekit.plugins.cartesia_turns.core.runs import Run
 from livekit.plugins.cartesia_turns.core.settling import (
+    JITTER_S,
     LONGEST_LAG_S,
     PAUSE_S,
     SERVER_LAG_S,
@@ -108,6 +109,14 @@ def test_a_server_may_not_have_worked_yet_on_audio_that_it_just_received_all_at_
     assert receipts.unworked(3.01 + SERVER_LAG_S, 2400) == 200
 
 
+def test_a_long_frame_is_audio_that_was_sent_at_one_moment_and_live_audio_is_not() -> None:
+    receipts = Receipts()
+    receipts.asked(1500, 1.5)
+    receipts.answered(1.5, 1.51)
+    assert receipts.at_once(1.51, 1500, lambda when: 500 * int(when / 0.5 + 0.001)) == 500
+    assert receipts.at_once(1.51, 1500, at_real_time) == 1000 * JITTER_S
+
+
 def test_a_server_may_begin_with_its_work_when_it_says_connected() -> None:
     receipts = pinged(*(0.2 * number + 0.05 for number in range(10)))
     assert receipts.unworked(2.0, 1900) == 1900
@@ -143,6 +152,14 @@ def test_a_server_that_is_late_leaves_the_speech_behind_the_pause_in_doubt() -> 
 def test_a_server_that_was_quick_to_notice_the_turn_is_not_taken_to_be_far_behind() -> None:
     audio = runs(1.0, 1.0, 0.8, 0.7)
     assert not ended(audio, heard_s=3.5, started_s=1.2).in_doubt
+
+
+def test_the_next_turn_may_begin_in_the_long_frame_in_which_a_turn_ended() -> None:
+    noise, settling = runs(1.5, first_voiced=True), Settling(RATE)
+    settling.turn_started(500, noise)
+    assert settling.turn_ended(1500, noise, at_once=100) == Settled(1500 - TAIL)
+    assert settling.turn_ended(1500, noise, at_once=250) == Settled(1250)
+    assert settling.turn_ended(1500, noise, at_once=1500) == Settled(1500 - round(USUAL_END_S * RATE) + TAIL)
 
 
 def test_a_server_that_received_much_at_once_may_be_behind_by_all_of_it() -> None:

@@ -175,7 +175,8 @@ class Feed:
         """
         self._marks.clear()
         heard = receipts.heard(now, self.buffer.sent_by)
-        settled = self.settling.turn_ended(heard, self.buffer.runs, unworked=receipts.unworked(now, heard))
+        unworked, at_once = receipts.unworked(now, heard), receipts.at_once(now, heard, self.buffer.sent_by)
+        settled = self.settling.turn_ended(heard, self.buffer.runs, unworked=unworked, at_once=at_once)
         is_last = finishing and heard >= self.buffer.sent_to and not settled.in_doubt
         self.buffer.settle(heard if is_last else settled.position)
         # A server that is asked to finish inside a word ends the turn there, so the tail may belong to that word.

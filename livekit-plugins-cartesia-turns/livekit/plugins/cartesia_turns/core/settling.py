@@ -17,8 +17,8 @@ and not listened to yet. All positions are samples since the first audio of the 
 Each number trades one mistake for another. Words from audio that is kept in doubt are compared with the words just told
 (see `echo`), so that neither mistake costs a turn.
 
-- TAIL_S. Longer: the end of the last word may be heard again after a drop. Shorter: the onset of the next turn is cut
-  off if it begins just as the server says turn.end.
+- TAIL_S, or more where the server received more at one moment. Longer: the end of the last word may be heard again
+  after a drop. Shorter: the onset of the next turn is cut off if it begins just as the server says turn.end.
 - PROBE_S: how much audio lies between two pings while somebody speaks or a turn is open, which is how far `heard` can
   be wrong. Shorter: a ping of 6 bytes and its pong more often.
 - PAUSE_S. Longer: a short pause before the next turn is missed, and words are lost if the server is late and the socket
@@ -101,6 +101,10 @@ class Receipts:
         self._forget_worked(now)
         return heard - self._answers[0][1] if self._answers else 0
 
+    def at_once(self, now: float, heard: int, sent_by: Callable[[float], int]) -> int:
+        """How many of the samples before `heard` were sent at one moment, as a long frame is."""
+        return heard - min(heard, sent_by(self.heard_until(now) - JITTER_S))
+
     def _forget_worked(self, now: float) -> None:
         by = now - SERVER_LAG_S
         while len(self._answers) > 1 and self._answers[1][0] <= by and self._greeted_at <= by:
@@ -168,13 +172,23 @@ class Settling:
         # The server can't be later with its work than the time it took to notice the turn.
         self._turn_late = min(self._late, heard - onsets[0]) if onsets else self._late
 
-    def turn_ended(self, heard: int, runs: Iterable[Run], *, unworked: int = 0) -> Settled:
-        """The server ended a turn, when it had received the audio up to `heard`; the arguments are as before."""
-        settled = self._judge(heard, runs, unworked if unworked > self._late else self._turn_late)
+    def turn_ended(self, heard: int, runs: Iterable[Run], *, unworked: int = 0, at_once: int = 0) -> Settled:
+        """The server ended a turn, when it had received the audio up to `heard`; the arguments are as before.
+
+        Args:
+            heard: as before.
+            runs: as before.
+            unworked: as before.
+            at_once: as `Receipts.at_once` returns it. The turn may have ended anywhere in that audio, and the next may
+                have begun there. The turn's own speech lies the usual time before its end, less the tail, by which
+                `heard` may be wrong.
+        """
+        limit = heard - max(self._tail, min(at_once, self._usual - self._tail))
+        settled = self._judge(heard, limit, runs, unworked if unworked > self._late else self._turn_late)
         self._settled = settled.position
         return settled
 
-    def _judge(self, heard: int, runs: Iterable[Run], late: int) -> Settled:
+    def _judge(self, heard: int, limit: int, runs: Iterable[Run], late: int) -> Settled:
         pauses: list[Run] = []
         self._ended_in_time = False
         for run in runs:
@@ -184,7 +198,6 @@ class Settling:
                 self._ended_in_pause(heard - run.start)
             elif run.start > self._onset and not run.voiced and run.end - run.start >= self._pause:
                 pauses.append(run)
-        limit = heard - self._tail
         for pause in pauses:
             is_late = heard - pause.start > self._usual + self._jitter
             if is_late and pause.end > limit - late:
