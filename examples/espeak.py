@@ -74,8 +74,9 @@ class EspeakStream(tts.ChunkedStream):
     async def _speak(self, process: asyncio.subprocess.Process, output_emitter: AudioEmitter) -> None:
         if process.stdin is None or process.stdout is None:
             raise APIConnectionError("espeak-ng has no pipes")
-        process.stdin.write(self.input_text.encode())
-        process.stdin.close()
+        if not process.stdin.is_closing():  # the program may have ended already, and uvloop writes to no closed pipe
+            process.stdin.write(self.input_text.encode())
+            process.stdin.close()
         with contextlib.suppress(asyncio.IncompleteReadError):  # the exit code tells
             await process.stdout.readexactly(WAV_HEADER)
         while pcm := await process.stdout.read(READ_BYTES):
