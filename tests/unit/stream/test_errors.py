@@ -135,7 +135,7 @@ async def test_a_bug_in_the_client_is_an_api_error(
         call.push(0.2)
         await server.drop_all(1001)
         call.push(0.2)
-        call.stream._driver._ring()
+        call.stream._driver._step()
         await failure(call)
 
 

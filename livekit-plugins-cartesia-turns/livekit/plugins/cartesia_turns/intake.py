@@ -35,7 +35,17 @@ class Intake:
         settings: the stream's.
     """
 
-    __slots__ = ("_channel", "_client", "_converter", "_driver", "_failure", "_is_waiting", "_settings", "_taken_s")
+    __slots__ = (
+        "_channel",
+        "_client",
+        "_converter",
+        "_driver",
+        "_failure",
+        "_is_waiting",
+        "_rate",
+        "_settings",
+        "_taken_s",
+    )
 
     def __init__(
         self, channel: utils.aio.Chan[Input], driver: Driver, client: TurnsClient, settings: StreamSettings
@@ -44,7 +54,8 @@ class Intake:
         self._driver = driver
         self._client = client
         self._settings = settings
-        self._converter = PcmConverter(client.sockets.options.sample_rate, settings.audio_chunk_duration_ms)
+        self._rate = client.sockets.options.sample_rate
+        self._converter = PcmConverter(self._rate, settings.audio_chunk_duration_ms)
         self._is_waiting = False
         """All earlier input has been passed on, so a frame need not go through the channel."""
         self._taken_s = 0.0
@@ -99,7 +110,7 @@ class Intake:
         return None if receiving.cancelled() else receiving.result()
 
     async def _push(self, pieces: list[bytes]) -> None:
-        piece_bytes = 2 * round(self._client.sockets.options.sample_rate * LONGEST_PIECE_S)
+        piece_bytes = 2 * round(self._rate * LONGEST_PIECE_S)
         for pcm in pieces:
             if len(pcm) <= piece_bytes and not self._channel.closed:
                 await self._take(pcm)
@@ -110,7 +121,7 @@ class Intake:
 
     async def _take(self, pcm: bytes) -> None:
         self._driver.push(pcm)
-        self._taken_s += len(pcm) / 2 / self._client.sockets.options.sample_rate
+        self._taken_s += len(pcm) / 2 / self._rate
         if self._taken_s >= LONGEST_STEP_S:
             self._taken_s = 0.0
             await asyncio.sleep(0)

@@ -58,8 +58,8 @@ class Driver:
         self._loop = asyncio.get_running_loop()
         self.over: asyncio.Future[None] = self._loop.create_future()
         """Is done as soon as the client is finished, or fails with what went wrong here."""
-        self._sender = Sender(client, lost=self._end_socket, has_room=self._go_on_sending)
-        self._alarm = Alarm(self._ring)
+        self._sender = Sender(client, lost=self._end_socket, has_room=self._step)
+        self._alarm = Alarm(self._step)
         self._socket_over: asyncio.Future[None] = self._loop.create_future()
         """Is done as soon as the present socket must be closed."""
         self._to_link = asyncio.Event()
@@ -153,34 +153,26 @@ class Driver:
         if not self._socket_over.done():
             self._socket_over.set_result(None)
 
-    def _go_on_sending(self, item: Outgoing | None) -> None:
-        try:
-            if item is not None:
-                self._client.sent(item, time.monotonic())
-            self._sender.send_waiting()
-            self._act()
-        except Exception as error:
-            self._fail(error)
-
     def _set_alarm(self) -> None:
         """Has the client called when it next must be. An alarm that is too early stays, and sets the next one."""
         self._alarm.set(self._client.deadline)
         if self._sender.is_free:
             self._alarm.set(self._client.sockets.send_at)
 
-    def _ring(self) -> None:
+    def _step(self, sent: Outgoing | None = None) -> None:
+        """Does what is due by now. The alarm calls it, and so does the sender, once the socket has taken an item."""
         try:
-            if (now := time.monotonic()) >= self._client.deadline:
+            now = time.monotonic()
+            if sent is not None:
+                self._client.sent(sent, now)
+            if now >= self._client.deadline:
                 self._client.tick(now)
             self._sender.send_waiting()
             self._tell()
         except Exception as error:
-            self._fail(error)
-
-    def _fail(self, error: Exception) -> None:
-        """Ends the stream with an error that would otherwise end nothing but one call of the event loop."""
-        if not self.over.done():
-            self.over.set_exception(error)
+            # It would end nothing but this call of the event loop, and the stream would go on without its clock.
+            if not self.over.done():
+                self.over.set_exception(error)
 
     # Sockets.
 
