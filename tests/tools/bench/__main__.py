@@ -25,13 +25,17 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="make bench",
         description="Measures this plugin beside livekit-plugins-cartesia (`make vendors` installs it) and a bare"
-        " websocket. Prints a table, and writes it, its JSON and a plot. Takes about twelve minutes; the machine should"
+        " websocket. Prints a table, and writes it, its JSON and a plot. Takes about twenty minutes; the machine should"
         " have nothing else to do.",
     )
     parser.add_argument("--only", default=",".join(SCALES), help="comma-separated scales (default: %(default)s)")
     parser.add_argument("--rounds", type=int, help=f"rounds (default: {ROUNDS}; with --quick 1)")
     parser.add_argument("--quick", action="store_true", help="run only the smallest cell of each scale, as a trial")
-    parser.add_argument("--long", action="store_true", help="also measure ten minutes and recognized speech")
+    parser.add_argument(
+        "--long",
+        action="store_true",
+        help="also measure calls of ten minutes and recognized speech; takes over an hour",
+    )
     parser.add_argument("--check", type=Path, metavar="FILE", help="compare with the JSON file of an earlier run")
     parser.add_argument("--out", type=Path, default=FOLDER, metavar="FOLDER", help="folder for the results")
     options = parser.parse_args(given)

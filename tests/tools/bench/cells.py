@@ -35,7 +35,6 @@ class Cell:
         contestants: who takes part.
         together: all contestants at the same time: a job that waits for most of its time disturbs nobody.
         apart: in processes of its own, while all other such cells of the run are done too.
-        rounds: how often at most; None is as often as is asked for.
     """
 
     scale: str
@@ -45,7 +44,6 @@ class Cell:
     contestants: tuple[str, ...] = CONTESTANTS
     together: bool = False
     apart: bool = False
-    rounds: int | None = None
 
     def named(self, measure: str) -> str:
         """The name of one of its figures."""

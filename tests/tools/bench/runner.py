@@ -47,12 +47,11 @@ class Run:
         return list(self.figures.values())
 
     def _round(self, url: str, number: int) -> None:
-        cells = [cell for cell in self.cells if cell.rounds is None or number < cell.rounds]
         order = self._order(number)
-        if apart := [cell for cell in cells if cell.apart]:
+        if apart := [cell for cell in self.cells if cell.apart]:
             self._apart(apart, order, url, number)
         with self._workers(order, url) as workers:
-            for cell in cells:
+            for cell in self.cells:
                 if not cell.apart:
                     self._cell(cell, {name: workers[name] for name in order if name in cell.contestants}, number)
 

@@ -178,10 +178,10 @@ ONLY_OURS = (OURS,)
 
 def _cells(turn_s: float, words: int, backlog_s: float, calls: int, audio_s: float) -> list[Cell]:
     return [
-        Cell("growth", "turns", f"to {turn_s:g} s", {"longest_s": turn_s}, ONLY_OURS, rounds=3),
+        Cell("growth", "turns", f"to {turn_s:g} s", {"longest_s": turn_s}, ONLY_OURS),
         Cell("growth", "texts", f"to {words} words", {"most_words": words}, ONLY_OURS),
-        Cell("growth", "backlogs", f"to {backlog_s:g} s", {"longest_s": backlog_s}, ONLY_OURS, rounds=3),
-        Cell("growth", "streams", f"to {calls}", {"most": calls, "audio_s": audio_s}, ONLY_OURS, rounds=1),
+        Cell("growth", "backlogs", f"to {backlog_s:g} s", {"longest_s": backlog_s}, ONLY_OURS),
+        Cell("growth", "streams", f"to {calls}", {"most": calls, "audio_s": audio_s}, ONLY_OURS),
     ]
 
 

@@ -64,7 +64,7 @@ def _used_kib() -> dict[str, float]:
 
 def _cells(seconds: float, label: str, streams: int) -> list[Cell]:
     numbers = {"streams": streams, "seconds": seconds}
-    return [Cell("memory", job, f"after {label}", numbers, TALKING, apart=True, rounds=1) for job in ("idle", "busy")]
+    return [Cell("memory", job, f"after {label}", numbers, TALKING, apart=True) for job in ("idle", "busy")]
 
 
 SCALE = Scale(

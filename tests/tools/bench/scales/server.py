@@ -94,21 +94,19 @@ def _used_s(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
-def _cell(streams: int, audio_s: float, rounds: int) -> Cell:
-    return Cell(
-        "server", "scripted", f"{streams} streams", {"streams": streams, "audio_s": audio_s}, (OURS,), rounds=rounds
-    )
+def _cell(streams: int, audio_s: float) -> Cell:
+    return Cell("server", "scripted", f"{streams} streams", {"streams": streams, "audio_s": audio_s}, (OURS,))
 
 
 def _heard(streams: int) -> Cell:
     label = f"{streams} recognized"
-    return Cell("server", "recognized", label, {"streams": streams}, (OURS,), rounds=1)
+    return Cell("server", "recognized", label, {"streams": streams}, (OURS,))
 
 
 SCALE = Scale(
     "server",
     {"scripted": scripted, "recognized": recognized},
-    usual=[_cell(25, 3.0, 2), _cell(100, 3.0, 2)],
-    quick=[_cell(25, 1.5, 1)],
+    usual=[_cell(25, 3.0), _cell(100, 3.0)],
+    quick=[_cell(25, 1.5)],
     long=[_heard(1), _heard(4)],
 )

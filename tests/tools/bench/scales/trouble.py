@@ -96,8 +96,8 @@ async def half_open(place: Place, *, at_most_s: float) -> dict[str, float]:
 
 def _cells(speech_s: float, at_most_s: float) -> list[Cell]:
     return [
-        Cell("trouble", "reset", "", {"speech_s": speech_s}, PLUGINS, together=True, rounds=3),
-        Cell("trouble", "half_open", "", {"at_most_s": at_most_s}, PLUGINS, together=True, rounds=1),
+        Cell("trouble", "reset", "", {"speech_s": speech_s}, PLUGINS, together=True),
+        Cell("trouble", "half_open", "", {"at_most_s": at_most_s}, PLUGINS, together=True),
     ]
 
 
