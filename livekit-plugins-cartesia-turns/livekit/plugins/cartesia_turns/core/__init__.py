@@ -21,6 +21,7 @@ the client and its `sockets` ask for. The client calls nobody back. The contract
 
 A client outlives its sockets: after `link_lost` it asks for the next one by `sockets.wants_link`.
 
-Where to read on: `client` has the order of things. `sockets` and `link` are about sockets, `feed` and `audio_queue`
-about the audio, `turn` and `turns` about turns, and `hangs` and `mending` about what hangs.
+Where to read on: `client` has the order of things, and `hearing` what the server says. `sockets` and `link` are about
+sockets, `feed` and `audio_queue` about the audio, `turn` and `turns` about turns, and `hangs` and `mending` about what
+hangs.
 """

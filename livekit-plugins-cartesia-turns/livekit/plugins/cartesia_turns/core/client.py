@@ -6,15 +6,13 @@ client outlives many sockets. All times are monotonic seconds.
 
 from __future__ import annotations
 
-import math
-
-from ..wire.messages import Connected, ErrorMessage, ServerMessage, TurnEagerEnd, TurnEnd, TurnUpdate, Unknown
+from ..wire.messages import ErrorMessage, ServerMessage
 from ..wire.options import Options
 from .chunk import Chunk
-from .chunking import LONGEST_CHUNK_S, LONGEST_SLICE_S
 from .events import ClientEvent, Kind, Notice, Usage
 from .feed import Feed
 from .hangs import Hangs
+from .hearing import Hearing
 from .limits import Limits
 from .link import Outgoing
 from .live_lane import LiveLane
@@ -22,7 +20,6 @@ from .mending import Mending
 from .pacing import Pace
 from .sockets import Sockets
 from .stats import Stats
-from .transitions import State
 from .turn import Turn
 from .turns import Turns
 
@@ -38,12 +35,9 @@ class TurnsClient:
     """
 
     def __init__(self, options: Options, limits: Limits, now: float, pace: Pace | None = None) -> None:
-        self._sample_rate = options.sample_rate
-        self._longest_live = 2 * round(LONGEST_SLICE_S * options.sample_rate)
         self._feed = Feed(options.sample_rate, limits.buffer_s, now)
         self._buffer = self._feed.buffer
         self._hangs = Hangs(limits.watchdog_min_timeout_s)
-        self._watchdog = self._hangs.watchdog
         self._events: list[ClientEvent] = []
         self.live: LiveLane = LiveLane()
         """Takes audio that can be sent without a decision. The shell tries this first."""
@@ -51,8 +45,8 @@ class TurnsClient:
         """The current turn. The shell reads it and never changes it."""
         self.sockets: Sockets = Sockets(options, limits, pace or Pace(), self.turn, self._buffer)
         """The sockets: whether to open or close one, and whether to send. The shell reads it and never changes it."""
-        self._input = self.sockets.input
-        self._turns = Turns(self.turn, self._feed, self.sockets, self._watchdog)
+        self._turns = Turns(self.turn, self._feed, self.sockets, self._hangs.watchdog)
+        self._hearing = Hearing(self._hangs, self.turn, self._turns, self._feed, self.sockets, live=self.live)
         self._mending = Mending(self._hangs, self.turn, self._turns, self._feed, self.sockets)
 
     @property
@@ -97,15 +91,14 @@ class TurnsClient:
             return
         now, link = pieces[-1][1], self.sockets.link
         stretches = self._feed.push_sent(pieces)
-        self._hangs.audio_sent(stretches, now, link)
-        self._watchdog.audio_sent(self._feed.pushed_s, now)
+        self._hangs.audio_sent(stretches, now, link, piece_s=self._feed.pushed_s)
         if link:
             link.live_sent(stretches, now)
 
     def end_input(self) -> None:
         """No more audio comes. `outgoing` then returns the rest of the audio and a `Close`."""
         self._close_live()
-        self._input.has_come = True
+        self.sockets.input.has_come = True
 
     def flush(self, now: float) -> None:
         """The user is done for now: the open turn ends at once, after FLUSH_S at most.
@@ -151,11 +144,10 @@ class TurnsClient:
         """
         self._close_live()
         self._events += self.sockets.lost(now, clean=clean, leaving=leaving, abrupt=abrupt)
-        if self._input.is_answered:
+        if self.sockets.input.is_answered:
             self._events += self._turns.close(now)
             return
-        if self.turn.is_open and self.turn.state is not State.RESUMING:
-            self._hangs.socket_lost(now)
+        self._mending.socket_lost(now)
         self._turns.socket_lost()
         if self._feed.rewind():
             self._events.append(Notice.AUDIO_LOST)
@@ -170,35 +162,14 @@ class TurnsClient:
 
     def receive(self, message: ServerMessage, now: float) -> None:
         """Takes a message of the server. If it sets `failure` or `hang_up`, the shell must close the socket."""
-        link = self.sockets.link
-        news = link.after_end.news(message) if link else None
-        if link is None or news is None or isinstance(news, Unknown):
+        if (news := self._hearing.news(message, now)) is None:
             return
-        message = news
-        if isinstance(message, ErrorMessage):
-            link.failed(message, now)
-            return
-        was_in_turn = link.in_turn
-        if not (was_in_turn and isinstance(message, TurnUpdate | TurnEagerEnd)):
-            # New text in a turn is told before live audio is booked, since it does not depend on that audio.
+        if self._hearing.needs_audio(news):
             self.book_live()
-        link.heard(message, now)
-        if link.in_turn != was_in_turn:
-            self._close_live()
-        if link.in_turn and not was_in_turn:
-            self._feed.turn_started(link.receipts, now, finishing=link.close_sent)
-            self._hangs.turn_started(now)
-        self._feed.flows()
-        self._turns.request_id = message.request_id or self._turns.request_id
-        if isinstance(message, Connected):
-            return
-        steps = self.turn.receive(message)
-        settles = self.turn.is_open or isinstance(message, TurnEnd)
-        self._hangs.heard(now, has_text=bool(self.turn.text), settles=settles)
-        kinds = [step.kind for step in steps]
-        if Kind.START in kinds or Kind.END in kinds:
+        steps = self._hearing.take(news, now)
+        if any(step.kind is Kind.START or step.kind is Kind.END for step in steps):
             self.book_live()
-        self._events += self._turns.heard(message, steps, now, live=self.live.samples)
+        self._events += self._hearing.told(news, steps, now)
 
     def pong(self, payload: bytes, now: float) -> None:
         """Takes the answer to a ping: the server has received all audio that was sent before that ping.
@@ -206,20 +177,9 @@ class TurnsClient:
         While no turn is open, that audio is forgotten, except the pre-roll and speech that may yet start a turn. The
         shell then looks at `may_send`, since a backlog may have waited for this answer.
         """
-        link = self.sockets.link
-        if link is None:
-            return
-        ping_at = link.pong(payload, now)
-        self.sockets.counters.round_trip(link.liveness.rtt_s)
-        is_between_turns = link.is_connected and not (self.turn.is_open or link.in_turn)
-        received = link.receipts.received
-        # A deaf server has received the audio too, but the next socket needs it.
-        is_given_up = link.hang_up or self._hangs.is_deaf
-        if ping_at is None or received is None or not is_between_turns or is_given_up:
-            return
-        self.book_live()
-        self._feed.forget_idle(received, ping_at, is_in_doubt=self._hangs.may_be_deaf)
-        self._turns.forget_closed()
+        if (ping_at := self._hearing.pong(payload, now)) is not None:
+            self.book_live()
+            self._hearing.forget(ping_at)
 
     def outgoing(self, now: float) -> Outgoing | None:
         """What the shell must give to the socket now; None where nothing may go out.
@@ -227,8 +187,7 @@ class TurnsClient:
         The shell confirms each item with `sent` before it calls this again.
         """
         self.book_live()
-        link, wanted = self.sockets.link, self.sockets.options
-        return link.outgoing(self._buffer, wanted, now, ending=self._input.has_come) if link else None
+        return self.sockets.outgoing(now)
 
     def sent(self, item: Outgoing, now: float) -> None:
         """The socket has taken what `outgoing` returned. The shell then calls `outgoing` for the next item."""
@@ -238,11 +197,9 @@ class TurnsClient:
             return
         if isinstance(item, Chunk):
             self._feed.sent(item, now)
-            self._hangs.audio_sent([item], now, link)
-            if not item.injected:
-                self._watchdog.audio_sent(self._feed.pushed_s, now)
+            self._hangs.audio_sent([item], now, link, piece_s=None if item.injected else self._feed.pushed_s)
         link.sent(item, self._buffer, now, has_words=bool(self.turn.text))
-        if not isinstance(item, Chunk) or len(item.pcm) <= self._longest_live:
+        if not isinstance(item, Chunk) or self._feed.is_short(item):
             self._open_live(now)
 
     # Time.
@@ -251,8 +208,7 @@ class TurnsClient:
     def deadline(self) -> float:
         """When the shell must call `tick`. Any call to the client may move it."""
         self.book_live()
-        link = self.sockets.link
-        return min(link.deadline if link else math.inf, self._feed.usage_at, self._mending.deadline)
+        return min(self.sockets.deadline, self._feed.usage_at, self._mending.deadline)
 
     def tick(self, now: float) -> None:
         """Does what is due by now, such as silence in place of missing audio or the end of a turn that hangs.
@@ -290,9 +246,5 @@ class TurnsClient:
 
     def _open_live(self, now: float) -> None:
         """Works out how much audio `live` may let out before the next decision or booking."""
-        link = self.sockets.link
-        if link is None or self._buffer.has_backlog or self._input.has_come or self._turns.flushing.is_waiting:
-            self.live.open(0)
-        else:
-            seconds = min(link.live_s(self.sockets.options, now), LONGEST_CHUNK_S)
-            self.live.open(round(seconds * self._sample_rate) * 2)
+        seconds = 0.0 if self._turns.flushing.is_waiting else self.sockets.live_s(now)
+        self.live.open(self._feed.live_bytes(seconds))

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from .audio_queue import ROOM_AFTER_OVERFLOW, ReplayBuffer
 from .chunk import ONSET_S, Chunk, Stretch
-from .chunking import Chunker
+from .chunking import LONGEST_CHUNK_S, LONGEST_SLICE_S, Chunker
 from .settling import SERVER_LAG_S, Receipts, Settling
 from .speech import Activity
 from .stats import Stats
@@ -40,6 +40,7 @@ class Feed:
         self._sample_rate = sample_rate
         self._chunker = Chunker(sample_rate)
         self._onset = round(ONSET_S * sample_rate)
+        self._longest_live = 2 * round(LONGEST_SLICE_S * sample_rate)
         doubted = ROOM_AFTER_OVERFLOW * limit_s * sample_rate
         self._doubted = round(doubted) if math.isfinite(doubted) else sys.maxsize
         self._sent = self._silent = self._replayed = self._unreported = 0
@@ -76,6 +77,14 @@ class Feed:
         for chunk, stretches in self._chunker.cut(pcm, now):
             self._append(chunk, stretches)
         return buffer.lost_s > lost_s and self._is_first_loss(lost_s)
+
+    def live_bytes(self, seconds: float) -> int:
+        """How many bytes of live audio to book as one chunk at most, if `seconds` of it may go out."""
+        return round(min(seconds, LONGEST_CHUNK_S) * self._sample_rate) * 2
+
+    def is_short(self, chunk: Chunk) -> bool:
+        """Whether audio in pieces of this length can go out live; longer ones are measured in slices."""
+        return len(chunk.pcm) <= self._longest_live
 
     def push_sent(self, pieces: Sequence[tuple[bytes, float]]) -> list[Stretch]:
         """Takes the user's audio that the socket was given already. There must be no backlog.

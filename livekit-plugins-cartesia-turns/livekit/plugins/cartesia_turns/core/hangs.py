@@ -79,8 +79,19 @@ class Hangs:
         if has_text:
             self._stall.heard(now)
 
-    def audio_sent(self, chunks: Sequence[Chunk | Stretch], now: float, link: Link | None) -> None:
-        """Audio of any kind went out."""
+    def audio_sent(
+        self, chunks: Sequence[Chunk | Stretch], now: float, link: Link | None, *, piece_s: float | None = None
+    ) -> None:
+        """Audio went out.
+
+        Args:
+            chunks: the audio.
+            now: the present.
+            link: the present socket.
+            piece_s: the length in seconds of each piece of it that the user pushed; None for silence of our own.
+        """
+        if piece_s is not None:
+            self.watchdog.audio_sent(piece_s, now)
         limit_s = _limit_s(link) if self._deaf.is_in_doubt else math.inf
         for chunk in chunks:
             self._stall.audio_sent(chunk.seconds)

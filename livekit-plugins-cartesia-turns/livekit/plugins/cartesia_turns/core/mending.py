@@ -43,6 +43,11 @@ class Mending:
         at = self._hangs.deadline(self._sockets.link, is_resuming=is_resuming, waits_for_audio=waits)
         return min(at, self._turns.flushing.deadline)
 
+    def socket_lost(self, now: float) -> None:
+        """The socket was lost. An open turn is given time for its replay, unless it waits for one already."""
+        if self._turn.is_open and self._turn.state is not State.RESUMING:
+            self._hangs.socket_lost(now)
+
     def tick(self, now: float) -> list[ClientEvent]:
         """Does what is due by now, and returns what is told of it."""
         is_resuming = self._turn.state is State.RESUMING

@@ -15,7 +15,7 @@ from .counters import Counters
 from .events import Notice
 from .input_end import InputEnd
 from .limits import Limits
-from .link import HangUp, Link
+from .link import HangUp, Link, Outgoing
 from .pacing import Pace
 from .turn import Turn
 
@@ -101,6 +101,12 @@ class Sockets:
         """When the shell must call `outgoing` again even if nothing else happens; inf where it need not."""
         return self.link.send_at(self._buffer) if self.link else math.inf
 
+    def live_s(self, now: float) -> float:
+        """How many seconds of live audio may go out before the next decision; 0 if something else goes first."""
+        if self.link is None or self._buffer.has_backlog or self.input.has_come:
+            return 0.0
+        return self.link.live_s(self.options, now)
+
     @property
     def wants_link(self) -> bool:
         """The shell must have a socket open, or open one: at the start, and whenever something waits to be sent."""
@@ -112,6 +118,17 @@ class Sockets:
     def finished(self) -> bool:
         """The input has ended and no more events can come of it: the shell closes the socket and stops."""
         return self.input.is_answered or (self.input.has_come and self.link is None and not self._has_news)
+
+    @property
+    def deadline(self) -> float:
+        """When to call `check`."""
+        return self.link.deadline if self.link else math.inf
+
+    def outgoing(self, now: float) -> Outgoing | None:
+        """What to send next on the present socket; see `Link.outgoing`."""
+        if self.link is None:
+            return None
+        return self.link.outgoing(self._buffer, self.options, now, ending=self.input.has_come)
 
     # What happens.
 
