@@ -2,84 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from unittest.mock import Mock
 
-import numpy as np
 import pytest
-from livekit.agents import stt
 from livekit.plugins.cartesia_turns import telemetry
 from livekit.plugins.cartesia_turns.core.flush import FLUSH_S
 from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.measures import WENT_ON_S
 from livekit.plugins.cartesia_turns.core.timeouts import GIVE_UP_AFTER_S, STALLED_AFTER_S
 from livekit.plugins.cartesia_turns.instruments import Instruments
-from livekit.plugins.cartesia_turns.live import CallOptions, UserOptions
-from livekit.plugins.cartesia_turns.reporter import Reporter
 from livekit.plugins.cartesia_turns.wire.messages import TurnEagerEnd, TurnEnd, TurnResume, TurnUpdate
-from livekit.plugins.cartesia_turns.wire.options import Options
 from opentelemetry.sdk.metrics.export import HistogramDataPoint
+from support.measured import SLICE_S, once, replay_begins
+from support.measured import MeasuredCall as Call
 from support.metrics import Recorded
-from support.scenario import FRAME_S, OPTIONS, RATE, START, TIMEOUT_S, Scenario
+from support.scenario import START, TIMEOUT_S
 
 HISTOGRAMS = ("end_delay", "eager_lead", "replayed_audio")
 COUNTERS = ("turns", "cut_offs", "eager_ends", "notices", "lost_audio", "reconnects")
 SECRET = "four two four two"
 LOUDNESS = 8192.0
 """Of a scenario's speech, as the root mean square of its samples."""
-SLICE_S = 0.021
-"""The end of speech is known to a slice of audio."""
-
-
-class Call(Scenario):
-    """A scenario whose events are reported as those of a stream."""
-
-    def __init__(self, *, limits: Limits | None = None) -> None:
-        self._random = np.random.default_rng(1)
-        sent: Callable[[stt.SpeechEvent], None] = self._ignore
-        call = CallOptions(UserOptions(Options()))
-        self.reporter = Reporter(self, call, sent, speech_times=True, acquired=lambda *_: None)
-        super().__init__(OPTIONS, limits=limits)
-
-    def note(self) -> None:
-        self.reporter.events(self.client.take_events(), self.client.stats)
-
-    def close(self) -> None:
-        """The stream is closed, whatever is open."""
-        self.reporter.closed(self.client.stats)
-
-    def turn(self, text: str = "a b", *, pause_s: float = 0.5) -> None:
-        """A turn of a second that ends after this pause."""
-        self.begin(text)
-        self.speak(pause_s, is_silent=True)
-        self.say(TurnEnd("r", text))
-
-    def begin(self, text: str = "a b") -> None:
-        """A turn of a second of speech, still open. Every tenth frame of a scenario is soft, but not the last here."""
-        self.number = 0
-        self.speak(1.1)
-        self.say(START, TurnUpdate("r", text))
-
-    def noise(self, seconds: float, level: float) -> None:
-        """Pushes white noise of this level in real time."""
-        for _ in range(round(seconds / FRAME_S)):
-            self.wait(FRAME_S)
-            frame = self._random.normal(0, level, round(RATE * FRAME_S)).clip(-32768, 32767).astype("<i2")
-            self.client.push_audio(frame.tobytes(), self.now)
-            self.note()
-            self.pump()
-
-    def emit(self, event: str, *args: object) -> None:
-        pass
-
-    def _warn_once(self, text: str) -> None:
-        pass
-
-    def _apply(self, calls: Iterable[CallOptions]) -> None:
-        pass
-
-    def _ignore(self, event: stt.SpeechEvent) -> None:
-        pass
 
 
 @pytest.fixture
@@ -92,11 +35,6 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Recorded:
 @pytest.fixture
 def call(recorded: Recorded) -> Call:
     return Call()
-
-
-def once(value: float) -> object:
-    """One value in a histogram."""
-    return pytest.approx((1, value), abs=SLICE_S)
 
 
 def test_a_call_without_turns_records_nothing(recorded: Recorded, call: Call) -> None:
@@ -397,110 +335,6 @@ def test_streams_of_one_process_are_added_up_and_not_mixed_up(recorded: Recorded
     assert recorded.histogram("eager_lead") == {"server": once(0.5)}
     assert recorded.counts("cut_offs") == {"server": 1}, "that of the first stream alone"
     assert recorded.counts("turns") == {"server": 3}
-
-
-# Lost sockets.
-
-
-def replay_begins(call: Call, *, outage_s: float = 0.3) -> None:
-    call.lose()
-    call.speak(outage_s, answers=False)
-    call.open()
-    call.wait(0.2)
-
-
-def test_a_replay_is_recorded_once_at_the_end_of_its_turn(recorded: Recorded, call: Call) -> None:
-    call.begin()
-    replay_begins(call)
-    call.say(START, TurnUpdate("r", "a b"), TurnUpdate("r", "a b c"))
-    assert recorded.histogram("replayed_audio") == {}
-    call.speak(0.5, is_silent=True)
-    call.say(TurnEnd("r", "a b c"))
-    replayed_s = call.client.stats.replayed_s
-    assert replayed_s == pytest.approx(1.1)
-    call.speak(2.0, is_silent=True)
-    call.turn("d")
-    call.close()
-    assert recorded.histogram("replayed_audio") == {"": once(replayed_s)}
-    assert recorded.counts("turns") == {"server": 2}
-
-
-def test_a_turn_that_loses_its_socket_twice_has_one_value_of_both_replays(recorded: Recorded, call: Call) -> None:
-    call.begin()
-    replay_begins(call)
-    replay_begins(call)
-    call.say(START, TurnUpdate("r", "a b c"), TurnEnd("r", "a b c"))
-    assert call.client.stats.replayed_s == pytest.approx(1.1 + 1.0)
-    assert recorded.histogram("replayed_audio") == {"": once(call.client.stats.replayed_s)}
-
-
-def test_a_replay_without_a_turn_is_recorded_at_the_end_of_the_stream(recorded: Recorded, call: Call) -> None:
-    call.speak(1.0)
-    replay_begins(call)
-    assert call.client.stats.replayed_s > 0
-    call.close()
-    call.close()
-    assert recorded.histogram("replayed_audio") == {"": once(call.client.stats.replayed_s)}
-
-
-def test_what_a_replay_repeats_is_not_counted_again(recorded: Recorded, call: Call) -> None:
-    call.begin("a")
-    call.say(TurnEagerEnd("r", "a"), TurnResume("r"), TurnUpdate("r", "a b"))
-    replay_begins(call)
-    call.say(START, TurnUpdate("r", "a"), TurnEagerEnd("r", "a"), TurnResume("r"), TurnUpdate("r", "a b"))
-    assert recorded.counts("turns") == {}
-    call.say(TurnUpdate("r", "a b c"), TurnEagerEnd("r", "a b c"))
-    call.speak(0.4, is_silent=True)
-    call.say(TurnEnd("r", "a b c"))
-    assert recorded.counts("eager_ends") == {"resumed": 1, "ended": 1}
-    assert recorded.histogram("eager_lead") == {"server": once(0.4)}
-    assert recorded.counts("turns") == {"server": 1}
-    assert recorded.histogram("end_delay").keys() == {"server"}
-
-
-def test_an_eager_end_that_a_replay_repeats_leads_from_the_first_time(recorded: Recorded, call: Call) -> None:
-    call.begin()
-    call.say(TurnEagerEnd("r", "a b"))
-    told_at = call.now
-    call.lose()
-    call.speak(0.3, is_silent=True, answers=False)
-    call.open()
-    call.wait(0.2)
-    call.say(START, TurnUpdate("r", "a"), TurnUpdate("r", "a b"), TurnEagerEnd("r", "a b"))
-    call.speak(0.2, is_silent=True)
-    call.say(TurnEnd("r", "a b"))
-    assert recorded.counts("eager_ends") == {"ended": 1}
-    assert recorded.histogram("eager_lead") == {"server": once(call.now - told_at)}
-
-
-def test_an_eager_end_before_a_drop_is_resumed_if_the_replay_brings_new_words(recorded: Recorded, call: Call) -> None:
-    call.begin()
-    call.say(TurnEagerEnd("r", "a b"))
-    replay_begins(call)
-    call.say(START, TurnUpdate("r", "a b c"))
-    call.speak(0.5, is_silent=True)
-    call.say(TurnEnd("r", "a b c"))
-    assert recorded.counts("eager_ends") == {"resumed": 1}
-    assert recorded.histogram("eager_lead") == {}
-
-
-def test_the_echo_of_a_turn_that_has_ended_is_no_second_turn_and_no_cut_off(recorded: Recorded, call: Call) -> None:
-    call.speak(2.0, is_silent=True)
-    call.speak(0.4)
-    call.speak(0.8, is_silent=True)
-    call.speak(0.1)
-    call.say(START)
-    call.speak(0.3)
-    call.say(TurnEnd("r", "Oh, yes."))
-    told = recorded.histogram("end_delay")
-    call.lose()
-    call.open()
-    call.wait(0.3)
-    assert call.client.stats.replayed_s > 0
-    call.say(START, TurnUpdate("r", "Yes."), TurnEnd("r", "Yes."))
-    assert recorded.counts("turns") == {"server": 1}
-    assert recorded.counts("cut_offs") == {}
-    assert recorded.histogram("end_delay") == told
 
 
 # What is recorded, and when.
