@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pytest
 from livekit.agents import APIError, APITimeoutError
+from livekit.plugins.cartesia_turns.core.client import TurnsClient
+from livekit.plugins.cartesia_turns.core.limits import Limits
+from livekit.plugins.cartesia_turns.core.link import HangUp
 from livekit.plugins.cartesia_turns.core.retry import Failure
 from livekit.plugins.cartesia_turns.errors import Cause, DroppedError, ServerError, UnreachableError
-from livekit.plugins.cartesia_turns.net.endings import answer_of, failure_of, reason_for
-from livekit.plugins.cartesia_turns.wire.messages import ErrorMessage
+from livekit.plugins.cartesia_turns.net.endings import SocketEnd, answer_of, failure_of, reason_for
+from livekit.plugins.cartesia_turns.wire.messages import Connected, ErrorMessage, TurnStart
+from livekit.plugins.cartesia_turns.wire.options import Options
 
 SAID = ErrorMessage("No.", "Refused", 400, "nope")
 GATEWAYS = ErrorMessage("Forbidden", status_code=403)
@@ -60,3 +64,44 @@ def test_the_servers_answer_is_read_from_its_error_and_from_no_other() -> None:
     assert answer is not None
     assert (answer.status_code, answer.error_code) == (400, "nope")
     assert answer_of(APITimeoutError("late")) is None
+
+
+def call(*, hang_up: HangUp | None = None, served: bool = True) -> TurnsClient:
+    client = TurnsClient(Options(), Limits(), 0.0)
+    client.link_opened(Options(), 0.0)
+    if served:
+        client.receive(Connected("r"), 1.0)
+        client.receive(TurnStart("r"), 1.0)
+    if hang_up:
+        client.sockets.hang_up_for(hang_up)
+    return client
+
+
+def test_the_end_of_a_socket_is_seen_as_it_stood_when_it_came() -> None:
+    lost = DroppedError("lost", code=1006)
+    end = SocketEnd.of(call(), lost, 5.0)
+    assert (end.failure, end.drop, end.error, end.code) == (lost, lost, lost, 1006)
+    assert (end.served_s, end.in_turn, end.reason) == (5.0, True, "lost")
+
+
+def test_a_socket_without_connected_has_not_served_and_may_have_been_refused() -> None:
+    end = SocketEnd.of(call(served=False), DroppedError("closed", code=1008), 5.0)
+    assert (end.served_s, end.in_turn, end.code) == (0.0, False, 1008)
+    assert end.failure is not None
+    assert not end.failure.retryable
+
+
+def test_a_socket_that_the_client_closed_ended_for_the_clients_reason() -> None:
+    end = SocketEnd.of(call(hang_up=HangUp.STALLED), None, 5.0)
+    assert (end.failure, end.drop, end.code, end.reason) == (None, None, None, HangUp.STALLED.value)
+    assert isinstance(end.error, APITimeoutError)
+
+
+@pytest.mark.parametrize(("code", "drops", "idle_closes"), [(1000, 0, 1), (1006, 1, 0)])
+def test_the_client_is_told_how_the_socket_was_closed(code: int, drops: int, idle_closes: int) -> None:
+    client = TurnsClient(Options(), Limits(), 0.0)
+    client.link_opened(Options(), 0.0)
+    client.receive(Connected("r"), 1.0)
+    SocketEnd.of(client, DroppedError("closed", code=code), 5.0).tell(client, 2.0)
+    assert (client.stats.drops, client.stats.idle_closes) == (drops, idle_closes)
+    assert not client.sockets.is_connected

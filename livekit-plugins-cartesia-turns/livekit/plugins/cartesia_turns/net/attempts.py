@@ -12,7 +12,8 @@ from ..core.backoff import RetryPolicy
 from ..core.client import TurnsClient
 from ..core.link import HangUp
 from ..core.retry import Decision, Ending, decide
-from .endings import failure_of
+from ..wire.messages import Connected, ServerMessage, TurnEnd
+from .endings import SocketEnd, failure_of
 from .listener import Listener
 
 
@@ -25,7 +26,7 @@ class Attempts:
         history: the rules, and the failures so far.
     """
 
-    __slots__ = ("_client", "_listener", "history", "in_call")
+    __slots__ = ("_began_at", "_client", "_listener", "history", "in_call")
 
     def __init__(self, client: TurnsClient, listener: Listener, history: RetryPolicy) -> None:
         self.history = history
@@ -33,6 +34,37 @@ class Attempts:
         """A server has said `connected` to this stream."""
         self._client = client
         self._listener = listener
+        self._began_at = time.monotonic()
+
+    def begin(self) -> None:
+        """An attempt begins."""
+        self._began_at = time.monotonic()
+
+    def heard(self, message: ServerMessage, now: float, *, reused: bool = False) -> None:
+        """A message came in. The attempt has succeeded with `connected`, and the socket with the end of a turn.
+
+        Args:
+            message: any.
+            now: the present.
+            reused: the socket was prewarmed.
+        """
+        if isinstance(message, Connected):
+            self.in_call = True
+            is_first = self._client.sockets.counters.stats.connections == 1
+            self._listener.connected(message.request_id, now - self._began_at, reused=reused, is_first=is_first)
+        elif isinstance(message, TurnEnd):
+            self.history.succeeded()
+
+    def socket_over(self, end: SocketEnd) -> Decision:
+        """A socket has ended, and the client was told. Tells the listener, and returns what follows."""
+        self._listener.disconnected(end.reason, end.drop.code if end.drop else None)
+        if end.hang_up is HangUp.NOT_CONNECTED:
+            self._client.attempt_failed()
+        ending = self.ending(end.failure, end.hang_up, end.served_s, is_over=self._client.sockets.finished)
+        decision = self.decide(ending)
+        if end.drop and end.hang_up is None and not ending.needs_no_other:
+            self._listener.dropped(end.drop, in_turn=end.in_turn, at_once=decision.delay_s == 0.0)
+        return decision
 
     def ending(
         self, error: APIError | None, hang_up: HangUp | None = None, connected_s: float = 0.0, *, is_over: bool = False

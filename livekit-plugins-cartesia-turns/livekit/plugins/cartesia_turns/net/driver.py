@@ -10,28 +10,25 @@ import asyncio
 import time
 
 import aiohttp
-from livekit.agents import APIError, APITimeoutError
+from livekit.agents import APIError
 
 from ..core.backoff import RetryPolicy
 from ..core.client import TurnsClient
-from ..core.link import HangUp, Outgoing
-from ..errors import CLEAN_CODES, LOST_CODE, DroppedError, ServerError, reason_of
-from ..wire.messages import Connected, ServerMessage, TurnEnd, Unknown
+from ..core.link import Outgoing
+from ..errors import DroppedError, ServerError
+from ..wire.messages import ServerMessage, Unknown
 from ..wire.options import Options
 from ..wire.protocol import ProtocolError
 from .alarm import Alarm
 from .attempts import Attempts
 from .connection import LOST_SENDING, Connection, Pong
 from .dialer import Dialer
-from .endings import answer_of, reason_for
+from .endings import STREAM_CLOSED, SocketEnd, answer_of
 from .listener import Listener
 from .prewarming import WarmConnection
 from .sender import Sender
 from .tasks import until_done
 
-GOING_AWAY = 1001
-"""The close code of a server that restarts, or that has received no audio for too long."""
-STREAM_CLOSED = "the stream was closed"
 AFTER_EVENT_S = 0.001
 """What else a message calls for is done so much later, so that whoever waits for its event is not kept waiting."""
 
@@ -55,15 +52,13 @@ class Driver:
         self._dialer = dialer
         self._attempts = Attempts(client, listener, history)
         self._timeout_s = timeout_s
-        self._loop = asyncio.get_running_loop()
-        self.over: asyncio.Future[None] = self._loop.create_future()
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Is done as soon as the client is finished, or fails with what went wrong here."""
         self._sender = Sender(client, lost=self._end_socket, has_room=self._step)
         self._alarm = Alarm(self._step)
-        self._socket_over: asyncio.Future[None] = self._loop.create_future()
+        self._socket_over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Is done as soon as the present socket must be closed."""
         self._to_link = asyncio.Event()
-        self._attempt_at = time.monotonic()
 
     async def run(self, session: aiohttp.ClientSession) -> None:
         """Gives the client its sockets, one after another. The caller cancels it as soon as `over` is done.
@@ -155,9 +150,7 @@ class Driver:
 
     def _set_alarm(self) -> None:
         """Has the client called when it next must be. An alarm that is too early stays, and sets the next one."""
-        self._alarm.set(self._client.deadline)
-        if self._sender.is_free:
-            self._alarm.set(self._client.sockets.send_at)
+        self._alarm.set(min(self._client.deadline, self._sender.send_at))
 
     def _step(self, sent: Outgoing | None = None) -> None:
         """Does what is due by now. The alarm calls it, and so does the sender, once the socket has taken an item."""
@@ -178,24 +171,19 @@ class Driver:
 
     async def _keep_linked(self, session: aiohttp.ClientSession) -> None:
         while True:
-            if not self._client.sockets.wants_link:
+            while not self._client.sockets.wants_link:
                 await self._to_link.wait()
                 self._to_link.clear()
-                continue
+            self._attempts.begin()
+            options, urgent = self._client.sockets.options, self._client.turn.is_open
             try:
-                opened = await self._connect(session)
+                opened = await self._dialer.connect(session, options, timeout_s=self._timeout_s, urgent=urgent)
             except APIError as error:
                 self._client.attempt_failed(answer_of(error))
                 self._tell()
                 await self._attempts.go_on(self._attempts.decide(self._attempts.ending(error)), error)
-                continue
-            await self._use(opened)
-
-    async def _connect(self, session: aiohttp.ClientSession) -> WarmConnection:
-        self._attempt_at = time.monotonic()
-        urgent = self._client.turn.is_open
-        options = self._client.sockets.options
-        return await self._dialer.connect(session, options, timeout_s=self._timeout_s, urgent=urgent)
+            else:
+                await self._use(opened)
 
     async def _use(self, opened: WarmConnection) -> None:
         """Serves one socket to its end, and then waits for as long as the next attempt must.
@@ -204,16 +192,15 @@ class Driver:
             APIError: another attempt makes no sense.
         """
         opened_at = time.monotonic()
-        connection = opened.connection
         failure: APIError | None = None
-        self._socket_over = self._loop.create_future()
+        self._socket_over = asyncio.get_running_loop().create_future()
         try:
             self._client.link_opened(opened.options, opened_at)
-            self._sender.connection = connection
+            self._sender.connection = opened.connection
             if opened.greeting is not None:
                 self._take_message(opened.greeting, reused=True)
             self._tell()
-            await until_done(self._socket_over, self._receive(connection))
+            await until_done(self._socket_over, self._receive(opened.connection))
             if self._client.sockets.hang_up is None:
                 failure = DroppedError(LOST_SENDING)
         except APIError as error:
@@ -223,8 +210,14 @@ class Driver:
             raise
         finally:
             self._sender.connection = None
-            await connection.close()
-        await self._link_over(failure, time.monotonic() - opened_at)
+            await opened.connection.close()
+        end = SocketEnd.of(self._client, failure, time.monotonic() - opened_at)
+        end.tell(self._client, time.monotonic())
+        self._tell()
+        decision = self._attempts.socket_over(end)
+        if end.error and decision.is_told:
+            self._dialer.note(end.error)
+        await self._attempts.go_on(decision, end.error)
 
     async def _receive(self, connection: Connection) -> None:
         while True:
@@ -246,13 +239,7 @@ class Driver:
         now = time.monotonic()
         if isinstance(message, Unknown):
             self._listener.odd_frame("a message of an unknown type")
-        elif isinstance(message, Connected):
-            self._attempts.in_call = True
-            is_first = self._client.stats.connections == 1
-            connect_s = now - self._attempt_at
-            self._listener.connected(message.request_id, connect_s, reused=reused, is_first=is_first)
-        elif isinstance(message, TurnEnd):
-            self._attempts.history.succeeded()
+        self._attempts.heard(message, now, reused=reused)
         self._client.receive(message, now)
         if self._tell_events():
             self._alarm.set(now + AFTER_EVENT_S)
@@ -260,27 +247,3 @@ class Driver:
             self._act()
         if (failure := self._client.sockets.failure) is not None:
             raise ServerError(failure)
-
-    async def _link_over(self, failure: APIError | None, lived_s: float) -> None:
-        """Reports the end of a socket, and does what follows from it."""
-        client = self._client
-        hang_up, in_turn, served = client.sockets.hang_up, client.turn.is_open, client.sockets.is_connected
-        code = failure.code if isinstance(failure, DroppedError) else None
-        failure = reason_for(failure, client.sockets.last_error, served=served)
-        dropped = failure if isinstance(failure, DroppedError) else None
-        client.link_lost(
-            time.monotonic(), clean=code in CLEAN_CODES, leaving=code == GOING_AWAY, abrupt=code == LOST_CODE
-        )
-        self._tell()
-        reason = hang_up.value if hang_up else reason_of(failure) if failure else ""
-        self._listener.disconnected(reason, dropped.code if dropped else None)
-        if hang_up is HangUp.NOT_CONNECTED:
-            client.attempt_failed()
-        ending = self._attempts.ending(failure, hang_up, lived_s if served else 0.0, is_over=client.sockets.finished)
-        decision = self._attempts.decide(ending)
-        if hang_up is None and failure and not ending.needs_no_other:
-            if dropped:
-                self._listener.dropped(dropped, in_turn=in_turn, at_once=decision.delay_s == 0.0)
-            else:
-                self._dialer.note(failure)
-        await self._attempts.go_on(decision, APITimeoutError(hang_up.value) if hang_up else failure)

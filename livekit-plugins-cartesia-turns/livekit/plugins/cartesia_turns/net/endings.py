@@ -1,12 +1,84 @@
-"""The failures of sockets in the terms of `core`, and what the server said with them."""
+"""How sockets end: their failures in the terms of `core`, and what the server said with them."""
 
 from __future__ import annotations
 
-from livekit.agents import APIError
+from dataclasses import dataclass
 
+from livekit.agents import APIError, APITimeoutError
+from typing_extensions import Self
+
+from ..core.client import TurnsClient
+from ..core.link import HangUp
 from ..core.retry import Failure
-from ..errors import NOT_ALLOWED, DroppedError, ServerError, came_from_outside, not_allowed, vendors_status
+from ..errors import (
+    CLEAN_CODES,
+    LOST_CODE,
+    NOT_ALLOWED,
+    DroppedError,
+    ServerError,
+    came_from_outside,
+    not_allowed,
+    reason_of,
+    vendors_status,
+)
 from ..wire.messages import ErrorMessage
+
+STREAM_CLOSED = "the stream was closed"
+"""The reason that a listener is told if nobody wants the socket any more."""
+GOING_AWAY = 1001
+"""The close code of a server that restarts, or that has received no audio for too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class SocketEnd:
+    """The end of a socket."""
+
+    failure: APIError | None
+    """What went wrong, if it did."""
+    hang_up: HangUp | None
+    """Why the client had it closed, if it did."""
+    code: int | None
+    """The code with which the server closed it, if the end was a failure."""
+    served_s: float
+    """How long it was open, in seconds; 0 without a `connected`."""
+    in_turn: bool
+    """A turn was open."""
+
+    @classmethod
+    def of(cls, client: TurnsClient, failure: APIError | None, lived_s: float) -> Self:
+        """The end of the client's present socket. The client is to be told after this, with `tell`.
+
+        Args:
+            client: the stream's.
+            failure: what was raised, if the socket failed.
+            lived_s: how long the socket was open, in seconds.
+        """
+        sockets = client.sockets
+        code = failure.code if isinstance(failure, DroppedError) else None
+        reason = reason_for(failure, sockets.last_error, served=sockets.is_connected)
+        return cls(reason, sockets.hang_up, code, lived_s if sockets.is_connected else 0.0, client.turn.is_open)
+
+    @property
+    def reason(self) -> str:
+        """A static text; empty if the socket was closed in the ordinary way."""
+        if self.hang_up:
+            return self.hang_up.value
+        return reason_of(self.failure) if self.failure else ""
+
+    @property
+    def error(self) -> APIError | None:
+        """What is raised if no other socket follows."""
+        return APITimeoutError(self.hang_up.value) if self.hang_up else self.failure
+
+    @property
+    def drop(self) -> DroppedError | None:
+        """The failure, if nobody said what was wrong."""
+        return self.failure if isinstance(self.failure, DroppedError) else None
+
+    def tell(self, client: TurnsClient, now: float) -> None:
+        """Reports the end to the client."""
+        code = self.code
+        client.link_lost(now, clean=code in CLEAN_CODES, leaving=code == GOING_AWAY, abrupt=code == LOST_CODE)
 
 
 def failure_of(error: APIError) -> Failure:

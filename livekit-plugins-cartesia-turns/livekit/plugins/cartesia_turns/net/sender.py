@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -38,6 +39,11 @@ class Sender:
     def is_free(self) -> bool:
         """There is a socket, and its own buffer has room."""
         return self.connection is not None and not self.connection.is_sending
+
+    @property
+    def send_at(self) -> float:
+        """When to call `send_waiting` even if nothing else happens; inf unless the sender `is_free`."""
+        return self._client.sockets.send_at if self.is_free else math.inf
 
     def send_live(self, pcm: bytes, now: float) -> bool:
         """Sends the user's audio if that takes neither a decision nor a wait; returns whether it did."""
