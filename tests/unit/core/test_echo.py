@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from livekit.plugins.cartesia_turns.core import echo as echo_module
-from livekit.plugins.cartesia_turns.core.echo import MOST_TEXT, Echo
+from livekit.plugins.cartesia_turns.core.echo import MOST_TEXT, Echo, LastTurn
 
 TOLD = "He was not an ill-disposed young man."
 
@@ -93,3 +93,21 @@ def test_it_never_makes_words_up(told: str, heard: str) -> None:
 @given(st.text())
 def test_without_a_turn_that_was_told_there_is_no_echo(heard: str) -> None:
     assert Echo("").rest(heard) == heard
+
+
+def test_before_the_first_turn_a_replay_repeats_nothing() -> None:
+    assert LastTurn().echo(0) == ("", False)
+
+
+def test_a_replay_may_repeat_a_turn_as_long_as_audio_of_it_is_held() -> None:
+    last = LastTurn()
+    last.told("hi", 100, is_whole=True)
+    assert (last.echo(99), last.is_gone(99)) == (("hi", True), False)
+    assert (last.echo(100)[0], last.is_gone(100)) == ("", True)
+
+
+def test_a_turn_whose_audio_is_settled_is_never_repeated() -> None:
+    last = LastTurn()
+    last.told("hi", 100, is_whole=True)
+    last.told("ho", None, is_whole=False)
+    assert last.echo(0) == ("", False)

@@ -11,12 +11,12 @@ from ..wire.messages import Config, ErrorMessage
 from ..wire.options import Options
 from .audio_queue import ReplayBuffer
 from .changes import Rejected, refused, settings_of, without
-from .counters import Counters
 from .events import Notice
 from .input_end import InputEnd
 from .limits import Limits
 from .link import HangUp, Link, Outgoing
 from .pacing import Pace
+from .stats import Counters
 from .turn import Turn
 
 REFUSALS = frozenset({401, 402, 403})

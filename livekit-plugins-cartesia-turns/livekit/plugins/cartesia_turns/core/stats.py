@@ -1,8 +1,10 @@
-"""Counters of a stream, and of all streams of an STT."""
+"""What a stream counts, and how its counters add up to those of all streams of an STT."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+
+from .link import HangUp, Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +56,29 @@ class Stats:
         sums = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(Stats) if f.name != "rtt_s"}
         trips = [rtt for rtt in (self.rtt_s, other.rtt_s) if rtt is not None]
         return Stats(**sums, rtt_s=max(trips, default=None))
+
+
+class Counters:
+    """The counters of a stream as they stand, besides those of its audio, which `Feed` counts."""
+
+    def __init__(self) -> None:
+        self.stats: Stats = Stats()
+        """A snapshot, without the counters of the audio."""
+
+    def add(self, **changes: int) -> None:
+        """Adds to counters, by their names in `Stats`."""
+        sums = {name: getattr(self.stats, name) + by for name, by in changes.items()}
+        self.stats = replace(self.stats, **sums)
+
+    def round_trip(self, seconds: float | None) -> None:
+        """The last ping took so long to be answered."""
+        self.stats = replace(self.stats, rtt_s=seconds)
+
+    def socket_lost(self, link: Link, *, clean: bool, in_turn: bool) -> None:
+        """A socket has ended; `clean`: the server closed it in the ordinary way. One that we closed does not count."""
+        if link.hang_up is HangUp.DEAD:
+            self.add(dead_peers=1)
+        elif link.hang_up is None and clean and link.is_connected and not in_turn:
+            self.add(idle_closes=1)
+        elif link.hang_up is None:
+            self.add(drops=1)

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..wire.messages import TurnEnd, TurnMessage
+from .echo import LastTurn
 from .events import ClientEvent, Flushed, Kind, TurnEvent
 from .feed import Feed
 from .flush import FLUSH_SILENCE_S, FlushRule
-from .last_turn import LastTurn
 from .measures import EndedBy, Measuring
 from .sockets import Sockets
 from .speech_times import SpeechTimes
