@@ -70,9 +70,10 @@ class Reporter:
         self._in_turn = False
         self._odd_frames: dict[str, float] = {}
 
-    def events(self, events: Sequence[ClientEvent], stats: Stats) -> None:
-        """Passes on events of the client, whose counters are `stats`."""
-        self._telemetry.counted(stats)
+    def events(self, events: Sequence[ClientEvent], stats: Stats | None) -> None:
+        """Passes on events of the client. Its counters are `stats`; None where the events are new text alone."""
+        if stats is not None:
+            self._telemetry.counted(stats)
         for event in events:
             match event:
                 case TurnEvent():

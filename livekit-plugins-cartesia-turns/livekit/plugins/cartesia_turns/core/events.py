@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
@@ -66,6 +67,11 @@ class Usage:
     """How much audio was sent since the last report. Ends of turns report usage too, in `TurnEvent.usage_s`."""
 
     seconds: float
+
+
+def are_text(events: Sequence[ClientEvent]) -> bool:
+    """Whether the events are new text and nothing else, as most are. The counters tell nothing new then."""
+    return all(isinstance(event, TurnEvent) and event.kind is Kind.UPDATE for event in events)
 
 
 ClientEvent: TypeAlias = TurnEvent | Flushed | Notice | Rejected | Usage

@@ -36,6 +36,7 @@ class Sockets:
 
     __slots__ = (
         "_buffer",
+        "_has_opened",
         "_limits",
         "_owes_voice",
         "_pace",
@@ -65,7 +66,7 @@ class Sockets:
         self._turn = turn
         self._buffer = buffer
         self._taken: Config | None = None
-        self._owes_voice = False
+        self._owes_voice = self._has_opened = False
 
     # What the shell asks.
 
@@ -112,7 +113,7 @@ class Sockets:
         """The shell must have a socket open, or open one: at the start, and whenever something waits to be sent."""
         if self.input.is_answered:
             return False
-        return self._has_news or (not self.counters.stats.connections and not self.input.has_come)
+        return self._has_news or not (self._has_opened or self.input.has_come)
 
     @property
     def finished(self) -> bool:
@@ -138,6 +139,7 @@ class Sockets:
         self.link = Link(options, self._limits.connect_timeout_s, now, speed=speed)
         self.tries_again = self._owes_voice = False
         self.counters.add(connections=1)
+        self._has_opened = True
 
     def lost(self, now: float, *, clean: bool, leaving: bool, abrupt: bool) -> list[Rejected | Notice]:
         """The present socket has ended; the arguments are those of `TurnsClient.link_lost`.

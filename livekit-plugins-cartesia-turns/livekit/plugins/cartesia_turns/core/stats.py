@@ -62,17 +62,25 @@ class Counters:
     """The counters of a stream as they stand, besides those of its audio, which `Feed` counts."""
 
     def __init__(self) -> None:
-        self.stats: Stats = Stats()
+        self._stats = Stats()
+        self._rtt_s: float | None = None
+
+    @property
+    def stats(self) -> Stats:
         """A snapshot, without the counters of the audio."""
+        if self._stats.rtt_s != self._rtt_s:
+            self._stats = replace(self._stats, rtt_s=self._rtt_s)
+        return self._stats
 
     def add(self, **changes: int) -> None:
         """Adds to counters, by their names in `Stats`."""
-        sums = {name: getattr(self.stats, name) + by for name, by in changes.items()}
-        self.stats = replace(self.stats, **sums)
+        sums = {name: getattr(self._stats, name) + by for name, by in changes.items()}
+        self._stats = replace(self._stats, **sums)
 
     def round_trip(self, seconds: float | None) -> None:
         """The last ping took so long to be answered."""
-        self.stats = replace(self.stats, rtt_s=seconds)
+        # Pongs are frequent, and a snapshot takes longer than all else that they call for.
+        self._rtt_s = seconds
 
     def socket_lost(self, link: Link, *, clean: bool, in_turn: bool) -> None:
         """A socket has ended; `clean`: the server closed it in the ordinary way. One that we closed does not count."""

@@ -12,7 +12,7 @@ import aiohttp
 from ..core.chunk import Chunk
 from ..core.link import Outgoing, Ping
 from ..errors import DroppedError
-from ..wire.messages import ErrorMessage, ServerMessage
+from ..wire.messages import Connected, ErrorMessage, ServerMessage, Unknown
 from ..wire.protocol import ProtocolError, parse, serialize
 from .handshake import Handshake, shake_hands
 from .redaction import redacted
@@ -169,16 +169,20 @@ class Connection:
         message = parse(data)
         if isinstance(message, ErrorMessage):
             return redacted(message, self._redaction)
-        ids = {name: value for name in ("request_id", "turn_id") if (value := getattr(message, name, ""))}
-        clean = {name: self._clean(value) for name, value in ids.items()}
-        if clean == ids:
+        if isinstance(message, Unknown):
             return message
-        return replace(message, **clean)  # type: ignore[arg-type]  # these are fields that the message has
+        request_id = self._clean(message.request_id)
+        if isinstance(message, Connected):
+            return message if request_id == message.request_id else Connected(request_id)
+        turn_id = self._clean(message.turn_id)
+        if request_id == message.request_id and turn_id == message.turn_id:
+            return message
+        return replace(message, request_id=request_id, turn_id=turn_id)
 
     def _clean(self, identifier: str) -> str:
         """The identifier without any secret in it. All messages of a turn have the same one, so it is checked once."""
-        if identifier not in self._identifiers:
+        if identifier and identifier not in self._identifiers:
             if len(self._identifiers) >= MAX_IDENTIFIERS:
                 self._identifiers.clear()
             self._identifiers[identifier] = self._redaction.identifier(identifier)
-        return self._identifiers[identifier]
+        return self._identifiers.get(identifier, "")

@@ -14,6 +14,7 @@ from livekit.agents import APIError
 
 from ..core.backoff import RetryPolicy
 from ..core.client import TurnsClient
+from ..core.events import are_text
 from ..core.link import Outgoing
 from ..errors import DroppedError, ServerError
 from ..wire.messages import ServerMessage, Unknown
@@ -128,7 +129,7 @@ class Driver:
     def _tell_events(self) -> bool:
         """Passes on the client's events; returns whether there were any."""
         if events := self._client.take_events():
-            self._listener.events(events, self._client.stats)
+            self._listener.events(events, None if are_text(events) else self._client.stats)
         return bool(events)
 
     def _act(self) -> None:

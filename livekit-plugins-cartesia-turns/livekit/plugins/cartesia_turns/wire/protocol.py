@@ -191,6 +191,8 @@ def _turn_settings(fields: dict[str, object]) -> TurnSettings:
 
 def _languages(value: object) -> tuple[DetectedLanguage, ...]:
     """The usable items of `languages`, which is a list of objects; a single object or a bare code is understood too."""
+    if value is None:
+        return ()
     found = map(_language, value if isinstance(value, list) else [value])
     return tuple(language for language in found if language.language)
 
