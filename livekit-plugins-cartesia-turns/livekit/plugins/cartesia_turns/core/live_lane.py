@@ -15,22 +15,24 @@ Piece: TypeAlias = tuple[bytes, float]
 class LiveLane:
     """How much audio may go out before the next decision, and what went out since the last booking."""
 
-    __slots__ = ("_left", "pieces")
+    __slots__ = ("_left", "_size", "pieces")
 
     def __init__(self) -> None:
         self.pieces: list[Piece] = []
         """What went out and is not booked yet; all pieces have one length."""
         self._left = 0
+        self._size = 0
+        """The length of these pieces, in bytes; 0 without any."""
 
     @property
     def samples(self) -> int:
         """How many samples went out and are not booked yet."""
-        return len(self.pieces) * len(self.pieces[0][0]) // 2 if self.pieces else 0
+        return len(self.pieces) * self._size // 2
 
     @property
     def is_full(self) -> bool:
         """What went out is to be booked now: no other piece of the same length may follow it."""
-        return bool(self.pieces) and self._left < len(self.pieces[0][0])
+        return self._left < self._size
 
     def open(self, size: int) -> None:
         """Lets up to `size` bytes out; 0 lets nothing out."""
@@ -46,13 +48,15 @@ class LiveLane:
             True: the shell must give these bytes to the socket at once, and then call `live_sent` if this `is_full`.
             False: nothing was taken, and the shell calls `push_audio`.
         """
-        if len(pcm) > self._left or (self.pieces and len(pcm) != len(self.pieces[0][0])):
+        size = len(pcm)
+        if not 0 < size <= self._left or (self._size and size != self._size):
             return False
-        self._left -= len(pcm)
+        self._left -= size
+        self._size = size
         self.pieces.append((pcm, now))
         return True
 
     def clear(self) -> list[Piece]:
         """Returns what went out since the last call, to be booked."""
-        pieces, self.pieces = self.pieces, []
+        pieces, self.pieces, self._size = self.pieces, [], 0
         return pieces
