@@ -23,6 +23,8 @@ from support.waiting import until
 
 OPTIONS = Options(sample_rate=48000)
 FRAME = bytes(1920)
+SMALL, LARGE = 4096, 1 << 20
+"""Sizes of a socket's buffers. Less audio fills a small one than a client has on its way at once."""
 
 
 class Ends:
@@ -36,6 +38,12 @@ class Ends:
         self.sender = Sender(self.client, lost=self._lost, has_room=self.rooms.append)
         self.may_read = asyncio.Event()
         self.heard = 0
+        self.socket: network.socket
+
+    def read(self) -> None:
+        """Lets the peer read what waits in the buffers, and all that follows."""
+        _resize(self.socket, network.SO_SNDBUF, LARGE)
+        self.may_read.set()
 
     def push(self, pcm: bytes) -> None:
         self.client.push_audio(pcm, time.monotonic())
@@ -45,8 +53,10 @@ class Ends:
         ws = web.WebSocketResponse(max_msg_size=0)
         await ws.prepare(request)
         assert request.transport is not None
-        _shrink(request.transport.get_extra_info("socket"), network.SO_RCVBUF)
+        socket = request.transport.get_extra_info("socket")
+        _resize(socket, network.SO_RCVBUF, SMALL)
         await self.may_read.wait()
+        _resize(socket, network.SO_RCVBUF, LARGE)
         async for message in ws:
             self.heard += len(message.data) if message.type is WSMsgType.BINARY else 0
         return ws
@@ -60,7 +70,8 @@ async def ends() -> AsyncIterator[Ends]:
     both = Ends()
     async with web_peer(both.serve) as url, counted_session() as (session, sockets):
         connection = await Connection.open(session, url.replace("http", "ws", 1) + "/x", {}, timeout_s=2.0)
-        _shrink(sockets.made[0], network.SO_SNDBUF)
+        both.socket = sockets.made[0]
+        _resize(both.socket, network.SO_SNDBUF, SMALL)
         both.client.link_opened(OPTIONS, time.monotonic())
         both.client.receive(Connected("r"), time.monotonic())
         both.sender.connection = connection
@@ -72,9 +83,8 @@ async def ends() -> AsyncIterator[Ends]:
             await until(lambda: sockets.open == 0)
 
 
-def _shrink(socket: network.socket, buffer: int) -> None:
-    """So that less audio fills it than a client has on its way at once."""
-    socket.setsockopt(network.SOL_SOCKET, buffer, 4096)
+def _resize(socket: network.socket, buffer: int, size: int) -> None:
+    socket.setsockopt(network.SOL_SOCKET, buffer, size)
 
 
 async def fill(both: Ends) -> None:
@@ -114,13 +124,24 @@ async def test_a_full_socket_is_waited_for_and_its_item_is_confirmed_by_whoever_
         assert not both.sender.send_live(FRAME, time.monotonic())
         assert both.client.stats.sent_s == sent_s
         assert not both.rooms
-        both.may_read.set()
+        both.read()
         await until(lambda: both.rooms)
         assert both.sender.is_free
         [item] = both.rooms
         assert item is not None
         both.client.sent(item, time.monotonic())
         assert both.client.stats.sent_s > sent_s
+
+
+async def test_what_has_filled_a_socket_is_not_sent_again_before_it_is_confirmed() -> None:
+    async with ends() as both:
+        await fill(both)
+        both.read()
+        while not both.rooms:
+            # The socket may have room one step of the event loop before anybody hears of it.
+            assert not both.sender.is_free
+            await asyncio.sleep(0)
+        assert both.sender.is_free
 
 
 async def test_what_fills_a_socket_that_then_ends_is_never_confirmed() -> None:

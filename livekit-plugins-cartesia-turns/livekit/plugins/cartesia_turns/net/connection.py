@@ -42,17 +42,18 @@ class Connection:
         self._transport = handshake.transport
         self._redaction = handshake.redaction
         self._identifiers: dict[str, str] = {}
-        self.is_sending: bool = False
-        """A `send` is under way. There may be only one at a time."""
-        self.is_lost: bool = False
-        """A `send` has failed."""
         self._rest: asyncio.Task[None] | None = None
+
+    @property
+    def is_sending(self) -> bool:
+        """A `send_now` is under way, or its end is not told yet. There may be only one at a time."""
+        return self._rest is not None
 
     @property
     def is_clear(self) -> bool:
         """Nothing waits to be written to the socket, so that a frame of audio goes to the network at once."""
         transport = self._transport
-        return not self.is_sending and transport is not None and not transport.get_write_buffer_size()
+        return self._rest is None and transport is not None and not transport.get_write_buffer_size()
 
     @classmethod
     async def open(
@@ -93,31 +94,23 @@ class Connection:
         if isinstance(item, Chunk):
             await self.send_audio(item.pcm)
             return
-        self.is_sending = True
         try:
             if isinstance(item, Ping):
                 await self._ws.ping(item.payload)
             else:
                 await self._ws.send_str(serialize(item))
         except LOST:
-            self.is_lost = True
             raise DroppedError(LOST_SENDING) from None
-        finally:
-            self.is_sending = False
 
     async def send_audio(self, pcm: bytes) -> None:
         """Sends PCM audio in the same way as `send`."""
-        self.is_sending = True
         try:
             await self._ws.send_bytes(pcm)
         except LOST:
-            self.is_lost = True
             raise DroppedError(LOST_SENDING) from None
-        finally:
-            self.is_sending = False
 
     def send_now(self, item: Outgoing | bytes) -> asyncio.Task[None] | None:
-        """Sends one item, or PCM audio, from the caller's step of the event loop. No other `send` may be under way.
+        """Sends one item, or PCM audio, from the caller's step of the event loop. No other send may be under way.
 
         Returns:
             A task that is done when the socket's own buffer has room again, if the item has filled it; else None.
@@ -125,10 +118,13 @@ class Connection:
         Raises:
             DroppedError: the socket is gone.
         """
-        self._rest = begin(self.send_audio(item) if isinstance(item, bytes) else self.send(item))
-        if self._rest is not None:
-            self._rest.add_done_callback(look_at)
-        return self._rest
+        rest = begin(self.send_audio(item) if isinstance(item, bytes) else self.send(item))
+        if rest is not None:
+            # The callbacks of a task run after its last step, so anything else may run between the two. The caller's
+            # callback comes right after this one.
+            rest.add_done_callback(self._sent)
+            self._rest = rest
+        return rest
 
     async def receive(self) -> ServerMessage | Pong:
         """Waits for the next message, which may be the server's error. Answers pings.
@@ -164,6 +160,10 @@ class Connection:
             if self._transport is not None:
                 # With data left to write, the transport would otherwise stay open until the peer has read it.
                 self._transport.abort()
+
+    def _sent(self, rest: asyncio.Task[None]) -> None:
+        self._rest = None
+        look_at(rest)
 
     def _message(self, data: str) -> ServerMessage:
         message = parse(data)
