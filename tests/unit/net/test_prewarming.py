@@ -114,6 +114,24 @@ async def test_closing_leaves_nothing_open(warmth: Warmth, when: str) -> None:
     await until(lambda: not warmth.server.open_streams)
 
 
+async def test_after_one_that_was_closed_or_failed_another_one_is_made_when_it_is_asked_for(
+    warmth: Warmth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warm, "KEEP_S", 0.05)
+    async with aiohttp.ClientSession() as session:
+        for count, faults in enumerate([Faults(), Faults(status=503), Faults(), Faults()], 1):
+            warmth.server.faults = faults
+            await until(lambda count=count: _prewarm(warmth, session) == count)  # type: ignore[misc]
+            await until(lambda: not warmth.server.open_streams)
+        await warmth.dialer.aclose()
+
+
+def _prewarm(warmth: Warmth, session: aiohttp.ClientSession) -> int:
+    """Asks for a connection, and returns how many handshakes the server has seen."""
+    warmth.dialer.prewarm(session, Options)
+    return len(warmth.server.handshakes)
+
+
 # Another event loop.
 
 SPOKEN = Script([say(0.1, TurnStart("")), say(0.1, TurnEnd("", "hello"))])

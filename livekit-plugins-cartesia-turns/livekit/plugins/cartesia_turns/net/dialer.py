@@ -137,13 +137,13 @@ class Dialer:
         self._prewarmer: Prewarmer | None = None
 
     def prewarm(self, session: aiohttp.ClientSession, options: Callable[[], Options]) -> None:
-        """Opens a connection in the background, for the next `connect`. Needs a running event loop.
+        """Opens a connection in the background, for the next `connect`, if there is none. Needs a running event loop.
 
         Args:
             session: what to connect with.
             options: called when the connection is made; returns the options to open it with.
         """
-        if self._prewarmer is None or not self._prewarmer.is_of_this_loop:
+        if self._prewarmer is None or not self._prewarmer.is_usable:
             dial = functools.partial(self.open, session, timeout_s=DEFAULT_API_CONNECT_OPTIONS.timeout)
             self._prewarmer = Prewarmer(dial, options)
 

@@ -60,6 +60,11 @@ class Prewarmer:
         """It was made in the event loop that runs now. It can't be used in another one."""
         return self._loop is asyncio.get_running_loop()
 
+    @property
+    def is_usable(self) -> bool:
+        """It may have a connection for this event loop: neither did the attempt fail nor was it closed."""
+        return self.is_of_this_loop and not self._task.done()
+
     async def take(self, options: Options, *, timeout_s: float) -> WarmConnection | None:
         """Returns the connection if there is one that serves these options; waits for one that is under way.
 
