@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -105,15 +106,27 @@ async def test_a_token_is_a_bearers_and_a_function_is_asked_for_it(credentials: 
     assert await credentials.header(5.0) == ("Authorization", "Bearer a token")
 
 
-async def test_a_function_need_not_be_async_nor_hashable() -> None:
-    @dataclasses.dataclass
-    class Provider:
-        token: str = "a token\n"
+@dataclasses.dataclass
+class Changing:
+    token: str = "a token\n"
 
-        def __call__(self) -> str:
-            return self.token
+    def __call__(self) -> str:
+        return self.token
 
-    credentials = Credentials(access_token=Provider())
+
+@dataclasses.dataclass(frozen=True)
+class Frozen:
+    """It has a hash function, which fails."""
+
+    parts: list[str] = dataclasses.field(default_factory=lambda: ["a", "token"])
+
+    def __call__(self) -> str:
+        return " ".join(self.parts)
+
+
+@pytest.mark.parametrize("provider", [Changing(), Frozen()])
+async def test_a_function_need_not_be_async_nor_hashable(provider: Callable[[], str]) -> None:
+    credentials = Credentials(access_token=provider)
     assert await credentials.header(5.0) == ("Authorization", "Bearer a token")
     assert Dialer("ws://127.0.0.1:9", credentials, {}, API_VERSION)
 

@@ -8,7 +8,7 @@ import functools
 import inspect
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 from weakref import WeakValueDictionary
@@ -131,8 +131,7 @@ class Dialer:
         self._headers = {**headers, VERSION_HEADER: api_version}
         self.pace: Pace = _paces.setdefault(endpoint, Pace())
         """How fast the endpoint takes a backlog."""
-        secret = credentials.api_key or credentials.access_token
-        shared = secret if isinstance(secret, Hashable) else id(secret)
+        shared = _hashable(credentials.api_key or credentials.access_token)
         self._limiter = _limiters.setdefault((endpoint, shared), ConnectLimiter())
         self._prewarmer: Prewarmer | None = None
 
@@ -222,6 +221,15 @@ async def http_session(given: aiohttp.ClientSession | None) -> AsyncIterator[aio
         aiohttp.ClientSession(connector=session.connector, connector_owner=False, trust_env=True) as ours,
     ):
         yield ours
+
+
+def _hashable(secret: str | TokenProvider | None) -> object:
+    """The secret, or its identity if it is a function object without a hash."""
+    try:
+        hash(secret)
+    except TypeError:
+        return id(secret)
+    return secret
 
 
 def _check_against_arguments(headers: Mapping[str, str], credentials: Credentials) -> None:
