@@ -63,8 +63,7 @@ class TurnsClient:
     def take_events(self) -> list[ClientEvent]:
         """The events since the last call, in order.
 
-        The shell takes them after each call that reports something, and passes them on. `live_sent`, `outgoing`, `sent`
-        and `pong` add none.
+        The shell takes them after each call that may add some, which `live_sent`, `outgoing`, `sent` and `pong` do not.
         """
         events, self._events = self._events, []
         return events
@@ -85,15 +84,16 @@ class TurnsClient:
         self.book_live()
         self._open_live(now)
 
-    def book_live(self) -> None:
-        """Takes what `live` let out into account. The client does so by itself where it must."""
+    def book_live(self) -> Chunk | None:
+        """Takes what `live` let out into account, and returns it. The client does so by itself where it must."""
         if not (pieces := self.live.clear()):
-            return
+            return None
         now, link = pieces[-1][1], self.sockets.link
-        stretches = self._feed.push_sent(pieces)
+        chunk, stretches = self._feed.push_sent(pieces)
         self._hangs.audio_sent(stretches, now, link, piece_s=self._feed.pushed_s)
         if link:
             link.live_sent(stretches, now)
+        return chunk
 
     def end_input(self) -> None:
         """No more audio comes. `outgoing` then returns the rest of the audio and a `Close`."""

@@ -86,21 +86,21 @@ class Feed:
         """Whether audio in pieces of this length can go out live; longer ones are measured in slices."""
         return len(chunk.pcm) <= self._longest_live
 
-    def push_sent(self, pieces: Sequence[tuple[bytes, float]]) -> list[Stretch]:
+    def push_sent(self, pieces: Sequence[tuple[bytes, float]]) -> tuple[Chunk, list[Stretch]]:
         """Takes the user's audio that the socket was given already. There must be no backlog.
 
         Args:
             pieces: as for `Chunker.joined`.
 
         Returns:
-            Its stretches with and without voice.
+            One chunk of it, and its stretches with and without voice.
         """
         chunk, stretches = self._chunker.joined(pieces)
         self._append(chunk, stretches)
         self.pushed_s = chunk.piece / self._sample_rate
         self._unreported += chunk.samples
         self._sent += chunk.samples
-        return stretches
+        return chunk, stretches
 
     def rewind(self) -> bool:
         """Has all audio that is held sent again, on a new socket.

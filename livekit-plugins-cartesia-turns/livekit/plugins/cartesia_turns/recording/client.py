@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from ..core.chunk import Chunk
 from ..core.client import TurnsClient
-from ..core.events import ClientEvent, Kind, Usage
+from ..core.events import ClientEvent, Kind, TurnEvent, Usage
 from ..core.limits import Limits
 from ..core.link import Outgoing, Ping
 from ..core.pacing import Pace
@@ -20,8 +20,10 @@ from .schema import (
     ANSWERED,
     ASKED,
     BOOKED,
+    LIVE,
     OFFERED,
     PINGED,
+    PUSHED,
     SENT,
     TICKED,
     Fields,
@@ -69,9 +71,8 @@ class RecordedClient(TurnsClient):
 
     def push_audio(self, pcm: bytes, now: float) -> None:
         """As TurnsClient."""
-        self.book_live()
-        self._journal.push(pcm, now)
         super().push_audio(pcm, now)
+        self._journal.push(PUSHED, [now], pcm)
         self._note_events(now)
 
     def outgoing(self, now: float) -> Outgoing | None:
@@ -89,12 +90,11 @@ class RecordedClient(TurnsClient):
 
     def sent(self, item: Outgoing, now: float) -> None:
         """As TurnsClient."""
-        self.book_live()
+        super().sent(item, now)
         if isinstance(item, Chunk | Ping):
             self._journal.add((SENT, now, None))
         else:
             self._note("sent", now, dict)
-        super().sent(item, now)
 
     def pong(self, payload: bytes, now: float) -> None:
         """As TurnsClient."""
@@ -108,26 +108,25 @@ class RecordedClient(TurnsClient):
 
     def tick(self, now: float) -> None:
         """As TurnsClient."""
-        self.book_live()
-        self._journal.add((TICKED, now, None))
         super().tick(now)
+        self._journal.add((TICKED, now, None))
         self._note_events(now)
 
-    def book_live(self) -> None:
+    def book_live(self) -> Chunk | None:
         """As TurnsClient."""
-        if pieces := self.live.pieces:
-            if len(pieces) > self._noted_live:
-                self._note_live(booked=True)
-            else:
-                self._journal.add((BOOKED, pieces[-1][1], None))
-            self._noted_live = 0
-            super().book_live()
+        chunk = super().book_live() if self.live.pieces else None
+        if chunk is not None:
+            noted, self._noted_live = self._noted_live, 0
+            # The client has joined the pieces, so to note them takes no copy of the audio.
+            times = [*chunk.times[noted:], chunk.times[-1]]
+            self._journal.push(LIVE * (len(times) - 1) + BOOKED, times, chunk.pcm[2 * chunk.piece * noted :])
+        return chunk
 
-    def _note_live(self, *, booked: bool = False) -> None:
-        """Notes the live audio that was taken."""
-        if len(self.live.pieces) > self._noted_live:
-            pieces = self.live.pieces[self._noted_live :]
-            self._journal.live(pieces, booked=booked)
+    def _note_live(self) -> None:
+        """Notes the live audio that was taken and is not booked yet."""
+        if pieces := self.live.pieces[self._noted_live :]:
+            times = [at for _, at in pieces]
+            self._journal.push(LIVE * len(times), times, b"".join([pcm for pcm, _ in pieces]))
             self._noted_live += len(pieces)
 
     # The others.
@@ -203,8 +202,10 @@ class RecordedClient(TurnsClient):
         events = self._events[self._noted :]
         self._noted = len(self._events)
         self._journal.note(now, events)
-        if any(isinstance(event, Usage) or getattr(event, "kind", None) is Kind.END for event in events):
-            self._journal.note(now, {"stats": stats_to(self.stats)})
+        for event in events:
+            if isinstance(event, Usage) or (isinstance(event, TurnEvent) and event.kind is Kind.END):
+                self._journal.note(now, {"stats": stats_to(self.stats)})
+                break
 
     def _pace_known(self) -> list[float | str | None]:
         limit, until = self._known_pace.known

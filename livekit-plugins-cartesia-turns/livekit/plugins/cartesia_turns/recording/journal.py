@@ -10,14 +10,12 @@ import sys
 from array import array
 from base64 import b64encode
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from ..core.events import ClientEvent
-from ..core.live_lane import Piece
 from ..wire.messages import ServerMessage
-from .schema import BOOKED, LIVE, PUSHED, Fields, event_to, message_to, without_words
+from .schema import BOOKED, Fields, event_to, message_to, without_words
 
 MANY_STEPS = 100
 """At most this many steps make a line: two seconds of a call, or less."""
@@ -28,15 +26,15 @@ MOST_BYTES = 64 * 1024 * 1024
 MANY_ENTRIES, MOST_ENTRIES = 10_000, 100_000
 """The same limits for the number of entries that wait."""
 
-Live: TypeAlias = tuple[bytes, "array[float]", int, str]
-"""Live audio, the monotonic times of its steps, the bytes of each of its pieces, and the letters of its steps."""
-StepEntry: TypeAlias = tuple[str, float, bytes | tuple[int, int, bool] | int | None]
-"""A call that comes with each frame: its letter and its monotonic time.
+Audio: TypeAlias = tuple[str, list[float], bytes]
+"""Audio that was pushed, in pieces of one length: the letters and the monotonic times of the steps, and the bytes."""
+StepEntry: TypeAlias = tuple[str, float, tuple[int, int, bool] | int | None]
+"""Another call that comes with each frame: its letter and its monotonic time.
 
-The third is the audio that was pushed; or the first sample and the bytes of what was offered, and whether that is
-silence of the client's own; or the number of the ping that was answered.
+The third is the first sample and the bytes of what was offered, and whether that is silence of the client's own; or the
+number of the ping that was answered.
 """
-Noted: TypeAlias = Fields | Sequence[ClientEvent] | ServerMessage | Callable[[], Fields]
+Noted: TypeAlias = Fields | list[ClientEvent] | ServerMessage | Callable[[], Fields]
 """Something else: the fields of a line, events, a message that was received, or a function that returns the fields."""
 
 BETWEEN, BREAK = '}, {"at": ', '}\n{"at": '
@@ -44,23 +42,16 @@ BETWEEN, BREAK = '}, {"at": ', '}\n{"at": '
 
 _encode = json.JSONEncoder(check_circular=False).encode
 
-
-@dataclass(slots=True)
-class Note:
-    """Something else, and its monotonic time."""
-
-    at: float
-    what: Noted
-
-
-Entry: TypeAlias = Live | StepEntry | Note
+Note: TypeAlias = tuple[float, Noted]
+"""Something else, after its monotonic time."""
+Entry: TypeAlias = Audio | StepEntry | Note
 
 
 class Journal:
     """What happens, in order. One thread notes, and another one takes.
 
-    Calls that come with each frame are noted by `add`, `push` and `live`, and the others by `note`. What is noted must
-    never change afterwards.
+    Calls that come with each frame are noted by `add` and `push`, and the others by `note`. What is noted must never
+    change afterwards.
     """
 
     def __init__(self) -> None:
@@ -75,27 +66,15 @@ class Journal:
         self.wake: Callable[[], None] = _do_nothing
         """Wakes the thread that takes."""
 
-    def push(self, pcm: bytes, now: float) -> None:
-        """Notes audio that was pushed."""
+    def push(self, letters: str, times: list[float], pcm: bytes) -> None:
+        """Notes audio that was pushed, in pieces of one length, each with its letter and its time."""
         self._bytes_in += len(pcm)
-        self.add((PUSHED, now, pcm))
-        self._check()
-
-    def live(self, pieces: Sequence[Piece], *, booked: bool) -> None:
-        """Notes live audio: pieces of one length; `booked` if the client takes them into account now."""
-        # Two objects in place of many: to come back to those once they have left the caches would take longer.
-        pcm = b"".join([pcm for pcm, _ in pieces])
-        self._bytes_in += len(pcm)
-        times, letters = array("d", [at for _, at in pieces]), LIVE * len(pieces)
-        if booked:
-            times.append(times[-1])
-            letters += BOOKED
-        self.add((pcm, times, len(pieces[0][0]), letters))
+        self.add((letters, times, pcm))
         self._check()
 
     def note(self, now: float, what: Noted) -> None:
         """Notes events, a message, or the fields of a line. If it is a function, the other thread calls it."""
-        self.add(Note(now, what))
+        self.add((now, what))
         self._check()
 
     def close(self) -> None:
@@ -128,49 +107,6 @@ def _forget(_: Entry) -> None:
     """Notes nothing."""
 
 
-class _Steps:
-    """The steps of one line."""
-
-    def __init__(self) -> None:
-        self.letters = ""
-        self.times: array[float] = array("d")
-        self.pushed: list[int] = []
-        self.sent: list[int] = []
-        self.silent: list[int] = []
-        self.pongs: list[int] = []
-
-    def take_live(self, live: Live) -> None:
-        _, times, size, letters = live
-        self.letters += letters
-        self.times.extend(times)
-        self.pushed += [size] * letters.count(LIVE)
-
-    def take(self, step: StepEntry) -> None:
-        letter, now, what = step
-        self.letters += letter
-        self.times.append(now)
-        if what is None:
-            pass
-        elif isinstance(what, bytes):
-            self.pushed.append(len(what))
-        elif isinstance(what, tuple):
-            start, size, is_silence = what
-            if is_silence:
-                self.silent.append(len(self.sent) // 2)
-            self.sent += (start, size)
-        else:
-            self.pongs.append(what)
-
-    def line(self) -> Fields:
-        times = self.times
-        at = times[0]
-        if sys.byteorder == "big":
-            times.byteswap()
-        line: Fields = {"at": at, "steps": self.letters, "times": b64encode(times).decode()}
-        numbers = {"pushed": self.pushed, "sent": self.sent, "silent": self.silent, "pongs": self.pongs}
-        return line | {name: each for name, each in numbers.items() if each}
-
-
 class Lines:
     """Turns entries into lines of `call.jsonl` and the audio that belongs to them.
 
@@ -185,35 +121,67 @@ class Lines:
         """The lines, each with a line break, and the audio that was pushed."""
         lines: list[Fields] = []
         audio: list[bytes] = []
-        steps = _Steps()
+        steps: list[Audio | StepEntry] = []
+        letters = ""
         for entry in entries:
-            if steps.letters and (isinstance(entry, Note) or len(steps.letters) >= MANY_STEPS):
-                lines.append(steps.line())
-                steps = _Steps()
-            if isinstance(entry, Note):
-                lines.append(self._line(entry))
-            elif len(entry) == 4:
-                steps.take_live(entry)
-                audio.append(entry[0])
-            else:
-                steps.take(entry)
-                if isinstance(entry[2], bytes):
-                    audio.append(entry[2])
-        if steps.letters:
-            lines.append(steps.line())
+            if len(entry) == 2 or len(letters) >= MANY_STEPS:
+                if steps:
+                    lines.append(_steps_line(letters, steps))
+                letters, steps = "", []
+            if len(entry) == 2:
+                lines.append(self._line(*entry))
+                continue
+            letters += entry[0]
+            steps.append(entry)
+            if isinstance(entry[2], bytes):
+                audio.append(entry[2])
+        if steps:
+            lines.append(_steps_line(letters, steps))
         return _written(lines), b"".join(audio)
 
-    def _line(self, note: Note) -> Fields:
-        what = note.what
+    def _line(self, at: float, what: Noted) -> Fields:
         if isinstance(what, dict):
-            fields = {"at": note.at, **what}
+            fields = {"at": at, **what}
+        elif isinstance(what, list):
+            fields = {"at": at, "events": [event_to(event) for event in what]}
         elif callable(what):
-            fields = {"at": note.at, **what()}
-        elif isinstance(what, Sequence):
-            fields = {"at": note.at, "events": [event_to(event) for event in what]}
+            fields = {"at": at, **what()}
         else:
-            fields = {"at": note.at, "call": "receive", "message": message_to(what)}
+            fields = {"at": at, "call": "receive", "message": message_to(what)}
         return fields if self._transcripts else without_words(fields)
+
+
+def _steps_line(letters: str, steps: Iterable[Audio | StepEntry]) -> Fields:
+    times: array[float] = array("d")
+    pushed: list[int] = []
+    sent: list[int] = []
+    silent: list[int] = []
+    pongs: list[int] = []
+    for each, at, what in steps:
+        if isinstance(at, list):
+            times.fromlist(at)
+        else:
+            times.append(at)
+        if what is None:
+            continue
+        if isinstance(what, bytes):
+            if count := len(each) - each.count(BOOKED):
+                pushed += [len(what) // count] * count
+        elif isinstance(what, tuple):
+            start, size, is_silence = what
+            if is_silence:
+                silent.append(len(sent) // 2)
+            sent += (start, size)
+        else:
+            pongs.append(what)
+    at = times[0]
+    if sys.byteorder == "big":
+        times.byteswap()
+    line: Fields = {"at": at, "steps": letters, "times": b64encode(times).decode()}
+    for name, numbers in (("pushed", pushed), ("sent", sent), ("silent", silent), ("pongs", pongs)):
+        if numbers:
+            line[name] = numbers
+    return line
 
 
 def _written(lines: list[Fields]) -> str:

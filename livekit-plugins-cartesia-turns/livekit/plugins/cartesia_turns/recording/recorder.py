@@ -168,9 +168,9 @@ class RecordedCall:
         self._finish()
 
     def _told(self, send: Callable[[stt.SpeechEvent], None], event: stt.SpeechEvent) -> None:
-        # To write its fields out costs less than to keep the event for the other thread.
-        self._note({"told": event.type.value, **_speech(event)})
         send(event)
+        # To write its fields out costs less than to keep the event for the other thread.
+        self._note(_speech(event))
 
     def _note(self, fields: Fields) -> None:
         self._journal.note(time.monotonic(), fields)
@@ -194,7 +194,7 @@ class _Overhearing:
 
 
 def _speech(event: stt.SpeechEvent) -> Fields:
-    told: Fields = {"request_id": event.request_id}
+    told: Fields = {"told": event.type, "request_id": event.request_id}
     if event.alternatives:
         told["text"], told["language"] = event.alternatives[0].text, str(event.alternatives[0].language)
     if event.recognition_usage is not None:
