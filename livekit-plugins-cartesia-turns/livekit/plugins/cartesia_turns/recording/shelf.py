@@ -56,19 +56,29 @@ class Shelf:
     def _calls(self) -> list[tuple[Path, int, float]]:
         """Each call, the oldest first, with its bytes and when it was last written to (wall clock)."""
         found = []
-        for call in sorted(self._path.glob("*-*")):
+        for call in sorted(_entries(self._path), key=lambda entry: entry.name):
             # What a link leads to is not ours.
             if not _NAME.fullmatch(call.name) or call.is_symlink():
                 continue
-            stats = [at for at in map(_stat, (call / name for name in FILES)) if at is not None]
+            stats = [at for at in map(_stat, _entries(call.path)) if at is not None]
             if stats:
-                found.append((call, sum(at.st_size for at in stats), max(at.st_mtime for at in stats)))
+                found.append((Path(call.path), sum(at.st_size for at in stats), max(at.st_mtime for at in stats)))
         return found
 
 
-def _stat(path: Path) -> os.stat_result | None:
+def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
+    """What is in a folder; nothing if it can't be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError:
+        return []
+
+
+def _stat(file: os.DirEntry[str]) -> os.stat_result | None:
+    """The size and time of a file of a recording; None for any other, and for one that is gone."""
     with contextlib.suppress(OSError):
-        return path.stat()
+        return file.stat() if file.name in FILES else None
     return None
 
 
