@@ -27,6 +27,7 @@ import aiohttp
 from livekit import rtc
 from livekit.plugins.cartesia_turns.recording import Recorder
 from livekit.plugins.cartesia_turns.recording.audio_file import flac
+from livekit.plugins.cartesia_turns.recording.writer import EVERY_S
 from support.waiting import until
 from tools.bench.contestants import Line, open_line
 from tools.bench.figures import NOTHING, OURS, quantile
@@ -39,6 +40,8 @@ STATES = {"in a turn": True, "while nobody speaks": False}
 FRAME_MS = 20
 PHASES = 10
 MINUTE_S = 60.0
+BEGINNING_S = EVERY_S + 1.0
+"""After this time each call has been written once."""
 
 
 @dataclass
@@ -48,6 +51,8 @@ class Measured:
     cpu_s: list[float] = field(default_factory=list)
     writing_s: list[float] = field(default_factory=list)
     """Of that, in the thread that writes."""
+    beginning_s: list[float] = field(default_factory=list)
+    """Before that, in the thread that writes, once for each call."""
     delays_ms: list[float] = field(default_factory=list)
 
     def heard(self, text: str, _: bool) -> None:
@@ -93,7 +98,8 @@ async def measure(
         lines = [
             await open_line(contestant, url, session, measured.heard, recorder=recorder) for _ in range(options.calls)
         ]
-        await push(lines, 1.0, speaks=speaks)
+        # What a call takes once, for its folder and its files, is no part of what each minute takes.
+        await push(lines, BEGINNING_S, speaks=speaks)
         used_s, written_s = time.process_time(), writing_s()
         await push(lines, options.seconds, speaks=speaks)
         for values, value in (
@@ -101,6 +107,7 @@ async def measure(
             (measured.writing_s, writing_s() - written_s),
         ):
             values.append(value * MINUTE_S / options.seconds / options.calls)
+        measured.beginning_s.append(written_s / options.calls)
         for line in lines:
             await line.aclose()
     if recorder:
@@ -117,6 +124,10 @@ def show(state: str, kinds: dict[str, Measured]) -> None:
     print(f"  processor time for each minute of a call   {1000 * call_s:.0f} ms")
     print(f"  more of it with a recorder                 {1000 * more_s:.1f} ms, {100 * more_s / call_s:.1f} %")
     print(f"  of that in the thread that writes          {1000 * median(kinds['with'].writing_s):.1f} ms")
+    beginning_s = median(kinds["with"].beginning_s)
+    print(
+        f"  there, once as a call begins               {1000 * beginning_s:.1f} ms, the first {BEGINNING_S:g} s with it"
+    )
     for kind in ("without", "with"):
         if delays := kinds[kind].delays_ms:
             parts = ", ".join(f"{100 * part:g} % within {quantile(delays, part):.2f} ms" for part in (0.5, 0.95, 0.99))
