@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
 import pytest
 from livekit.plugins.cartesia_turns import ServerError
 from livekit.plugins.cartesia_turns.core import retry as retry_module
+from livekit.plugins.cartesia_turns.core.events import ClientEvent, TurnEvent
+from livekit.plugins.cartesia_turns.core.stats import Stats
+from livekit.plugins.cartesia_turns.reporter import Reporter
 from livekit.plugins.cartesia_turns.server import Faults, LocalServer, Script, say
 from livekit.plugins.cartesia_turns.wire.messages import Connected, ErrorMessage, TurnStart, TurnUpdate
 from support.calls import calling
@@ -111,3 +114,20 @@ async def test_a_key_that_comes_back_as_an_id_is_told_to_nobody(
     assert told == ["***"] * 3
     shown = f"{call.events} {call.public} {[vars(record) for record in caplog.records]}"
     assert echo not in shown
+
+
+async def test_the_counters_are_told_with_all_events_but_new_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[list[str], bool]] = []
+    report = Reporter.events
+
+    def noted(reporter: Reporter, events: Sequence[ClientEvent], stats: Stats | None) -> None:
+        kinds = [event.kind.name for event in events if isinstance(event, TurnEvent)]
+        told.append((kinds, stats is not None))
+        report(reporter, events, stats)
+
+    monkeypatch.setattr(Reporter, "events", noted)
+    async with LocalServer(script=playing(START, UPDATE, END)) as server, calling(server) as call:
+        call.speak(0.5)
+        await until(lambda: "END" in call.log)
+    assert [kinds for kinds, _ in told] == [["START"], ["UPDATE"], ["END"]]
+    assert [has_counters for _, has_counters in told] == [True, False, True]

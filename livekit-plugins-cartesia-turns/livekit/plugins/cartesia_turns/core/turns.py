@@ -142,9 +142,7 @@ class Turns:
                 self._measuring.started(at)
             else:
                 self._times.turn_went_on(step.transcript, now)
-            # This is made anew for each text: `replace` takes 3 microseconds, and this one.
-            told = TurnEvent(step.kind, step.transcript, step.turn_id, step.languages, self.request_id, at)
-            events.append(told)
+            events.append(replace(step, at=at, request_id=self.request_id))
         return events
 
     def _end_of(self, step: TurnEvent, now: float, ended_by: EndedBy) -> TurnEvent:
