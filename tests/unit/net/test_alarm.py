@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from contextvars import ContextVar
 
 from livekit.plugins.cartesia_turns.net.alarm import Alarm
 from support.waiting import holds, until
+
+WHOSE: ContextVar[str] = ContextVar("whose", default="nobody's")
 
 
 def ringing() -> tuple[Alarm, list[float]]:
@@ -34,6 +37,21 @@ async def test_a_time_that_has_passed_rings_in_the_next_step_of_the_event_loop()
         alarm.set(at)
     assert not rang
     await until(lambda: rang, within_s=0.5)
+
+
+async def test_it_rings_in_the_context_in_which_it_was_started_whoever_sets_it() -> None:
+    rang: list[str] = []
+    alarm = Alarm(lambda: rang.append(WHOSE.get()))
+    WHOSE.set("the stream's")
+    alarm.start()
+
+    async def set_it() -> None:
+        WHOSE.set("somebody else's")
+        alarm.set(time.monotonic())
+
+    await asyncio.create_task(set_it())
+    await until(lambda: rang)
+    assert rang == ["the stream's"]
 
 
 async def test_it_can_be_set_anew_from_what_it_calls() -> None:
