@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 import pytest
-from livekit.plugins.cartesia_turns.net.tasks import begin, finish, until_done
+from livekit.plugins.cartesia_turns.net.tasks import begin, finish, is_running, until_done
 from support.waiting import until
 
 
@@ -174,3 +174,15 @@ async def test_what_the_rest_of_a_coroutine_raises_is_the_tasks_exception() -> N
     assert rest is not None
     with pytest.raises(ValueError, match="one"):
         await rest
+
+
+def test_a_loop_runs_the_code_that_it_runs_and_no_other() -> None:
+    loop, other = asyncio.new_event_loop(), asyncio.new_event_loop()
+
+    async def ask() -> tuple[bool, bool]:
+        return is_running(loop), is_running(other)
+
+    assert loop.run_until_complete(ask()) == (True, False)
+    assert not is_running(loop)
+    loop.close()
+    other.close()

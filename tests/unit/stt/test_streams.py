@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from concurrent.futures import Future
 from typing import Any
 
+import aiohttp
 import pytest
 from livekit.agents import stt as agents_stt
 from livekit.plugins import cartesia_turns
+from livekit.plugins.cartesia_turns.net.driver import Driver
 from livekit.plugins.cartesia_turns.server import LocalServer
 from support.calls import Call, calling, talking
 from support.script import DIALOGUE, SAYS_NOTHING
-from support.waiting import until
+from support.waiting import eventually, until
 
 
 def make(**arguments: Any) -> cartesia_turns.STT:
@@ -101,3 +106,70 @@ async def test_the_counters_of_all_streams_add_up_those_that_ended_too() -> None
                 await until(lambda count=count: owner.stats.sent_s == 0.5 * count)  # type: ignore[misc]
                 assert owner.stats.connections == count
         assert (owner.stats.connections, owner.stats.sent_s, owner.stats.held_s) == (2, 1.0, 0.0)
+
+
+async def test_a_stream_that_is_closed_before_it_ran_is_no_open_one() -> None:
+    async with LocalServer(script=SAYS_NOTHING) as server, aiohttp.ClientSession() as session:
+        owner = cartesia_turns.STT(base_url=server.url, api_key=server.key, http_session=session)
+        stream = owner.stream()
+        await stream.aclose()
+        owner.prewarm()
+        await until(lambda: server.open_streams == 1)
+        await owner.aclose()
+        assert stream.stats.connections == 0
+
+
+def test_options_can_be_changed_while_no_event_loop_runs() -> None:
+    loop = asyncio.new_event_loop()
+    server = LocalServer(script=SAYS_NOTHING, record=True)
+
+    async def begin() -> Call:
+        await server.start()
+        owner = cartesia_turns.STT(base_url=server.url, api_key=server.key)
+        call = Call(owner, owner.stream())
+        await until(lambda: call.named("connected"))
+        return call
+
+    async def end(call: Call) -> None:
+        await until(lambda: server.connections[0].commands == ['{"type": "config", "turn": {"end_timeout_ms": 3000}}'])
+        await call.stream.aclose()
+        await call.reader
+        await server.aclose()
+
+    try:
+        call = loop.run_until_complete(begin())
+        call.stt.update_options(turn_end_timeout_ms=3000)
+        loop.run_until_complete(end(call))
+    finally:
+        loop.close()
+
+
+async def test_an_stt_may_have_streams_in_several_event_loops(monkeypatch: pytest.MonkeyPatch) -> None:
+    ready: Future[Call] = Future()
+    updated: list[int] = []
+    update = Driver.update
+
+    def note(driver: Driver, options: Any) -> None:
+        updated.append(threading.get_ident())
+        update(driver, options)
+
+    monkeypatch.setattr(Driver, "update", note)
+
+    async def talk() -> int:
+        async with talking(owner) as call:
+            await until(lambda: call.named("connected"))
+            ready.set_result(call)
+            await eventually(lambda: call.is_over)
+        return threading.get_ident()
+
+    async with LocalServer(script=SAYS_NOTHING, record=True) as server:
+        owner = cartesia_turns.STT(base_url=server.url, api_key=server.key)
+        elsewhere = asyncio.create_task(asyncio.to_thread(asyncio.run, talk()))
+        await asyncio.wrap_future(ready)
+        owner.update_options(turn_end_timeout_ms=3000)
+        await until(lambda: server.connections[0].commands)
+        async with talking(owner) as here:
+            await until(lambda: here.named("connected"))
+            await asyncio.wait_for(owner.aclose(), 5.0)
+            await until(lambda: here.is_over and not server.open_streams)
+        assert updated == [await elsewhere]

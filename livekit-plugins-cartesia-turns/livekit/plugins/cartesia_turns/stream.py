@@ -22,7 +22,7 @@ from .live import CallOptions
 from .net.causes import as_api_error
 from .net.dialer import Dialer, http_session
 from .net.driver import Driver
-from .net.tasks import until_done
+from .net.tasks import is_running, until_done
 from .reporter import Reporter
 from .settings import StreamSettings
 from .speech_events import ENGLISH
@@ -106,8 +106,8 @@ class SpeechStream(stt.RecognizeStream):
 
     @property
     def _is_over(self) -> bool:
-        """The stream has ended, or its event loop is closed."""
-        return self._is_retired or self._loop.is_closed()
+        """The stream has ended, maybe before it began to run, or its event loop is closed."""
+        return self._is_retired or self._event_ch.closed or self._loop.is_closed()
 
     @property
     def _in_turn(self) -> bool:
@@ -124,9 +124,20 @@ class SpeechStream(stt.RecognizeStream):
         self._reporter.language = language or ENGLISH
 
     def _apply(self, options: Options) -> None:
-        """Takes over changed options."""
-        if not self._is_over:
+        """Takes over changed options, in the event loop of the stream."""
+        if self._is_over:
+            return
+        if is_running(self._loop):
             self._driver.update(options)
+        else:
+            self._loop.call_soon_threadsafe(self._driver.update, options)
+
+    async def _close(self) -> None:
+        """Closes the stream. One of another event loop is closed there, and not waited for."""
+        if is_running(self._loop):
+            await self.aclose()
+        else:
+            asyncio.run_coroutine_threadsafe(self.aclose(), self._loop)
 
     def _end_stray_turn(self) -> None:
         """Sends the END_OF_SPEECH of a turn that was cut off with another stream of this conversation."""

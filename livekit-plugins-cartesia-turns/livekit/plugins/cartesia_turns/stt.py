@@ -214,10 +214,13 @@ class STT(STTOptions):
         return self
 
     async def aclose(self) -> None:
-        """Closes every stream. An `http_session` that was passed in stays open."""
+        """Closes every stream. An `http_session` that was passed in stays open.
+
+        Streams of other event loops are closed there, and not waited for.
+        """
         await self._dialer.aclose()
         await asyncio.gather(
-            *(stream.aclose() for stream in self._streams if not stream._is_over), return_exceptions=True
+            *(stream._close() for stream in self._streams if not stream._is_over), return_exceptions=True
         )
 
     async def _recognize_impl(

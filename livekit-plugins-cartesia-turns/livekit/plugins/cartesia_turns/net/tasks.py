@@ -16,6 +16,14 @@ from livekit.agents.utils.aio import cancel_and_wait
 T = TypeVar("T")
 
 
+def is_running(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether this event loop runs the present code."""
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False
+
+
 async def until_done(
     main: Coroutine[Any, Any, object] | asyncio.Future[Any], *helpers: Coroutine[Any, Any, object]
 ) -> None:
