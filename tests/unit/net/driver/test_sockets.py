@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from livekit.agents import APIConnectOptions, APITimeoutError
 from livekit.plugins.cartesia_turns.core import backoff as backoff_module
@@ -98,3 +100,17 @@ async def test_each_connected_has_its_disconnected_however_the_stream_ends(*, en
             await call.stream.aclose()
         assert [event.request_id for event in call.named("disconnected")] == [call.named("connected")[0].request_id]
         assert call.named("disconnected")[0].reason
+
+
+async def test_each_connected_has_its_disconnected_in_whatever_step_the_stream_is_closed_after_a_drop() -> None:
+    async with LocalServer(script=playing(START)) as server:
+        for steps in range(40):
+            async with calling(server) as call:
+                call.push(0.2)
+                await until(lambda call=call: call.log)  # type: ignore[misc]
+                dropping = asyncio.create_task(server.drop_all(1011))
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                await call.stream.aclose()
+                await dropping
+            assert len(call.named("connected")) == len(call.named("disconnected")), f"after {steps} steps"

@@ -187,31 +187,13 @@ class Driver:
                 await self._use(opened)
 
     async def _use(self, opened: WarmConnection) -> None:
-        """Serves one socket to its end, and then waits for as long as the next attempt must.
-
-        Raises:
-            APIError: another attempt makes no sense.
-        """
+        """Serves one socket, and then waits as long as the next attempt must; an APIError means that there is none."""
         opened_at = time.monotonic()
-        failure: APIError | None = None
-        self._socket_over = asyncio.get_running_loop().create_future()
         try:
-            self._client.link_opened(opened.options, opened_at)
-            self._sender.connection = opened.connection
-            if opened.greeting is not None:
-                self._take_message(opened.greeting, reused=True)
-            self._tell()
-            await until_done(self._socket_over, self._receive(opened.connection))
-            if self._client.sockets.hang_up is None:
-                failure = DroppedError(LOST_SENDING)
-        except APIError as error:
-            failure = error
+            failure = await self._serve(opened)
         except asyncio.CancelledError:
             self._listener.disconnected(STREAM_CLOSED, None)
             raise
-        finally:
-            self._sender.connection = None
-            await opened.connection.close()
         end = SocketEnd.of(self._client, failure, time.monotonic() - opened_at)
         end.tell(self._client, time.monotonic())
         self._tell()
@@ -219,6 +201,23 @@ class Driver:
         if end.error and decision.is_told:
             self._dialer.note(end.error)
         await self._attempts.go_on(decision, end.error)
+
+    async def _serve(self, opened: WarmConnection) -> APIError | None:
+        """Serves one socket to its end and closes it. Returns what went wrong, if anything did."""
+        self._socket_over = asyncio.get_running_loop().create_future()
+        try:
+            self._client.link_opened(opened.options, time.monotonic())
+            self._sender.connection = opened.connection
+            if opened.greeting is not None:
+                self._take_message(opened.greeting, reused=True)
+            self._tell()
+            await until_done(self._socket_over, self._receive(opened.connection))
+            return DroppedError(LOST_SENDING) if self._client.sockets.hang_up is None else None
+        except APIError as error:
+            return error
+        finally:
+            self._sender.connection = None
+            await opened.connection.close()
 
     async def _receive(self, connection: Connection) -> None:
         while True:
