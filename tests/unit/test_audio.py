@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from livekit import rtc
-from livekit.plugins.cartesia_turns.audio import PcmConverter
+from livekit.plugins.cartesia_turns.audio import PcmConverter, pieces_of
 
 
 def frame(samples: np.ndarray, rate: int = 16000, channels: int = 1) -> rtc.AudioFrame:
@@ -64,3 +64,18 @@ def test_chunks_have_one_length_and_hold_every_sample_in_order(lengths: list[int
     assert {len(piece) for piece in pieces} <= {16 * chunk_ms * 2}
     assert b"".join([*pieces, *converter.flush()]) == given_in
     assert not converter.is_holding
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("samples", [0, 1, 500, 501, 1234])
+def test_the_pieces_of_a_long_frame_hold_every_sample_in_order(samples: int, channels: int) -> None:
+    whole = frame(np.arange(samples * channels), 1000, channels)
+    pieces = list(pieces_of(whole, 0.5))
+    assert b"".join(bytes(piece.data) for piece in pieces) == bytes(whole.data)
+    assert all(piece.samples_per_channel <= 500 for piece in pieces)
+    assert {(piece.sample_rate, piece.num_channels) for piece in pieces} == {(1000, channels)}
+    assert pieces[0] is whole or samples > 500
+
+
+def test_a_frame_of_any_rate_has_pieces() -> None:
+    assert len(list(pieces_of(frame(np.arange(3), 1), 0.5))) == 3

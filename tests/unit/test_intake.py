@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from aiohttp import web
 from livekit import rtc
 from livekit.plugins import cartesia_turns
+from livekit.plugins.cartesia_turns.audio import PcmConverter
 from livekit.plugins.cartesia_turns.server import LocalServer
 from support.calls import RATE, Call, calling, talking
 from support.peers import web_peer
@@ -76,6 +78,28 @@ async def test_an_empty_frame_is_not_sent_whether_or_not_audio_is_live() -> None
             call.push(0.02)
         await until(lambda: sizes.count(640) == 4)
     assert sizes == [640] * 4
+
+
+async def test_a_recording_in_one_frame_is_converted_in_pieces_and_others_get_a_turn_between_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    converted: list[float] = []
+    push = PcmConverter.push
+
+    def note(converter: PcmConverter, frame: rtc.AudioFrame) -> list[bytes]:
+        converted.append(frame.duration)
+        return push(converter, frame)
+
+    monkeypatch.setattr(PcmConverter, "push", note)
+    async with LocalServer(script=SAYS_NOTHING) as server, calling(server) as call:
+        await until(lambda: call.named("connected"))
+        call.stream.push_frame(rtc.AudioFrame(bytes(48000 * 4 * 20), 48000, 2, 48000 * 20))
+        by_turn = [0.0]
+        while by_turn[-1] < 20:
+            await asyncio.sleep(0)
+            by_turn.append(sum(converted))
+    assert max(converted) == 0.5
+    assert max(later - before for before, later in itertools.pairwise(by_turn)) < 1.6
 
 
 async def test_a_flush_sends_a_chunk_that_is_not_full() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from livekit import rtc
 
@@ -71,6 +73,18 @@ class PcmConverter:
             ready.append(bytes(self._pending[: self._chunk_bytes]))
             del self._pending[: self._chunk_bytes]
         return ready
+
+
+def pieces_of(frame: rtc.AudioFrame, longest_s: float) -> Iterator[rtc.AudioFrame]:
+    """The frame, or the pieces of a frame that is longer than `longest_s` seconds."""
+    longest = max(1, round(frame.sample_rate * longest_s))
+    if frame.samples_per_channel <= longest:
+        yield frame
+        return
+    for start in range(0, frame.samples_per_channel, longest):
+        count = min(longest, frame.samples_per_channel - start)
+        data = frame.data[start * frame.num_channels : (start + count) * frame.num_channels].tobytes()
+        yield rtc.AudioFrame(data, frame.sample_rate, frame.num_channels, count)
 
 
 def _mono(frame: rtc.AudioFrame) -> bytes:

@@ -9,14 +9,15 @@ from livekit import rtc
 from livekit.agents import stt, utils
 
 from .agent_session import commits_to_answer
-from .audio import PcmConverter
+from .audio import PcmConverter, pieces_of
 from .core.client import TurnsClient
 from .net.driver import Driver
 from .net.tasks import finish
 from .settings import StreamSettings
 
 LONGEST_PIECE_S = 0.5
-"""A longer frame is taken in pieces, since `max_buffer` may be as short as a second."""
+"""A longer frame is converted and taken in pieces: others get a turn between them, and `max_buffer` may be as short as
+a second."""
 LONGEST_STEP_S = 1.0
 """Others get a turn of the event loop after so much audio, however much was pushed at once."""
 LOOK_EVERY_S = 0.02
@@ -91,9 +92,11 @@ class Intake:
                 self._is_waiting = False
             if self._failure is not None:
                 raise self._failure
-            await self._push(
-                self._converter.push(item) if isinstance(item, rtc.AudioFrame) else self._converter.flush()
-            )
+            if isinstance(item, rtc.AudioFrame):
+                for piece in pieces_of(item, LONGEST_PIECE_S):
+                    await self._push(self._converter.push(piece))
+            else:
+                await self._push(self._converter.flush())
             if isinstance(item, stt.RecognizeStream._FlushSentinel):
                 self._flush()
             elif commits is not None and commits.is_new():
@@ -110,25 +113,18 @@ class Intake:
         return None if receiving.cancelled() else receiving.result()
 
     async def _push(self, pieces: list[bytes]) -> None:
-        piece_bytes = 2 * round(self._rate * LONGEST_PIECE_S)
         for pcm in pieces:
-            if len(pcm) <= piece_bytes and not self._channel.closed:
-                await self._take(pcm)
-                continue
-            for start in range(0, len(pcm), piece_bytes):
+            if self._channel.closed:
                 await self._wait_for_room()
-                await self._take(pcm[start : start + piece_bytes])
-
-    async def _take(self, pcm: bytes) -> None:
-        self._driver.push(pcm)
-        self._taken_s += len(pcm) / 2 / self._rate
-        if self._taken_s >= LONGEST_STEP_S:
-            self._taken_s = 0.0
-            await asyncio.sleep(0)
+            self._driver.push(pcm)
+            self._taken_s += len(pcm) / 2 / self._rate
+            if self._taken_s >= LONGEST_STEP_S:
+                self._taken_s = 0.0
+                await asyncio.sleep(0)
 
     async def _wait_for_room(self) -> None:
-        """Waits for room once the input has ended, since more audio would push out what waits to be sent."""
-        while self._channel.closed and self._client.stats.backlog_s > self._settings.buffer_s / 2:  # noqa: ASYNC110  # no event
+        """Waits for room after the end of the input, since more audio would push out what waits to be sent."""
+        while self._client.stats.backlog_s > self._settings.buffer_s / 2:  # noqa: ASYNC110  # no event
             await asyncio.sleep(LOOK_EVERY_S)
 
     def _flush(self) -> None:
