@@ -1,5 +1,6 @@
 import asyncio
 import json
+from base64 import b64encode
 from urllib.parse import urlencode
 
 import aiohttp
@@ -84,6 +85,23 @@ async def test_headers_that_no_good_client_sends_are_refused_and_no_server_error
         writer.close()
         assert answer.split()[1] == str(status).encode()
         assert [handshake.status for handshake in local.handshakes] == [status]
+
+
+async def test_a_client_that_leaves_in_any_step_of_the_handshake_is_no_server_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with server(key="secret") as local:
+        lines = [f"GET {PATH}?{urlencode(QUERY)} HTTP/1.1".encode(), b"Host: 127.0.0.1", b"X-API-Key: secret", *UPGRADE]
+        for steps in range(30):
+            _, writer = await asyncio.open_connection("127.0.0.1", int(local.url.rpartition(":")[2]))
+            key = b"Sec-WebSocket-Key: " + b64encode(bytes([steps] * 16))
+            writer.write(b"\r\n".join([*lines, key, b"", b""]))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            writer.transport.abort()
+            await asyncio.sleep(0.005)
+        await eventually(lambda: not local.open_streams)
+    assert not caplog.records
 
 
 async def test_a_request_that_is_no_http_is_answered_with_400_and_what_it_holds_is_not_logged(

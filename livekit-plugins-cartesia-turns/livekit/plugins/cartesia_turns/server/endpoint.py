@@ -92,7 +92,7 @@ class Endpoint:
 
     async def _accept(self, request: web.Request, request_id: str, faults: Faults) -> web.StreamResponse:
         transport = request.transport
-        if faults.refuse or transport is None:
+        if faults.refuse or transport is None or transport.is_closing():
             self._note(0)
             self._refused_nonce = request.headers.get("Sec-WebSocket-Key")
             return _hang_up(transport)
