@@ -113,4 +113,5 @@ async def test_each_connected_has_its_disconnected_in_whatever_step_the_stream_i
                     await asyncio.sleep(0)
                 await call.stream.aclose()
                 await dropping
-            assert len(call.named("connected")) == len(call.named("disconnected")), f"after {steps} steps"
+            # The next socket may have ended before its `connected`.
+            assert len(call.named("connected")) <= len(call.named("disconnected")), f"after {steps} steps"
