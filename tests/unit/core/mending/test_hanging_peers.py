@@ -7,8 +7,8 @@ from livekit.plugins.cartesia_turns.core.events import Notice
 from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.link import HangUp
 from livekit.plugins.cartesia_turns.core.liveness import DEAD_AFTER_S
-from livekit.plugins.cartesia_turns.core.timeouts import STALLED_AFTER_S
-from livekit.plugins.cartesia_turns.wire.messages import TurnEnd
+from livekit.plugins.cartesia_turns.core.timeouts import GIVE_UP_AFTER_S, STALLED_AFTER_S
+from livekit.plugins.cartesia_turns.wire.messages import TurnEnd, TurnUpdate
 from livekit.plugins.cartesia_turns.wire.options import Options
 from support.scenario import OPTIONS, RATE, START, TIMEOUT_S, Scenario, in_turn
 
@@ -59,3 +59,31 @@ def test_a_server_that_stalls_in_mid_turn_is_left_with_the_text_so_far() -> None
     scenario.lose()
     assert scenario.client.stats.stalls == 1
     assert scenario.client.sockets.wants_link
+
+
+def test_a_stall_is_counted_once_and_only_where_its_socket_is_given_up() -> None:
+    scenario = Scenario()
+    given_up = 0
+    for _ in range(120):
+        scenario.speak(1.0)
+        if not scenario.client.turn.is_open:
+            scenario.say(START, TurnUpdate("r", f"a {scenario.number}"))
+        if scenario.client.sockets.hang_up:
+            scenario.lose()
+            scenario.open()
+            given_up += 1
+    assert scenario.client.stats.stalls == given_up > 1
+    assert scenario.notices.count(Notice.STALLED) > given_up
+
+
+def test_a_turn_that_silence_does_not_end_is_counted_only_where_its_socket_is_given_up() -> None:
+    scenario = in_turn("one")
+    scenario.wait(TIMEOUT_S + GIVE_UP_AFTER_S + 0.2)
+    scenario.lose()
+    scenario.open()
+    scenario.wait(1.0)
+    scenario.say(TurnUpdate("r", "two three"))
+    scenario.wait(TIMEOUT_S + GIVE_UP_AFTER_S + 0.2)
+    assert scenario.notices.count(Notice.OVERDUE) == 2
+    assert scenario.client.sockets.hang_up is None
+    assert scenario.client.stats.overdue == 1

@@ -58,21 +58,18 @@ class Mending:
         return self._mend(hang, now) if hang else []
 
     def _mend(self, hang: Hang, now: float) -> list[ClientEvent]:
-        counters = self._sockets.counters
         match hang:
             case Hang.NO_AUDIO:
                 return self._feed_silence(now)
             case Hang.OVERDUE:
-                counters.add(overdue=1)
-                return [Notice.OVERDUE, *self._leave_turn(now)]
+                return [Notice.OVERDUE, *self._leave_turn(now, overdue=1)]
             case Hang.STALLED if not self._turn.text:
                 # A server that never had words may be right about that: the socket stays, and only the turn is closed.
-                return [Notice.NO_WORDS, *self._leave_turn(now, is_deaf=False)]
+                return [Notice.NO_WORDS, *self._leave_turn(now)]
             case Hang.STALLED:
-                counters.add(stalls=1)
-                return [Notice.STALLED, *self._leave_turn(now)]
+                return [Notice.STALLED, *self._leave_turn(now, stalls=1)]
             case Hang.DEAF:
-                counters.add(stalls=1)
+                self._sockets.counters.add(stalls=1)
                 self._hangs.replaced(now)
                 self._sockets.hang_up_for(HangUp.STALLED)
                 return [Notice.STALLED]
@@ -87,9 +84,15 @@ class Mending:
         watchdog.silence_sent(self._feed.push_silence(watchdog.due_s(now)), now)
         return [Notice.FEEDING] if is_first else []
 
-    def _leave_turn(self, now: float, *, is_deaf: bool = True) -> list[ClientEvent]:
-        """Closes a turn that the server does not end; `is_deaf` as for `Hangs.turn_left`."""
-        if self._hangs.turn_left(now, is_deaf=is_deaf):
+    def _leave_turn(self, now: float, **given_up: int) -> list[ClientEvent]:
+        """Closes a turn that the server does not end.
+
+        Args:
+            now: the present.
+            given_up: what is counted if the socket is given up with it; nothing if the server may be right.
+        """
+        if self._hangs.turn_left(now, is_deaf=bool(given_up)):
+            self._sockets.counters.add(**given_up)
             self._sockets.hang_up_for(HangUp.STALLED)
         elif self._sockets.link:
             self._sockets.link.in_turn = False
