@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from livekit.plugins.cartesia_turns.core.events import Flushed
 from livekit.plugins.cartesia_turns.core.flush import FLUSH_S, FLUSH_SILENCE_S
-from livekit.plugins.cartesia_turns.wire.messages import TurnEnd
+from livekit.plugins.cartesia_turns.wire.messages import TurnEnd, TurnUpdate
 from support.scenario import RATE, START, Scenario, in_turn
 
 
@@ -46,3 +46,26 @@ def test_flushes_before_the_first_one_is_answered_send_no_more_silence() -> None
         scenario.client.flush(scenario.now)
         scenario.wait(0.1)
     assert scenario.client.stats.silent_s == pytest.approx(FLUSH_SILENCE_S)
+
+
+def test_a_late_end_of_a_turn_that_a_flush_has_closed_does_not_answer_the_next_flush() -> None:
+    scenario = in_turn("turn left")
+    assert not flushed(scenario)
+    scenario.wait(FLUSH_S + 0.1)
+    assert scenario.told == ["end turn left"]
+    scenario.speak(0.5)
+    assert not flushed(scenario)
+    scenario.client.receive(TurnEnd("r", "turn left"), scenario.now)
+    assert scenario.client.take_events() == []
+    scenario.say(START, TurnEnd("r", "and stop"))
+    assert scenario.told[1:] == ["start", "end and stop"]
+    scenario.wait(FLUSH_S)
+    assert scenario.client.take_events() == []
+
+
+def test_a_flush_is_answered_where_the_server_begins_another_turn_and_does_not_cut_that_off() -> None:
+    scenario = in_turn("one")
+    assert not flushed(scenario)
+    scenario.say(START, TurnUpdate("r", "two"))
+    scenario.wait(FLUSH_S + 0.1)
+    assert scenario.told == ["end one", "start", "update two"]

@@ -83,12 +83,13 @@ class Turns:
         if started := kinds.count(Kind.START):
             self._sockets.counters.add(turns=started)
             self._watchdog.turn_opened(now)
-        if not isinstance(message, TurnEnd):
+        # The last one counts, since a message may end a turn that another turn.start has ended too.
+        ended = next((step for step in reversed(steps) if step.kind is Kind.END), None)
+        if isinstance(message, TurnEnd):
+            self._settle(now, ended.transcript if ended else message.transcript, is_news=ended is not None)
+        else:
             self._feed.text_known(turn.length, live)
-            return events
-        ended = next((step for step in steps if step.kind is Kind.END), None)
-        self._settle(now, ended.transcript if ended else message.transcript, is_news=ended is not None)
-        return events if turn.is_open else [*events, *self._over(steps)]
+        return [*events, *self._over(steps)] if ended or isinstance(message, TurnEnd) else events
 
     def close(self, now: float) -> list[ClientEvent]:
         """Ends an open turn with the text so far, without waiting for the server; returns what is told."""
@@ -187,6 +188,6 @@ class Turns:
         self.forget_closed()
 
     def _over(self, steps: Sequence[TurnEvent]) -> list[Flushed]:
-        """A turn is over: a socket may be replaced again, and a flush has its answer."""
+        """The server's turn is over: a socket may be replaced again. If it was told, a flush has its answer."""
         self._sockets.replace_if_stale()
-        return self.flushing.turn_ended(steps)
+        return self.flushing.turn_ended(steps) if any(step.kind is Kind.END for step in steps) else []
