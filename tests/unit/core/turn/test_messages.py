@@ -73,3 +73,9 @@ def test_a_turn_that_is_split_has_the_name_it_was_told_with() -> None:
         (Kind.START, "2"),
         (Kind.END, "2"),
     ]
+
+
+def test_languages_of_a_turn_that_was_closed_before_its_end_are_not_those_of_the_next_turn() -> None:
+    turn = Turn()
+    play(turn, START, update("a"), "close", TurnEnd("", "a", "", (DetectedLanguage("hi"),)), START, update("b"))
+    assert turn.close() == [TurnEvent(Kind.END, "b")]

@@ -102,10 +102,9 @@ class Turn:
         self.forget(gone)
         self._told, self._restart = "", None
         self._go(Incident.SOCKET_LOST)
-        if self.is_open:
-            self._resumed = True
-        else:
-            self._turn_id = ""
+        self._resumed = self.is_open
+        if not self.is_open:
+            self._turn_id, self._languages = "", ()
 
     def expect_echo(self, told: str, *, is_whole: bool = True) -> None:
         """The replay may begin with the end of the turn `told`; see `Echo`. An empty text rules that out."""
@@ -156,6 +155,7 @@ class Turn:
     def _server_ended(self) -> None:
         self._told = self._turn_id = ""
         self._restart = self._echo = None
+        self._languages = self._languages if self.is_open else ()
 
     def _take(self, message: TurnMessage, transcript: str) -> list[TurnEvent]:
         """Applies a message to the table, unless it means nothing in the present state."""
@@ -218,9 +218,7 @@ class Turn:
 
     def _ended(self, text: str) -> list[TurnEvent]:
         event = self._event(Kind.END, text)
-        self._shown = ""
-        self._languages = ()
-        self._resumed = False
+        self._shown, self._languages, self._resumed = "", (), False
         return [event]
 
     def _update(self, text: str) -> list[TurnEvent]:
