@@ -111,6 +111,12 @@ def test_how_a_text_relates_to_what_was_told_is_seen_word_by_word(text: str, tol
         ("\u4eca\u65e5\u3002\u306f", 1, 1),
         ("\u4eca\u65e5\u3002\u306f", 2, 3),
         ("\u306f\u3002OK", 2, 2),
+        # A vowel sign or an accent of its own belongs to the letter before it.
+        ("\u0939\u093f\u0928\u094d\u0926\u0940 \u092e\u0947\u0902", 4, 6),
+        ("\u0939\u093f\u0928\u094d\u0926\u0940 \u092e\u0947\u0902", 6, 6),
+        ("e\u0301te\u0301s, a", 2, 7),
+        ("\u0e01\u0e34\u0e19", 2, 2),
+        ("\u0301ab", 1, 1),
     ],
 )
 def test_a_word_that_lies_across_a_position_ends_with_its_punctuation(text: str, position: int, end: int) -> None:

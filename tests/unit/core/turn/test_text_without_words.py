@@ -67,3 +67,16 @@ def test_a_script_without_spaces_is_kept_and_skipped_by_the_letter() -> None:
     assert play(Turn(), *closed) == told
     heard_differently = JAPANESE.replace("\u3001", "")
     assert play(Turn(), *closed[:4], end(heard_differently)) == [*told[:4], f"end {rest}"]
+
+
+def test_a_word_that_was_told_in_part_is_not_told_again_in_any_script() -> None:
+    half, whole = (
+        "\u092e\u0948\u0902 \u0939\u093f\u0928\u094d",
+        "\u092e\u0948\u0902 \u0939\u093f\u0928\u094d\u0926\u0940",
+    )
+    assert play(Turn(), START, update("say hel"), "close", end("say hello")) == [
+        "start",
+        "update say hel",
+        "end say hel",
+    ]
+    assert play(Turn(), START, update(half), "close", end(whole)) == ["start", f"update {half}", f"end {half}"]

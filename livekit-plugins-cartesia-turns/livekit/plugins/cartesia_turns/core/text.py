@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from enum import Enum
 from itertools import zip_longest
@@ -24,6 +25,8 @@ _SHAPELESS = (
 _HAS_WORDS = re.compile(rf"[^\W_{_SHAPELESS}]")
 _INK = re.compile(rf"[^\s\x00-\x1f\x7f-\x9f{_SHAPELESS}]")
 """A visible character: neither white space nor a control character, and not without a shape."""
+_MARKS = frozenset({"Mn", "Mc", "Me", "Cf"})
+"""Categories of vowel signs, accents and joiners, which belong to the letter before them."""
 _REST_OF_WORD = re.compile(rf"[^\s{_UNSPACED}]*")
 _REST_OF_PUNCTUATION = re.compile(r"[^\w\s]*")
 _ENDS_IN_WORD = re.compile(rf"(?=\w)[^{_UNSPACED}]")
@@ -119,7 +122,10 @@ def word_end(text: str, position: int) -> int:
     """The end of the word in which this position lies, with its punctuation; the position itself between words."""
     if not 0 < position < len(text):
         return min(position, len(text))
-    rest = _REST_OF_WORD if _ENDS_IN_WORD.match(text[position - 1]) else _REST_OF_PUNCTUATION
+    letter = position - 1
+    while letter and unicodedata.category(text[letter]) in _MARKS:
+        letter -= 1
+    rest = _REST_OF_WORD if _ENDS_IN_WORD.match(text[letter]) else _REST_OF_PUNCTUATION
     match = rest.match(text, position)
     return match.end() if match else position
 
