@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 from livekit.plugins.cartesia_turns.core.after_end import AfterEnd
-from livekit.plugins.cartesia_turns.wire.messages import Connected, ServerMessage, TurnEnd, TurnUpdate
+from livekit.plugins.cartesia_turns.wire.messages import Connected, ServerMessage, TurnEnd, TurnMessage, TurnUpdate
 from support.script import RESUME, START, eager_end, end, update
+from support.turns import named
 
 
 def news(*messages: ServerMessage) -> list[ServerMessage]:
@@ -60,3 +61,24 @@ def test_the_name_of_a_turn_tells_that_a_single_word_is_repeated() -> None:
 def test_text_that_begins_as_the_last_turn_did_is_told_as_soon_as_it_differs() -> None:
     said: list[ServerMessage] = [START, end("I would")]
     assert news(*said, update("I"), update("I see"), end("I see")) == [*said, update("I see"), end("I see")]
+
+
+@pytest.mark.parametrize("late", [end("a b"), update("a"), eager_end("A b."), end("")])
+def test_what_the_server_repeats_of_a_turn_is_no_news_in_the_next_turn_either(late: TurnMessage) -> None:
+    first: list[ServerMessage] = [*named("1", START, update("a"), end("a b"))]
+    second: list[ServerMessage] = [*named("2", START, update("c"), end("c d"))]
+    again = named("1", late)
+    heard = news(*first, second[0], *again, second[1], *again, second[2], *again)
+    assert heard == [*first, *second]
+
+
+def test_more_words_of_a_turn_are_news_in_the_next_turn_too() -> None:
+    said: list[ServerMessage] = [*named("1", START, end("a")), *named("2", START), *named("1", end("a b"))]
+    assert news(*said) == said
+
+
+def test_a_name_that_comes_again_with_a_start_is_that_of_another_turn() -> None:
+    said: list[ServerMessage] = [*named("1", START, end("a"), START, update("a"), end("a"))]
+    assert news(*said) == said
+    unnamed: list[ServerMessage] = [*named("1", START, end("a")), START, *named("1", update("a"), end("a"))]
+    assert news(*unnamed) == unnamed

@@ -15,7 +15,7 @@ from .words import Skipper
 class AfterEnd:
     """Takes the messages of one socket, and leaves out the words of a turn that comes again behind its end."""
 
-    __slots__ = ("_ended", "_goes_on", "_text", "_turn_id")
+    __slots__ = ("_before", "_ended", "_goes_on", "_text", "_turn_id")
 
     def __init__(self) -> None:
         self._text = self._turn_id = ""
@@ -24,18 +24,22 @@ class AfterEnd:
         """Cuts off the text of the turn that the server has ended; None from the start of another turn on."""
         self._goes_on = False
         """There were more words behind the end of the turn, so another end follows."""
+        self._before: tuple[str, Skipper] | None = None
+        """The turn_id and the text of the turn that had ended before another one began."""
 
     def news(self, message: ServerMessage) -> ServerMessage | None:
         """Returns the message without words that belong to a turn which is over; None if nothing is left of it."""
         if isinstance(message, TurnStart):
-            self._begin()
+            self._begin(message.turn_id)
             return message
         if not isinstance(message, SpokenMessage):
             return message
+        if self._is_late(message):
+            return None
         if self._ended is not None and not self._is_about(self._ended.known, message):
             if is_blank(message.transcript):
                 return None
-            self._begin()
+            self._begin(message.turn_id)
         self._turn_id = message.turn_id or self._turn_id
         if self._ended is None:
             self._text = message.transcript if has_words(message.transcript) else self._text
@@ -55,9 +59,19 @@ class AfterEnd:
             self._ended = Skipper(self._text)
         return replace(message, transcript=rest)
 
-    def _begin(self) -> None:
-        self._text = self._turn_id = ""
+    def _begin(self, turn_id: str) -> None:
+        if self._ended is not None:
+            self._before = self._turn_id, self._ended
+        self._text, self._turn_id = "", turn_id
         self._ended, self._goes_on = None, False
+
+    def _is_late(self, message: SpokenMessage) -> bool:
+        """Whether a message is of the turn before the present one, by its turn_id, and has no more words than that."""
+        if self._before is None or not message.turn_id:
+            return False
+        turn_id, known = self._before
+        is_of_it = message.turn_id == turn_id and self._turn_id not in {"", turn_id}
+        return is_of_it and not has_words(known.rest(message.transcript))
 
     def _is_about(self, ended: str, message: SpokenMessage) -> bool:
         """Whether a message is about the turn with this text, which is over."""
