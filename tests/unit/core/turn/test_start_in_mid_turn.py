@@ -145,6 +145,26 @@ from support.turns import Step, named, play
             id="the name may come with the text",
         ),
         pytest.param(
+            [*named("1", START, update("a b")), *named("2", update("c"), end("c d"))],
+            ["start", "update a b", "end a b", "start", "update c", "end c d"],
+            id="text with another name is another turn without its start too",
+        ),
+        pytest.param(
+            [*named("1", START, update("a b")), *named("2", end("c"))],
+            ["start", "update a b", "end a b", "start", "end c"],
+            id="and so is its end",
+        ),
+        pytest.param(
+            [*named("1", START, update("a b")), *named("2", update(""), end(""))],
+            ["start", "update a b", "end a b"],
+            id="another name without text is none",
+        ),
+        pytest.param(
+            [*named("1", START, update("a")), *named("2", update("a b"), end("a b"))],
+            ["start", "update a", "update a b", "end a b"],
+            id="nor is another name with text that goes on",
+        ),
+        pytest.param(
             [START, update("a"), *named("2", START), update("a b"), end("a b")],
             ["start", "update a", "update a b", "end a b"],
             id="a name on one side alone decides nothing",

@@ -27,11 +27,9 @@ class Turn:
     """
 
     def __init__(self, early_preflight: int = 0) -> None:
-        self._budget = early_preflight
-        self._spent = 0
+        self._budget, self._spent = early_preflight, 0
         self._state = State.IDLE
-        self._shown = ""
-        self._speculated = ""
+        self._shown = self._speculated = ""
         self._known = KnownText()
         self._echo: Echo | None = None
         self._resumed = False
@@ -71,6 +69,9 @@ class Turn:
             return self._take(message, "")
         transcript = self._echo.rest(message.transcript) if self._echo else message.transcript
         transcript = "" if is_blank(transcript) else transcript
+        is_other = self._is_another(message) and has_words(transcript)
+        if is_other and self._restart is None and relation(transcript, self._told) is not Relation.GOES_ON:
+            self._restart = TurnStart(message.request_id, message.turn_id)
         if self._restart is not None:
             match self._continues(message, transcript):
                 case Relation.BEHIND:
