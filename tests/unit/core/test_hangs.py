@@ -110,3 +110,11 @@ def test_a_server_without_words_is_in_doubt_until_it_lets_too_much_silence_pass(
     assert due(hangs, link, 1.0 + LIMIT_S) is Hang.DEAF
     hangs.heard(1.0 + LIMIT_S, has_text=False, settles=True)
     assert not hangs.may_be_deaf
+
+
+def test_a_server_counts_as_deaf_only_while_there_is_a_socket() -> None:
+    hangs, link = turn()
+    hangs.turn_left(5.0, is_deaf=True)
+    hangs.turn_left(6.0, is_deaf=True)
+    assert due(hangs, None, 5.0 + REPLACED_EVERY_S) is None
+    assert due(hangs, link, 5.0 + REPLACED_EVERY_S) is Hang.DEAF

@@ -126,7 +126,7 @@ class Hangs:
         return min(
             self._rescue.deadline if is_resuming else math.inf,
             self._stalled_at(link),
-            self._deaf.deadline,
+            self._deaf.deadline if link else math.inf,
             self._silence_at(link) if waits_for_audio else math.inf,
         )
 
@@ -141,7 +141,7 @@ class Hangs:
         """
         if now >= self._stalled_at(link):
             return Hang.STALLED
-        if now >= self._deaf.deadline:
+        if link and now >= self._deaf.deadline:
             return Hang.DEAF
         if is_resuming and now >= self._rescue.deadline:
             return Hang.NOT_RESUMED
