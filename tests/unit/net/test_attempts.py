@@ -106,3 +106,12 @@ def test_a_socket_that_the_client_closed_is_no_drop() -> None:
     subject, noter = attempts(in_call=True)
     subject.socket_over(SocketEnd(None, HangUp.ROTATE, None, 60.0, in_turn=False))
     assert noter.sockets == [(HangUp.ROTATE.value, None)]
+
+
+def test_a_server_that_says_connected_twice_is_connected_once_in_each_attempt() -> None:
+    subject, noter = attempts()
+    for request_id in ("one", "two"):
+        subject.begin()
+        for _ in range(2):
+            subject.heard(Connected(request_id), time.monotonic())
+    assert [told[0] for told in noter.sockets] == ["one", "two"]

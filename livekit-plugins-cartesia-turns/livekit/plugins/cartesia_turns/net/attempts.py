@@ -26,7 +26,7 @@ class Attempts:
         history: the rules, and the failures so far.
     """
 
-    __slots__ = ("_began_at", "_client", "_listener", "history", "in_call")
+    __slots__ = ("_began_at", "_client", "_is_greeted", "_listener", "history", "in_call")
 
     def __init__(self, client: TurnsClient, listener: Listener, history: RetryPolicy) -> None:
         self.history = history
@@ -34,11 +34,12 @@ class Attempts:
         """A server has said `connected` to this stream."""
         self._client = client
         self._listener = listener
-        self._began_at = time.monotonic()
+        self.begin()
 
     def begin(self) -> None:
         """An attempt begins."""
         self._began_at = time.monotonic()
+        self._is_greeted = False
 
     def heard(self, message: ServerMessage, now: float, *, reused: bool = False) -> None:
         """A message came in. The attempt has succeeded with `connected`, and the socket with the end of a turn.
@@ -48,8 +49,8 @@ class Attempts:
             now: the present.
             reused: the socket was prewarmed.
         """
-        if isinstance(message, Connected):
-            self.in_call = True
+        if isinstance(message, Connected) and not self._is_greeted:
+            self.in_call = self._is_greeted = True
             is_first = self._client.sockets.counters.stats.connections == 1
             self._listener.connected(message.request_id, now - self._began_at, reused=reused, is_first=is_first)
         elif isinstance(message, TurnEnd):
