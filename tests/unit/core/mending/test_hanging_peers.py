@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from livekit.plugins.cartesia_turns.core.events import Notice
+from livekit.plugins.cartesia_turns.core.flush import FLUSH_S
 from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.link import HangUp
 from livekit.plugins.cartesia_turns.core.liveness import DEAD_AFTER_S
@@ -87,3 +88,13 @@ def test_a_turn_that_silence_does_not_end_is_counted_only_where_its_socket_is_gi
     assert scenario.notices.count(Notice.OVERDUE) == 2
     assert scenario.client.sockets.hang_up is None
     assert scenario.client.stats.overdue == 1
+
+
+def test_a_server_that_stalls_after_a_flush_has_closed_its_turn_had_words_all_the_same() -> None:
+    scenario = in_turn()
+    scenario.client.flush(scenario.now)
+    scenario.wait(FLUSH_S + 0.1)
+    assert scenario.told == ["end a b"]
+    scenario.speak(TIMEOUT_S + STALLED_AFTER_S + 0.2)
+    assert scenario.notices == [Notice.STALLED]
+    assert scenario.client.sockets.hang_up is HangUp.STALLED

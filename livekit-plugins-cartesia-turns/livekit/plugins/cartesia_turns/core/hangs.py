@@ -72,7 +72,7 @@ class Hangs:
 
         Args:
             now: the present.
-            has_text: the open turn has words. Messages without words do not keep a turn open that has none.
+            has_text: the turn has words, told or not. Messages without words do not keep a turn open that has none.
             settles: as for `DeafRule.heard`.
         """
         self._deaf.heard(settles=settles)

@@ -87,7 +87,7 @@ class Hearing:
             return ()
         steps = self._turn.receive(news)
         settles = self._turn.is_open or isinstance(news, TurnEnd)
-        self._hangs.heard(now, has_text=bool(self._turn.text), settles=settles)
+        self._hangs.heard(now, has_text=bool(self._turn.length), settles=settles)
         return steps
 
     def told(self, news: News, steps: Sequence[TurnEvent], now: float) -> list[ClientEvent]:

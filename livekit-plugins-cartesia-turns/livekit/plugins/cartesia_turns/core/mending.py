@@ -63,7 +63,7 @@ class Mending:
                 return self._feed_silence(now)
             case Hang.OVERDUE:
                 return [Notice.OVERDUE, *self._leave_turn(now, overdue=1)]
-            case Hang.STALLED if not self._turn.text:
+            case Hang.STALLED if not self._turn.length:
                 # A server that never had words may be right about that: the socket stays, and only the turn is closed.
                 return [Notice.NO_WORDS, *self._leave_turn(now)]
             case Hang.STALLED:
