@@ -25,6 +25,7 @@ from support.turns import named, play
         ),
         ([START, eager_end("a"), RESUME, eager_end("a"), end("a")], ["start", "eager_end a", "resume a", "end a"]),
         ([START, eager_end("a"), eager_end("a")], ["start", "eager_end a"]),
+        ([START, eager_end("a"), update("a"), RESUME, end("a b")], ["start", "eager_end a", "resume a", "end a b"]),
         ([START, eager_end(""), RESUME], ["start"]),
         ([update("a"), end("a")], ["start", "update a", "end a"]),
         ([eager_end("a"), end("a")], ["start", "eager_end a", "end a"]),

@@ -10,7 +10,7 @@ text: it begins no turn, and makes no UPDATE (which interrupts the agent) and no
 
 from __future__ import annotations
 
-from ..wire.messages import BareMessage, DetectedLanguage, SpokenMessage, TurnEnd, TurnMessage, TurnStart
+from ..wire.messages import BareMessage, DetectedLanguage, SpokenMessage, TurnEnd, TurnMessage, TurnStart, TurnUpdate
 from .echo import Echo
 from .events import Kind, TurnEvent
 from .text import Relation, ends_sentence, has_words, is_blank, is_same, relation
@@ -169,6 +169,8 @@ class Turn:
             return self._go(Incident.NO_NEWS)
         if self._state is State.IDLE and not self._begins(message, transcript, text):
             return []
+        if self._state is State.EAGER_ENDED and isinstance(message, TurnUpdate) and is_same(text, self._shown):
+            return []
         if self._state is State.RESUMING and not isinstance(message, TurnStart) and not has_words(transcript):
             return []
         return self._go(type(message), text)
@@ -244,6 +246,5 @@ class Turn:
         return self._show(Kind.EAGER_END, text)
 
     def _is_news(self, text: str) -> bool:
-        if not has_words(text) or is_same(text, self._shown):
-            return False
-        return not self._resumed or len(text.rstrip()) > len(self._shown.rstrip())
+        is_longer = not self._resumed or len(text.rstrip()) > len(self._shown.rstrip())
+        return is_longer and has_words(text) and not is_same(text, self._shown)
