@@ -142,3 +142,12 @@ def test_the_end_of_the_input_is_the_end_of_the_call_where_nothing_waits() -> No
     sockets.input.has_come = True
     assert sockets.finished
     assert not sockets.wants_link
+
+
+def test_a_socket_that_is_given_up_keeps_its_reason_where_it_would_be_replaced_anyway() -> None:
+    sockets = subject()
+    sockets.opened(OPTIONS, 0.0)
+    sockets.options = replace(OPTIONS, keyterms=("Ada",))
+    sockets.hang_up_for(HangUp.STALLED)
+    sockets.replace_if_stale()
+    assert sockets.hang_up is HangUp.STALLED

@@ -190,7 +190,7 @@ class Sockets:
 
     def replace_if_stale(self) -> None:
         """Hangs up if no config can bring the present socket to the options, unless that cuts off a turn or the end."""
-        if self.link is None or self._turn.is_open or self.input.has_come:
+        if self.link is None or self.link.hang_up or self._turn.is_open or self.input.has_come:
             return
         if not self.link.configs.serves(self.options):
             self.link.hang_up = HangUp.ROTATE
