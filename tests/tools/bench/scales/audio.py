@@ -12,6 +12,8 @@ from ..stamps import BYTES_PER_S, last_word, now_ns
 
 FRAMES_MS = (10, 20, 50)
 WARM_UP_S = 0.3
+APART_S = 0.0033
+"""The calls of different people are not in step: each begins so long after the one before it."""
 TALKING = tuple(name for name in CONTESTANTS if name != NOTHING)
 
 
@@ -47,9 +49,14 @@ async def ages(place: Place, *, audio_s: float) -> dict[str, float]:
 
 
 async def _push(lines: list[Line], audio_s: float) -> None:
-    pairs = zip(FRAMES_MS, lines, strict=True)
-    await asyncio.gather(*(Paced(ms, audio_s).push([line]) for ms, line in pairs))
+    pairs = enumerate(zip(FRAMES_MS, lines, strict=True))
+    await asyncio.gather(*(_begin(number * APART_S, Paced(ms, audio_s), line) for number, (ms, line) in pairs))
     await asyncio.sleep(0.05)
+
+
+async def _begin(after_s: float, paced: Paced, line: Line) -> None:
+    await asyncio.sleep(after_s)
+    await paced.push([line])
 
 
 def _bytes(frame_ms: int) -> int:
