@@ -67,7 +67,7 @@ fuzz: $(READY) ## Fuzz the parsers and the client, for ten minutes or ARGS secon
 soak: $(READY) ## Run 100 calls for ten minutes with random faults; ARGS="--streams 40 --seconds 60"
 	@cd tests && ../$(BIN)/python -m tools.soak $(ARGS)
 
-bench: $(READY) ## Compare the plugin with other STTs, for twenty minutes; ARGS="--only audio,cpu --quick", ARGS="--check FILE"
+bench: $(READY) ## Compare the plugin with other STTs, for 24 minutes; ARGS="--only audio,cpu --quick", ARGS="--check FILE"
 	@PYTHONPATH=tests $(BIN)/python -m tools.bench $(ARGS)
 
 clean: ## Remove environments and caches

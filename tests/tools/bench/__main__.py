@@ -25,7 +25,7 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="make bench",
         description="Measures this plugin beside livekit-plugins-cartesia (`make vendors` installs it) and a bare"
-        " websocket. Prints a table, and writes it, its JSON and a plot. Takes about twenty minutes; the machine should"
+        " websocket. Prints a table, and writes it, its JSON and a plot. Takes about 24 minutes; the machine should"
         " have nothing else to do.",
     )
     parser.add_argument("--only", default=",".join(SCALES), help="comma-separated scales (default: %(default)s)")
