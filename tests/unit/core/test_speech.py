@@ -195,3 +195,22 @@ def test_an_offset_and_hum_are_no_voice_however_loud_and_sudden() -> None:
         play(activity, np.zeros(RATE, "<i2"))
         play(activity, room.around(np.zeros(RATE, "<i2"), RATE))
         assert activity.quiet_s == math.inf, room.name
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 16000, 24000, 44100, 48000])
+@pytest.mark.parametrize("piece_s", [*PIECES_S, 0.0375])
+def test_pieces_are_heard_the_same_one_by_one_and_several_at_once(rate: int, piece_s: float) -> None:
+    rng, size = np.random.default_rng(5), round(rate * piece_s)
+    loudness = np.repeat([30.0, 3000.0, 30.0, 0.0, 5000.0, 30.0], 20 * size)
+    pcm = rng.normal(0.0, loudness).astype("<i2").tobytes()
+    pieces = [(pcm[at : at + 2 * size], (at + 2 * size) / 2 / rate) for at in range(0, len(pcm), 2 * size)]
+    one_by_one, at_once = Activity(), Activity()
+    for number in range(0, len(pieces), 4):
+        together = pieces[number : number + 4]
+        single = [said for piece in together for said in one_by_one.push_all([piece], 2 * rate)]
+        assert list(at_once.push_all(together, 2 * rate)) == single
+        assert at_once.quiet_s == one_by_one.quiet_s
+        assert at_once.power == pytest.approx(one_by_one.power)
+    for told in (Activity.voice_began, Activity.voice_ended):
+        assert told(at_once, 2.0, within_s=60.0) == pytest.approx(told(one_by_one, 2.0, within_s=60.0))
+        assert told(at_once, 2.0, within_s=60.0) is not None

@@ -71,34 +71,28 @@ class Activity:
 
     def push(self, pcm: bytes, seconds: float, now: float) -> None:
         """Notes a piece of audio: signed 16-bit mono PCM of `seconds` seconds, always at the same rate."""
-        if not pcm:
-            return
-        if not self._size:
-            self._begin(max(1, round(len(pcm) / 2 / seconds * SLICE_S)))
-        if self._rest:
-            pcm = self._rest + pcm
-        rest = len(pcm) % self._size
-        self._rest = pcm[-rest:] if rest else b""
-        ends = range(self._size, len(pcm) + 1, self._size)
-        for end, power in zip(ends, self._powers_of(pcm[: len(pcm) - rest]), strict=True):
-            self._note(power, now - SLICE_S * (len(pcm) - end) / self._size)
+        if pcm:
+            for _ in self.push_all([(pcm, now)], len(pcm) / seconds):
+                pass
 
-    def push_all(self, pieces: Sequence[tuple[bytes, float]], byte_rate: int) -> Iterator[tuple[bytes, bool]]:
-        """Notes several pieces as `push` does, one at each step; much faster if each is a slice.
+    def push_all(self, pieces: Sequence[tuple[bytes, float]], byte_rate: float) -> Iterator[tuple[bytes, bool]]:
+        """Notes several pieces as `push` does, one at each step. All are measured at once, which is much faster.
 
         Yields:
             Each piece, and whether there may be voice in it.
         """
-        if self._rest or any(len(pcm) != self._size for pcm, _ in pieces):
-            for pcm, now in pieces:
-                seconds = len(pcm) / byte_rate
-                self.push(pcm, seconds, now)
-                yield pcm, self.quiet_s < seconds
-            return
-        powers = self._powers_of(b"".join([pcm for pcm, _ in pieces]))
-        for (pcm, now), power in zip(pieces, powers, strict=True):
-            self._note(power, now)
-            yield pcm, not self._quiet
+        if not self._size:
+            self._begin(max(1, round(byte_rate / 2 * SLICE_S)))
+        size, held = self._size, len(self._rest)
+        pcm = b"".join([self._rest, *[part for part, _ in pieces]])
+        whole = len(pcm) - len(pcm) % size
+        powers, self._rest = iter(self._powers_of(pcm[:whole])), pcm[whole:]
+        for part, now in pieces:
+            end = held + len(part)
+            for slice_end in range(size, end + 1, size):
+                self._note(next(powers), now - SLICE_S * (end - slice_end) / size)
+            held = end % size
+            yield part, self._quiet * size < len(part)
 
     def voice_began(self, now: float, *, within_s: float) -> float | None:
         """When the last stretch of voice began, if that is at most `within_s` seconds ago."""
