@@ -1,7 +1,14 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from livekit.plugins.cartesia_turns.__main__ import COMMANDS, main
+from livekit.plugins.cartesia_turns.recording import view_command
+from support.recordings import written
 
 
 def test_each_command_has_a_line_of_help(capsys: pytest.CaptureFixture[str]) -> None:
@@ -25,3 +32,22 @@ def test_what_is_no_command_ends_with_2_and_the_commands(
     with pytest.raises(SystemExit, match="2"):
         main(arguments)
     assert "COMMAND" in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_a_command_with_130_and_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(view_command, "main", interrupted)
+    assert main(["view", "call"]) == 130
+
+
+def test_neither_a_reader_that_has_left_nor_a_letter_that_can_not_be_shown_makes_a_traceback(tmp_path: Path) -> None:
+    call = written(tmp_path / "\u540d call", b"", [])
+    command = f"'{sys.executable}' -m livekit.plugins.cartesia_turns label '{call}'"
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{command} && {command} | true"], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    assert done.stdout.endswith("? call: left out, since it has no audio\n")

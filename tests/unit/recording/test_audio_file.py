@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from livekit.plugins.cartesia_turns.recording import audio_file as module
 from livekit.plugins.cartesia_turns.recording.audio_file import AudioFile, flac, read_audio
+from livekit.plugins.cartesia_turns.recording.schema import SchemaError
 
 NOISE = np.random.default_rng(1).integers(-32768, 32767, 40_001, np.int16).tobytes()
 
@@ -89,3 +90,10 @@ def test_a_long_call_becomes_flac_without_being_in_memory(tmp_path: Path) -> Non
     assert audio is not None
     assert len(audio) == 300 * len(second)
     assert audio[-len(second) :] == second
+
+
+@pytest.mark.parametrize("content", [b"", b"fLaC", b"no audio at all"])
+def test_a_flac_that_is_damaged_is_refused_with_its_folder(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "audio.flac").write_bytes(content)
+    with pytest.raises(SchemaError, match=r"audio\.flac is damaged"):
+        read_audio(tmp_path)

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.recording.audio_file import flac
-from livekit.plugins.cartesia_turns.recording.files import load
+from livekit.plugins.cartesia_turns.recording.files import calls_of, load, replace_text
 from livekit.plugins.cartesia_turns.recording.schema import SCHEMA, SchemaError, limits_to, options_to
 from livekit.plugins.cartesia_turns.wire.options import Options
+from support.disk import no_room
+from support.recordings import written
 
 HEADER = {"at": 5.0, "schema": SCHEMA, "options": options_to(Options()), "limits": limits_to(Limits())}
 
@@ -51,3 +54,42 @@ def test_what_is_no_recording_is_refused(tmp_path: Path, lines: list[object]) ->
 def test_a_newer_schema_is_refused_by_its_number(tmp_path: Path) -> None:
     with pytest.raises(SchemaError, match=f"has schema {SCHEMA + 1}: this version reads {SCHEMA}"):
         load(folder(tmp_path, {**HEADER, "schema": SCHEMA + 1}))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"{",
+        b"",
+        b'{"at": 6.0, "told": "fl\xffush"}',
+        b'{"call": "flush"}',
+        b'{"at": 1e999, "call": "flush"}',
+        b"[" * 99_999,
+    ],
+)
+def test_a_line_in_the_middle_that_can_not_be_read_is_named(tmp_path: Path, damage: bytes) -> None:
+    lines = [json.dumps(HEADER).encode(), damage, b'{"at": 7.0, "end": true, "stats": {}}', b""]
+    (tmp_path / "call.jsonl").write_bytes(b"\n".join(lines))
+    with pytest.raises(SchemaError, match="line 2 is damaged"):
+        load(tmp_path)
+
+
+def test_audio_that_was_cut_off_is_told_with_what_is_missing(tmp_path: Path) -> None:
+    recording = load(written(tmp_path / "call", bytes(64_000), []))
+    recording.check_audio()
+    with pytest.raises(SchemaError, match=r"call: the audio is cut off: 0\.5 s of it are missing"):
+        replace(recording, audio=bytes(48_000)).check_audio()
+
+
+def test_a_call_is_found_once_however_often_it_is_named(tmp_path: Path) -> None:
+    one = written(tmp_path / "calls" / "one", b"", [])
+    assert len(calls_of([tmp_path / "calls", one, one / ".." / "one"])) == 1
+
+
+def test_a_text_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "labels.json"
+    replace_text(path, "old")
+    with no_room(), pytest.raises(OSError, match="File too large"):
+        replace_text(path, "new" * 1000)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]

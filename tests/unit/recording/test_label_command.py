@@ -87,3 +87,12 @@ def test_a_folder_without_calls_ends_with_2_and_says_what_to_do(
     assert "has no recorded call: record some" in capsys.readouterr().err
     assert main([str(tmp_path / "nowhere")]) == 2
     assert "nowhere" in capsys.readouterr().err
+
+
+def test_a_call_whose_audio_is_damaged_keeps_no_other_from_its_labels(
+    calls: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (calls / "first" / "audio.flac").write_bytes(b"fLaC")
+    assert main([str(calls)]) == 2
+    assert "audio.flac is damaged" in capsys.readouterr().err
+    assert load_labels(calls / "second") is not None

@@ -18,6 +18,7 @@ from livekit.plugins.cartesia_turns.recording.labels import (
     save_labels,
 )
 from livekit.plugins.cartesia_turns.recording.schema import SchemaError
+from support.disk import no_room
 from support.pausing import caller
 from support.recordings import written
 
@@ -94,6 +95,7 @@ def test_what_a_page_saves_is_read() -> None:
         ({"stretches": [*GOOD["stretches"][::-1]]}, "stretch 2: it begins at 1.0 s, before stretch 1 ends at 4.0 s"),
         ({"call": None}, "`call`, the name of its folder"),
         ({"seconds": "long"}, "`seconds`, its length"),
+        ({"seconds": 3.0}, "stretch 2: it ends at 4.0 s, after the end of the call at 3.0 s"),
     ],
 )
 def test_what_is_wrong_with_labels_is_said(change: dict[str, Any], said: str) -> None:
@@ -107,3 +109,23 @@ def test_a_file_that_holds_something_else_is_no_labels(text: str, tmp_path: Path
     (tmp_path / "labels.json").write_text(text)
     with pytest.raises(LabelsError, match=r"labels\.json has no labels"):
         load_labels(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["{}".encode("utf-16"), b"\xe9"])
+def test_a_file_that_is_no_utf_8_is_no_labels(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "labels.json").write_bytes(content)
+    with pytest.raises(LabelsError, match=r"labels\.json has no labels"):
+        load_labels(tmp_path)
+
+
+def test_labels_that_an_editor_saved_with_a_byte_order_mark_are_read(tmp_path: Path) -> None:
+    (tmp_path / "labels.json").write_text(json.dumps(GOOD), encoding="utf-8-sig")
+    assert load_labels(tmp_path) == labels_of(GOOD, "file")
+
+
+def test_labels_that_a_person_corrected_outlive_a_disk_without_room(tmp_path: Path) -> None:
+    corrected = Labels(tmp_path.name, 9.0, (Stretch(1.0, 2.0, True),), PERSON)
+    save_labels(tmp_path, corrected)
+    with no_room(), pytest.raises(OSError, match="File too large"):
+        save_labels(tmp_path, Labels(tmp_path.name, 9.0, (Stretch(3.0, 4.0, True),)))
+    assert load_labels(tmp_path) == corrected

@@ -181,3 +181,9 @@ def test_a_recording_without_its_words_replays_the_same() -> None:
 def test_what_is_no_recording_raises(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         function(tmp_path)
+
+
+def test_a_call_whose_audio_was_cut_off_is_refused_and_not_told_to_differ() -> None:
+    call = recorded()
+    with pytest.raises(SchemaError, match="the audio is cut off"):
+        replay(changed(call, audio=(call.audio or b"")[:-640]))

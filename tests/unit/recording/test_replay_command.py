@@ -3,9 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.recording import replay_command
 from livekit.plugins.cartesia_turns.recording.difference import Difference, Replay
 from livekit.plugins.cartesia_turns.recording.schema import SchemaError
+from livekit.plugins.cartesia_turns.wire.messages import Connected
+from livekit.plugins.cartesia_turns.wire.options import Options
+from support.recordings import Tape
 
 SAME = Replay([], 12, 3.4)
 OTHER = Replay([Difference(1.0, {"event": "start"}, None)], 12, 3.4)
@@ -31,3 +35,16 @@ def test_the_exit_code_is_that_of_the_worst_call(
     said = capsys.readouterr()
     assert said.err.count("error: ") == sum(isinstance(outcome, Exception) for outcome in outcomes)
     assert ("calls/0: the same as recorded: 12 events, 3.4 s of audio" in said.out) == (outcomes[0] is SAME)
+
+
+@pytest.mark.parametrize("address", [["--host", "a..b"], ["--host", ""], ["--port", "-1"]])
+def test_an_address_that_can_not_be_listened_at_ends_with_2(
+    address: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tape = Tape()
+    client = tape.client(Options(), Limits(), lambda: 1.0)
+    client.link_opened(Options(), 1.0)
+    client.receive(Connected("r"), 1.0)
+    tape.write(tmp_path / "call")
+    assert replay_command.main([str(tmp_path / "call"), "--server", "--port", "0", *address]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1

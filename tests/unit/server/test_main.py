@@ -78,7 +78,8 @@ def test_a_vendor_of_which_nothing_is_known_is_one_clear_line(capsys: pytest.Cap
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("idle-timeout", "0"), ("idle-timeout", "nan"), ("idle-timeout", "-5"), ("max-streams", "-1")]
+    ("option", "value"),
+    [("idle-timeout", "0"), ("idle-timeout", "nan"), ("idle-timeout", "-5"), ("max-streams", "-1"), ("host", "")],
 )
 def test_a_number_that_can_not_be_right_is_one_clear_line(
     option: str, value: str, capsys: pytest.CaptureFixture[str]

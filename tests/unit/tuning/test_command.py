@@ -94,10 +94,15 @@ async def test_nothing_is_sent_before_somebody_has_agreed(
     assert len(server.handshakes) == made
 
 
+@pytest.mark.parametrize("stdin", [io.StringIO("y\n"), None])
 async def test_where_nobody_can_be_asked_it_ends_with_2(
-    server: LocalServer, calls: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    stdin: io.StringIO | None,
+    server: LocalServer,
+    calls: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    monkeypatch.setattr("sys.stdin", stdin)
     assert await tune(server, calls) == 2
     assert "pass --yes" in capsys.readouterr().err
     assert len(server.handshakes) == 0
@@ -170,3 +175,19 @@ async def test_it_says_which_runs_can_not_be_trusted(
     monkeypatch.setattr(plan, "LATE_S", -1.0)
     assert await tune(server, calls, "--yes", "--no-picture") == 0
     assert "4 runs fell behind real time" in capsys.readouterr().out
+
+
+async def test_a_folder_for_the_results_that_is_not_there_is_made(
+    server: LocalServer, calls: Path, tmp_path: Path
+) -> None:
+    assert await tune(server, calls, "--yes", "--no-picture", "-o", str(tmp_path / "my results" / "new")) == 0
+    assert len((tmp_path / "my results" / "new" / "tuning.jsonl").read_text().splitlines()) == 4
+
+
+async def test_where_results_can_not_be_kept_nothing_is_sent(
+    server: LocalServer, calls: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert await tune(server, calls, "--yes", "--no-picture", "-o", str(tmp_path / "file")) == 2
+    assert "file" in capsys.readouterr().err
+    assert len(server.handshakes) == 0

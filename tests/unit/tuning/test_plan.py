@@ -105,3 +105,11 @@ def test_runs_that_fell_behind_real_time_are_told_and_made_anew(tmp_path: Path) 
     assert tuning.late() == [1.4]
     assert tuning.jobs == [Job(sample, SLOW)]
     assert {point.turn for point in tuning.points()} == {FAST, SLOW}
+
+
+def test_a_call_with_damaged_audio_is_left_out_and_one_that_is_named_twice_counts_once(tmp_path: Path) -> None:
+    call(tmp_path / "a")
+    (call(tmp_path / "b") / "audio.flac").write_bytes(b"fLaC")
+    calls = read([tmp_path, tmp_path / "a"])
+    assert [sample.name for sample in calls.samples] == ["a"]
+    assert [why.endswith("audio.flac is damaged") for why in calls.left_out] == [True]

@@ -3,13 +3,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import pytest_asyncio
 from livekit.plugins.cartesia_turns.doctor.calls import Server
-from livekit.plugins.cartesia_turns.recording.labels import Labels
+from livekit.plugins.cartesia_turns.recording.labels import Labels, Stretch
 from livekit.plugins.cartesia_turns.server import Faults, Line, LocalServer, Script
 from livekit.plugins.cartesia_turns.tuning import runs
 from livekit.plugins.cartesia_turns.tuning.results import Result
@@ -178,3 +179,15 @@ def test_the_tone_of_a_room_is_its_quietest_second_and_can_be_repeated() -> None
 @pytest.mark.parametrize("pcm", [b"", bytes(6 * RATE), b"\1\0" * 100])
 def test_without_a_second_of_sound_the_room_is_silent(pcm: bytes) -> None:
     assert room_tone(pcm, RATE) == bytes(4 * RATE)
+
+
+async def test_a_caller_who_was_not_heard_waits_as_long_as_for_a_turn_that_never_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(runs, "MORE_S", -0.44)
+    labelled = replace(sample(0.3), labels=Labels("call", 0.3, (Stretch(0.1, 0.2, True),)))
+    async with LocalServer(script=Script([Line(9.0, {"type": "turn.start"})])) as deaf:
+        monkeypatch.setenv("CARTESIA_API_KEY", deaf.key)
+        result = await run(Server(deaf.url), Job(labelled, TurnSettings(0.8, 0.6, 0.3, 640)))
+    assert result.events == ()
+    assert result.heard_s == pytest.approx(0.5, abs=0.02)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
+import os
 import sys
 from collections.abc import Sequence
 
@@ -17,11 +19,25 @@ COMMANDS = {
 """Each command's module, whose `main(arguments)` returns the exit code, and its help. It is imported when it is run."""
 
 
+INTERRUPTED, NOT_READ = 130, 141
+"""The exit codes of a command that Ctrl-C ended, and of one whose reader, such as `head`, has left."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code; exits with 2 if there is no such command."""
     chosen = _parser().parse_args(arguments)
-    module = importlib.import_module(f"{__package__}.{COMMANDS[chosen.command][0]}")
-    code: int = module.main(chosen.arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal may not be able to show each letter of a path or a transcript.
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        code: int = importlib.import_module(f"{__package__}.{COMMANDS[chosen.command][0]}").main(chosen.arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Python would complain once more when it flushes at the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOT_READ
     return code
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import av
 import numpy as np
 
+from .schema import SchemaError
+
 WAV, FLAC = "audio.wav", "audio.flac"
 BLOCK_S = 1
 """FLAC is encoded in pieces of this many seconds."""
@@ -129,10 +131,20 @@ def read_audio(folder: Path) -> bytes | None:
     """The samples of a call: signed 16-bit little-endian mono; None if they were not kept.
 
     Raises:
+        SchemaError: the file is damaged.
         OSError: the file can't be read.
     """
     if (folder / FLAC).exists():
-        return b"".join(_decoded(folder / FLAC))
+        try:
+            audio = b"".join(_decoded(folder / FLAC))
+        except (av.FFmpegError, IndexError) as error:
+            if isinstance(error, OSError):
+                raise
+            audio = b""
+        # No FLAC is made of a call without audio.
+        if not audio:
+            raise SchemaError(f"{folder}: {FLAC} is damaged")
+        return audio
     if not (folder / WAV).exists():
         return None
     content = (folder / WAV).read_bytes()[HEADER_BYTES:]

@@ -49,6 +49,7 @@ def check_lines(lines: list[Fields], steps_of: Callable[[Fields], Iterator[objec
 
 
 def _check_line(line: Fields, steps_of: Callable[[Fields], Iterator[object]]) -> None:
+    _number(line["at"])
     if "steps" in line:
         deque(steps_of(line), maxlen=0)
     if "events" in line:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from base64 import b64decode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -21,7 +22,9 @@ from .schema import ANSWERED, LIVE, OFFERED, PUSHED, SCHEMA, Fields, SchemaError
 CALL_FILE = "call.jsonl"
 PAGE_FILE = "view.html"
 LABELS_FILE = "labels.json"
-FILES = (CALL_FILE, WAV, FLAC, f"{FLAC}.part", PAGE_FILE, LABELS_FILE)
+UNFINISHED = ".part"
+"""What the name of a file ends in until the file is whole."""
+FILES = (CALL_FILE, WAV, FLAC, PAGE_FILE, LABELS_FILE, *(name + UNFINISHED for name in (FLAC, PAGE_FILE, LABELS_FILE)))
 """All files that are ever written into the folder of a call."""
 
 
@@ -63,6 +66,17 @@ class Recording:
     def is_complete(self) -> bool:
         """The recording goes on to the end of the stream."""
         return any("end" in line for line in self.lines)
+
+    def check_audio(self) -> None:
+        """Checks that the audio is as long as what was pushed, if it was kept.
+
+        Raises:
+            SchemaError: it is shorter: the file was cut off.
+        """
+        missing = 0 if self.audio is None else sum(step.pushed for step in self.steps) - len(self.audio)
+        if missing > 0:
+            missing_s = missing / 2 / self.options.sample_rate
+            raise SchemaError(f"{self.folder}: the audio is cut off: {missing_s:.1f} s of it are missing")
 
 
 @dataclass(frozen=True)
@@ -118,8 +132,10 @@ def load(path: str | PathLike[str]) -> Recording:
     """
     folder = Path(path)
     folder = folder.parent if folder.name == CALL_FILE else folder
-    with (folder / CALL_FILE).open(encoding="utf-8") as file:
-        return recording_of(file, read_audio(folder), folder)
+    with (folder / CALL_FILE).open(encoding="utf-8", errors="replace") as file:
+        lines = file.readlines()
+    # The audio is read last: of a call that still goes on it then has all that the lines tell of.
+    return recording_of(lines, read_audio(folder), folder)
 
 
 def calls_in(path: str | PathLike[str]) -> list[Path]:
@@ -138,19 +154,48 @@ def calls_in(path: str | PathLike[str]) -> list[Path]:
     return calls
 
 
+def calls_of(paths: Iterable[str | PathLike[str]]) -> list[Path]:
+    """The folders of recorded calls in all of these folders, each of them once.
+
+    Raises:
+        SchemaError: one of them has none.
+        OSError: a folder can't be read.
+    """
+    return [*{call.resolve(): call for path in paths for call in calls_in(path)}.values()]
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Writes a file whole or not at all: if the disk is full or Ctrl-C comes, what was there before stays.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    if path.exists() and not path.is_file():
+        path.write_text(text, encoding="utf-8")  # a device, such as /dev/stdout
+        return
+    unfinished = path.with_name(path.name + UNFINISHED)
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
 def recording_of(lines: Iterable[str], audio: bytes | None, folder: Path) -> Recording:
     """Reads the lines of `call.jsonl`; the other arguments are fields of Recording.
 
     Raises:
         SchemaError: they are no recording, or one that only a newer version can read.
     """
-    # If the process was killed, the last line may be incomplete.
-    read = [fields for line in lines if (fields := _read(line)) is not None]
+    read = [_read(line) for line in lines]
     header = read[0] if read else {}
     if "schema" not in header:
         raise SchemaError(f"{folder} is not the record of a call: the first line has no `schema`")
     if header["schema"] != SCHEMA:
         raise SchemaError(f"{folder} has schema {header['schema']}: this version reads {SCHEMA}")
+    if not read[-1]:
+        # If the process was killed, the last line may be incomplete.
+        read.pop()
     try:
         check_header(header)
         check_lines(read[1:], steps_of)
@@ -159,9 +204,12 @@ def recording_of(lines: Iterable[str], audio: bytes | None, folder: Path) -> Rec
     return Recording(folder, header, read[1:], audio)
 
 
-def _read(line: str) -> dict[str, Any] | None:
+def _read(line: str) -> Fields:
+    """The fields of a line; none if it is damaged."""
     try:
-        fields = json.loads(line)
-    except ValueError:
-        return None
-    return fields if isinstance(fields, dict) and isinstance(fields.get("at"), int | float) else None
+        fields: Any = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    at = fields.get("at") if isinstance(fields, dict) else None
+    # U+FFFD stands for bytes that are no UTF-8. The recorder itself writes ASCII.
+    return fields if isinstance(at, int | float) and abs(at) < math.inf and "\ufffd" not in line else {}

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .files import calls_in, load
+from .files import calls_of, load
 from .labels import PERSON, Labels, LabelsError, load_labels, propose, save_labels
 from .schema import SchemaError
 
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Proposes labels or takes them over from files, and returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        calls = [call for path in options.calls for call in calls_in(path)]
+        calls = calls_of(options.calls)
     except (OSError, SchemaError) as error:
         return _fail(error)
     if options.take:
@@ -42,6 +42,8 @@ def _say(lines: Iterator[str]) -> int:
     try:
         for line in lines:
             sys.stdout.write(f"{line}\n")
+    except BrokenPipeError:
+        raise
     except (OSError, SchemaError, LabelsError) as error:
         return _fail(error)
     return 0

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .drawing import placed
-from .files import LABELS_FILE, Recording
+from .files import LABELS_FILE, Recording, replace_text
 from .findings import WENT_ON_S
 from .schema import Fields, SchemaError
 from .story import Story, story_of
@@ -24,6 +24,8 @@ from .voice import spoken_in
 SCHEMA = 1
 """The version of the file. It changes when a reader of the version before would misread it."""
 PROPOSAL, PERSON = "proposal", "person"
+SPARE_S = 0.5
+"""A stretch that ends this much later than the call is not of that call."""
 LEAD_S, TAIL_S = 0.3, 0.2
 """How much earlier and later than the plugin timed it the speech of a turn is looked for."""
 
@@ -65,10 +67,11 @@ def propose(recording: Recording) -> Labels:
     """Labels that follow from what the user did next: who went on within WENT_ON_S was not done.
 
     Raises:
-        SchemaError: the audio was not kept.
+        SchemaError: the audio was not kept, or is cut off.
     """
     if not recording.audio:
         raise SchemaError(f"{recording.folder} has no audio: where turns ended can't be told without")
+    recording.check_audio()
     story, rate = story_of(recording), recording.options.sample_rate
     pcm = placed(story, recording.audio, rate)
     spoken = spoken_in(pcm, rate, _spans(story))
@@ -121,6 +124,10 @@ def labels_of(written: Any, where: object) -> Labels:
     call, seconds = written.get("call"), _time(written.get("seconds"))
     if not isinstance(call, str) or seconds is None:
         raise LabelsError(f"{where}: `call`, the name of its folder, and `seconds`, its length, are expected")
+    if stretches and (end := stretches[-1].end) > seconds + SPARE_S:
+        raise LabelsError(
+            f"{where}, stretch {len(stretches)}: it ends at {end} s, after the end of the call at {seconds} s"
+        )
     return Labels(call, seconds, stretches, PERSON if written.get("by") == PERSON else PROPOSAL)
 
 
@@ -149,11 +156,10 @@ def load_labels(path: Path) -> Labels | None:
     """
     file = path / LABELS_FILE if path.is_dir() else path
     try:
-        text = file.read_text(encoding="utf-8")
+        # Some editors begin a file with a byte order mark.
+        written = json.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return None
-    try:
-        written = json.loads(text)
     except (ValueError, RecursionError):
         raise LabelsError(f"{file} has no labels: it is not JSON") from None
     return labels_of(written, file)
@@ -167,5 +173,5 @@ def save_labels(folder: Path, labels: Labels) -> Path:
     """
     path = folder / LABELS_FILE
     text = json.dumps(labels_to(replace(labels, call=folder.resolve().name)), indent=1)
-    path.write_text(f"{text}\n", encoding="utf-8")
+    replace_text(path, f"{text}\n")
     return path

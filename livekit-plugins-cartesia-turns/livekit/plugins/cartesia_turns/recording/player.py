@@ -63,6 +63,7 @@ def replay(recording: str | PathLike[str] | Recording) -> Replay:
     call = recording if isinstance(recording, Recording) else load(recording)
     if call.audio is None and any("pushed" in line for line in call.lines):
         raise SchemaError(f"{call.folder} has no audio: a call can't be replayed without")
+    call.check_audio()
     return Player(call).play()
 
 

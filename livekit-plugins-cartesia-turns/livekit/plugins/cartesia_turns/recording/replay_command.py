@@ -46,7 +46,9 @@ def _play(call: Path, host: str, port: int, key: str | None) -> int:
         asyncio.run(_serve(RecordedServer(call, host=host, port=port, key=key, tell=_say)))
     except KeyboardInterrupt:
         return 0
-    except (OSError, OverflowError, SchemaError) as error:
+    except BrokenPipeError:
+        raise
+    except (OSError, OverflowError, ValueError) as error:
         return _failed(error)
     return 0
 

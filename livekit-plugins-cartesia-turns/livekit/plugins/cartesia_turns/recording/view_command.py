@@ -8,7 +8,7 @@ import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 
-from .files import PAGE_FILE, load
+from .files import PAGE_FILE, load, replace_text
 from .labels import LabelsError, load_labels
 from .schema import SchemaError
 from .view import page_of
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         recording = load(options.call)
         target = options.output or recording.folder / PAGE_FILE
-        target.write_text(page_of(recording, load_labels(recording.folder)), encoding="utf-8")
+        replace_text(target, page_of(recording, load_labels(recording.folder)))
     except (OSError, SchemaError, LabelsError) as error:
         sys.stderr.write(f"error: {error}\n")
         return USAGE_ERROR

@@ -85,6 +85,8 @@ class LocalServer:
         idle_s = numbers.idle_close_s if idle_timeout_s is None else idle_timeout_s
         if not idle_s > 0:
             raise ValueError(f"idle_timeout_s={idle_s} is out of range: it must be more than 0 seconds")
+        if not host:
+            raise ValueError("host is empty: it must be an address or a name of this machine")
         if max_streams < 0:
             raise ValueError(f"max_streams={max_streams} is out of range: it must be 0 or more")
         self._endpoint = Endpoint(

@@ -59,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return DONE
         code = _run(tuning, options.at_once)
         _tell(tuning, _folder(options), has_picture=not options.no_picture)
+    except BrokenPipeError:
+        raise
     except (OSError, ValueError, SchemaError, LabelsError, ChartError) as error:
         sys.stderr.write(f"error: {error}\n")
         return USAGE_ERROR
@@ -123,7 +125,7 @@ def _is_wanted(tuning: Tuning, at_once: int, *, is_sure: bool) -> bool:
     )
     if is_sure:
         return True
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError("there is no terminal to ask whether to send this: pass --yes")
     sys.stdout.write("Send it? [y/N] ")
     sys.stdout.flush()
@@ -134,9 +136,14 @@ def _is_wanted(tuning: Tuning, at_once: int, *, is_sure: bool) -> bool:
 
 
 def _run(tuning: Tuning, at_once: int) -> int:
-    """Makes the runs, and returns the exit code."""
+    """Makes the runs, and returns the exit code.
+
+    Raises:
+        OSError: the results can't be kept.
+    """
     if not tuning.jobs:
         return DONE
+    tuning.results.prepare()
     try:
         asyncio.run(run_all(tuning.server, tuning.jobs, at_once, Progress(tuning, at_once)))
     except RunError as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..doctor.calls import Server
-from ..recording.files import calls_in
+from ..recording.files import calls_of
 from ..recording.labels import PERSON, LabelsError, load_labels
 from ..recording.schema import SchemaError
 from ..wire.messages import TurnSettings
@@ -98,7 +98,7 @@ def read(paths: Sequence[Path]) -> Calls:
         SchemaError: a folder has no calls.
         OSError: a folder can't be read.
     """
-    found = [_sample(call) for path in paths for call in calls_in(path)]
+    found = [_sample(call) for call in calls_of(paths)]
     samples = [sample for sample in found if isinstance(sample, Sample)]
     left_out = [why for why in found if isinstance(why, str)]
     if not samples:

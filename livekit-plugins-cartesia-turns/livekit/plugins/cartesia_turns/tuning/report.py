@@ -45,7 +45,7 @@ def cost(
         f"{head}: {counted(len(seconds) + done, 'run')}{made}.\n"
         f"{lasting(math.fsum(seconds))} of audio will be sent to {base_url}, {counted(at_once, 'run')} at once, which"
         f" takes {lasting(lasting_s(seconds, at_once))} or a little more.\n"
-        "Cartesia bills each second of audio. A turn that is open at the end of a call adds some, up to its timeout."
+        "Cartesia bills each second of audio. A turn that has not ended with its call adds some, up to its timeout."
     )
 
 

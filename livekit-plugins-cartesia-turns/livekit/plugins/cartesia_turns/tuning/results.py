@@ -66,6 +66,15 @@ class Results:
         """The result of such a run, if it was made before."""
         return self._known.get(key)
 
+    def prepare(self) -> None:
+        """Makes the file and its folder, so that nothing is spent on runs whose results can't be kept.
+
+        Raises:
+            OSError: the disk does not take them.
+        """
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.open("a").close()
+
     def add(self, result: Result) -> None:
         """Keeps a result at once.
 

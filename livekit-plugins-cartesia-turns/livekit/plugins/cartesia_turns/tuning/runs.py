@@ -98,6 +98,7 @@ def sample_of(call: Path, labels: Labels) -> Sample | None:
     """
     recording = load(call)
     pcm = placed(story_of(recording), recording.audio, recording.options.sample_rate)
+    recording.check_audio()
     return Sample(call.resolve().name, pcm, recording.options, labels) if pcm else None
 
 
@@ -183,9 +184,10 @@ async def _speak(call: Call, job: Job) -> list[float]:
     tail_s = (job.turn.end_timeout_ms or 0) / 1000 + MORE_S
     frames, most = len(job.sample.pcm) // size, round((job.sample.seconds + tail_s) / FRAME_S)
     tone = room_tone(job.sample.pcm, rate)
+    last_s = max((one.end for one in job.sample.labels.stretches if one.ends_turn), default=None)
     due = time.monotonic()
     for number in range(most):
-        if call.is_over or (number >= frames and not _is_in_turn(call)):
+        if call.is_over or (number >= frames and not _is_awaited(call, last_s, pushed_at)):
             break
         at = number * size if number < frames else (number - frames) * size % len(tone)
         pcm = (job.sample.pcm if number < frames else tone)[at : at + size]
@@ -196,8 +198,15 @@ async def _speak(call: Call, job: Job) -> list[float]:
     return pushed_at
 
 
-def _is_in_turn(call: Call) -> bool:
-    return len(call.all(TurnStartEvent)) > len(call.all(TurnEndEvent))
+def _is_awaited(call: Call, last_s: float | None, pushed_at: Sequence[float]) -> bool:
+    """Whether a turn is open, or none has ended since the caller was done with the last one, at `last_s`.
+
+    Otherwise an endpoint that does not hear the caller at all would seem to be the quickest.
+    """
+    ends = call.all(TurnEndEvent)
+    if len(call.all(TurnStartEvent)) > len(ends):
+        return True
+    return last_s is not None and all(bisect_right(pushed_at, told.at) * FRAME_S < last_s for told in ends)
 
 
 def room_tone(pcm: bytes, rate: int) -> bytes:
