@@ -9,6 +9,7 @@ import random
 
 import pytest
 from livekit.plugins.cartesia_turns.recording import replay
+from livekit.plugins.cartesia_turns.recording.schema import SchemaError
 from support.lossy_link import Break, Fault, Network, SimulatedCall
 from support.recordings import Tape
 from support.simulated_server import Speech
@@ -62,3 +63,10 @@ def test_a_hundred_more_of_them_do() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_a_recording_changes_nothing_of_the_call(seed: int) -> None:
     assert some_call(seed, Tape()).run() == some_call(seed).run()
+
+
+def test_a_call_without_its_words_is_not_told_to_differ_where_they_matter() -> None:
+    tape = Tape(transcripts=False)
+    some_call(35, tape).run()
+    with pytest.raises(SchemaError, match="recorded without its words"):
+        replay(tape.recording())

@@ -30,6 +30,7 @@ class Tape:
         self.journal = Journal()
         self.pace = Pace()
         """What is known of the endpoint."""
+        self._transcripts = transcripts
         self._lines = Lines(transcripts=transcripts)
         self._client: RecordedClient | None = None
         self._clock: Callable[[], float] = float
@@ -37,7 +38,7 @@ class Tape:
     def client(self, options: Options, limits: Limits, clock: Callable[[], float]) -> TurnsClient:
         """The client that is recorded."""
         header: dict[str, Any] = {"schema": SCHEMA, "versions": {"python": "3"}, "started": STARTED}
-        header |= {"options": options_to(options), "limits": limits_to(limits)}
+        header |= {"options": options_to(options), "limits": limits_to(limits), "transcripts": self._transcripts}
         self.journal.note(clock(), lambda: header)
         self._clock = clock
         self._client = RecordedClient(options, limits, clock(), self.pace, journal=self.journal, clock=clock)
