@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
@@ -18,6 +19,8 @@ EVERY_S = 2.0
 
 Writes are rare, since each of them holds up the event loop for a moment.
 """
+BREAK_S = 0.001
+"""A break behind each call, in seconds, in which the event loop can go on: Python runs one thread at a time."""
 EXIT_S = 5.0
 """How long the end of the process waits for a slow disk, in seconds."""
 GRANT_BYTES = 8 * 1024 * 1024
@@ -140,12 +143,19 @@ class Writer:
             self._news.clear()
             with self._lock:
                 calls = list(self._calls)
-            done = [call for call in calls if not call.write()]
+            done = [call for call in calls if not _written(call)]
             with self._lock:
                 self._calls = [call for call in self._calls if call not in done]
                 if not self._calls:
                     self._thread = None
                     return
+
+
+def _written(call: CallWriter) -> bool:
+    """Writes one call, and returns whether more may come."""
+    goes_on = call.write()
+    time.sleep(BREAK_S)
+    return goes_on
 
 
 def _started(thread: threading.Thread) -> bool:
