@@ -133,6 +133,8 @@ def main() -> int:
     parser.add_argument("--log", type=Path, default=LOG, help="the agent's log (default: %(default)s)")
     parser.add_argument("--prepare", action="store_true", help="build what is missing, and exit")
     arguments = parser.parse_args()
+    if not 0 <= arguments.port <= 65535:
+        parser.error(f"--port {arguments.port} is out of range: it must be from 0 to 65535")
     try:
         if arguments.prepare:
             prepare()

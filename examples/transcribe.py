@@ -182,6 +182,8 @@ def check_picture(path: Path) -> None:
         raise UserError(f"--timeline {path}: the name must end in one of {', '.join(PICTURES)}")
     if not path.parent.is_dir():
         raise UserError(f"--timeline {path}: no such directory")
+    if path.is_dir():
+        raise UserError(f"--timeline {path}: this is a directory, not a file to write")
 
 
 def complain(text: str) -> None:

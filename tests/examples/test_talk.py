@@ -127,6 +127,17 @@ def test_an_agent_is_silent_without_espeak_where_cartesia_does_not_speak(
     assert talk.is_silent() == silent
 
 
+@pytest.mark.parametrize("port", ["70000", "-1"])
+def test_a_port_that_no_computer_has_is_refused(
+    port: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["talk.py", f"--port={port}"])
+    with pytest.raises(SystemExit) as refused:
+        talk.main()
+    assert refused.value.code == 2
+    assert f"--port {port} is out of range" in capsys.readouterr().err
+
+
 async def test_a_port_that_is_taken_is_told_before_anything_is_built_or_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

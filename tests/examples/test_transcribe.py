@@ -228,6 +228,7 @@ def empty_wav(path: Path) -> str:
         (["--fast", "--timeline", "{dir}/a.png"], "--timeline needs real time"),
         (["--timeline", "{dir}/a.mp3"], "the name must end in one of .png"),
         (["--timeline", "{dir}/none/a.png"], "no such directory"),
+        (["--timeline", "{dir}/folder.png"], "folder.png: this is a directory"),
     ],
 )
 def test_a_bad_input_costs_one_line_and_exit_code_2(
@@ -238,6 +239,7 @@ def test_a_bad_input_costs_one_line_and_exit_code_2(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("CARTESIA_API_KEY", raising=False)
+    (tmp_path / "folder.png").mkdir()
     (tmp_path / "empty.wav").touch()
     empty_wav(tmp_path / "header.wav")
     (tmp_path / "text.txt").write_text("words, not sounds\n" * 50)

@@ -134,6 +134,10 @@ def test_an_argument_that_can_not_be_right_is_refused(arguments: dict[str, Any],
         Recorder(**{"folder": tmp_path, **arguments})
 
 
+def test_a_size_beyond_that_of_any_disk_is_no_error(tmp_path: Path) -> None:
+    Recorder(tmp_path, max_size_mb=1e308)
+
+
 async def test_calls_that_are_too_old_are_deleted_when_one_begins(tmp_path: Path) -> None:
     old = tmp_path / "2026-01-01T00-00-00-00000000"
     old.mkdir()

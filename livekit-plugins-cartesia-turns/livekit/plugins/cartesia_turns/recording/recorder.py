@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 import time
 import weakref
 from collections.abc import Callable, Iterable
@@ -82,7 +83,7 @@ class Recorder:
             raise ValueError("folder is empty: it must name a folder")
         # The process may change its working directory later.
         path = Path(os.path.expanduser(folder)).absolute()
-        self._shelf = Shelf(path, round(max_size_mb * MEGABYTE), max_age_days * DAY_S)
+        self._shelf = Shelf(path, round(min(max_size_mb * MEGABYTE, sys.maxsize)), max_age_days * DAY_S)
         self._audio = audio
         self._transcripts = transcripts
         self._writer = Writer()
