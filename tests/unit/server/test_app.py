@@ -4,7 +4,7 @@ import socket
 
 import aiohttp
 import pytest
-from livekit.plugins.cartesia_turns.server import Faults
+from livekit.plugins.cartesia_turns.server import Faults, LocalServer
 from livekit.plugins.cartesia_turns.wire.messages import Connected, TurnEnd
 from support.calls import calling
 from support.localserver import SENTENCE, kinds, server
@@ -24,6 +24,12 @@ async def test_the_port_is_free_again_after_the_server_and_clients_are_told_1001
     async with server(port=port) as second, connected(second) as client:
         await client.until(Connected)
         assert second.url == first.url
+
+
+@pytest.mark.parametrize("port", [-1, 65536])
+def test_a_port_that_no_computer_has_is_refused(port: int) -> None:
+    with pytest.raises(ValueError, match=f"port={port} is out of range"):
+        LocalServer(port=port)
 
 
 def has_ipv6_loopback() -> bool:

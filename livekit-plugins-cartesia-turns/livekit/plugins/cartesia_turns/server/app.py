@@ -87,6 +87,8 @@ class LocalServer:
             raise ValueError(f"idle_timeout_s={idle_s} is out of range: it must be more than 0 seconds")
         if not host:
             raise ValueError("host is empty: it must be an address or a name of this machine")
+        if not 0 <= port <= 65535:
+            raise ValueError(f"port={port} is out of range: it must be from 0 (any free port) to 65535")
         if max_streams < 0:
             raise ValueError(f"max_streams={max_streams} is out of range: it must be 0 or more")
         self._endpoint = Endpoint(
