@@ -1,4 +1,4 @@
-"""Which metrics there are, under which names; tests/calls/test_metrics.py has what calls record."""
+"""Which metrics there are, under which names; tests/calls/metrics has what calls record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is measured of a turn; tests/calls/test_metrics.py has the same by way of whole calls."""
+"""What is measured of a turn; tests/calls/metrics has the same by way of whole calls."""
 
 from __future__ import annotations
 

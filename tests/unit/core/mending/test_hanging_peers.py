@@ -62,21 +62,6 @@ def test_a_server_that_stalls_in_mid_turn_is_left_with_the_text_so_far() -> None
     assert scenario.client.sockets.wants_link
 
 
-def test_a_stall_is_counted_once_and_only_where_its_socket_is_given_up() -> None:
-    scenario = Scenario()
-    given_up = 0
-    for _ in range(120):
-        scenario.speak(1.0)
-        if not scenario.client.turn.is_open:
-            scenario.say(START, TurnUpdate("r", f"a {scenario.number}"))
-        if scenario.client.sockets.hang_up:
-            scenario.lose()
-            scenario.open()
-            given_up += 1
-    assert scenario.client.stats.stalls == given_up > 1
-    assert scenario.notices.count(Notice.STALLED) > given_up
-
-
 def test_a_turn_that_silence_does_not_end_is_counted_only_where_its_socket_is_given_up() -> None:
     scenario = in_turn("one")
     scenario.wait(TIMEOUT_S + GIVE_UP_AFTER_S + 0.2)

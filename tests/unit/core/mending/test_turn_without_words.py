@@ -121,6 +121,9 @@ def test_a_server_that_goes_on_stalling_is_replaced_twice_a_minute_at_most() -> 
             scenario.open()
             sockets += 1
     assert 2 <= sockets <= 1 + 120 / REPLACED_EVERY_S
+    # A stall is counted only where its socket is given up; a turn is closed also where the socket stays.
+    assert scenario.client.stats.stalls == sockets - 1
+    assert scenario.notices.count(Notice.STALLED) > sockets - 1
 
 
 def test_a_server_that_is_silent_between_turns_has_not_stalled() -> None:

@@ -3,24 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from livekit.plugins.cartesia_turns import telemetry
 from livekit.plugins.cartesia_turns.wire.messages import TurnEagerEnd, TurnEnd, TurnResume, TurnUpdate
 from support.measured import MeasuredCall as Call
 from support.measured import once, replay_begins
 from support.metrics import Recorded
 from support.scenario import START
-
-
-@pytest.fixture
-def recorded(monkeypatch: pytest.MonkeyPatch) -> Recorded:
-    recorded = Recorded()
-    monkeypatch.setattr(telemetry, "instruments", recorded.instruments)
-    return recorded
-
-
-@pytest.fixture
-def call(recorded: Recorded) -> Call:
-    return Call()
 
 
 def test_a_replay_is_recorded_once_at_the_end_of_its_turn(recorded: Recorded, call: Call) -> None:

@@ -25,18 +25,6 @@ LOUDNESS = 8192.0
 """Of a scenario's speech, as the root mean square of its samples."""
 
 
-@pytest.fixture
-def recorded(monkeypatch: pytest.MonkeyPatch) -> Recorded:
-    recorded = Recorded()
-    monkeypatch.setattr(telemetry, "instruments", recorded.instruments)
-    return recorded
-
-
-@pytest.fixture
-def call(recorded: Recorded) -> Call:
-    return Call()
-
-
 def test_a_call_without_turns_records_nothing(recorded: Recorded, call: Call) -> None:
     call.speak(2.0)
     call.speak(2.0, is_silent=True)
