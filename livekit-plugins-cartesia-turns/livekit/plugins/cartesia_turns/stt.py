@@ -153,8 +153,7 @@ class STT(STTOptions):
             http_session=http_session,
             recorder=recorder_of_environment() if recorder is None else recorder,
         )
-        # All arguments are valid, so it is time to warn of those that the server may not accept.
-        self._options_of(self._calls.to_come())
+        self._options_of(self._calls.to_come())  # Warns of valid arguments that the server may not accept.
 
     @property
     def model(self) -> str:
