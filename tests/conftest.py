@@ -16,6 +16,8 @@ import livekit.agents
 import pytest
 import pytest_asyncio
 from hypothesis import settings
+from livekit.plugins.cartesia_turns import telemetry
+from support.metrics import Recorded
 from support.recognizer import PACKAGES, is_there
 
 # CI repeats the same examples each time, so a red run is red again on the next machine. No deadline: a busy machine is
@@ -71,6 +73,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Genera
     if count:
         terminalreporter.section("tests of the recognizer left out", sep="-")
         terminalreporter.write_line(f"tests left out: {count}, since {' and '.join(PACKAGES)} can't be imported here")
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> Recorded:
+    """The plugin's instruments, made anew for this test."""
+    recorded = Recorded()
+    monkeypatch.setattr(telemetry, "instruments", recorded.instruments)
+    return recorded
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from livekit.agents import telemetry
 from livekit.agents.metrics import STTMetrics
-from livekit.plugins.cartesia_turns import telemetry as plugin_telemetry
 from livekit.plugins.cartesia_turns import turn_handling
 from livekit.plugins.cartesia_turns.server import Faults
 from opentelemetry import trace
@@ -167,14 +166,6 @@ async def test_the_session_is_told_which_model_heard_the_user(exporter: InMemory
     told = attributes(spans(exporter, "user_turn")[0])
     assert (told["gen_ai.request.model"], told["gen_ai.provider.name"]) == ("ink-2", "Cartesia")
     assert told["lk.provider_request_ids"] == (request_id,)
-
-
-@pytest.fixture
-def recorded(monkeypatch: pytest.MonkeyPatch) -> Recorded:
-    """The plugin's instruments, made anew for this test."""
-    recorded = Recorded()
-    monkeypatch.setattr(plugin_telemetry, "instruments", recorded.instruments)
-    return recorded
 
 
 async def test_reconnects_and_the_watchdog_are_counted(recorded: Recorded) -> None:
