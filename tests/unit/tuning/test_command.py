@@ -113,8 +113,19 @@ async def test_a_setting_that_the_endpoint_refuses_is_left_out(
 ) -> None:
     assert await tune(server, calls, "--yes", "--no-picture", "--start", "0.8", "0.95") == 0
     said = capsys.readouterr().out
-    assert said.count("left out, since the endpoint refused it: turn_start_threshold=0.95") == 2
+    assert said.count("left out, since the endpoint refused them: ") == 1
+    assert said.count("\n    turn_start_threshold=0.95") == 2
     assert len((calls / "tuning.csv").read_text().splitlines()) == 3
+
+
+async def test_where_the_endpoint_refuses_everything_it_says_so_and_ends_with_1(
+    server: LocalServer, calls: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await tune(server, calls, "--yes", "--no-picture", "--model", "ink-3000") == 1
+    said = capsys.readouterr()
+    assert said.out.count("model='ink-3000' is not served") == 1
+    assert said.out.count("\n    turn_start_threshold=") == 2
+    assert said.err.endswith("error: the endpoint refused all settings.\n")
 
 
 async def test_the_runs_are_not_recorded_themselves(

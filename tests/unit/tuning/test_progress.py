@@ -52,3 +52,25 @@ def test_the_bar_fills_and_tells_what_is_left() -> None:
     assert bar(2, 4, 20.0) == f"[{'#' * 15}{'.' * 15}] 2 of 4 runs, 20 s left"
     assert bar(4, 4, -1.0) == f"[{'#' * 30}] 4 of 4 runs"
     assert bar(1, 1, 0.0).endswith("1 of 1 run")
+
+
+@pytest.mark.parametrize(
+    ("room", "said"), [(78, f"[{'#' * 15}"), (39, "[######......]"), (30, "20"), (4, "20 o"), (1, "2")]
+)
+def test_in_little_room_the_bar_is_shorter_or_left_out(room: int, said: str) -> None:
+    text = bar(20, 40, 75.0, room)
+    assert text.startswith(said)
+    assert len(text) <= room
+
+
+def test_no_line_is_wrapped_by_a_narrow_terminal(
+    tuning: Tuning, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    progress = Progress(tuning, 1)
+    for job in tuning.jobs:
+        progress(job, RunError(None))
+    lines = capsys.readouterr().err.rstrip("\n").split("\r")[1:]
+    assert {len(line) for line in lines} == {39}
+    assert lines[-1].rstrip().endswith("40 of 40 runs")

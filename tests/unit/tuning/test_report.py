@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from livekit.plugins.cartesia_turns.tuning.grid import to_paste
 from livekit.plugins.cartesia_turns.tuning.report import cost, lasting, lasting_s, outcome, refused
 from livekit.plugins.cartesia_turns.tuning.score import Point, Score
 from livekit.plugins.cartesia_turns.wire.messages import TurnSettings
@@ -42,5 +45,12 @@ def test_few_turns_are_told_to_be_few() -> None:
     assert "Fewer than 30 turns tell little" in outcome([point], [point])
 
 
-def test_a_refused_setting_is_named_with_the_reason() -> None:
-    assert refused([(TURN, "out of range")]).endswith("turn_end_timeout_ms=1600\n    out of range")
+def test_refused_settings_are_named_under_their_reason() -> None:
+    late, odd = replace(TURN, end_timeout_ms=9000), replace(TURN, end_timeout_ms=9001)
+    assert refused({TURN: "too low", late: "too high", odd: "too high"}).splitlines() == [
+        "left out, since the endpoint refused it: too low",
+        f"    {to_paste(TURN)}",
+        "left out, since the endpoint refused them: too high",
+        f"    {to_paste(late)}",
+        f"    {to_paste(odd)}",
+    ]

@@ -40,7 +40,7 @@ to do: a busy recognizer ends turns late. It has the speech model of a test, so 
   python -m livekit.plugins.cartesia_turns.server
   {KEY_VARIABLE}=... python -m livekit.plugins.cartesia_turns tune calls/ --base-url http://127.0.0.1:8765
 
-Exit code: 0 done, 1 the runs could not be finished, 2 the arguments or the calls can't be used.
+Exit code: 0 done, 1 the runs could not be finished or all were refused, 2 the arguments or the calls can't be used.
 """
 
 
@@ -59,6 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return DONE
         code = _run(tuning, options.at_once)
         _tell(tuning, _folder(options), has_picture=not options.no_picture)
+        if tuning.is_refused:
+            sys.stderr.write("error: the endpoint refused all settings.\n")
+            return FAILED
     except BrokenPipeError:
         raise
     except (OSError, ValueError, SchemaError, LabelsError, ChartError) as error:
@@ -162,7 +165,7 @@ def _tell(tuning: Tuning, folder: Path, *, has_picture: bool) -> None:
         OSError: the disk does not take it.
     """
     if tuning.refused:
-        _say(refused(tuning.refused.items()))
+        _say(refused(tuning.refused))
     points = tuning.points()
     if not points:
         _say("No setting has been tried with all calls yet.")

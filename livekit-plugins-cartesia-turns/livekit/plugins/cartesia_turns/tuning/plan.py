@@ -42,6 +42,11 @@ class Tuning:
         every = [Job(sample, turn) for turn in self.settings for sample in self.samples]
         return [job for job in every if not self._is_done(job)]
 
+    @property
+    def is_refused(self) -> bool:
+        """The endpoint refused each of the settings, so nothing came of this command."""
+        return self.refused.keys() >= set(self.settings)
+
     def points(self) -> list[Point]:
         """Each setting that was tried with all of these calls, now or before, and its score."""
         tried = dict.fromkeys([*self.settings, *(result.key.turn for result in self.results)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 
@@ -10,8 +11,10 @@ from .report import counted, lasting, lasting_s
 from .results import Result
 from .runs import Job, RunError
 
-BAR = 30
-"""How wide the progress bar is, in characters."""
+BAR, SHORTEST_BAR = 30, 5
+"""How wide the progress bar is, in characters, and how narrow where there is little room."""
+WIDEST = 78
+"""The longest line."""
 
 
 class Progress:
@@ -39,23 +42,33 @@ class Progress:
         self._show()
 
     def _show(self) -> None:
-        text = bar(self._done, self._of, self._ends_at - time.monotonic())
+        left_s = self._ends_at - time.monotonic()
         if sys.stderr.isatty():
+            # In the last column some terminals begin a new line.
+            room = shutil.get_terminal_size().columns - 1
             # The line before may have been longer.
-            sys.stderr.write(f"\r{text:<78}{'' if self._done < self._of else chr(10)}")
+            line = f"{bar(self._done, self._of, left_s, room):<{min(room, WIDEST)}}"
+            sys.stderr.write(f"\r{line}{'' if self._done < self._of else chr(10)}")
             sys.stderr.flush()
-        elif self._done == self._of or self._done % max(1, self._of // 10) == 0:
+            return
+        text = bar(self._done, self._of, left_s)
+        if self._done == self._of or self._done % max(1, self._of // 10) == 0:
             sys.stderr.write(f"{text}\n")
 
 
-def bar(done: int, of: int, left_s: float) -> str:
+def bar(done: int, of: int, left_s: float, room: int = WIDEST) -> str:
     """A progress bar.
 
     Args:
         done: how many runs are done.
         of: how many there are.
         left_s: how long the rest takes.
+        room: how many characters it may take. In less room the bar is shorter, or left out.
     """
-    filled = BAR * done // of
     left = f", {lasting(left_s)} left" if done < of and left_s > 0 else ""
-    return f"[{'#' * filled}{'.' * (BAR - filled)}] {done} of {counted(of, 'run')}{left}"
+    text = f"{done} of {counted(of, 'run')}{left}"
+    width = min(BAR, room - len(text) - len("[] "))
+    if width < SHORTEST_BAR:
+        return text[:room]
+    filled = width * done // of
+    return f"[{'#' * filled}{'.' * (width - filled)}] {text}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 from ..wire.messages import TurnSettings
 from .grid import to_paste
@@ -83,6 +83,11 @@ def _more(point: Point) -> str:
     return "".join(parts)
 
 
-def refused(errors: Iterable[tuple[TurnSettings, str]]) -> str:
-    """Which settings the endpoint does not take, and what it said."""
-    return "\n".join(f"left out, since the endpoint refused it: {to_paste(turn)}\n    {why}" for turn, why in errors)
+def refused(errors: Mapping[TurnSettings, str]) -> str:
+    """Which settings the endpoint does not take, and what it said, each reason once."""
+    lines: list[str] = []
+    for why in dict.fromkeys(errors.values()):
+        settings = [turn for turn, said in errors.items() if said == why]
+        lines += [f"left out, since the endpoint refused {'it' if len(settings) == 1 else 'them'}: {why}"]
+        lines += [f"    {to_paste(turn)}" for turn in settings]
+    return "\n".join(lines)
