@@ -66,6 +66,60 @@ def test_a_file_of_another_call_is_refused_and_nothing_is_saved(
     assert "there is no such file" in capsys.readouterr().err
 
 
+def saved(file: Path, labels: Labels) -> str:
+    """A file as a page saves it."""
+    file.write_text(json.dumps(labels_to(labels)))
+    return str(file)
+
+
+def test_calls_of_one_name_are_told_apart_by_their_length(tmp_path: Path) -> None:
+    calls = {name: tmp_path / name / "call" for name in ("short", "long")}
+    lengths = {"short": 1.0, "long": 2.0}
+    for name, seconds in lengths.items():
+        written(calls[name], bytes(round(32000 * seconds)), [])
+    assert main([str(call) for call in calls.values()]) == 0
+    for name, seconds in lengths.items():
+        corrected = Labels("call", seconds, (Stretch(0.5, 0.9, True),), PERSON)
+        assert main([*map(str, calls.values()), "--take", saved(tmp_path / "page.json", corrected)]) == 0
+        assert load_labels(calls[name]) == corrected
+    assert load_labels(calls["short"]) != load_labels(calls["long"])
+
+
+def test_labels_that_can_not_be_of_a_call_or_may_be_of_two_are_taken_over_to_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls = [str(written(tmp_path / name / "call", bytes(32000), [])) for name in ("one", "two")]
+    assert main(calls) == 0
+    kept = [load_labels(Path(call)) for call in calls]
+    file = saved(tmp_path / "page.json", Labels("call", 1.0, (Stretch(0.5, 0.9, True),), PERSON))
+    assert main([*calls, "--take", file]) == 2
+    assert f"may have the labels of {calls[0]} or {calls[1]}: give only the right one" in capsys.readouterr().err
+    file = saved(tmp_path / "page.json", Labels("call", 3.0, (Stretch(0.5, 0.9, True),), PERSON))
+    assert main([calls[0], "--take", file]) == 2
+    assert f"has labels of a call of 3.0 s: {calls[0]} is not as long" in capsys.readouterr().err
+    assert [load_labels(Path(call)) for call in calls] == kept
+
+
+def test_of_two_files_with_labels_of_one_call_the_user_takes_one(
+    calls: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = Labels("first", 5.0, (Stretch(0.5, 4.0, True),), PERSON)
+    later = saved(tmp_path / "labels-first (1).json", labels)
+    earlier = saved(tmp_path / "labels-first.json", replace(labels, stretches=()))
+    assert main([str(calls), "--take", later, earlier]) == 2
+    assert "both have labels of the call first: take one" in capsys.readouterr().err
+    assert load_labels(calls / "first") is None
+    assert main([str(calls), "--take", later, later]) == 0
+    assert load_labels(calls / "first") == labels
+
+
+def test_labels_that_are_damaged_can_be_replaced_by_those_of_a_page(calls: Path, tmp_path: Path) -> None:
+    (calls / "first" / "labels.json").write_text("{")
+    labels = Labels("first", 5.0, (Stretch(0.5, 4.0, True),), PERSON)
+    assert main([str(calls), "--take", saved(tmp_path / "page.json", labels)]) == 0
+    assert load_labels(calls / "first") == labels
+
+
 def test_a_call_without_audio_is_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(written(tmp_path / "call", b"", [(0.5, 1.0)]))]) == 0
     assert "left out, since it has no audio" in capsys.readouterr().out

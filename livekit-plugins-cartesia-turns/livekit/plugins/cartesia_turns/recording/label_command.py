@@ -14,6 +14,8 @@ from .schema import SchemaError
 USAGE_ERROR = 2
 DOUBTFUL_S = (1.0, 2.2)
 """A pause of this length may be one within a turn or one after it, so a person should listen."""
+SAME_LENGTH_S = 0.1
+"""Labels of a call and those that a page saved of it say the same length but for rounding."""
 EPILOG = """\
 To correct the labels of a call:
   1. Make its page:       python -m livekit.plugins.cartesia_turns view calls/CALL --open
@@ -82,20 +84,49 @@ def _take(calls: list[Path], files: list[Path]) -> Iterator[str]:
     """Saves the labels of these files beside their calls.
 
     Raises:
-        LabelsError: a file has no labels, or its call is not among these. Nothing is saved then.
+        LabelsError: a file has no labels, or it can't be told which of these calls they are of, or another file has
+            labels of the same call. Nothing is saved then.
     """
-    by_name = {call.resolve().name: call for call in calls}
-    taken: list[tuple[Path, Labels]] = []
+    taken: dict[Path, tuple[Path, Labels]] = {}
     for file in files:
         labels = load_labels(file)
         if labels is None:
             raise LabelsError(f"{file}: there is no such file, or no labels in that folder")
-        if labels.call not in by_name:
-            raise LabelsError(f"{file} has the labels of the call {labels.call}, which is not among the calls given")
-        taken.append((by_name[labels.call], labels))
-    for call, labels in taken:
+        call = _call_of(labels, calls, file)
+        if call in taken and taken[call][1] != labels:
+            # A browser that saves a second file puts a number into its name.
+            raise LabelsError(f"{taken[call][0]} and {file} both have labels of the call {labels.call}: take one")
+        taken[call] = file, labels
+    for call, (_, labels) in taken.items():
         save_labels(call, labels)
         yield f"{call}: {_counted(labels)}; taken over"
+
+
+def _call_of(labels: Labels, calls: list[Path], file: Path) -> Path:
+    """The call with these labels, which this file has.
+
+    Raises:
+        LabelsError: there is none, or several have its name.
+    """
+    named = [call for call in calls if call.resolve().name == labels.call]
+    if not named:
+        raise LabelsError(f"{file} has the labels of the call {labels.call}, which is not among the calls given")
+    found = [call for call in named if _is_as_long(call, labels)]
+    if not found:
+        raise LabelsError(f"{file} has labels of a call of {labels.seconds} s: {named[0]} is not as long")
+    if len(found) > 1:
+        raise LabelsError(f"{file} may have the labels of {found[0]} or {found[1]}: give only the right one")
+    return found[0]
+
+
+def _is_as_long(call: Path, labels: Labels) -> bool:
+    """Whether the labels can be of this call: copies of calls may have names that others have too."""
+    try:
+        known = load_labels(call)
+    except LabelsError:
+        # Those that are damaged are to be replaced.
+        return True
+    return known is None or abs(known.seconds - labels.seconds) < SAME_LENGTH_S
 
 
 def _counted(labels: Labels) -> str:
@@ -113,6 +144,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("calls", type=Path, nargs="+", help="the folder of a call, or a folder of calls")
-    parser.add_argument("--take", type=Path, nargs="+", metavar="FILE", help="import labels that were saved from pages")
-    parser.add_argument("--again", action="store_true", help="discard existing labels and propose new ones")
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--take", type=Path, nargs="+", metavar="FILE", help="import labels that were saved from pages")
+    either.add_argument("--again", action="store_true", help="discard existing labels and propose new ones")
     return parser
