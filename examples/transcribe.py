@@ -24,8 +24,8 @@ from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns.server import LocalServer, RecognizerMissingError
 from printable import visible
 from rich.console import Console
-from transcription.audio import SAMPLE_RATE, Player, UserError, load
-from transcription.call import Call, summarize
+from transcription.audio import SAMPLE_RATE, Player, Samples, UserError, load
+from transcription.call import Call, Turn, summarize
 from transcription.demo import demo_call, demo_script
 from transcription.microphone import Microphone
 from transcription.screen import Screen
@@ -101,14 +101,26 @@ async def run(options: argparse.Namespace) -> int:
                 failure = error
             summary = summarize(call.turns, audio_s=source.played_s, silence_sent_s=stream.stats.silent_s)
             view.finish(call.turns, summary)
-    if options.timeline:
-        from transcription import timeline  # noqa: PLC0415  # drawing takes a second to import
-
-        heard = source.samples[: round(source.played_s * SAMPLE_RATE)]
-        timeline.draw(options.timeline, f"{source.name} → {side}", heard, call.turns)
     if failure is not None:
         complain(f"{side}: {failure.message}")
+    if options.timeline:
+        heard = source.samples[: round(source.played_s * SAMPLE_RATE)]
+        draw(options.timeline, f"{source.name} → {side}", heard, call.turns)
     return 1 if failure else 0
+
+
+def draw(path: Path, title: str, heard: Samples, turns: Sequence[Turn]) -> None:
+    """Draws the timeline.
+
+    Raises:
+        UserError: the disk does not take it.
+    """
+    from transcription import timeline  # noqa: PLC0415  # drawing takes a second to import
+
+    try:
+        timeline.draw(path, title, heard, turns)
+    except OSError as error:
+        raise UserError(f"--timeline {path}: {error.strerror}") from None
 
 
 def open_source(options: argparse.Namespace) -> Source:
@@ -184,6 +196,8 @@ def check_picture(path: Path) -> None:
         raise UserError(f"--timeline {path}: no such directory")
     if path.is_dir():
         raise UserError(f"--timeline {path}: this is a directory, not a file to write")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise UserError(f"--timeline {path}: this may not be written")
 
 
 def complain(text: str) -> None:
@@ -201,6 +215,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `| head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # such as a disk without room for the output
+        complain(error.strerror or str(error))
+        return 1
     except KeyboardInterrupt:
         return 130
 

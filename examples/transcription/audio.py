@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, groupby, pairwise
 from pathlib import Path
 from typing import TypeAlias
 
@@ -19,6 +19,8 @@ from .call import Clock
 
 SAMPLE_RATE = 16000
 FRAME_S = 0.02
+SKIPPED_PACKETS = 2
+"""So many packets in a row may be damaged. In speech that is less than a second."""
 
 Samples: TypeAlias = npt.NDArray[np.int16]
 
@@ -43,7 +45,7 @@ def load(path: Path) -> Recording:
     """Decodes a file of any format FFmpeg knows.
 
     Raises:
-        UserError: there is no such file, it is not audio, or there is nothing in it.
+        UserError: there is no such file, it is not audio, it is damaged, or there is nothing in it.
     """
     if path.is_file() and path.stat().st_size == 0:
         raise UserError(f"{path} is empty")
@@ -65,14 +67,50 @@ def silence(duration_s: float) -> Samples:
 
 
 def decode(path: Path) -> Samples:
-    """The audio of a file, without the errors that `load` makes of what FFmpeg raises."""
+    """The audio of a file, without the errors that `load` makes of what FFmpeg raises before the first sample.
+
+    Raises:
+        UserError: from somewhere on it can't be decoded.
+    """
+    pieces: list[Samples] = []
     with av.open(str(path)) as container:
         if not container.streams.audio:
             raise UserError(f"{path} is not an audio file")
-        resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
-        decoded = [*container.decode(audio=0), None]  # None flushes the resampler
-        chunks = [chunk.to_ndarray().ravel() for frame in decoded for chunk in resampler.resample(frame)]
-    return np.concatenate([np.zeros(0, np.int16), *chunks])
+        try:
+            # Where files were joined, the rate or the channels may change, and a resampler takes one format.
+            for _, alike in groupby(decoded(container), key=lambda frame: (frame.sample_rate, frame.layout.name)):
+                pieces += resampled(alike)
+        except av.FFmpegError:
+            if not pieces:
+                raise
+            read_s = sum(map(len, pieces)) / SAMPLE_RATE
+            what = f"{path} can't be decoded after {read_s:.1f} s: it is damaged, or its format changes there"
+            raise UserError(what) from None
+    return np.concatenate([np.zeros(0, np.int16), *pieces])
+
+
+def decoded(container: av.container.InputContainer) -> Iterator[av.AudioFrame]:
+    """The frames of a file. Like a player it skips single packets that hold no audio, as where MP3 files were joined.
+
+    Raises:
+        av.FFmpegError: the file can't be read, or many packets in a row can't be decoded.
+    """
+    skipped = 0
+    for packet in container.demux(audio=0):
+        try:
+            yield from packet.decode()
+            skipped = 0
+        except av.InvalidDataError:  # noqa: PERF203  # each packet may be damaged by itself
+            skipped += 1
+            if skipped > SKIPPED_PACKETS:
+                raise
+
+
+def resampled(frames: Iterable[av.AudioFrame]) -> Iterator[Samples]:
+    """Frames of one format as mono samples at `SAMPLE_RATE`."""
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
+    for frame in chain(frames, [None]):  # None flushes the resampler
+        yield from (chunk.to_ndarray().ravel().astype(np.int16) for chunk in resampler.resample(frame))
 
 
 def frames(samples: Samples) -> Iterator[rtc.AudioFrame]:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import re
 import wave
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from transcription.audio import SAMPLE_RATE, Player, Recording, UserError, frames, levels, load, silence
@@ -30,6 +32,45 @@ def test_a_file_at_the_rate_of_the_plugin_is_read_sample_for_sample(tmp_path: Pa
 def test_stereo_at_another_rate_becomes_mono_of_the_same_length(tmp_path: Path) -> None:
     recording = load(write_wav(tmp_path / "stereo.wav", np.zeros(2 * 44100), rate=44100, channels=2))
     assert recording.duration_s == pytest.approx(1.0, abs=0.01)
+
+
+def encoded(kind: str, *, rate: int = SAMPLE_RATE, layout: str = "mono") -> bytes:
+    """The bytes of a file with two seconds of noise."""
+    target, noise = io.BytesIO(), np.random.default_rng(1).integers(-3000, 3000, 2 * rate, np.int16)
+    with av.open(target, "w", format=kind) as container:
+        stream = container.add_stream({"adts": "aac", "mp3": "libmp3lame"}.get(kind, "flac"), rate=rate, layout=layout)
+        to_stream = av.AudioResampler(stream.format, layout, rate)
+        frame = av.AudioFrame.from_ndarray(noise[None, :], "s16", "mono")
+        frame.sample_rate, frame.pts = rate, 0
+        for piece in (*to_stream.resample(frame), None):
+            container.mux(stream.encode(piece))
+    return target.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["flac", "ogg", "mp3", "adts"])
+def test_files_of_one_format_that_were_joined_are_read_to_the_end(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "joined").write_bytes(2 * encoded(kind))
+    assert load(tmp_path / "joined").duration_s == pytest.approx(4.0, abs=0.3)
+
+
+@pytest.mark.parametrize(("kind", "is_read"), [("mp3", True), ("adts", True), ("flac", False), ("ogg", False)])
+def test_a_file_whose_rate_and_channels_change_is_read_to_the_end_or_refused_with_the_place(
+    kind: str, is_read: bool, tmp_path: Path
+) -> None:
+    file = tmp_path / "joined"
+    file.write_bytes(encoded(kind) + encoded(kind, rate=44100, layout="stereo"))
+    if is_read:
+        assert load(file).duration_s == pytest.approx(4.0, abs=0.3)
+    else:
+        with pytest.raises(
+            UserError, match=r"can't be decoded after 2\.\d s: it is damaged, or its format changes there$"
+        ):
+            load(file)
+
+
+def test_a_file_whose_last_packet_is_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    (tmp_path / "cut.flac").write_bytes(encoded("flac")[:-1000])
+    assert 1.5 < load(tmp_path / "cut.flac").duration_s < 2.0
 
 
 @pytest.mark.parametrize(

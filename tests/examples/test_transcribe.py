@@ -20,7 +20,7 @@ from livekit.plugins.cartesia_turns.server import LocalServer, Script
 from support.recognizer import PACKAGES
 from support.speech import AUDIO, SPOKEN
 from support.wer import word_error_rate
-from transcription.audio import SAMPLE_RATE, Player, Recording, load, silence
+from transcription.audio import SAMPLE_RATE, Player, Recording, UserError, load, silence
 from transcription.call import Call
 from transcription.views import JsonLines
 
@@ -208,6 +208,35 @@ def test_without_portaudio_there_is_a_hint_where_to_get_it(tmp_path: Path) -> No
     (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')")
     result = run("--mic", PYTHONPATH=str(tmp_path))
     assert_one_clear_line(result.returncode, result.stdout, result.stderr, "--mic needs PortAudio")
+
+
+def test_a_disk_without_room_for_the_timeline_costs_one_line(tmp_path: Path) -> None:
+    (tmp_path / "full.png").symlink_to("/dev/full")
+    with pytest.raises(UserError, match=r"--timeline .*full\.png: No space left on device$"):
+        transcribe.draw(tmp_path / "full.png", "call", silence(1.0), [])
+
+
+def test_a_place_that_may_not_be_written_is_told_before_the_call(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    exit_code = transcribe.main(["--timeline", str(tmp_path / "a.png")])
+    assert_one_clear_line(exit_code, *capsys.readouterr(), "this may not be written")
+
+
+def test_a_disk_without_room_for_the_output_costs_one_line(no_recognizer: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, str(SCRIPT), "--fast"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=WITHIN_S,
+            env=environment(PYTHONPATH=no_recognizer),
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[1:] == ["transcribe.py: No space left on device"]
 
 
 def empty_wav(path: Path) -> str:
