@@ -31,7 +31,8 @@ def test_what_is_no_command_ends_with_2_and_the_commands(
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(arguments)
-    assert "COMMAND" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert all(name in said for name in COMMANDS)
 
 
 def test_ctrl_c_ends_a_command_with_130_and_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,3 +52,21 @@ def test_neither_a_reader_that_has_left_nor_a_letter_that_can_not_be_shown_makes
     )
     assert done.stderr == ""
     assert done.stdout.endswith("? call: left out, since it has no audio\n")
+
+
+def test_output_that_can_not_be_written_is_one_line_and_not_the_exit_code_of_a_difference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = written(tmp_path / "call", bytes(640), [])
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main(["label", str(call)]) == 2
+    assert capsys.readouterr().err == "error: [Errno 28] No space left on device\n"
+
+
+def test_a_command_works_without_any_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    call = written(tmp_path / "call", bytes(640), [])
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert main(["view", str(call)]) == 0
+    assert main(["view", str(tmp_path / "none")]) == 2

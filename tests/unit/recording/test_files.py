@@ -83,13 +83,27 @@ def test_audio_that_was_cut_off_is_told_with_what_is_missing(tmp_path: Path) -> 
 
 def test_a_call_is_found_once_however_often_it_is_named(tmp_path: Path) -> None:
     one = written(tmp_path / "calls" / "one", b"", [])
-    assert len(calls_of([tmp_path / "calls", one, one / ".." / "one"])) == 1
+    assert len(calls_of([tmp_path / "calls", one, one / ".." / "one", one / "call.jsonl"])) == 1
 
 
 def test_a_text_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "labels.json"
     replace_text(path, "old")
-    with no_room(), pytest.raises(OSError, match="File too large"):
+    with no_room(), pytest.raises(OSError, match=r"File too large: .*labels\.json'$"):
         replace_text(path, "new" * 1000)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_to_a_text_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("old")
+    (tmp_path / "link").symlink_to(tmp_path / "text")
+    replace_text(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "text").read_text() == "new"
+
+
+def test_what_can_not_be_written_as_utf_8_is_a_question_mark(tmp_path: Path) -> None:
+    for target in (tmp_path / "text", Path("/dev/null")):
+        replace_text(target, "\udcff of a folder's name")
+    assert (tmp_path / "text").read_text() == "? of a folder's name"

@@ -113,8 +113,12 @@ def test_of_two_files_with_labels_of_one_call_the_user_takes_one(
     assert load_labels(calls / "first") == labels
 
 
-def test_labels_that_are_damaged_can_be_replaced_by_those_of_a_page(calls: Path, tmp_path: Path) -> None:
+def test_labels_that_are_damaged_can_be_replaced_by_those_of_a_page(
+    calls: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (calls / "first" / "labels.json").write_text("{")
+    assert main([str(calls / "first")]) == 2
+    assert capsys.readouterr().err.endswith("it is not JSON; --again replaces them\n")
     labels = Labels("first", 5.0, (Stretch(0.5, 4.0, True),), PERSON)
     assert main([str(calls), "--take", saved(tmp_path / "page.json", labels)]) == 0
     assert load_labels(calls / "first") == labels

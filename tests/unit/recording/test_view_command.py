@@ -8,6 +8,7 @@ from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.recording import view_command
 from livekit.plugins.cartesia_turns.recording.schema import SCHEMA, limits_to, options_to
 from livekit.plugins.cartesia_turns.wire.options import Options
+from support.recordings import written
 
 HEADER = {
     "at": 5.0,
@@ -45,6 +46,30 @@ def test_what_is_no_call_ends_with_2(tmp_path: Path, capsys: pytest.CaptureFixtu
     (tmp_path / "call.jsonl").write_text("{}")
     assert view_command.main([str(tmp_path)]) == 2
     assert capsys.readouterr().err.count("error: ") == 2
+
+
+def test_of_several_calls_one_is_to_be_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = written(tmp_path / "first", b"", [])
+    assert view_command.main([str(tmp_path)]) == 0
+    written(tmp_path / "second", b"", [])
+    assert view_command.main([str(tmp_path)]) == 2
+    said = capsys.readouterr()
+    assert said.out == f"{first / 'view.html'}\n"
+    assert said.err == f"error: {tmp_path} has 2 recorded calls: name one of them, such as {first}\n"
+
+
+def test_nothing_but_the_page_goes_to_a_device_and_a_reader_may_leave(
+    call: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert view_command.main([str(call), "-o", "/dev/null"]) == 0
+    assert capsys.readouterr().out == ""
+
+    def left(*_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(view_command, "replace_text", left)
+    with pytest.raises(BrokenPipeError):
+        view_command.main([str(call), "-o", "/dev/stdout"])
 
 
 def test_where_turns_ended_can_be_corrected_on_the_page_once_the_call_has_labels(

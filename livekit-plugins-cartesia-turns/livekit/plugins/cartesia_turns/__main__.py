@@ -8,6 +8,8 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
 
 COMMANDS = {
     "doctor": ("doctor.command", "check this machine, the key, the server, a recording and your session"),
@@ -19,13 +21,20 @@ COMMANDS = {
 """Each command's module, whose `main(arguments)` returns the exit code, and its help. It is imported when it is run."""
 
 
-INTERRUPTED, NOT_READ = 130, 141
-"""The exit codes of a command that Ctrl-C ended, and of one whose reader, such as `head`, has left."""
+USAGE_ERROR, NOT_WRITTEN, INTERRUPTED, NOT_READ = 2, 2, 130, 141
+"""The exit codes of a wrong command line, of a command whose output the disk does not take, of one that Ctrl-C ended,
+and of one whose reader, such as `head`, has left."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code; exits with 2 if there is no such command."""
-    chosen = _parser().parse_args(arguments)
+    # A shell or a service manager can start a process without them.
+    sys.stdout, sys.stderr = sys.stdout or _nowhere(), sys.stderr or _nowhere()
+    parser = _parser()
+    given = sys.argv[1:] if arguments is None else arguments
+    if not given:
+        parser.exit(USAGE_ERROR, parser.format_help())
+    chosen = parser.parse_args(given)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal may not be able to show each letter of a path or a transcript.
         sys.stdout.reconfigure(errors="replace")
@@ -35,10 +44,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Python would complain once more when it flushes at the exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
         return NOT_READ
+    except OSError as error:
+        # The commands themselves say what is wrong with their files. This is the output, such as on a full disk.
+        _forget_output()
+        sys.stderr.write(f"error: {error}\n")
+        return NOT_WRITTEN
     return code
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
+
+
+def _forget_output() -> None:
+    """Keeps Python from complaining once more when it flushes the output at the exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import os
 from base64 import b64decode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -130,22 +131,26 @@ def load(path: str | PathLike[str]) -> Recording:
         SchemaError: it is no recording, or one that only a newer version can read.
         OSError: the files can't be read.
     """
-    folder = Path(path)
-    folder = folder.parent if folder.name == CALL_FILE else folder
+    folder = _folder_of(path)
     with (folder / CALL_FILE).open(encoding="utf-8", errors="replace") as file:
         lines = file.readlines()
     # The audio is read last: of a call that still goes on it then has all that the lines tell of.
     return recording_of(lines, read_audio(folder), folder)
 
 
+def _folder_of(path: str | PathLike[str]) -> Path:
+    folder = Path(path)
+    return folder.parent if folder.name == CALL_FILE else folder
+
+
 def calls_in(path: str | PathLike[str]) -> list[Path]:
-    """The folders of recorded calls: this one if it is the folder of a call, else those that stand in it, in order.
+    """The folders of recorded calls: this one if it is the folder of a call (or its `call.jsonl`), else those in it.
 
     Raises:
         SchemaError: there is none.
         OSError: the folder can't be read.
     """
-    folder = Path(path)
+    folder = _folder_of(path)
     if (folder / CALL_FILE).exists():
         return [folder]
     calls = sorted(inner for inner in folder.iterdir() if (inner / CALL_FILE).exists())
@@ -167,16 +172,23 @@ def calls_of(paths: Iterable[str | PathLike[str]]) -> list[Path]:
 def replace_text(path: Path, text: str) -> None:
     """Writes a file whole or not at all: if the disk is full or Ctrl-C comes, what was there before stays.
 
+    What UTF-8 can't write, such as some bytes of a folder's name, becomes a question mark.
+
     Raises:
         OSError: the disk does not take it.
     """
     if path.exists() and not path.is_file():
-        path.write_text(text, encoding="utf-8")  # a device, such as /dev/stdout
+        path.write_text(text, encoding="utf-8", errors="replace")  # a device, such as /dev/stdout
         return
+    # A link stays, and so does /dev/stdout where the shell leads it into a file.
+    path = Path(os.path.realpath(path))
     unfinished = path.with_name(path.name + UNFINISHED)
     try:
-        unfinished.write_text(text, encoding="utf-8")
+        unfinished.write_text(text, encoding="utf-8", errors="replace")
         unfinished.replace(path)
+    except OSError as error:
+        # A full disk does not tell which file it was.
+        raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         unfinished.unlink(missing_ok=True)
 

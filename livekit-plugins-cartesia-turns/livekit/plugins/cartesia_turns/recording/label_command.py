@@ -58,7 +58,10 @@ def _fail(error: Exception) -> int:
 
 def _label(call: Path, *, anew: bool) -> Iterator[str]:
     """Proposes labels for a call, unless it has some."""
-    found = None if anew else load_labels(call)
+    try:
+        found = None if anew else load_labels(call)
+    except LabelsError as error:
+        raise LabelsError(f"{error}; --again replaces them") from None
     if found is not None:
         yield f"{call}: {_counted(found)}; {'corrected by a person' if found.by == PERSON else 'proposed before'}"
         return

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from .files import calls_in, calls_of
 from .player import replay
 from .schema import SchemaError
 from .server import RecordedServer
@@ -24,12 +25,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = _parser()
     options = parser.parse_args(arguments)
-    calls: list[Path] = options.call
     if not options.server:
-        return max([_replay(call) for call in calls])
+        return max([_replay_all(path) for path in options.call])
+    try:
+        calls = calls_of(options.call)
+    except (OSError, SchemaError) as error:
+        return _failed(error)
     if len(calls) > 1:
-        parser.error("--server plays one call")
+        parser.error(f"--server plays one call, and these are {len(calls)}: name one of them, such as {calls[0]}")
     return _play(calls[0], options.host, options.port, options.key)
+
+
+def _replay_all(path: Path) -> int:
+    """Replays the calls in a folder, and returns the exit code."""
+    try:
+        calls = calls_in(path)
+    except (OSError, SchemaError) as error:
+        return _failed(error)
+    return max([_replay(call) for call in calls])
 
 
 def _replay(call: Path) -> int:
@@ -83,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         " With --server it plays the call to an agent of yours instead.",
         epilog="Exit code: 0 the same, 1 something differs, 2 a call can't be replayed.",
     )
-    parser.add_argument("call", type=Path, nargs="+", help="the folder of a call")
+    parser.add_argument("call", type=Path, nargs="+", help="the folder of a call, or a folder of calls")
     agents = parser.add_argument_group("for an agent of yours")
     agents.add_argument(
         "--server",
