@@ -21,7 +21,7 @@ from livekit.plugins.cartesia_turns.core.events import Kind, Notice
 from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.wire.messages import TurnSettings
 from livekit.plugins.cartesia_turns.wire.options import Options
-from support.lossy_link import Break, Fault, Jam, Network, Outcome, SimulatedCall
+from support.lossy_link import Break, Fault, HoldUp, Jam, Network, Outcome, SimulatedCall
 from support.simulated_server import FRAME_S, RATE, Noise, Speech
 
 CALLS = int(os.environ.get("LOSSY_CALLS", "40"))
@@ -81,6 +81,7 @@ drops = faults([Break.RESET, Break.RESET, Break.CLOSED], [0.0, 0.0, 0.5, 3.0])
 all_faults = faults([*Break], [0.0, 0.5, 3.0, 12.0, 18.0], most=3)
 delays = st.integers(0, 20)
 seeds = st.integers(0, 9)
+hold_ups = st.lists(st.builds(HoldUp, st.floats(0, 14), st.floats(0.2, 0.8)), max_size=6)
 pieces = st.sampled_from([1, 1, 2, 5, 8])
 """How many frames of 20 ms are pushed together."""
 
@@ -130,6 +131,28 @@ def test_every_word_is_in_exactly_one_final_wherever_the_link_breaks(
     delay_frames, seed, at_once = rest
     call = SimulatedCall(said, network=network, faults=breaks, delay_frames=delay_frames, seed=seed, at_once=at_once)
     check_nothing_lost(call.run(), said)
+
+
+@settings(max_examples=CALLS)
+@given(speeches(), networks, drops, hold_ups, st.tuples(delays, seeds, pieces))
+def test_so_it_is_where_the_process_is_held_up(
+    said: Speech, network: Network, breaks: list[Fault], held: list[HoldUp], rest: tuple[int, int, int]
+) -> None:
+    delay_frames, seed, at_once = rest
+    call = SimulatedCall(
+        said, network=network, faults=breaks, hold_ups=held, delay_frames=delay_frames, seed=seed, at_once=at_once
+    )
+    check_nothing_lost(call.run(), said)
+
+
+@pytest.mark.parametrize("length_s", [0.45, 0.5, 0.55, 0.6])
+@pytest.mark.parametrize("word_frames", range(4, 18, 2))
+def test_no_silence_tears_a_word_where_the_process_is_held_up_in_it(length_s: float, word_frames: int) -> None:
+    said = Speech((30, 10, 10), (20, 60, 20))
+    call = SimulatedCall(said, hold_ups=[HoldUp((60 + word_frames) * FRAME_S, length_s)])
+    outcome = call.run()
+    check_nothing_lost(outcome, said)
+    assert outcome.stats.silent_s == 0
 
 
 @settings(max_examples=CALLS // 2)

@@ -60,6 +60,14 @@ class Jam:
 
 
 @dataclass(frozen=True)
+class HoldUp:
+    """The client's process does nothing for a while; in seconds. What comes meanwhile waits, the user's audio too."""
+
+    at_s: float
+    length_s: float
+
+
+@dataclass(frozen=True)
 class Network:
     """How long things take, in seconds."""
 
@@ -121,6 +129,7 @@ class SimulatedCall:
         network: how long things take.
         faults: what happens to the sockets.
         jams: when a way is stopped up.
+        hold_ups: when the client's process is held up. It then looks at the clock before it reads what has come.
         limits: of the client.
         options: what sockets are opened with.
         mutes: at these moments, counted in frames, the audio stops for so many seconds.
@@ -138,6 +147,7 @@ class SimulatedCall:
         network: Network | None = None,
         faults: list[Fault] | None = None,
         jams: Sequence[Jam] = (),
+        hold_ups: Sequence[HoldUp] = (),
         limits: Limits | None = None,
         options: Options | None = None,
         mutes: dict[int, float] | None = None,
@@ -159,7 +169,7 @@ class SimulatedCall:
         # Only the jitter depends on it, and it is the same each time.
         self._random = random.Random(seed)  # noqa: S311
         self._count = itertools.count()
-        self._queue: list[tuple[float, int, Callable[[], None]]] = []
+        self._queue: list[tuple[float, bool, int, Callable[[], None]]] = []
         self._socket: Socket | None = None
         self._dialing = False
         self._no_socket_before = 0.0
@@ -167,6 +177,9 @@ class SimulatedCall:
         self._is_live = False
         """The last step was live audio, which needs no decision."""
         self._wake_at = math.inf
+        self._hold_ups = hold_ups
+        for hold_up in hold_ups:
+            self._at(hold_up.at_s + hold_up.length_s, self._look_at_clock, has_waited=True)
         self._push_all(mutes or {}, burst=burst, at_once=at_once)
         for fault in faults or []:
             self._at(fault.at_s, partial(self._fail, fault))
@@ -197,12 +210,12 @@ class SimulatedCall:
         at, piece = 0.0, b""
         for number, frame in enumerate(self._speech.frames):
             if number in mutes or len(piece) >= at_once * len(frame):
-                self._at(at, partial(self._push, piece))
+                self._in_process(at, partial(self._push, piece))
                 piece = b""
             at += mutes.get(number, 0.0) + (0.0 if burst else FRAME_S)
             piece += frame
-        self._at(at, partial(self._push, piece))
-        self._at(at, self.client.end_input)
+        self._in_process(at, partial(self._push, piece))
+        self._in_process(at, self.client.end_input)
 
     def _push(self, frame: bytes) -> None:
         if self._socket and self.client.live.take(frame, self.now):
@@ -214,16 +227,40 @@ class SimulatedCall:
             self.client.push_audio(frame, self.now)
             self._note()
 
-    def _at(self, at: float, action: Callable[[], None]) -> None:
-        heapq.heappush(self._queue, (at, next(self._count), action))
+    def _at(self, at: float, action: Callable[[], None], *, has_waited: bool = False) -> None:
+        heapq.heappush(self._queue, (at, not has_waited, next(self._count), action))
+
+    def _in_process(self, at: float, action: Callable[[], None]) -> None:
+        """As `_at`, for what the client's process does: if it is held up then, it does that as soon as it runs."""
+        self._at(at, partial(self._when_running, action))
+
+    def _when_running(self, action: Callable[[], None]) -> None:
+        if self._is_held_up:
+            self._at(self._runs_at(self.now), partial(self._when_running, action), has_waited=True)
+        else:
+            action()
+
+    @property
+    def _is_held_up(self) -> bool:
+        return self._runs_at(self.now) > self.now
+
+    def _runs_at(self, at: float) -> float:
+        """The next moment from this one on in which the process runs."""
+        for hold_up in self._hold_ups:
+            if hold_up.at_s <= at < hold_up.at_s + hold_up.length_s:
+                return self._runs_at(hold_up.at_s + hold_up.length_s)
+        return at
+
+    def _look_at_clock(self) -> None:
+        """The process runs again."""
 
     def _next(self) -> None:
         """Goes on to whatever is due next: something outside, or the client."""
-        wake = self._wake_at
+        wake = self._runs_at(self._wake_at)
         due = self._queue[0][0] if self._queue else math.inf
         assert min(wake, due) < math.inf, "nothing will ever happen again"
         if due <= wake:
-            _, _, action = heapq.heappop(self._queue)
+            *_, action = heapq.heappop(self._queue)
             self.now = max(self.now, due)
             action()
             if self._is_live:
@@ -231,13 +268,13 @@ class SimulatedCall:
                 return
         else:
             self.now = max(self.now, wake)
-        if self.now >= self.client.deadline:
+        if not self._is_held_up and self.now >= self.client.deadline:
             self.client.tick(self.now)
             self._note()
 
     def _pump(self) -> None:
         """What the shell does after each step."""
-        if self._is_live:
+        if self._is_live or self._is_held_up:
             self._is_live = False
             return
         if self.client.sockets.hang_up and self._socket:
@@ -247,7 +284,7 @@ class SimulatedCall:
             self.client.sent(item, self.now)
         if self._socket is None and not self._dialing and self.client.sockets.wants_link:
             self._dialing = True
-            self._at(max(self.now, self._no_socket_before) + self._network.connect_s, self._connect)
+            self._in_process(max(self.now, self._no_socket_before) + self._network.connect_s, self._connect)
         self.outcome.held_s = max(self.outcome.held_s, self.client.stats.held_s)
         self._wake_at = min(self.client.deadline, self.client.sockets.send_at)
 
@@ -313,7 +350,7 @@ class SimulatedCall:
     def _tell(self, socket: Socket, action: Callable[[float], None]) -> None:
         """Lets something reach the client, in order, unless the socket is lost by then."""
         socket.down_at = self._later(socket.down_at, self._network.down_s)
-        self._at(socket.down_at, partial(self._told, socket, action))
+        self._in_process(socket.down_at, partial(self._told, socket, action))
 
     def _told(self, socket: Socket, action: Callable[[float], None]) -> None:
         if socket is self._socket and socket.talks:
@@ -339,7 +376,7 @@ class SimulatedCall:
         else:
             socket.hears = socket.talks = False
             if fault.kind in (Break.RESET, Break.NO_GREETING):
-                self._at(self.now + fault.notice_s, partial(self._lose, socket))
+                self._in_process(self.now + fault.notice_s, partial(self._lose, socket))
 
     def _stop_up(self, jam: Jam) -> None:
         if self._socket and jam.is_upward:

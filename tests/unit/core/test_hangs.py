@@ -41,7 +41,10 @@ def send(hangs: Hangs, link: Link, seconds: float, now: float, *, voiced: bool =
 
 def test_audio_that_stops_in_a_turn_is_missed_and_in_the_end_the_turn_is_overdue() -> None:
     hangs, link = turn()
-    assert due(hangs, link, 0.4) is None
+    assert due(hangs, link, 0.3) is None
+    assert due(hangs, link, 0.4) is Hang.NO_AUDIO
+    assert hangs.watchdog.postpone(0.4)
+    assert due(hangs, link, 0.45) is None
     assert due(hangs, link, 0.5) is Hang.NO_AUDIO
     hangs.watchdog.silence_sent(TIMEOUT_S + GIVE_UP_AFTER_S, 0.5)
     assert due(hangs, link, 2.0) is Hang.OVERDUE

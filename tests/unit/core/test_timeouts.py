@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from livekit.plugins.cartesia_turns.core.timeouts import (
     GIVE_UP_AFTER_S,
+    LATE_LOOK_S,
     LONGEST_EXTRA_S,
-    MISSED_BY_S,
+    LOOK_S,
+    MOST_LOOKS,
     PACE_S,
     RESCUE_LINKED_S,
     RESCUE_S,
@@ -27,10 +29,16 @@ def watching(frame_s: float = 0.02, min_timeout_s: float = 0.5, now: float = 10.
     return watchdog
 
 
+def look(watchdog: Watchdog) -> None:
+    """The first look of a gap, in time."""
+    assert watchdog.postpone(watchdog.deadline())
+
+
 @pytest.mark.parametrize(("frame_s", "min_timeout_s", "wait_s"), [(0.02, 0.5, 0.5), (0.4, 0.5, 0.8), (1, 3, 3)])
 def test_the_wait_is_the_timeout_or_twice_the_last_frame(frame_s: float, min_timeout_s: float, wait_s: float) -> None:
     watchdog = watching(frame_s, min_timeout_s)
-    assert watchdog.deadline() == 10 + wait_s
+    look(watchdog)
+    assert watchdog.deadline() == pytest.approx(10 + wait_s)
     assert watchdog.due_s(10 + wait_s - 0.001) == 0
     assert watchdog.due_s(10 + wait_s) == pytest.approx(wait_s)
 
@@ -42,6 +50,7 @@ def test_the_wait_is_the_timeout_or_twice_the_last_frame(frame_s: float, min_tim
 )
 def test_silence_is_never_early_and_sums_to_the_gap(min_timeout_s: float, frame_s: float, delays: list[float]) -> None:
     watchdog, now = watching(frame_s, min_timeout_s, 0.0), 0.0
+    look(watchdog)
     for delay_s in delays:
         now = watchdog.deadline() + delay_s
         due_s = watchdog.due_s(now)
@@ -54,6 +63,7 @@ def test_silence_is_never_early_and_sums_to_the_gap(min_timeout_s: float, frame_
 
 def test_after_the_gap_silence_goes_out_at_the_pace_of_real_time() -> None:
     watchdog = watching()
+    look(watchdog)
     watchdog.silence_sent(0.5, 10.5)
     for _ in range(20):
         now = watchdog.deadline()
@@ -66,17 +76,37 @@ def test_a_process_that_was_held_up_sends_no_flood() -> None:
     assert watching().due_s(1000.0) == 0.5 + LONGEST_EXTRA_S
 
 
-def test_audio_is_given_a_moment_more_once_in_a_gap_where_the_deadline_was_missed() -> None:
+def test_silence_goes_out_in_time_after_a_look_that_found_the_process_running() -> None:
     watchdog = watching()
+    assert watchdog.deadline() == 10.5 - LOOK_S
+    assert watchdog.postpone(10.5 - LOOK_S)
+    assert watchdog.deadline() == 10.5
     assert not watchdog.postpone(10.5)
-    assert not watchdog.postpone(10.5 + 0.9 * MISSED_BY_S)
-    assert watchdog.postpone(11.0)
-    assert watchdog.deadline() == 11.0 + MISSED_BY_S
+    assert not watchdog.postpone(10.5 + 0.9 * LATE_LOOK_S)
+
+
+def test_a_look_that_is_late_is_followed_by_another_so_many_times_in_a_gap() -> None:
+    watchdog, now = watching(), 10.45
+    for _ in range(MOST_LOOKS):
+        now += 0.2
+        assert watchdog.postpone(now)
+        assert watchdog.deadline() == now + LOOK_S
     assert not watchdog.postpone(15.0)
     assert watchdog.due_s(15.0) == 0.5 + LONGEST_EXTRA_S
     watchdog.audio_sent(0.02, 20.0)
-    assert watchdog.deadline() == 20.5
+    assert watchdog.deadline() == 20.5 - LOOK_S
     assert watchdog.postpone(21.0)
+    assert watchdog.postpone(21.0 + LOOK_S + LATE_LOOK_S)
+
+
+def test_silence_that_goes_out_already_waits_too_where_a_look_is_late() -> None:
+    watchdog = watching()
+    look(watchdog)
+    watchdog.silence_sent(0.5, 10.5)
+    assert not watchdog.postpone(10.5 + PACE_S)
+    assert watchdog.postpone(10.9)
+    assert watchdog.deadline() == 10.9 + LOOK_S
+    assert watchdog.due_s(10.9 + LOOK_S) == pytest.approx(0.4 + LOOK_S)
 
 
 def test_audio_that_comes_back_stops_it() -> None:
@@ -84,20 +114,21 @@ def test_audio_that_comes_back_stops_it() -> None:
     watchdog.silence_sent(0.5, 10.5)
     watchdog.audio_sent(0.02, 10.6)
     assert watchdog.silence_s == 0
-    assert watchdog.deadline() == 11.1
+    assert watchdog.deadline() == 11.1 - LOOK_S
 
 
-def test_a_turn_that_opens_where_no_audio_went_out_is_given_silence_at_once_and_not_of_an_endless_gap() -> None:
+def test_a_turn_that_opens_where_no_audio_went_out_is_given_silence_soon_and_not_of_an_endless_gap() -> None:
     watchdog = Watchdog(0.5)
     watchdog.turn_opened(10.0)
-    assert watchdog.deadline() == 10.0
-    assert watchdog.due_s(10.0) == 0.5
+    assert watchdog.postpone(10.0)
+    assert watchdog.deadline() == 10.0 + LOOK_S
+    assert watchdog.due_s(10.0 + LOOK_S) == pytest.approx(0.5 + LOOK_S)
 
 
 def test_a_turn_that_opens_while_audio_flows_changes_nothing() -> None:
     watchdog = watching()
     watchdog.turn_opened(10.2)
-    assert watchdog.deadline() == 10.5
+    assert watchdog.deadline() == 10.5 - LOOK_S
 
 
 def test_it_gives_up_a_second_after_the_server_should_have_ended_the_turn() -> None:

@@ -23,7 +23,7 @@ class Hang(Enum):
     STALLED = "the server takes audio in mid-turn and says nothing more"
     DEAF = "the server does not hear, long after a turn was closed for want of its events"
     NOT_RESUMED = "the replay did not bring the turn back in time"
-    NO_AUDIO = "the audio stopped in mid-turn, so that silence is due"
+    NO_AUDIO = "the audio stopped in mid-turn, so that silence is due unless the audio is only late"
     OVERDUE = "silence has not ended the turn"
 
 

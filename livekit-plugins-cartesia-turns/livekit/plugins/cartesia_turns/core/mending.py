@@ -55,6 +55,8 @@ class Mending:
         hang = self._hangs.due(now, self._sockets.link, is_resuming=is_resuming, waits_for_audio=waits)
         if now >= self._turns.flushing.deadline and hang in {None, Hang.NO_AUDIO, Hang.OVERDUE}:
             return self._turns.close(now) or [*self._turns.flushing.turn_ended([])]
+        if hang in {Hang.NO_AUDIO, Hang.OVERDUE} and self._hangs.watchdog.postpone(now):
+            return []
         return self._mend(hang, now) if hang else []
 
     def _mend(self, hang: Hang, now: float) -> list[ClientEvent]:
@@ -78,8 +80,6 @@ class Mending:
 
     def _feed_silence(self, now: float) -> list[ClientEvent]:
         watchdog = self._hangs.watchdog
-        if watchdog.postpone(now):
-            return []
         is_first = not watchdog.silence_s
         watchdog.silence_sent(self._feed.push_silence(watchdog.due_s(now)), now)
         return [Notice.FEEDING] if is_first else []

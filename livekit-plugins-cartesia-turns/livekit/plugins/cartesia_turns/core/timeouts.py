@@ -14,8 +14,12 @@ import math
 
 PACE_S = 0.1
 """The length of one piece of silence once the gap is filled."""
-MISSED_BY_S = 0.1
-"""A deadline missed by this much shows that the process was held up, so audio may have come that is not booked yet."""
+LOOK_S = 0.1
+"""Before silence goes out, this much time passes in which the process runs and no audio comes."""
+LATE_LOOK_S = 0.02
+"""A look at the clock this late shows that the process was held up, so audio may have come that is not booked yet."""
+MOST_LOOKS = 5
+"""After so many late looks in one gap silence goes out all the same: the process may never be in time again."""
 LONGEST_EXTRA_S = 1.0
 """The most silence that is sent beyond what was due, however long the process was held up."""
 GIVE_UP_AFTER_S = 1.0
@@ -46,6 +50,7 @@ class Watchdog:
         self._frame_s = 0.0
         self._audio_until = -math.inf
         self._silence_s = 0.0
+        self._looks = 0
         self._not_before = -math.inf
 
     @property
@@ -58,6 +63,7 @@ class Watchdog:
         self._frame_s = seconds
         self._audio_until = now
         self._silence_s = 0.0
+        self._looks = 0
         self._not_before = -math.inf
 
     def silence_sent(self, seconds: float, now: float) -> None:
@@ -69,16 +75,23 @@ class Watchdog:
         """A turn has begun. A gap before it counts up to `min_timeout_s`."""
         self._audio_until = max(self._audio_until, now - self._min_timeout_s)
         self._silence_s = 0.0
+        self._looks = 0
 
     def deadline(self) -> float:
-        """When silence is due next, provided that the turn is open and no audio waits to be sent."""
-        return max(self._audio_until + self._wait_s(), self._not_before)
+        """When to look next, provided that the turn is open and no audio waits to be sent: silence may be due then."""
+        silence_at = self._audio_until + self._wait_s()
+        return max(silence_at if self._looks else silence_at - LOOK_S, self._not_before)
 
     def postpone(self, now: float) -> bool:
-        """Whether to wait for audio a moment more: once in a gap, if the deadline was missed by MISSED_BY_S or more."""
-        if self._not_before > -math.inf or now < self.deadline() + MISSED_BY_S:
+        """Whether to look again a moment later, as the audio may be late only because this process was held up.
+
+        So it is at the first look, and wherever a look is late. What came meanwhile is booked before the next one.
+        """
+        is_late = now >= self.deadline() + LATE_LOOK_S
+        if self._looks and not (is_late and self._looks < MOST_LOOKS):
             return False
-        self._not_before = now + MISSED_BY_S
+        self._looks += 1
+        self._not_before = now + LOOK_S
         return True
 
     def due_s(self, now: float) -> float:
