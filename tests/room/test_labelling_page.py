@@ -87,12 +87,28 @@ async def test_a_stretch_is_split_at_the_player_and_removed(page: Page, call: Pa
     assert after[1].end == before[0].end
 
 
+async def handle_of(page: Page) -> tuple[float, float]:
+    """Where the handle of the first stretch is."""
+    box = await page.locator("#label-marks .handle").first.bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+async def test_a_click_on_a_handle_leaves_it_where_it_is_when_the_pointer_moves_on(page: Page, call: Path) -> None:
+    x, y = await handle_of(page)
+    await page.mouse.click(x, y)
+    await page.mouse.move(x + 4, y, steps=4)
+    assert await handle_of(page) == (x, y)
+    await page.mouse.down()
+    await page.mouse.move(x + 12, y, steps=4)
+    await page.mouse.up()
+    await page.get_by_role("button", name="Undo").click()
+    assert (await saved(page, call)).stretches == propose(load(call)).stretches
+
+
 async def test_a_pointer_drags_the_end_of_a_stretch_in_the_picture(page: Page, call: Path) -> None:
     before = propose(load(call)).stretches
-    handle = page.locator("#label-marks .handle").first
-    box = await handle.bounding_box()
-    assert box is not None
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    x, y = await handle_of(page)
     await page.mouse.move(x, y)
     await page.mouse.down()
     await page.mouse.move(x + 12, y, steps=4)

@@ -110,13 +110,21 @@ function drag(event, handle, stretch, index) {
   const at = (moved) => (moved.clientX - drawing.getBoundingClientRect().left - left) / perSecond;
   const began = at(event);
   let end = stretch.end;
-  handle.addEventListener("pointermove", (moved) => {
+  const released = new AbortController();
+  const on = (name, react) => handle.addEventListener(name, react, { signal: released.signal });
+  on("pointermove", (moved) => {
     end = rounded(Math.min(most, Math.max(least, stretch.end + at(moved) - began)));
     handle.setAttribute("x", left + end * perSecond - 6);
     told.textContent = `Stretch ${index + 1} ends at ${end.toFixed(2)} s.`;
   });
-  handle.addEventListener("pointerup", () => {
+  on("pointerup", () => {
+    released.abort();
     if (end !== stretch.end) change(() => (stretch.end = end), `Stretch ${index + 1} ends at ${end.toFixed(2)} s.`);
+  });
+  // The browser scrolls instead, for example.
+  on("pointercancel", () => {
+    released.abort();
+    showLabels();
   });
 }
 
@@ -156,7 +164,7 @@ function save() {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
   isSaved = true;
-  const command = `python -m livekit.plugins.cartesia_turns label CALLS --take ${link.download}`;
+  const command = `python -m livekit.plugins.cartesia_turns label CALLS --take "${link.download}"`;
   told.textContent = `Saved as ${link.download}. Take it over with: ${command}`;
 }
 

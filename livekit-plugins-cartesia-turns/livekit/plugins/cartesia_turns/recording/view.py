@@ -26,7 +26,7 @@ _SIGNS = {
     "turn over": '<line class="over" x1="10" x2="10" y1="1" y2="13"/>',
     "words came": '<circle class="word" cx="10" cy="7" r="3"/>',
     "connected": '<rect class="socket" x="1" y="4" width="18" height="6"/>',
-    "connection lost": '<line class="lost" x1="10" x2="10" y1="1" y2="13"/>',
+    "connection over": '<line class="lost" x1="10" x2="10" y1="1" y2="13"/>',
     "sent once more": '<rect class="replay" x="1" y="4" width="18" height="6"/>',
     "silence sent": '<rect class="silence" x="1" y="3" width="18" height="8"/>',
     "something happened": '<circle class="mark" cx="10" cy="7" r="4"/>',
