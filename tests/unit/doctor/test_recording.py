@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import wave
 from pathlib import Path
 
@@ -28,18 +29,34 @@ def test_a_wav_file_is_read_as_it_is(tmp_path: Path) -> None:
     assert read.duration_s == pytest.approx(3 / 44100)
 
 
-def test_other_formats_are_read_too(tmp_path: Path) -> None:
-    path = tmp_path / "tone.mp3"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mp3", rate=24000)
+def encoded(kind: str, rate: int = 24000) -> bytes:
+    """The bytes of a file of a second, in stereo."""
+    target = io.BytesIO()
+    with av.open(target, "w", format=kind) as container:
+        stream = container.add_stream(kind, rate=rate)
         stream.layout = "stereo"
-        tone = np.zeros((2, 24000), np.int16)
-        frame = av.AudioFrame.from_ndarray(tone, format="s16p", layout="stereo")
-        frame.sample_rate = 24000
+        tone = np.zeros((2, rate), np.int16) if kind == "mp3" else np.zeros((1, 2 * rate), np.int16)
+        frame = av.AudioFrame.from_ndarray(tone, format="s16p" if kind == "mp3" else "s16", layout="stereo")
+        frame.sample_rate = rate
         container.mux([*stream.encode(frame), *stream.encode(None)])
+    return target.getvalue()
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_other_formats_are_read_too_and_so_are_joined_files(times: int, tmp_path: Path) -> None:
+    path = tmp_path / "tone.mp3"
+    path.write_bytes(times * encoded("mp3"))
     read = load(path)
     assert (read.sample_rate, read.channels) == (24000, 2)
-    assert read.duration_s == pytest.approx(1.0, abs=0.2)
+    assert read.duration_s == pytest.approx(times, abs=0.2 * times)
+
+
+@pytest.mark.parametrize("kind", ["mp3", "flac"])
+def test_a_file_whose_format_changes_is_refused_with_the_place(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "joined"
+    path.write_bytes(encoded(kind) + encoded(kind, 44100))
+    with pytest.raises(UnreadableError, match=r"joined: after 1\.\d s it is damaged, or its format changes$"):
+        load(path)
 
 
 def test_of_a_long_file_only_the_beginning_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

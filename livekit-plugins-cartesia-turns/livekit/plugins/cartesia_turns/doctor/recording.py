@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -14,6 +15,18 @@ LONGEST_S = 60.0
 """So much of a file is read: enough to tell what is wrong with it."""
 SAMPLE_TEXT = "He was not an ill-disposed young man."
 """What is said in the sample: from a LibriVox reading of "Sense and Sensibility", which is in the public domain."""
+
+
+SKIPPED_PACKETS = 2
+"""So many packets in a row may be damaged. In speech that is less than a second."""
+
+
+class _BreakOffError(Exception):
+    """The file can't be decoded to its end, after `read_s` seconds that could."""
+
+    def __init__(self, read_s: float) -> None:
+        super().__init__()
+        self.read_s = read_s
 
 
 class UnreadableError(Exception):
@@ -73,8 +86,8 @@ def load(path: Path) -> Recording:
         raise UnreadableError(f"{path}: there is no audio in it") from None
     except av.FFmpegError as error:
         raise UnreadableError(f"{path}: {_why(error)}") from None
-    except ValueError:
-        raise UnreadableError(f"{path}: its format changes on the way") from None
+    except _BreakOffError as error:
+        raise UnreadableError(f"{path}: after {error.read_s:.1f} s it is damaged, or its format changes") from None
     except OSError as error:
         raise UnreadableError(f"{path}: {error.strerror or 'it could not be read'}") from None
     if not pieces:
@@ -83,18 +96,38 @@ def load(path: Path) -> Recording:
 
 
 def _decode(container: av.container.InputContainer) -> tuple[int, list[NDArray[np.int16]]]:
-    stream = container.streams.audio[0]
     # Planar: one row for each channel, whatever the file has.
     to_16_bit = av.AudioResampler(format="s16p")
     pieces: list[NDArray[np.int16]] = []
-    read = 0
-    for frame in container.decode(stream):
-        for piece in to_16_bit.resample(frame):
-            pieces.append(piece.to_ndarray().astype(np.int16, copy=False))
-            read += piece.samples
-        if read >= LONGEST_S * stream.sample_rate:
-            break
-    return stream.sample_rate, pieces
+    rate = read = 0
+    try:
+        for frame in _frames(container):
+            # What the stream itself says is the rate of its last frames.
+            rate = rate or frame.sample_rate
+            for piece in to_16_bit.resample(frame):
+                pieces.append(piece.to_ndarray().astype(np.int16, copy=False))
+                read += piece.samples
+            if read >= LONGEST_S * rate:
+                break
+    except (av.FFmpegError, ValueError):
+        # The resampler raises a ValueError if the rate or the channels change.
+        if not pieces:
+            raise
+        raise _BreakOffError(read / rate) from None
+    return rate, pieces
+
+
+def _frames(container: av.container.InputContainer) -> Iterator[av.AudioFrame]:
+    """The frames of a file. Like a player it skips single packets without audio, as where MP3 files were joined."""
+    skipped = 0
+    for packet in container.demux(audio=0):
+        try:
+            yield from packet.decode()
+            skipped = 0
+        except av.InvalidDataError:  # noqa: PERF203  # each packet may be damaged by itself
+            skipped += 1
+            if skipped > SKIPPED_PACKETS:
+                raise
 
 
 def _why(error: av.FFmpegError) -> str:
