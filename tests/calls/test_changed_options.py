@@ -300,6 +300,27 @@ async def test_keyterms_that_a_new_socket_is_refused_for_cost_the_call_nothing(r
             await lines(peer, 3)
 
 
+async def test_keyterms_that_change_while_a_socket_is_dialled_are_not_blamed_for_its_refusal() -> None:
+    calls: list[Call] = []
+
+    def refuse(query: dict[str, str]) -> list[Any]:
+        if query.get("keyterm") != "bad":
+            return []
+        calls[0].stt.update_options(keyterm=["good"])
+        return [400]
+
+    async with vendor(refuse=refuse) as peer, call_on(peer) as call:
+        calls.append(call)
+        rejections: list[cartesia_turns.OptionsRejectedEvent] = []
+        call.stt.on("options_rejected", rejections.append)
+        call.stt.update_options(keyterm=["bad"])
+        call.push(0.1)
+        await until(lambda: rejections)
+        call.push(0.1)
+        assert (await lines(peer, 2)).keyterms == ["good"]
+        assert [rejected.keyterms for rejected in rejections] == [("bad",)]
+
+
 @pytest.mark.parametrize("refusal", [[NO, 1008], [400]])
 async def test_options_that_the_first_socket_is_refused_for_are_an_error(refusal: list[Any]) -> None:
     async with vendor(refuse=lambda _: refusal) as peer:

@@ -83,7 +83,19 @@ def test_a_call_that_the_shell_makes_is_noted_with_its_arguments() -> None:
     assert calls["pong"]["payload"] == "who asked?"
     assert calls["link_lost"]["abrupt"]
     assert calls["attempt_failed"]["error"]["status_code"] == 503
+    assert calls["attempt_failed"]["options"]["keyterms"] == ["Quetzal"]
     assert {"flush", "report_usage", "close_turn"} <= set(calls)
+
+
+def test_a_refusal_of_options_that_changed_meanwhile_replays_the_same() -> None:
+    tape = Tape()
+    client = opened(tape)
+    client.link_lost(1.2)
+    client.update(asked := Options(keyterms=("a",)))
+    client.update(wanted := Options(keyterms=("b",)))
+    client.attempt_failed(ErrorMessage("no", status_code=400), asked)
+    assert client.sockets.options == wanted
+    assert replay(tape.recording()).is_same
 
 
 @pytest.mark.parametrize("payload", [b"0", b"12", b"007", b"", b"\xb2", b"9" * 40])

@@ -34,6 +34,28 @@ def test_a_rejected_config_leaves_the_turn_alone_and_is_not_sent_again() -> None
     assert Config(TurnSettings(end_timeout_ms=900)) not in scenario.sent
 
 
+def test_options_that_change_while_a_socket_is_dialled_are_not_blamed_for_the_refusal_of_those_before() -> None:
+    scenario = Scenario()
+    scenario.lose()
+    asked = changed(900)
+    scenario.client.update(asked)
+    scenario.client.update(changed(1200))
+    scenario.client.attempt_failed(ErrorMessage("No.", status_code=400), asked)
+    scenario.note()
+    assert [rejected.change for rejected in scenario.rejections] == [Config(TurnSettings(end_timeout_ms=900))]
+    assert scenario.client.sockets.options == changed(1200)
+    assert scenario.client.sockets.tries_again
+
+
+def test_a_refusal_of_options_that_are_no_longer_wanted_gives_up_nothing_where_the_old_ones_are_wanted_again() -> None:
+    scenario = Scenario()
+    scenario.lose()
+    scenario.client.attempt_failed(ErrorMessage("No.", status_code=400), changed(900))
+    scenario.note()
+    assert scenario.client.sockets.options == OPTIONS
+    assert scenario.client.sockets.tries_again
+
+
 def test_an_error_that_answers_a_config_is_what_a_socket_ended_by_that_is_lost_soon_after() -> None:
     scenario = in_turn()
     scenario.client.update(changed(900))

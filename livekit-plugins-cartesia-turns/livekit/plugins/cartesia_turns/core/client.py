@@ -152,13 +152,14 @@ class TurnsClient:
         if self._feed.rewind():
             self._events.append(Notice.AUDIO_LOST)
 
-    def attempt_failed(self, error: ErrorMessage | None = None) -> None:
+    def attempt_failed(self, error: ErrorMessage | None = None, asked: Options | None = None) -> None:
         """The shell could not open a socket; `tries_again` then says whether the next attempt may follow at once.
 
         Args:
             error: what the server said, if it said anything.
+            asked: what the socket was asked for with; None if nothing has changed since.
         """
-        self._events += self.sockets.refused(error)
+        self._events += self.sockets.refused(error, asked)
 
     def receive(self, message: ServerMessage, now: float) -> None:
         """Takes a message of the server. If it sets `failure` or `hang_up`, the shell must close the socket."""
@@ -224,10 +225,7 @@ class TurnsClient:
             self._events += self._mending.tick(now)
 
     def report_usage(self, now: float) -> None:
-        """Adds an event with how much audio was sent since the last report.
-
-        `tick` does so every USAGE_EVERY_S; the shell calls it at the end of the stream.
-        """
+        """Adds an event with how much audio was sent since the last report, as `tick` does every USAGE_EVERY_S."""
         self.book_live()
         if seconds := self._feed.take_usage(now):
             self._events.append(Usage(seconds))

@@ -164,17 +164,14 @@ class Sockets:
         self.tries_again = not was_asked_for and self._was_too_fast(link, now, abrupt=abrupt)
         return [Notice.SLOWER] if self.tries_again else []
 
-    def refused(self, error: ErrorMessage | None) -> list[Rejected | Notice]:
-        """A socket could not be opened.
-
-        Args:
-            error: what the server said, if it said anything.
+    def refused(self, error: ErrorMessage | None, asked: Options | None = None) -> list[Rejected | Notice]:
+        """A socket could not be opened; the arguments are those of `TurnsClient.attempt_failed`.
 
         Returns:
             The settings for which it was refused, if that is why.
         """
         self.counters.add(failed_attempts=1)
-        return self._refused(refused(settings_of(self.options), self._taken, error))
+        return self._refused(refused(settings_of(asked or self.options), self._taken, error))
 
     def check(self, now: float) -> Rejected | None:
         """Hangs up if the server took too long over anything; returns a change that it has rejected, if any."""

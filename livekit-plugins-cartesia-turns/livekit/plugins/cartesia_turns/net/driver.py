@@ -180,7 +180,7 @@ class Driver:
             try:
                 opened = await self._dialer.connect(session, options, timeout_s=self._timeout_s, urgent=urgent)
             except APIError as error:
-                self._client.attempt_failed(answer_of(error))
+                self._client.attempt_failed(answer_of(error), options)
                 self._tell()
                 await self._attempts.go_on(self._attempts.decide(self._attempts.ending(error)), error)
             else:

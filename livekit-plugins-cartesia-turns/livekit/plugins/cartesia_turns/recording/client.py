@@ -167,11 +167,12 @@ class RecordedClient(TurnsClient):
         super().link_lost(now, clean=clean, leaving=leaving, abrupt=abrupt)
         self._note_events(now)
 
-    def attempt_failed(self, error: ErrorMessage | None = None) -> None:
+    def attempt_failed(self, error: ErrorMessage | None = None, asked: Options | None = None) -> None:
         """As TurnsClient."""
         now = self._clock()
-        self._note("attempt_failed", now, lambda: {"error": error_to(error)})
-        super().attempt_failed(error)
+        options = asked or self.sockets.options
+        self._note("attempt_failed", now, lambda: {"error": error_to(error), "options": options_to(options)})
+        super().attempt_failed(error, asked)
         self._note_events(now)
 
     def receive(self, message: ServerMessage, now: float) -> None:

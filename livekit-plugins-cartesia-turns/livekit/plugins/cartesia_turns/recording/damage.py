@@ -98,12 +98,18 @@ def _check_lost(line: Fields) -> None:
     number_of(until)
 
 
+def _check_failed(line: Fields) -> None:
+    error_of(line["error"])
+    if "options" in line:
+        _check_options(line["options"])
+
+
 _CALLS: dict[str, Callable[[Fields], object]] = {
     "receive": lambda line: message_of(line["message"]),
     "link_opened": _check_opened,
     "link_lost": _check_lost,
     "update": lambda line: _check_options(line["options"]),
-    "attempt_failed": lambda line: error_of(line["error"]),
+    "attempt_failed": _check_failed,
     "outgoing": lambda line: _text(line["item"]["type"]),
     "pong": lambda line: line["payload"].encode("latin-1"),
 }

@@ -224,7 +224,11 @@ class Player:
         "update": lambda self, line, _: self._client.update(options_of(line["options"])),
         "link_opened": lambda self, line, at: self._client.link_opened(options_of(line["options"]), at),
         "link_lost": _lose,
-        "attempt_failed": lambda self, line, at: self._client.attempt_failed(error_of(line["error"])),
+        "attempt_failed": lambda self, line, at: self._client.attempt_failed(
+            # Earlier versions did not note the options.
+            error_of(line["error"]),
+            options_of(line["options"]) if "options" in line else None,
+        ),
         "receive": lambda self, line, at: self._client.receive(message_of(line["message"]), at),
         "pong": lambda self, line, at: self._client.pong(line["payload"].encode("latin-1"), at),
         "close_turn": lambda self, _, at: self._client.close_turn(at),
