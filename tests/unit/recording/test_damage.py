@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import copy
 import json
+from base64 import b64encode
 from pathlib import Path
+from struct import pack
 from typing import Any
 
 import pytest
@@ -83,6 +85,40 @@ def test_a_line_that_lacks_a_part_or_has_another_in_its_place_is_refused_or_does
             else:
                 use(recording)
     assert refused > 10
+
+
+@pytest.mark.parametrize("odd", ["x", [], -2, 3, 1.5, 10**400])
+@pytest.mark.parametrize("name", ["pushed", "sent"])
+def test_no_piece_of_audio_has_an_odd_length(name: str, odd: object) -> None:
+    lines = whole()
+    nth = next(nth for nth, line in enumerate(lines) if name in line)
+    lines[nth][name][1] = odd
+    with pytest.raises(SchemaError, match=f"line {nth + 1} is damaged"):
+        read(lines)
+
+
+@pytest.mark.parametrize("odd", [None, [], "x", -1, float("nan"), 10**400])
+def test_limits_that_none_can_be_are_damage(odd: object) -> None:
+    for name in whole()[0]["limits"]:
+        lines = whole()
+        lines[0]["limits"][name] = odd
+        with pytest.raises(SchemaError, match="the first line is damaged"):
+            read(lines)
+
+
+@pytest.mark.parametrize("at", [1e18, -1e18, 10**400])
+def test_a_time_that_is_years_from_the_start_is_damage(at: float) -> None:
+    lines = whole()
+    lines[5]["at"] = at
+    with pytest.raises(SchemaError, match="line 6 is damaged"):
+        read(lines)
+    lines = whole()
+    steps = next(line for line in lines if "steps" in line)
+    steps["times"] = b64encode(
+        pack(f"<{len(steps['steps'])}d", *[float(min(at, 1e300))] * len(steps["steps"]))
+    ).decode()
+    with pytest.raises(SchemaError, match=r"line \d+ is damaged"):
+        read(lines)
 
 
 def test_the_line_is_named() -> None:

@@ -6,13 +6,20 @@ Lines and fields that are not known are none, since a newer version may write th
 from __future__ import annotations
 
 import struct
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
+from dataclasses import fields
+from typing import Protocol
 
+from ..core.limits import Limits
 from .schema import Fields, SchemaError, error_of, limits_of, message_of, number_of, options_of
 
-_WRONG = (LookupError, TypeError, ValueError, AttributeError, RuntimeError, struct.error)
-"""What reading something in another form raises. An iterator that has too few values raises RuntimeError."""
+LONGEST_S = 30 * 86_400.0
+"""A time that is so far from the start of the call, in seconds, is none."""
+MOST = 10**16
+"""A greater number is none of a call. Its counts and the numbers of its pings have at most 16 digits."""
+_WRONG = (LookupError, TypeError, ValueError, AttributeError, RuntimeError, ArithmeticError, struct.error)
+"""What reading something in another form raises. An iterator that has too few values raises RuntimeError, and a number
+that is too large for a float OverflowError."""
 
 
 def check_header(header: Fields) -> None:
@@ -22,20 +29,27 @@ def check_header(header: Fields) -> None:
         SchemaError: it is damaged.
     """
     try:
-        limits_of(header["limits"])
+        _check_limits(limits_of(header["limits"]))
         _check_options(header["options"])
+        _number(header["at"])
         _number(header.get("started", 0.0))
         header.get("versions", {}).items()
     except _WRONG:
         raise SchemaError("the first line is damaged") from None
 
 
-def check_lines(lines: list[Fields], steps_of: Callable[[Fields], Iterator[object]]) -> None:
+class _Step(Protocol):
+    @property
+    def at(self) -> float: ...
+
+
+def check_lines(lines: list[Fields], steps_of: Callable[[Fields], Iterable[_Step]], started_at: float) -> None:
     """Checks the other lines.
 
     Args:
         lines: all of them.
         steps_of: reads a line of steps.
+        started_at: when the call began, in monotonic seconds.
 
     Raises:
         SchemaError: one is damaged; the text says which.
@@ -43,15 +57,25 @@ def check_lines(lines: list[Fields], steps_of: Callable[[Fields], Iterator[objec
     number = 1
     try:
         for number, line in enumerate(lines, 2):  # noqa: B007  # the error names it
-            _check_line(line, steps_of)
+            _check_line(line)
+            for at in (line["at"], *(step.at for step in (steps_of(line) if "steps" in line else ()))):
+                _check_time(at, started_at)
     except _WRONG:
         raise SchemaError(f"line {number} is damaged") from None
 
 
-def _check_line(line: Fields, steps_of: Callable[[Fields], Iterator[object]]) -> None:
-    _number(line["at"])
-    if "steps" in line:
-        deque(steps_of(line), maxlen=0)
+def _check_time(at: float, started_at: float) -> None:
+    if not abs(_number(at) - started_at) < LONGEST_S:
+        raise ValueError("no time of the call")
+
+
+def _check_line(line: Fields) -> None:
+    for name in ("pushed", "sent", "silent", "pongs"):
+        for count in line.get(name, ()):
+            _check_count(count)
+    # Samples have two bytes.
+    if any(size % 2 for size in (*line.get("pushed", ()), *line.get("sent", ())[1::2])):
+        raise ValueError("half a sample")
     if "events" in line:
         _check_events(line["events"])
     if _text(line.get("call", "")) in _CALLS:
@@ -74,6 +98,12 @@ def _check_events(events: list[Fields]) -> None:
 def _check_stats(stats: Fields) -> None:
     for count in stats.values():
         _number(count)
+
+
+def _check_limits(limits: Limits) -> None:
+    for field in fields(limits):
+        if not float(getattr(limits, field.name)) >= 0:
+            raise ValueError("no limit")
 
 
 def _check_options(written: Fields) -> None:
@@ -121,7 +151,12 @@ def _text(value: object) -> str:
     return value
 
 
+def _check_count(value: object) -> None:
+    if not isinstance(value, int) or not 0 <= value < MOST:
+        raise ValueError("no count")
+
+
 def _number(value: object) -> float:
-    if not isinstance(value, int | float):
+    if not isinstance(value, int | float) or not abs(value) < MOST:
         raise TypeError("no number")
     return value
