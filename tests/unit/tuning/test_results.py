@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,25 @@ def test_a_line_that_was_cut_short_is_left_out_and_spoils_no_other(tmp_path: Pat
 def test_a_line_that_is_something_else_is_left_out(line: str, tmp_path: Path) -> None:
     path = tmp_path / "tuning.jsonl"
     path.write_text(f"{line}\n")
+    assert list(Results(path)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "odd"),
+    [
+        *((name, odd) for name in ("heard_s", "sent_s", "late_s") for odd in ("x", None, math.nan, math.inf, 10**400)),
+        ("events", [["end", math.nan]]),
+        ("events", [["end", "x"]]),
+        ("turn", []),
+        ("turn", {"start_threshold": []}),
+        ("turn", {"start_threshold": math.nan}),
+        ("turn", {"end_timeout_ms": "1600"}),
+    ],
+)
+def test_a_result_with_something_odd_in_it_is_left_out(name: str, odd: object, tmp_path: Path) -> None:
+    path = tmp_path / "tuning.jsonl"
+    Results(path).add(RESULT)
+    path.write_text(json.dumps({**json.loads(path.read_text()), name: odd}))
     assert list(Results(path)) == []
 
 

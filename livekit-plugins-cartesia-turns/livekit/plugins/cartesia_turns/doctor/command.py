@@ -20,7 +20,7 @@ from .report import as_json, is_well, lines, summary
 from .session import NotFoundError, find
 from .verdict import Verdict
 
-WELL, PROBLEM, USAGE_ERROR, INTERRUPTED = 0, 1, 2, 130
+WELL, PROBLEM, USAGE_ERROR = 0, 1, 2
 EPILOG = """\
 The key is read from CARTESIA_API_KEY. Keys and tokens are never printed; the recognized words are.
 It sends about 22 seconds of audio, which Cartesia bills; --silent sends none.
@@ -42,18 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (UnreadableError, NotFoundError, ValueError) as error:
         sys.stderr.write(f"error: {error}\n")
         return USAGE_ERROR
-    try:
-        verdicts = asyncio.run(_run(plan, quiet=options.json))
-        if options.json:
-            _say(as_json(verdicts))
-        else:
-            _say(f"\n{summary(verdicts)}")
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader, such as `head`, has left. Python would complain once more when it flushes at the exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PROBLEM
+    verdicts = asyncio.run(_run(plan, quiet=options.json))
+    _say(as_json(verdicts) if options.json else f"\n{summary(verdicts)}")
     return WELL if is_well(verdicts) else PROBLEM
 
 

@@ -9,12 +9,14 @@ audio that had been sent. It has no words. Labels are not part of it, so results
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..wire.messages import TurnSettings
+from ..wire.options import check_turn
 from .score import Event
 
 SCHEMA = 1
@@ -57,7 +59,7 @@ class Results:
         text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
         # If an earlier process was killed, its last line may be incomplete.
         self._is_torn = bool(text) and not text.endswith("\n")
-        self._known = {result.key: result for result in _read(text.splitlines())}
+        self._known = dict(_read(text.splitlines()))
 
     def __iter__(self) -> Iterator[Result]:
         return iter(self._known.values())
@@ -100,9 +102,9 @@ def _written(result: Result) -> dict[str, Any]:
     }
 
 
-def _read(lines: Iterable[str]) -> Iterator[Result]:
-    """The results; lines that are something else are left out, so that their runs are made again."""
-    return (result for line in lines if (result := _result(line)) is not None)
+def _read(lines: Iterable[str]) -> Iterator[tuple[Key, Result]]:
+    """The results by their keys; lines that are something else are left out, so that their runs are made again."""
+    return ((result.key, result) for line in lines if (result := _result(line)) is not None)
 
 
 def _result(line: str) -> Result | None:
@@ -110,9 +112,17 @@ def _result(line: str) -> Result | None:
         written: dict[str, Any] = json.loads(line)
         if written["schema"] != SCHEMA:
             return None
-        key = Key(written["audio"], written["endpoint"], written["model"], TurnSettings(**written["turn"]))
-        events = tuple((str(kind), float(at)) for kind, at in written["events"])
-        heard_s, sent_s, late_s = (float(written[name]) for name in ("heard_s", "sent_s", "late_s"))
-        return Result(key, written["call"], heard_s, sent_s, late_s, events)
-    except (ValueError, LookupError, TypeError, RecursionError):
+        turn = TurnSettings(**written["turn"])
+        check_turn(turn)
+        key = Key(str(written["audio"]), str(written["endpoint"]), str(written["model"]), turn)
+        events = tuple((str(kind), _finite(at)) for kind, at in written["events"])
+        heard_s, sent_s, late_s = (_finite(written[name]) for name in ("heard_s", "sent_s", "late_s"))
+        return Result(key, str(written["call"]), heard_s, sent_s, late_s, events)
+    except (ValueError, LookupError, TypeError, RecursionError, OverflowError):
         return None
+
+
+def _finite(number: float) -> float:
+    if not math.isfinite(number):
+        raise ValueError("no time")
+    return float(number)
