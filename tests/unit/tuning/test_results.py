@@ -65,9 +65,10 @@ def test_a_line_that_is_something_else_is_left_out(line: str, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("name", "odd"),
     [
-        *((name, odd) for name in ("heard_s", "sent_s", "late_s") for odd in ("x", None, math.nan, math.inf, 10**400)),
+        *((name, odd) for name in ("heard_s", "sent_s", "late_s") for odd in ("x", None, math.nan, math.inf)),
         ("events", [["end", math.nan]]),
         ("events", [["end", "x"]]),
+        pytest.param("heard_s", 10**400, id="huge"),
         ("turn", []),
         ("turn", {"start_threshold": []}),
         ("turn", {"start_threshold": math.nan}),
