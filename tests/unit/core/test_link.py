@@ -211,6 +211,19 @@ def test_a_pause_that_may_end_a_turn_is_waited_out_until_the_server_had_time_to_
     assert times[14] - times[4] < SERVER_LAG_S
 
 
+def test_a_pong_shows_what_was_sent_before_its_own_ping_where_several_went_out_at_one_moment() -> None:
+    subject, audio = link(), buffer()
+    subject.heard(Connected("r"), 0.0)
+    send_all(subject, audio, 0.0)
+    subject.in_turn = True
+    pings = []
+    for _ in range(3):
+        audio.append(Chunk(bytes(2 * RATE // 5), 0.2))
+        pings += [item for item in send_all(subject, audio, 1.0) if isinstance(item, Ping)]
+    received = [subject.receipts.received for ping in pings if subject.pong(ping.payload, 1.1) is not None]
+    assert received == [RATE // 5 * count for count in (1, 2, 3)]
+
+
 def test_pings_follow_speech_before_the_server_says_that_a_turn_has_started() -> None:
     subject, audio, pings = link(), buffer(), list[float]()
     send_all(subject, audio, 0.0)

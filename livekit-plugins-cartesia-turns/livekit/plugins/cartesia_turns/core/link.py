@@ -224,9 +224,9 @@ class Link:
             self.pacer.spend(item, now, waiting_s=buffer.backlog_s)
         elif isinstance(item, Ping):
             self._asks_if_finished = False
-            self.liveness.ping_sent(now)
-            self.pacer.ping_sent(now)
-            self.receipts.asked(buffer.sent_to, now)
+            at = self.liveness.ping_sent(now)
+            self.pacer.ping_sent(at)
+            self.receipts.asked(buffer.sent_to, at)
         elif isinstance(item, Config):
             self.configs.sent(item, now)
         else:

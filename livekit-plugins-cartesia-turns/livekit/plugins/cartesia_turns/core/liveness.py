@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 PING_EVERY_S = 3.0
 DEAD_AFTER_S = 9.0
 """Without a frame of any kind for this long the peer is dead: at least two pings have gone unanswered by then."""
@@ -68,11 +70,16 @@ class Liveness:
         """The payload of the next ping."""
         return str(self._number).encode()
 
-    def ping_sent(self, now: float) -> None:
-        """The socket has taken the next ping."""
-        self._sent[self.next_payload] = now
+    def ping_sent(self, now: float) -> float:
+        """The socket has taken the next ping.
+
+        Returns:
+            The time by which this ping is known: `now`, or hardly later where the last one went out at that moment too.
+        """
+        self._pinged_at = max(now, math.nextafter(self._pinged_at, math.inf))
+        self._sent[self.next_payload] = self._pinged_at
         self._number += 1
-        self._pinged_at = now
+        return self._pinged_at
 
     def heard(self, now: float) -> None:
         """A frame came in."""
