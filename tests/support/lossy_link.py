@@ -220,8 +220,9 @@ class SimulatedCall:
     def _push(self, frame: bytes) -> None:
         if self._socket and self.client.live.take(frame, self.now):
             self._send(self._socket, Chunk(frame, len(frame) / 2 / RATE))
-            self._is_live = not self.client.live.is_full
-            if not self._is_live:
+            live = self.client.live
+            self._is_live = not (live.is_full or live.wants_ping)
+            if live.is_full:
                 self.client.live_sent(self.now)
         else:
             self.client.push_audio(frame, self.now)

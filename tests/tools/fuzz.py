@@ -77,6 +77,8 @@ def _happens(client: TurnsClient, step: str | bytes, pings: deque[bytes], now: f
         case "audio" | "silence" | "live":
             pcm = (bytes(4) if step == "silence" else b"\0\x30\0\xd0") * (80 if step == "live" else 800)
             if step == "live" and client.live.take(pcm, now):
+                if client.live.wants_ping and (ping := client.outgoing(now)):
+                    client.sent(ping, now)
                 if client.live.is_full:
                     client.live_sent(now)
             else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
+import pytest
 from livekit.plugins.cartesia_turns.core.chunk import Chunk, Stretch
 from livekit.plugins.cartesia_turns.core.chunking import LONGEST_CHUNK_S, LONGEST_SLICE_S, QUIET_S, Chunker
 
@@ -71,7 +72,19 @@ def test_audio_is_booked_as_speech_and_pause_in_slices_however_long_its_pieces_a
 
 
 def test_pieces_that_were_sent_are_one_chunk_that_knows_when_each_was() -> None:
-    chunk, stretches = Chunker(RATE).joined([(pcm(0.02, sample), at) for sample, at in ((VOICE, 1.0), (SILENCE, 1.02))])
+    pieces = [(pcm(0.02, sample), at) for sample, at in ((VOICE, 1.0), (SILENCE, 1.02))]
+    ((chunk, stretches),) = Chunker(RATE).joined(pieces)
     assert chunk.pcm == pcm(0.02) + pcm(0.02, SILENCE)
     assert (chunk.piece, chunk.times, chunk.sent_at) == (160, [1.0, 1.02], 1.02)
     assert lengths(stretches) == [(True, 0.02), (False, 0.02)]
+
+
+@pytest.mark.parametrize("piece_s", [0.01, 0.02, 0.03, 0.05])
+def test_many_pieces_that_were_sent_are_chunks_no_longer_than_others(piece_s: float) -> None:
+    count = round(0.4 / piece_s)
+    pieces = [(pcm(piece_s, VOICE if number % 3 else SILENCE), piece_s * number) for number in range(count)]
+    chunks = [chunk for chunk, _ in Chunker(RATE).joined(pieces)]
+    assert max(chunk.seconds for chunk in chunks) <= LONGEST_CHUNK_S
+    assert b"".join(chunk.pcm for chunk in chunks) == b"".join(part for part, _ in pieces)
+    assert [at for chunk in chunks for at in chunk.times] == [at for _, at in pieces]
+    assert [chunk.sent_at for chunk in chunks] == [chunk.times[-1] for chunk in chunks]

@@ -115,12 +115,13 @@ def test_what_was_sent_is_counted_with_silence_and_replay_told_apart() -> None:
 
 def test_usage_is_due_five_seconds_after_the_last_report_if_anything_was_sent() -> None:
     feed = Feed(RATE, 60.0, 100.0)
-    assert feed.usage_at == math.inf
+    assert feed.usage_at() == math.inf
+    assert feed.usage_at(live=320) == 100.0 + USAGE_EVERY_S
     feed.push(pcm(1.0), 100.0)
     send(feed)
-    assert feed.usage_at == 100.0 + USAGE_EVERY_S
+    assert feed.usage_at() == 100.0 + USAGE_EVERY_S
     assert feed.take_usage(107.0) == 1.0
-    assert feed.usage_at == math.inf
+    assert feed.usage_at() == math.inf
     assert feed.take_usage(108.0) == 0.0
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 from livekit.plugins.cartesia_turns.core.events import Kind, TurnEvent
-from livekit.plugins.cartesia_turns.core.feed import Feed
+from livekit.plugins.cartesia_turns.core.feed import PRE_ROLL_S, Feed
 from livekit.plugins.cartesia_turns.core.hangs import Hangs
 from livekit.plugins.cartesia_turns.core.hearing import Hearing, News
 from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.link import HangUp, Ping
 from livekit.plugins.cartesia_turns.core.live_lane import LiveLane
 from livekit.plugins.cartesia_turns.core.pacing import Pace
+from livekit.plugins.cartesia_turns.core.settling import SERVER_LAG_S
 from livekit.plugins.cartesia_turns.core.sockets import Sockets
 from livekit.plugins.cartesia_turns.core.turn import Turn
 from livekit.plugins.cartesia_turns.core.turns import Turns
@@ -33,7 +34,7 @@ class Call:
     """A socket that is open, with everything that hears what comes in on it."""
 
     def __init__(self, *, is_open: bool = True) -> None:
-        turn, hangs, self.live = Turn(), Hangs(0.5), LiveLane()
+        turn, hangs, self.live = Turn(), Hangs(0.5), LiveLane(16_000)
         self.feed = Feed(RATE, 60.0, 0.0)
         self.sockets = Sockets(Options(sample_rate=RATE), Limits(), Pace(), turn, self.feed.buffer)
         turns = Turns(turn, self.feed, self.sockets, hangs.watchdog)
@@ -95,7 +96,7 @@ def test_live_audio_needs_a_decision_as_soon_as_a_turn_starts_or_ends_and_not_at
         (TurnEnd("r", "so"), False),
     ]
     for message, goes_on in steps:
-        call.live.open(640)
+        call.live.open(0.02)
         call.hears(message)
         assert call.live.take(bytes(640), 1.0) is goes_on
         call.live.clear()
@@ -136,3 +137,15 @@ def test_all_but_the_pre_roll_of_what_the_server_received_in_silence_is_forgotte
     assert ping_at is not None
     call.hearing.forget(ping_at)
     assert call.feed.buffer.held_s < 3.0
+
+
+def test_audio_that_is_not_booked_yet_when_its_ping_is_answered_loses_no_pre_roll() -> None:
+    call = Call()
+    call.hears(Connected("r"))
+    call.feed.push_sent([(bytes(640), 0.02 * count) for count in range(1, 251)])
+    assert call.sockets.link is not None
+    call.sockets.link.ping_sent(call.feed.buffer.sent_to + 6400, 5.4, live_s=0.4)
+    ping_at = call.hearing.pong(b"0", 5.41)
+    assert ping_at is not None
+    call.hearing.forget(ping_at)
+    assert call.feed.buffer.held_s >= PRE_ROLL_S + SERVER_LAG_S

@@ -1,24 +1,32 @@
 from __future__ import annotations
 
+import math
+
+import pytest
 from livekit.plugins.cartesia_turns.core.live_lane import LiveLane
+from livekit.plugins.cartesia_turns.core.settling import PROBE_S
 
-PIECE = bytes(640)
+RATE = 16_000
+PIECE, PIECE_S = bytes(640), 0.02
 
 
-def opened(pieces: float) -> LiveLane:
-    lane = LiveLane()
-    lane.open(round(pieces * len(PIECE)))
+def opened(pieces: float, *, until_ping: float = math.inf) -> LiveLane:
+    lane = LiveLane(RATE)
+    lane.open(pieces * PIECE_S, until_ping * PIECE_S)
     return lane
 
 
-def test_a_new_lane_lets_nothing_out() -> None:
-    assert not LiveLane().take(PIECE, 0.0)
+def test_a_new_lane_lets_nothing_out_and_wants_no_ping() -> None:
+    lane = LiveLane(RATE)
+    assert not lane.take(PIECE, 0.0)
+    assert not lane.wants_ping
 
 
 def test_a_lane_lets_out_what_it_was_opened_for_and_no_more() -> None:
     lane = opened(2.5)
     assert [lane.take(PIECE, now) for now in (0.0, 0.02, 0.04)] == [True, True, False]
     assert lane.samples == 640
+    assert lane.seconds == 0.04
 
 
 def test_a_lane_is_full_once_no_other_piece_of_that_length_may_follow() -> None:
@@ -43,3 +51,31 @@ def test_what_is_cleared_is_gone() -> None:
     lane.take(PIECE, 0.0)
     lane.clear()
     assert (lane.clear(), lane.samples, lane.is_full) == ([], 0, False)
+
+
+@pytest.mark.parametrize(("until_ping", "pieces"), [(0, 0), (3, 3), (2.5, 3), (3 + 1e-9, 3)])
+def test_a_ping_must_follow_so_much_audio_and_more_may_go_out_before_it(until_ping: float, pieces: int) -> None:
+    lane = opened(20, until_ping=until_ping)
+    for number in range(pieces):
+        assert not lane.wants_ping
+        assert lane.take(PIECE, number * PIECE_S)
+    assert lane.wants_ping
+    assert lane.take(PIECE, 1.0)
+    assert lane.wants_ping
+
+
+def test_the_next_ping_follows_a_fifth_of_a_second_later() -> None:
+    lane = opened(20, until_ping=1)
+    lane.take(PIECE, 0.0)
+    lane.ping_sent()
+    taken = 0
+    while not lane.wants_ping:
+        assert lane.take(PIECE, 0.1)
+        taken += 1
+    assert taken * PIECE_S == PROBE_S
+
+
+def test_a_lane_that_is_closed_wants_no_ping() -> None:
+    lane = opened(20, until_ping=0)
+    lane.open(0.0)
+    assert not lane.wants_ping

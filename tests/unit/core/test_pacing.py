@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from livekit.plugins.cartesia_turns.core.chunk import ONSET_S, Chunk
+from livekit.plugins.cartesia_turns.core.chunk import ONSET_S, Chunk, Stretch
 from livekit.plugins.cartesia_turns.core.pacing import (
     BLAMED_FOR_S,
     BURST_S,
@@ -229,3 +230,26 @@ def test_who_wants_less_than_the_server_takes_gets_that() -> None:
     pace = Pace()
     pace.was_too_fast(4.0, 0.0, for_certain=True)
     assert pace.speed(1.2, 1.0) == 1.2
+
+
+@given(st.lists(st.floats(0.0, 0.3), min_size=1, max_size=40))
+def test_live_audio_that_is_booked_late_counts_as_if_each_piece_had_been_booked_at_its_time(gaps: list[float]) -> None:
+    one_by_one, at_once, times = Pacer(0.0), Pacer(0.0), list(itertools.accumulate(gaps))
+    piece = Chunk(b"", 0.02, voiced=False)
+    for now in times:
+        one_by_one.spend(piece, now, waiting_s=0.0)
+    at_once.spend_live([Stretch(320 * len(times), 0.02 * len(times), voiced=False, power=0.0)], 0.02, times)
+    for later in (times[-1], times[-1] + 5.0):
+        assert at_once.is_blamed(later) == one_by_one.is_blamed(later)
+    assert at_once.live_s(probes=True) == pytest.approx(one_by_one.live_s(probes=True))
+    assert at_once.follows_voice == one_by_one.follows_voice
+
+
+def test_a_ping_behind_live_audio_that_is_not_booked_yet_asks_for_that_audio_too() -> None:
+    pacer = Pacer(0.0)
+    pacer.ping_sent(0.2, live_s=0.2)
+    pacer.spend_live([Stretch(6400, 0.4, voiced=True, power=1.0)], 0.02, [0.02 * count for count in range(1, 21)])
+    assert pacer.live_s(probes=True)[1] == pytest.approx(0.0, abs=1e-9)
+    pacer.ping_sent(0.4)
+    pacer.arrived(0.4, 0.5)
+    assert pacer.live_s(probes=True)[1] == PROBE_S

@@ -42,9 +42,10 @@ class Shell:
             self.now += FRAME_S
             pcm = b"\0\x20" * 320
             if self.client.live.take(pcm, self.now):
+                if self.client.live.wants_ping:
+                    self.send()
                 if self.client.live.is_full:
                     self.client.live_sent(self.now)
-                    self.send()
             else:
                 self.client.push_audio(pcm, self.now)
                 self.send()

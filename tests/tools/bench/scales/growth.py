@@ -48,6 +48,8 @@ class Wired:
     def push(self) -> None:
         """A frame of speech, and the time that it takes."""
         if self.client.live.take(FRAME, self.now_s):
+            if self.client.live.wants_ping:
+                self.send()
             if self.client.live.is_full:
                 self.client.live_sent(self.now_s)
         else:

@@ -1,11 +1,32 @@
-"""Audio that comes before there is a socket."""
+"""Audio that comes before there is a socket, and audio that goes out without a decision."""
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
+from livekit.plugins.cartesia_turns.core.client import TurnsClient
 from livekit.plugins.cartesia_turns.core.limits import Limits
-from livekit.plugins.cartesia_turns.wire.messages import Close
+from livekit.plugins.cartesia_turns.core.link import Ping
+from livekit.plugins.cartesia_turns.core.settling import PROBE_S
+from livekit.plugins.cartesia_turns.wire.messages import Close, Connected, TurnEnd, TurnStart
+from livekit.plugins.cartesia_turns.wire.options import Options
 from support.scenario import RATE, Scenario
+
+FRAME = b"\x00\x30\x00\xd0" * 160
+
+
+def in_turn() -> TurnsClient:
+    """A client whose server is in a turn, and that has sent its first ping."""
+    client = TurnsClient(Options(), Limits(), 9.0)
+    client.link_opened(Options(), 9.0)
+    client.receive(Connected("r"), 9.1)
+    client.receive(TurnStart("r", "t"), 9.9)
+    while (item := client.outgoing(10.0)) is not None:
+        client.sent(item, 10.0)
+        assert isinstance(item, Ping)
+        client.pong(item.payload, 10.0)
+    return client
 
 
 def test_audio_that_was_pushed_and_ended_before_the_socket_is_up_is_sent_and_closed() -> None:
@@ -31,3 +52,39 @@ def test_a_minute_in_one_frame_is_cut_and_the_newest_of_it_survives() -> None:
     scenario.client.push_audio(bytes(2 * RATE * 60), scenario.now)
     assert 9.0 <= scenario.client.stats.held_s <= 10.0
     assert scenario.client.stats.lost_s == pytest.approx(60 - scenario.client.stats.held_s)
+
+
+def test_pings_in_a_turn_do_not_wait_for_the_booking_of_live_audio_and_tell_what_arrived() -> None:
+    client, pinged = in_turn(), list[float]()
+    for number in range(1, 101):
+        now = 10.0 + 0.02 * number
+        if not client.live.take(FRAME, now):
+            client.push_audio(FRAME, now)
+        elif client.live.is_full:
+            client.live_sent(now)
+        while (item := client.outgoing(now)) is not None:
+            client.sent(item, now)
+            if isinstance(item, Ping):
+                pinged.append(0.02 * number)
+                client.pong(item.payload, now)
+    assert len(pinged) >= 9
+    assert all(later - sooner == pytest.approx(PROBE_S) for sooner, later in pairwise(pinged))
+    assert client.stats.sent_s == 2.0
+    # The end of the turn settles all that arrived but its tail, whether it was booked by then or not.
+    client.receive(TurnEnd("r", "so", "t"), 12.0)
+    assert client.stats.held_s == pytest.approx(0.2)
+
+
+def test_a_socket_that_is_lost_before_its_live_audio_is_booked_loses_none_of_it() -> None:
+    client = in_turn()
+    for number in range(1, 31):
+        now = 10.0 + 0.02 * number
+        if not client.live.take(FRAME, now):
+            client.push_audio(FRAME, now)
+        elif client.live.is_full:
+            client.live_sent(now)
+        while not client.live.wants_ping and (item := client.outgoing(now)) is not None:
+            client.sent(item, now)
+    assert client.live.samples
+    client.link_lost(10.7, abrupt=True)
+    assert client.stats.backlog_s == pytest.approx(0.6)

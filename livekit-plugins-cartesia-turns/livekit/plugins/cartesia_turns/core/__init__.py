@@ -10,8 +10,8 @@ the client and its `sockets` ask for. The client calls nobody back. The contract
 - Call `outgoing` after each report if `sockets.may_send` is true, and at `sockets.send_at`. Give the socket what it
   returns, confirm that with `sent`, and call it again until it returns None.
 - Report the user's audio with `push_audio`. Where nothing waits to be written to the socket, try `live.take` first: if
-  it returns True, give the socket these bytes at once, in place of `push_audio` and `sent`. If `live.is_full` then,
-  call `live_sent`; otherwise nothing else is to be done.
+  it returns True, give the socket these bytes at once, in place of `push_audio` and `sent`. If `live.wants_ping` then,
+  call `outgoing`, and if `live.is_full`, call `live_sent`; otherwise nothing else is to be done.
 - Call `tick` at `deadline`.
 - Close the socket as soon as `sockets.hang_up` or `sockets.failure` is set. Report the end of a socket, whoever ended
   it, with `link_lost`.

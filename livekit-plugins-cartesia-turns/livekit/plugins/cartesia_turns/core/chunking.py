@@ -5,7 +5,8 @@ All times are monotonic seconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from .chunk import Chunk, Stretch
 from .speech import Activity
@@ -41,28 +42,32 @@ class Chunker:
             part = pcm[start : start + self._longest]
             size = self._slice if len(part) > self._longest_slice else self._longest_slice
             ends = range(size, len(part) + size, size)
-            stretches = self._heard(
-                [(part[end - size : end], now - max(0, len(part) - end) / self._byte_rate) for end in ends]
-            )
+            pieces = [(part[end - size : end], now - max(0, len(part) - end) / self._byte_rate) for end in ends]
+            stretches = self._heard(self.activity.push_all(pieces, self._byte_rate))
             yield self._chunk(part, stretches), stretches
 
-    def joined(self, pieces: Sequence[tuple[bytes, float]]) -> tuple[Chunk, list[Stretch]]:
-        """One chunk of audio that was sent already, with its stretches with and without voice.
+    def joined(self, pieces: Sequence[tuple[bytes, float]]) -> Iterator[tuple[Chunk, list[Stretch]]]:
+        """The chunks of audio that was sent already, each with its stretches with and without voice.
 
         Args:
             pieces: the audio, with the time at which each was sent. All have one length, of LONGEST_SLICE_S at most.
         """
-        stretches = self._heard(pieces)
-        chunk = self._chunk(b"".join([pcm for pcm, _ in pieces]), stretches)
-        chunk.piece, chunk.times = len(pieces[0][0]) // 2, [at for _, at in pieces]
-        chunk.sent_at = chunk.times[-1]
-        return chunk, stretches
+        size = len(pieces[0][0])
+        count = self._longest // size
+        heard = self.activity.push_all(pieces, self._byte_rate)
+        for start in range(0, len(pieces), count):
+            part = pieces[start : start + count]
+            stretches = self._heard(islice(heard, len(part)))
+            chunk = self._chunk(b"".join([pcm for pcm, _ in part]), stretches)
+            chunk.piece, chunk.times = size // 2, [at for _, at in part]
+            chunk.sent_at = chunk.times[-1]
+            yield chunk, stretches
 
-    def _heard(self, pieces: Sequence[tuple[bytes, float]]) -> list[Stretch]:
-        """Listens to pieces of audio, which come with the time at which each ends."""
+    def _heard(self, pieces: Iterable[tuple[bytes, bool]]) -> list[Stretch]:
+        """The stretches of pieces of audio, as `Activity.push_all` yields them while it listens."""
         activity, stretches = self.activity, list[Stretch]()
         size, voiced, power = 0, False, 0.0
-        for pcm, is_voiced in activity.push_all(pieces, self._byte_rate):
+        for pcm, is_voiced in pieces:
             if is_voiced != voiced and size:
                 stretches.append(Stretch(size // 2, size / self._byte_rate, voiced, power))
                 size, power = 0, 0.0

@@ -14,7 +14,7 @@ from .feed import Feed
 from .hangs import Hangs
 from .hearing import Hearing
 from .limits import Limits
-from .link import Outgoing
+from .link import Outgoing, Ping
 from .live_lane import LiveLane
 from .mending import Mending
 from .pacing import Pace
@@ -39,7 +39,7 @@ class TurnsClient:
         self._buffer = self._feed.buffer
         self._hangs = Hangs(limits.watchdog_min_timeout_s)
         self._events: list[ClientEvent] = []
-        self.live: LiveLane = LiveLane()
+        self.live: LiveLane = LiveLane(options.sample_rate)
         """Takes audio that can be sent without a decision. The shell tries this first."""
         self.turn: Turn = Turn(limits.early_preflight)
         """The current turn. The shell reads it and never changes it."""
@@ -84,16 +84,13 @@ class TurnsClient:
         self.book_live()
         self._open_live(now)
 
-    def book_live(self) -> Chunk | None:
-        """Takes what `live` let out into account, and returns it. The client does so by itself where it must."""
-        if not (pieces := self.live.clear()):
-            return None
-        now, link = pieces[-1][1], self.sockets.link
-        chunk, stretches = self._feed.push_sent(pieces)
-        self._hangs.audio_sent(stretches, now, link, piece_s=self._feed.pushed_s)
-        if link:
-            link.live_sent(stretches, now)
-        return chunk
+    def book_live(self) -> None:
+        """Takes what `live` let out into account. The client does so by itself where it must."""
+        if pieces := self.live.clear():
+            stretches, link, piece_s = self._feed.push_sent(pieces), self.sockets.link, self._feed.pushed_s
+            self._hangs.audio_sent(stretches, pieces[-1][1], link, piece_s=piece_s)
+            if link:
+                link.pacer.spend_live(stretches, piece_s, [at for _, at in pieces])
 
     def end_input(self) -> None:
         """No more audio comes. `outgoing` then returns the rest of the audio and a `Close`."""
@@ -179,7 +176,6 @@ class TurnsClient:
         shell then looks at `may_send`, since a backlog may have waited for this answer.
         """
         if (ping_at := self._hearing.pong(payload, now)) is not None:
-            self.book_live()
             self._hearing.forget(ping_at)
 
     def outgoing(self, now: float) -> Outgoing | None:
@@ -187,15 +183,17 @@ class TurnsClient:
 
         The shell confirms each item with `sent` before it calls this again.
         """
-        self.book_live()
-        return self.sockets.outgoing(now)
+        return self.sockets.outgoing(now, live_wants_ping=self.live.wants_ping)
 
     def sent(self, item: Outgoing, now: float) -> None:
         """The socket has taken what `outgoing` returned. The shell then calls `outgoing` for the next item."""
-        self._close_live()
-        link = self.sockets.link
-        if link is None:
+        if (link := self.sockets.link) is None:
             return
+        if self.live.wants_ping and isinstance(item, Ping):
+            link.ping_sent(self._buffer.sent_to + self.live.samples, now, live_s=self.live.seconds)
+            self.live.ping_sent()
+            return
+        self._close_live()
         if isinstance(item, Chunk):
             self._feed.sent(item, now)
             self._hangs.audio_sent([item], now, link, piece_s=None if item.injected else self._feed.pushed_s)
@@ -207,9 +205,11 @@ class TurnsClient:
 
     @property
     def deadline(self) -> float:
-        """When the shell must call `tick`. Any call to the client may move it."""
-        self.book_live()
-        return min(self.sockets.deadline, self._feed.usage_at, self._mending.deadline)
+        """When the shell must call `tick`. Any call to the client may move it.
+
+        Live audio that is not booked yet may move it to a later time only, so it may be too early.
+        """
+        return min(self.sockets.deadline, self._feed.usage_at(self.live.samples), self._mending.deadline)
 
     def tick(self, now: float) -> None:
         """Does what is due by now, such as silence in place of missing audio or the end of a turn that hangs.
@@ -217,7 +217,7 @@ class TurnsClient:
         The shell then does as after any other report: events, `hang_up`, `outgoing`, the next `deadline`.
         """
         self._close_live()
-        if now >= self._feed.usage_at:
+        if now >= self._feed.usage_at():
             self._events.append(Usage(self._feed.take_usage(now)))
         if (rejected := self.sockets.check(now)) is not None:
             self._events.append(rejected)
@@ -240,9 +240,9 @@ class TurnsClient:
     def _close_live(self) -> None:
         """Books live audio, and lets no more out without a decision, since something has changed."""
         self.book_live()
-        self.live.open(0)
+        self.live.open(0.0)
 
     def _open_live(self, now: float) -> None:
-        """Works out how much audio `live` may let out before the next decision or booking."""
-        seconds = 0.0 if self._turns.flushing.is_waiting else self.sockets.live_s(now)
-        self.live.open(self._feed.live_bytes(seconds))
+        """Works out how much audio `live` may let out before the next decision or booking, and before a ping."""
+        if not self._turns.flushing.is_waiting:
+            self.live.open(*self.sockets.live_s(now))

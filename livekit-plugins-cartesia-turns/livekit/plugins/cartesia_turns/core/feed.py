@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from .audio_queue import ROOM_AFTER_OVERFLOW, ReplayBuffer
 from .chunk import ONSET_S, Chunk, Stretch
-from .chunking import LONGEST_CHUNK_S, LONGEST_SLICE_S, Chunker
+from .chunking import LONGEST_SLICE_S, Chunker
+from .live_lane import Piece
 from .settling import SERVER_LAG_S, Receipts, Settling
 from .speech import Activity
 from .stats import Stats
@@ -57,10 +58,9 @@ class Feed:
         self.activity: Activity = self._chunker.activity
         """When there was voice in the user's audio."""
 
-    @property
-    def usage_at(self) -> float:
-        """When usage is to be reported; inf if there is none."""
-        return self._usage_at if self._unreported else math.inf
+    def usage_at(self, live: int = 0) -> float:
+        """When usage is to be reported; inf if there is none. `live` is as for `text_known`."""
+        return self._usage_at if self._unreported or live else math.inf
 
     def push(self, pcm: bytes, now: float) -> bool:
         """Takes the user's audio, of any length.
@@ -78,29 +78,28 @@ class Feed:
             self._append(chunk, stretches)
         return buffer.lost_s > lost_s and self._is_first_loss(lost_s)
 
-    def live_bytes(self, seconds: float) -> int:
-        """How many bytes of live audio to book as one chunk at most, if `seconds` of it may go out."""
-        return round(min(seconds, LONGEST_CHUNK_S) * self._sample_rate) * 2
-
     def is_short(self, chunk: Chunk) -> bool:
         """Whether audio in pieces of this length can go out live; longer ones are measured in slices."""
         return len(chunk.pcm) <= self._longest_live
 
-    def push_sent(self, pieces: Sequence[tuple[bytes, float]]) -> tuple[Chunk, list[Stretch]]:
+    def push_sent(self, pieces: Sequence[Piece]) -> list[Stretch]:
         """Takes the user's audio that the socket was given already. There must be no backlog.
 
         Args:
             pieces: as for `Chunker.joined`.
 
         Returns:
-            One chunk of it, and its stretches with and without voice.
+            Its stretches with and without voice.
         """
-        chunk, stretches = self._chunker.joined(pieces)
-        self._append(chunk, stretches)
-        self.pushed_s = chunk.piece / self._sample_rate
-        self._unreported += chunk.samples
-        self._sent += chunk.samples
-        return chunk, stretches
+        sent: list[Stretch] = []
+        for chunk, stretches in self._chunker.joined(pieces):
+            self._append(chunk, stretches)
+            sent += stretches
+        samples = len(pieces[0][0]) // 2
+        self.pushed_s = samples / self._sample_rate
+        self._unreported += samples * len(pieces)
+        self._sent += samples * len(pieces)
+        return sent
 
     def rewind(self) -> bool:
         """Has all audio that is held sent again, on a new socket.
@@ -195,12 +194,13 @@ class Feed:
         """Forgets audio in which no turn began.
 
         Args:
-            received: the position up to which the server has the audio.
+            received: the position up to which the server has the audio. Live audio that is not booked yet counts only
+                once it is.
             sent_at: that audio had been sent by this time, monotonic seconds.
             is_in_doubt: the server has not ended a turn that it began, and may be deaf by now. As in an open turn, the
                 audio that it was sent is kept for another server, as far as there is room.
         """
-        before = received - round(SERVER_LAG_S * self._sample_rate)
+        before = min(received, self.buffer.ends) - round(SERVER_LAG_S * self._sample_rate)
         if is_in_doubt:
             self.buffer.forget_heard(before - self._doubted)
         else:

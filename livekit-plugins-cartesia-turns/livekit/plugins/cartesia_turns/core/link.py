@@ -6,7 +6,6 @@ All times are monotonic seconds.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
@@ -26,7 +25,7 @@ from ..wire.options import Options
 from .after_end import AfterEnd
 from .audio_queue import ReplayBuffer
 from .changes import Rejected
-from .chunk import Chunk, Stretch
+from .chunk import Chunk
 from .configs import Configs
 from .liveness import Liveness
 from .pacing import CATCH_UP_SPEED, Pacer
@@ -168,8 +167,8 @@ class Link:
         chunk = buffer.peek()
         return min(self._ping_at(chunk, now), self.configs.send_at, self.pacer.ready_at(chunk) if chunk else math.inf)
 
-    def live_s(self, wanted: Options, now: float) -> float:
-        """How much live audio may go out before the next decision of any kind, in seconds.
+    def live_s(self, wanted: Options, now: float) -> tuple[float, float]:
+        """How much live audio may go out before the next decision, and before the next ping in a turn, in seconds.
 
         Args:
             wanted: the options that should be in force.
@@ -177,14 +176,12 @@ class Link:
         """
         is_busy = self.hang_up or self.close_sent or not self.is_connected or not self.configs.is_settled(wanted)
         if is_busy or now >= self.liveness.ping_at:
-            return 0.0
+            return 0.0, math.inf
         return self.pacer.live_s(probes=self._probes(now))
 
-    def live_sent(self, stretches: Sequence[Stretch], now: float) -> None:
-        """Live audio went out, within what `live_s` allowed, the last piece of it now."""
-        self.pacer.spend_live(stretches, now)
-
-    def outgoing(self, buffer: ReplayBuffer, wanted: Options, now: float, *, ending: bool) -> Outgoing | None:
+    def outgoing(
+        self, buffer: ReplayBuffer, wanted: Options, now: float, *, ending: bool, live_wants_ping: bool = False
+    ) -> Outgoing | None:
         """What to send next: a ping that is due, changed settings, audio, or the close once no more audio comes.
 
         Args:
@@ -192,11 +189,12 @@ class Link:
             wanted: the options that should be in force.
             now: the present.
             ending: no more audio comes.
+            live_wants_ping: as `LiveLane.wants_ping`.
         """
         if self.hang_up:
             return None
         chunk = None if self.close_sent else buffer.peek()
-        if now >= self._ping_at(chunk, now):
+        if live_wants_ping or now >= self._ping_at(chunk, now):
             return Ping(self.liveness.next_payload)
         if self.close_sent:
             return None
@@ -223,10 +221,7 @@ class Link:
         if isinstance(item, Chunk):
             self.pacer.spend(item, now, waiting_s=buffer.backlog_s)
         elif isinstance(item, Ping):
-            self._asks_if_finished = False
-            at = self.liveness.ping_sent(now)
-            self.pacer.ping_sent(at)
-            self.receipts.asked(buffer.sent_to, at)
+            self.ping_sent(buffer.sent_to, now)
         elif isinstance(item, Config):
             self.configs.sent(item, now)
         else:
@@ -235,6 +230,13 @@ class Link:
             # Before `connected`, nothing shows that the server heard the request, so its time does not run yet.
             self._drain_by = now + self._drain_s if self.is_connected else math.inf
             self._drain_end = now + LONGEST_DRAIN_S
+
+    def ping_sent(self, position: int, now: float, *, live_s: float = 0.0) -> None:
+        """The socket has taken a ping, behind all audio before `position`: the last `live_s` seconds are not booked."""
+        self._asks_if_finished = False
+        at = self.liveness.ping_sent(now)
+        self.pacer.ping_sent(at, live_s)
+        self.receipts.asked(position, at)
 
     def _ping_at(self, chunk: Chunk | None, now: float) -> float:
         # The answer to a ping that follows the close shows that the server has all audio.

@@ -1,26 +1,34 @@
 """Live audio that goes out without a decision, and is booked several pieces at a time.
 
 That is nearly all audio of a call. To book a piece (to measure it, keep it for a replay and count it) takes longer than
-to send it, most of it once for each booking and not for each piece.
+to send it, most of it once for each booking and not for each piece. A ping between the pieces needs no booking either.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TypeAlias
+
+from .settling import PROBE_S
 
 Piece: TypeAlias = tuple[bytes, float]
 """PCM audio, and when it went out, in monotonic seconds."""
 
 
 class LiveLane:
-    """How much audio may go out before the next decision, and what went out since the last booking."""
+    """How much audio may go out before the next decision or ping, and what went out since the last booking.
 
-    __slots__ = ("_left", "_size", "pieces")
+    Args:
+        sample_rate: of the audio, in Hz; it is signed 16-bit little-endian mono.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_byte_rate", "_left", "_size", "_until_ping", "pieces")
+
+    def __init__(self, sample_rate: int) -> None:
+        self._byte_rate = 2 * sample_rate
         self.pieces: list[Piece] = []
         """What went out and is not booked yet; all pieces have one length."""
-        self._left = 0
+        self._left, self._until_ping = 0, math.inf
         self._size = 0
         """The length of these pieces, in bytes; 0 without any."""
 
@@ -30,13 +38,29 @@ class LiveLane:
         return len(self.pieces) * self._size // 2
 
     @property
+    def seconds(self) -> float:
+        """How long that audio is."""
+        return len(self.pieces) * self._size / self._byte_rate
+
+    @property
     def is_full(self) -> bool:
         """What went out is to be booked now: no other piece of the same length may follow it."""
         return self._left < self._size
 
-    def open(self, size: int) -> None:
-        """Lets up to `size` bytes out; 0 lets nothing out."""
-        self._left = size
+    @property
+    def wants_ping(self) -> bool:
+        """A ping must follow what went out. More audio may go out before it."""
+        # Less than a sample is a rounding error.
+        return self._until_ping < 2
+
+    def open(self, seconds: float, until_ping_s: float = math.inf) -> None:
+        """Lets up to `seconds` seconds out; 0 lets nothing out. A ping is due after `until_ping_s` seconds of it."""
+        self._left = 2 * round(seconds * self._byte_rate / 2)
+        self._until_ping = until_ping_s * self._byte_rate
+
+    def ping_sent(self) -> None:
+        """The ping has followed. The next is due after PROBE_S."""
+        self._until_ping = PROBE_S * self._byte_rate
 
     def take(self, pcm: bytes, now: float) -> bool:
         """Takes a piece of the user's audio as `TurnsClient.push_audio` does, if it can be sent without a decision.
@@ -45,13 +69,14 @@ class LiveLane:
         pieces at a time, before it is asked anything that depends on them, so that a piece costs next to nothing.
 
         Returns:
-            True: the shell must give these bytes to the socket at once, and then call `live_sent` if this `is_full`.
-            False: nothing was taken, and the shell calls `push_audio`.
+            True: the shell must give these bytes to the socket at once. Then it calls `outgoing` if this `wants_ping`,
+            and `live_sent` if this `is_full`. False: nothing was taken, and the shell calls `push_audio`.
         """
         size = len(pcm)
         if not 0 < size <= self._left or (self._size and size != self._size):
             return False
         self._left -= size
+        self._until_ping -= size
         self._size = size
         self.pieces.append((pcm, now))
         return True

@@ -6,7 +6,7 @@ All times are monotonic seconds.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from .chunk import ONSET_S, Chunk, Stretch
 from .settling import PAUSE_S, PROBE_S, SERVER_LAG_S
@@ -38,6 +38,9 @@ SLOW_FAST_S = 0.2
 """The same limit for a backlog that is sent slower than LIVE_SPEED."""
 BLAMED_FOR_S = 3.0
 """If the socket ends this soon after audio went out too fast, the speed may be the reason."""
+BOOKED_S = 2 * PROBE_S
+"""Live audio is booked at least this often while pings follow it; otherwise as often as such pings would follow, since
+that shows whether they must."""
 PROBED_S = 0.6
 """Pings follow live audio for this long after the last voice, since a turn starts and ends later than its voice."""
 WINDOW_S = 8.0
@@ -113,47 +116,50 @@ class Pacer:
         """Somebody may have spoken in the audio that went out last."""
         return self._pause_s <= PROBED_S
 
-    def live_s(self, *, probes: bool) -> float:
-        """How many seconds of live audio may go out before the pacer has to look again: at the speed, or for a ping.
+    def live_s(self, *, probes: bool) -> tuple[float, float]:
+        """How many seconds of live audio may go out before the pacer has to look again, and before a ping is due.
 
         Args:
             probes: as for `wants_ping`.
         """
         if self._catches_up:
-            return 0.0
-        return min(self._credit_s, PROBE_S - (self._sent_s - self._pinged_s)) if probes else self._credit_s
+            return 0.0, math.inf
+        if not probes:
+            return min(self._credit_s, PROBE_S), math.inf
+        return min(self._credit_s, BOOKED_S), PROBE_S - (self._sent_s - self._pinged_s)
 
     def spend(self, chunk: Chunk, now: float, waiting_s: float) -> None:
         """Audio went out, and `waiting_s` seconds of audio wait behind it."""
         self._pause_s = 0.0 if chunk.voiced else self._pause_s + chunk.seconds
-        self._spend(chunk.seconds, now, waiting_s)
+        self._spend(chunk.seconds, [now], waiting_s)
 
-    def spend_live(self, stretches: Sequence[Stretch], now: float) -> None:
-        """Live audio went out, the last of it now, and nothing waits behind it."""
-        seconds = 0.0
+    def spend_live(self, stretches: Iterable[Stretch], piece_s: float, times: Sequence[float]) -> None:
+        """Live audio went out in pieces of `piece_s` seconds at these times, and nothing waits behind it."""
         for stretch in stretches:
-            seconds += stretch.seconds
             self._pause_s = 0.0 if stretch.voiced else self._pause_s + stretch.seconds
-        self._spend(seconds, now, 0.0)
+        self._spend(piece_s, times, 0.0)
 
-    def _spend(self, seconds: float, now: float, waiting_s: float) -> None:
+    def _spend(self, piece_s: float, times: Sequence[float], waiting_s: float) -> None:
         is_slow = self._catches_up and self.speed < LIVE_SPEED
-        earned_s = (now - self._at) * self._rate
-        self._credit_s = min(SMALL_BURST_S if is_slow else BURST_S, self._credit_s + earned_s) - seconds
+        burst_s, fast_s = (SMALL_BURST_S, SLOW_FAST_S) if is_slow else (BURST_S, FAST_S)
         # Once audio is live, the lead of the backlog is forgotten at LIVE_SPEED. Live audio comes in real time, so the
         # lead would never shrink otherwise.
-        settled_s = (now - self._at) * (1.0 if self._catches_up else LIVE_SPEED)
-        self._ahead_s = max(0.0, self._ahead_s - settled_s) + seconds
-        if self._ahead_s > (SLOW_FAST_S if is_slow else FAST_S):
-            self._fast_at = now
-        self._at = now
-        self._sent_s += seconds
+        rate, real_time = self._rate, 1.0 if self._catches_up else LIVE_SPEED
+        credit_s, ahead_s, before = self._credit_s, self._ahead_s, self._at
+        for now in times:
+            credit_s = min(burst_s, credit_s + (now - before) * rate) - piece_s
+            ahead_s = max(0.0, ahead_s - (now - before) * real_time) + piece_s
+            if ahead_s > fast_s:
+                self._fast_at = now
+            before = now
+        self._credit_s, self._ahead_s, self._at = credit_s, ahead_s, before
+        self._sent_s += piece_s * len(times)
         # One waiting frame does not make live audio a backlog; that takes more than BURST_S. A backlog ends when its
         # last frame is out or, where silence is left out, when no more than ONSET_S waits, which can't be left out.
         least_s = ONSET_S if self.leaves_out_silence else 0.0
         self._catches_up = waiting_s > (least_s if self._catches_up else BURST_S)
         if not self._catches_up:
-            self._began_at, self._began_s = now, self._sent_s
+            self._began_at, self._began_s = self._at, self._sent_s
 
     def is_blamed(self, now: float) -> bool:
         """Whether the speed of the audio may be the reason for an end of the socket now."""
@@ -170,10 +176,10 @@ class Pacer:
         # The audio right behind it must be here already, since speech in it may have begun before it was noticed.
         return is_silence and self.leaves_out_silence and waiting_s >= ONSET_S
 
-    def ping_sent(self, now: float) -> None:
-        """A ping went out."""
-        self._pings.append((now, self._sent_s))
-        self._pinged_s = self._sent_s
+    def ping_sent(self, now: float, live_s: float = 0.0) -> None:
+        """A ping went out, behind `live_s` seconds of live audio that are not booked yet."""
+        self._pinged_s = self._sent_s + live_s
+        self._pings.append((now, self._pinged_s))
 
     def arrived(self, ping_at: float, now: float) -> None:
         """The ping sent at `ping_at` was answered, so all audio that was sent before it has arrived."""

@@ -102,10 +102,10 @@ class Sockets:
         """When the shell must call `outgoing` again even if nothing else happens; inf where it need not."""
         return self.link.send_at(self._buffer) if self.link else math.inf
 
-    def live_s(self, now: float) -> float:
-        """How many seconds of live audio may go out before the next decision; 0 if something else goes first."""
+    def live_s(self, now: float) -> tuple[float, float]:
+        """As `Link.live_s`; 0 if something else goes first."""
         if self.link is None or self._buffer.has_backlog or self.input.has_come:
-            return 0.0
+            return 0.0, math.inf
         return self.link.live_s(self.options, now)
 
     @property
@@ -125,11 +125,12 @@ class Sockets:
         """When to call `check`."""
         return self.link.deadline if self.link else math.inf
 
-    def outgoing(self, now: float) -> Outgoing | None:
+    def outgoing(self, now: float, *, live_wants_ping: bool) -> Outgoing | None:
         """What to send next on the present socket; see `Link.outgoing`."""
         if self.link is None:
             return None
-        return self.link.outgoing(self._buffer, self.options, now, ending=self.input.has_come)
+        ending = self.input.has_come
+        return self.link.outgoing(self._buffer, self.options, now, ending=ending, live_wants_ping=live_wants_ping)
 
     # What happens.
 

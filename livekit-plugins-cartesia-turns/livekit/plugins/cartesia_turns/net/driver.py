@@ -30,9 +30,6 @@ from .prewarming import WarmConnection
 from .sender import Sender
 from .tasks import until_done
 
-AFTER_EVENT_S = 0.001
-"""What else a message calls for is done so much later, so that whoever waits for its event is not kept waiting."""
-
 
 class Driver:
     """Moves audio and messages between a client and its sockets, and calls the client in time (see `core`).
@@ -83,11 +80,11 @@ class Driver:
         now = time.monotonic()
         if not self._sender.send_live(pcm, now):
             return False
+        if self._client.live.wants_ping:
+            self._sender.send_waiting()
         if self._client.live.is_full:
             self._client.live_sent(now)
-            # A ping may be due here.
-            self._sender.send_waiting()
-            self._act()
+            self._set_alarm()
         return True
 
     def push(self, pcm: bytes) -> None:
@@ -127,10 +124,12 @@ class Driver:
         self._act()
 
     def _tell_events(self) -> bool:
-        """Passes on the client's events; returns whether there were any."""
-        if events := self._client.take_events():
-            self._listener.events(events, None if are_text(events) else self._client.stats)
-        return bool(events)
+        """Passes on the client's events; returns whether they are new text and nothing else."""
+        if not (events := self._client.take_events()):
+            return False
+        is_text = are_text(events)
+        self._listener.events(events, None if is_text else self._client.stats)
+        return is_text
 
     def _act(self) -> None:
         """Does what the client asks for now."""
@@ -242,7 +241,8 @@ class Driver:
         self._attempts.heard(message, now, reused=reused)
         self._client.receive(message, now)
         if self._tell_events():
-            self._alarm.set(now + AFTER_EVENT_S)
+            # New text asks for nothing now, so whoever waits for it is not kept waiting.
+            self._set_alarm()
         else:
             self._act()
         if (failure := self._client.sockets.failure) is not None:

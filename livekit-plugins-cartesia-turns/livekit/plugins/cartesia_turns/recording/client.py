@@ -72,18 +72,22 @@ class RecordedClient(TurnsClient):
     def push_audio(self, pcm: bytes, now: float) -> None:
         """As TurnsClient."""
         super().push_audio(pcm, now)
-        self._journal.push(PUSHED, [now], pcm)
+        self._journal.push(PUSHED, [(pcm, now)])
         self._note_events(now)
 
     def outgoing(self, now: float) -> Outgoing | None:
         """As TurnsClient."""
+        # If nothing waits to be sent, the question changes nothing.
+        matters = self.sockets.may_send
         item = super().outgoing(now)
-        if item is None:
-            self._journal.add((ASKED, now, None))
+        if isinstance(item, Ping):
+            self._note_live()
+            self._journal.add((PINGED, now, None))
+        elif item is None:
+            if matters:
+                self._journal.add((ASKED, now, None))
         elif isinstance(item, Chunk):
             self._journal.add((OFFERED, now, (item.start, len(item.pcm), item.injected)))
-        elif isinstance(item, Ping):
-            self._journal.add((PINGED, now, None))
         else:
             self._note("outgoing", now, lambda: {"item": item_to(item)})
         return item
@@ -98,7 +102,6 @@ class RecordedClient(TurnsClient):
 
     def pong(self, payload: bytes, now: float) -> None:
         """As TurnsClient."""
-        # In a turn the client itself does not book its live audio for this, which takes time.
         self._note_live()
         if payload == b"0" or (payload.isdigit() and payload[:1] != b"0" and len(payload) < LONGEST_NUMBER):
             self._journal.add((ANSWERED, now, int(payload)))
@@ -112,21 +115,18 @@ class RecordedClient(TurnsClient):
         self._journal.add((TICKED, now, None))
         self._note_events(now)
 
-    def book_live(self) -> Chunk | None:
+    def book_live(self) -> None:
         """As TurnsClient."""
-        chunk = super().book_live() if self.live.pieces else None
-        if chunk is not None:
-            noted, self._noted_live = self._noted_live, 0
-            # The client has joined the pieces, so to note them takes no copy of the audio.
-            times = [*chunk.times[noted:], chunk.times[-1]]
-            self._journal.push(LIVE * (len(times) - 1) + BOOKED, times, chunk.pcm[2 * chunk.piece * noted :])
-        return chunk
+        if pieces := self.live.pieces:
+            self._note_live()
+            self._noted_live = 0
+            self._journal.add((BOOKED, pieces[-1][1], None))
+            super().book_live()
 
     def _note_live(self) -> None:
-        """Notes the live audio that was taken and is not booked yet."""
+        """Notes the live audio that was taken and is neither booked nor noted yet."""
         if pieces := self.live.pieces[self._noted_live :]:
-            times = [at for _, at in pieces]
-            self._journal.push(LIVE * len(times), times, b"".join([pcm for pcm, _ in pieces]))
+            self._journal.push(LIVE * len(pieces), pieces)
             self._noted_live += len(pieces)
 
     # The others.

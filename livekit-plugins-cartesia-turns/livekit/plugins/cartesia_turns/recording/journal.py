@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from ..core.events import ClientEvent
+from ..core.live_lane import Piece
 from ..wire.messages import ServerMessage
-from .schema import BOOKED, Fields, event_to, message_to, without_words
+from .schema import Fields, event_to, message_to, without_words
 
 MANY_STEPS = 100
 """At most this many steps make a line: two seconds of a call, or less."""
@@ -26,8 +27,8 @@ MOST_BYTES = 64 * 1024 * 1024
 MANY_ENTRIES, MOST_ENTRIES = 10_000, 100_000
 """The same limits for the number of entries that wait."""
 
-Audio: TypeAlias = tuple[str, list[float], bytes]
-"""Audio that was pushed, in pieces of one length: the letters and the monotonic times of the steps, and the bytes."""
+Audio: TypeAlias = tuple[str, list[Piece], None]
+"""Audio that was pushed, in pieces of one length: the letters of the steps, and the pieces."""
 StepEntry: TypeAlias = tuple[str, float, tuple[int, int, bool] | int | None]
 """Another call that comes with each frame: its letter and its monotonic time.
 
@@ -66,10 +67,10 @@ class Journal:
         self.wake: Callable[[], None] = _do_nothing
         """Wakes the thread that takes."""
 
-    def push(self, letters: str, times: list[float], pcm: bytes) -> None:
-        """Notes audio that was pushed, in pieces of one length, each with its letter and its time."""
-        self._bytes_in += len(pcm)
-        self.add((letters, times, pcm))
+    def push(self, letters: str, pieces: list[Piece]) -> None:
+        """Notes audio that was pushed, in pieces of one length, each with its letter."""
+        self._bytes_in += len(pieces) * len(pieces[0][0])
+        self.add((letters, pieces, None))
         self._check()
 
     def note(self, now: float, what: Noted) -> None:
@@ -133,8 +134,8 @@ class Lines:
                 continue
             letters += entry[0]
             steps.append(entry)
-            if isinstance(entry[2], bytes):
-                audio.append(entry[2])
+            if isinstance(entry[1], list):
+                audio += [pcm for pcm, _ in entry[1]]
         if steps:
             lines.append(_steps_line(letters, steps))
         return _written(lines), b"".join(audio)
@@ -157,17 +158,15 @@ def _steps_line(letters: str, steps: Iterable[Audio | StepEntry]) -> Fields:
     sent: list[int] = []
     silent: list[int] = []
     pongs: list[int] = []
-    for each, at, what in steps:
+    for _, at, what in steps:
         if isinstance(at, list):
-            times.fromlist(at)
-        else:
-            times.append(at)
+            times.extend([each for _, each in at])
+            pushed += [len(at[0][0])] * len(at)
+            continue
+        times.append(at)
         if what is None:
             continue
-        if isinstance(what, bytes):
-            if count := len(each) - each.count(BOOKED):
-                pushed += [len(what) // count] * count
-        elif isinstance(what, tuple):
+        if isinstance(what, tuple):
             start, size, is_silence = what
             if is_silence:
                 silent.append(len(sent) // 2)

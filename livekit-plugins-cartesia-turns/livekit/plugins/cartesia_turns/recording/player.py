@@ -191,7 +191,7 @@ class Player:
     def _catch_up(self, at: float) -> None:
         """Calls `tick` at a deadline that the client has today and did not have in the recording."""
         if self._client.live.samples:
-            # To ask for the deadline would book this audio, and the recording says when that was done.
+            # The deadline may be too early until this audio is booked, and the recording says when that was done.
             return
         if at <= self._client.deadline:
             self._overdue_since = math.inf
