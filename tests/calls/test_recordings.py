@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 
 import pytest
+from livekit.plugins.cartesia_turns.core import pacing
 from livekit.plugins.cartesia_turns.recording import replay
 from livekit.plugins.cartesia_turns.recording.schema import SchemaError
 from support.lossy_link import Break, Fault, Network, SimulatedCall
@@ -58,6 +59,18 @@ def test_a_hundred_more_of_them_do() -> None:
         some_call(seed, tape).run()
         outcome = replay(tape.recording())
         assert outcome.is_same, f"seed {seed}: {outcome}"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_call_whose_client_booked_live_audio_at_other_times_replays_the_same(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tape = Tape()
+    with monkeypatch.context() as patched:
+        patched.setattr(pacing, "BOOKED_S", 0.1)
+        some_call(seed, tape).run()
+    outcome = replay(tape.recording())
+    assert outcome.is_same, str(outcome)
 
 
 @pytest.mark.parametrize("seed", range(5))

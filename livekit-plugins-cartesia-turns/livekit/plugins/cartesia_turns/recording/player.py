@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from os import PathLike
 from typing import ClassVar
 
+from ..core.chunk import Chunk
 from ..core.client import TurnsClient
 from ..core.link import Outgoing
 from ..core.pacing import Pace
@@ -123,9 +124,7 @@ class Player:
         if step.letter in (LIVE, PUSHED):
             self._push(step)
         elif step.letter == BOOKED:
-            if self._client.live.is_full:
-                self._client.live_sent(step.at)
-            self._client.book_live()
+            self._client.live_sent(step.at)
         elif step.letter in (ASKED, OFFERED, PINGED):
             if step.letter == PINGED:
                 self._then.sent.append((self._since(step.at), {"type": "ping"}))
@@ -133,7 +132,7 @@ class Player:
                 start, samples, is_silence = step.sent
                 offered = {"type": "audio", "start": start, "samples": samples, "silence": is_silence}
                 self._then.sent.append((self._since(step.at), offered))
-            self._ask(step.at, is_offered=step.letter != ASKED)
+            self._ask(step.at) if step.letter != ASKED else self._send_all(step.at)
         elif step.letter == SENT:
             self._confirm(step.at)
         elif step.pong is not None:
@@ -158,7 +157,7 @@ class Player:
         else:
             # Today the client decides about this audio first: it may go out at once all the same, or not.
             self._client.push_audio(pcm, step.at)
-            self._ask(step.at, is_offered=False)
+            self._send_all(step.at, live)
 
     def _make(self, line: Fields, at: float) -> None:
         if "pace" in line:
@@ -171,13 +170,17 @@ class Player:
         self._listen(at)
         self._catch_up(at)
 
-    def _ask(self, at: float, *, is_offered: bool) -> None:
+    def _ask(self, at: float) -> None:
         self._item = self._client.outgoing(at)
         if self._item is not None:
             self._now.sent.append((self._since(at), item_to(self._item)))
-            if not is_offered:
-                # Nothing went out in the recording, so no recorded call confirms this.
-                self._confirm(at)
+
+    def _send_all(self, at: float, live: tuple[float, Fields] | None = None) -> None:
+        """Sends all that may go out today, where nothing or only the audio `live` went out in the recording."""
+        while (item := self._client.outgoing(at)) is not None:
+            is_live = live and isinstance(item, Chunk) and item.samples == live[1]["samples"]
+            self._now.sent.append(live if live and is_live else (self._since(at), item_to(item)))
+            self._client.sent(item, at)
 
     def _confirm(self, at: float) -> None:
         item, self._item = self._item, None
@@ -217,7 +220,7 @@ class Player:
         self._client.link_lost(at, **how)
 
     _calls: ClassVar[dict[str, Callable[[Player, Fields, float], object]]] = {
-        "outgoing": lambda self, _, at: self._ask(at, is_offered=True),
+        "outgoing": lambda self, _, at: self._ask(at),
         "sent": lambda self, _, at: self._confirm(at),
         "end_input": lambda self, _, __: self._client.end_input(),
         "flush": lambda self, _, at: self._client.flush(at),
