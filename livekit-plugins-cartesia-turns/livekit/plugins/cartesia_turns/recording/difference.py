@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from itertools import zip_longest
 
@@ -14,6 +14,14 @@ SAME_S = 1e-6
 """Two times that differ by less than this are the same."""
 MOST_SHOWN = 20
 """At most this many differences are shown."""
+
+
+@dataclass
+class Trace:
+    """What a client said and sent, each with its time in seconds since the start of the call."""
+
+    said: list[tuple[float, Fields]] = field(default_factory=list)
+    sent: list[tuple[float, Fields]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from os import PathLike
 from typing import ClassVar
 
@@ -18,7 +17,7 @@ from ..core.chunk import Chunk
 from ..core.client import TurnsClient
 from ..core.link import Outgoing
 from ..core.pacing import Pace
-from .difference import SAME_S, Difference, Replay, compared, first_of
+from .difference import SAME_S, Difference, Replay, Trace, compared, first_of
 from .files import Recording, Step, load, steps_of
 from .schema import (
     ANSWERED,
@@ -70,14 +69,6 @@ def replay(recording: str | PathLike[str] | Recording) -> Replay:
         # What the client does after a lost socket depends on the words, and here all words of one length are the same.
         raise SchemaError(f"{call.folder} can't be compared: it was recorded without its words, which matter here")
     return outcome
-
-
-@dataclass
-class Trace:
-    """What a client said and sent, each with its time in seconds since the start of the call."""
-
-    said: list[tuple[float, Fields]] = field(default_factory=list)
-    sent: list[tuple[float, Fields]] = field(default_factory=list)
 
 
 class Player:
