@@ -91,6 +91,7 @@ def test_what_a_page_saves_is_read() -> None:
         ({"stretches": [{"start": -1, "end": 2, "ends_turn": True}]}, "stretch 1"),
         ({"stretches": [{"start": True, "end": 2, "ends_turn": True}]}, "stretch 1"),
         ({"stretches": [{"start": 1, "end": float("inf"), "ends_turn": True}]}, "stretch 1"),
+        ({"stretches": [{"start": 1, "end": 10**400, "ends_turn": True}]}, "stretch 1"),
         ({"stretches": [{"start": 3, "end": 2, "ends_turn": True}]}, "it ends at 2.0 s and begins at 3.0 s"),
         ({"stretches": [*GOOD["stretches"][::-1]]}, "stretch 2: it begins at 1.0 s, before stretch 1 ends at 4.0 s"),
         ({"call": None}, "`call`, the name of its folder"),

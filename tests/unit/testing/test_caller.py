@@ -35,6 +35,13 @@ async def test_words_and_pauses_are_pushed_in_frames_of_20_ms() -> None:
     assert spoken == [True] * 30 + [False] * 25
 
 
+async def test_a_text_in_place_of_a_line_is_refused_before_anything_is_said() -> None:
+    line = Line()
+    with pytest.raises(TypeError, match=r"takes what say\(\), silence\(\) and noise\(\) return, not 'hello'"):
+        await line.caller.play(say("a"), "hello")  # type: ignore[arg-type]  # on purpose
+    assert line.frames == []
+
+
 async def test_words_of_odd_lengths_add_up() -> None:
     line = Line()
     await line.caller.play(say("a b c d e f g h i j", word_s=0.2345, pause=0.5))

@@ -37,6 +37,17 @@ async def test_an_stt_of_the_users_own_keeps_its_options() -> None:
             (await call.say("once more")).assert_turns("once more")
 
 
+async def test_a_server_that_was_not_started_says_so() -> None:
+    server = ScriptedServer()
+    with pytest.raises(RuntimeError, match="was not started: use it as `async with server:`"):
+        async with server.stream():
+            pass
+    with pytest.raises(RuntimeError, match="was not started"):
+        async with server.conversation(session, Agent(instructions="Be brief.")):
+            pass
+    assert ScriptedServer(port=9).url == "http://127.0.0.1:9"
+
+
 def test_faults_are_set_by_name_or_as_a_plan() -> None:
     server = ScriptedServer(faults="unavailable")
     assert server.faults == Faults(status=503)

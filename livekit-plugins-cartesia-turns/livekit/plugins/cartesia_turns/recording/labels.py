@@ -8,7 +8,6 @@ since the start of the call, and `ends_turn`, which says whether the user was do
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +23,8 @@ from .voice import spoken_in
 SCHEMA = 1
 """The version of the file. It changes when a reader of the version before would misread it."""
 PROPOSAL, PERSON = "proposal", "person"
+MOST_S = 1e9
+"""No call is so long."""
 SPARE_S = 0.5
 """A stretch that ends this much later than the call is not of that call."""
 LEAD_S, TAIL_S = 0.3, 0.2
@@ -144,7 +145,7 @@ def _stretch(written: Any, where: str) -> Stretch:
 def _time(value: Any) -> float | None:
     """Seconds since the start of the call; None if it is something else."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and 0 <= value < math.inf else None
+    return float(value) if is_number and 0 <= value < MOST_S else None
 
 
 def load_labels(path: Path) -> Labels | None:

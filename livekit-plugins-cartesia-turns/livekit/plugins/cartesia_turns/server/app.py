@@ -110,7 +110,13 @@ class LocalServer:
 
     @property
     def url(self) -> str:
-        """The address to connect to: `http://HOST:PORT`."""
+        """The address to connect to: `http://HOST:PORT`.
+
+        Raises:
+            RuntimeError: the server takes a free port and was not started, so there is no address yet.
+        """
+        if not self._port:
+            raise RuntimeError("the server was not started: use it as `async with server:`")
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self._port}"
 

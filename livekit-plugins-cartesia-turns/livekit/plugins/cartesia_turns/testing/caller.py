@@ -61,7 +61,11 @@ class Caller:
 
         Raises:
             AssertionError: the turn did not end within 15 s, or the call is over. The text lists what happened.
+            TypeError: a line is something else, such as a text.
         """
+        for line in lines:
+            if not isinstance(line, Say):
+                raise TypeError(f"play() takes what say(), silence() and noise() return, not {line!r}")
         for line in lines:
             await self._play(line)
         return self.heard
