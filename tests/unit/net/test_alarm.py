@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import socket
 import time
 from contextvars import ContextVar
 
@@ -37,6 +38,42 @@ async def test_a_time_that_has_passed_rings_in_the_next_step_of_the_event_loop()
         alarm.set(at)
     assert not rang
     await until(lambda: rang, within_s=0.5)
+
+
+async def test_an_alarm_that_the_event_loop_was_held_up_for_rings_after_what_came_meanwhile_is_read() -> None:
+    steps: list[str] = []
+    alarm = Alarm(lambda: steps.append("alarm"))
+    alarm.start()
+    here, there = socket.socketpair()
+    here.setblocking(False)
+    reader, writer = await asyncio.open_connection(sock=here)
+
+    async def read() -> None:
+        await reader.readexactly(1)
+        await asyncio.sleep(0)  # whoever is told takes a step of his own
+        steps.append("read")
+
+    reading = asyncio.create_task(read())
+    await asyncio.sleep(0)
+    alarm.set(time.monotonic() + 0.02)
+    there.send(b"x")
+    time.sleep(0.2)  # noqa: ASYNC251 - it is the event loop that is held up
+    await until(lambda: len(steps) == 2)
+    assert steps == ["read", "alarm"]
+    await reading
+    writer.close()
+    there.close()
+
+
+async def test_an_alarm_that_is_late_again_and_again_rings_all_the_same() -> None:
+    alarm, rang = ringing()
+    began = time.monotonic()
+    alarm.set(began + 0.01)
+    for _ in range(10):
+        time.sleep(0.1)  # noqa: ASYNC251
+        await asyncio.sleep(0)
+    assert rang
+    assert rang[0] < began + 0.5
 
 
 async def test_it_rings_in_the_context_in_which_it_was_started_whoever_sets_it() -> None:
