@@ -147,7 +147,8 @@ class Town:
     """A server that is there in each loop anew, at the same address, and one STT for all of them."""
 
     def __init__(self) -> None:
-        self.server = self._server(0)
+        self._port = 0
+        self.server = self._server(self._port)
         self.stt: cartesia_turns.STT | None = None
         self._left: set[asyncio.Task[Any]] = set()
 
@@ -177,8 +178,8 @@ class Town:
                     task.get_coro().close()
 
     async def _work(self, work: Callable[[LocalServer, cartesia_turns.STT], Awaitable[None]]) -> None:
-        port = urlsplit(self.server.url).port or 0
-        async with self._server(port) as self.server, aiohttp.ClientSession():
+        async with self._server(self._port) as self.server, aiohttp.ClientSession():
+            self._port = urlsplit(self.server.url).port or 0
             if self.stt is None:
                 self.stt = cartesia_turns.STT(base_url=self.server.url, api_key=self.server.key)
             async with utils.http_context.open():
