@@ -118,8 +118,19 @@ async def test_a_pointer_drags_the_end_of_a_stretch_in_the_picture(page: Page, c
     assert after[1:] == before[1:]
 
 
-async def test_labels_that_can_not_be_are_not_saved_and_why_is_said(page: Page) -> None:
-    await page.get_by_role("spinbutton", name="End of stretch 1").fill("99")
+@pytest.mark.parametrize(
+    ("field", "value", "why"),
+    [
+        ("End of stretch 1", "5", "stretch 2 begins before stretch 1 ends"),
+        ("End of stretch 4", "99", "stretch 4 ends after the call"),
+        ("Beginning of stretch 1", "-1", "stretch 1 begins before the call"),
+        ("Beginning of stretch 4", "99", "stretch 4 ends before it begins"),
+    ],
+)
+async def test_labels_that_can_not_be_are_not_saved_and_why_is_said(
+    field: str, value: str, why: str, page: Page
+) -> None:
+    await page.get_by_role("spinbutton", name=field).fill(value)
     await page.keyboard.press("Tab")
     await page.get_by_role("button", name="Save the labels").click()
-    assert "stretch 2 begins before stretch 1 ends" in await page.get_by_role("status").inner_text()
+    assert f"Not saved: {why}." in await page.get_by_role("status").inner_text()

@@ -130,11 +130,13 @@ def _box(kind: str, span: Span, rows: tuple[int, int], scale: float) -> str:
 
 def _wave(pcm: bytes, rate: int, scale: float) -> str:
     """The waveform: a vertical line for every 1.5 pixels, as long as the loudest sample there is loud."""
-    samples = np.frombuffer(pcm, np.int16).astype(np.float32) / 32768
+    samples = np.frombuffer(pcm, np.int16)
     each = max(1, round(rate / scale * 1.5))
     blocks = samples[: len(samples) // each * each].reshape(-1, each)
+    # Copies of all samples of a long call would take much memory.
+    loudest = np.maximum(blocks.max(axis=1, initial=0) / 32768, blocks.min(axis=1, initial=0) / -32768)
     # The ear hears ratios, so the square root makes quiet speech visible.
-    peaks = np.sqrt(np.abs(blocks).max(axis=1, initial=0.0)) * 36
+    peaks = np.sqrt(loudest) * 36
     strokes = (
         f"M{LEFT + (index + 0.5) * each / rate * scale:.1f} {USER - peak:.1f}V{USER + peak:.1f}"
         for index, peak in enumerate(peaks)

@@ -7,6 +7,8 @@ const told = document.getElementById("labels-status");
 const marks = document.getElementById("label-marks");
 const undo = document.getElementById("undo");
 const SHORTEST = 0.05;
+// As in labels.py.
+const SPARE = 0.5;
 const TOP = 24;
 const BOTTOM = 134;
 let past = [];
@@ -148,6 +150,8 @@ function addOrSplit() {
 function wrong() {
   for (const [index, stretch] of labels.stretches.entries()) {
     const before = labels.stretches[index - 1];
+    if (stretch.start < 0) return `Not saved: stretch ${index + 1} begins before the call.`;
+    if (stretch.end > labels.seconds + SPARE) return `Not saved: stretch ${index + 1} ends after the call.`;
     if (stretch.start >= stretch.end) return `Not saved: stretch ${index + 1} ends before it begins.`;
     if (before !== undefined && stretch.start < before.end) return `Not saved: stretch ${index + 1} begins before stretch ${index} ends.`;
   }
