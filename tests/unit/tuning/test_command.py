@@ -140,6 +140,8 @@ async def test_results_go_where_they_are_wanted(server: LocalServer, calls: Path
     assert await tune(server, calls, "--yes", "--no-picture", "-o", str(tmp_path)) == 0
     assert {name for name in os.listdir(tmp_path) if "tuning" in name} == {"tuning.csv", "tuning.jsonl"}
     assert not [name for name in os.listdir(calls) if "tuning" in name]
+    assert await tune(server, calls / "one" / "call.jsonl", "--yes", "--no-picture") == 0
+    assert {name for name in os.listdir(calls / "one") if "tuning" in name} == {"tuning.csv", "tuning.jsonl"}
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,8 @@ def _tell(tuning: Tuning, folder: Path, *, has_picture: bool) -> None:
 def _folder(options: argparse.Namespace) -> Path:
     """Where the results go."""
     folder: Path = options.output or options.calls[0]
-    return folder
+    # A call may also be given by its `call.jsonl`.
+    return folder.parent if options.output is None and folder.is_file() else folder
 
 
 def _say(text: str) -> None:
