@@ -17,6 +17,7 @@ import pytest
 import transcribe
 from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns.server import LocalServer, Script
+from support.disk import no_room
 from support.recognizer import PACKAGES
 from support.speech import AUDIO, SPOKEN
 from support.wer import word_error_rate
@@ -211,9 +212,9 @@ def test_without_portaudio_there_is_a_hint_where_to_get_it(tmp_path: Path) -> No
 
 
 def test_a_disk_without_room_for_the_timeline_costs_one_line(tmp_path: Path) -> None:
-    (tmp_path / "full.png").symlink_to("/dev/full")
-    with pytest.raises(UserError, match=r"--timeline .*full\.png: No space left on device$"):
-        transcribe.draw(tmp_path / "full.png", "call", silence(1.0), [])
+    transcribe.draw(tmp_path / "b.png", "call", silence(1.0), [])
+    with no_room(), pytest.raises(UserError, match=r"--timeline .*a\.png: File too large$"):
+        transcribe.draw(tmp_path / "a.png", "call", silence(1.0), [])
 
 
 def test_a_place_that_may_not_be_written_is_told_before_the_call(
@@ -224,11 +225,11 @@ def test_a_place_that_may_not_be_written_is_told_before_the_call(
     assert_one_clear_line(exit_code, *capsys.readouterr(), "this may not be written")
 
 
-def test_a_disk_without_room_for_the_output_costs_one_line(no_recognizer: str) -> None:
-    with Path("/dev/full").open("w") as full:
+def test_a_disk_without_room_for_the_output_costs_one_line(no_recognizer: str, tmp_path: Path) -> None:
+    with (tmp_path / "output").open("w") as output, no_room(10):
         done = subprocess.run(
             [sys.executable, str(SCRIPT), "--fast"],
-            stdout=full,
+            stdout=output,
             stderr=subprocess.PIPE,
             text=True,
             timeout=WITHIN_S,
@@ -236,7 +237,7 @@ def test_a_disk_without_room_for_the_output_costs_one_line(no_recognizer: str) -
             check=False,
         )
     assert done.returncode == 1
-    assert done.stderr.splitlines()[1:] == ["transcribe.py: No space left on device"]
+    assert done.stderr.splitlines()[1:] == ["transcribe.py: File too large"]
 
 
 def empty_wav(path: Path) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from livekit.plugins.cartesia_turns.__main__ import COMMANDS, main
 from livekit.plugins.cartesia_turns.recording import view_command
+from support.disk import no_room
 from support.recordings import written
 
 
@@ -58,10 +59,10 @@ def test_output_that_can_not_be_written_is_one_line_and_not_the_exit_code_of_a_d
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call = written(tmp_path / "call", bytes(640), [])
-    with Path("/dev/full").open("w") as full:
-        monkeypatch.setattr(sys, "stdout", full)
-        assert main(["label", str(call)]) == 2
-    assert capsys.readouterr().err == "error: [Errno 28] No space left on device\n"
+    with (tmp_path / "output").open("w") as output, no_room(10):
+        monkeypatch.setattr(sys, "stdout", output)
+        assert main(["replay", str(call)]) == 2
+    assert capsys.readouterr().err == "error: [Errno 27] File too large\n"
 
 
 def test_a_command_works_without_any_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
