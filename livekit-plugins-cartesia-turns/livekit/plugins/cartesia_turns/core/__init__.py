@@ -12,7 +12,7 @@ the client and its `sockets` ask for. The client calls nobody back. The contract
 - Report the user's audio with `push_audio`. Where nothing waits to be written to the socket, try `live.take` first: if
   it returns True, give the socket these bytes at once, in place of `push_audio` and `sent`. If `live.wants_ping` then,
   call `outgoing`, and if `live.is_full`, call `live_sent`; otherwise nothing else is to be done.
-- Call `tick` at `deadline`.
+- Call `tick` at `deadline`. If the process was held up until later, report first what came meanwhile.
 - Close the socket as soon as `sockets.hang_up` or `sockets.failure` is set. Report the end of a socket, whoever ended
   it, with `link_lost`.
 - After each call that reports something, look again at the properties above, and pass on what `take_events` returns.
