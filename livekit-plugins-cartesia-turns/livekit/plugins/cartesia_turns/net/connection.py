@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import aiohttp
 
@@ -85,40 +86,20 @@ class Connection:
             raise handshake.failure(error)
         return cls(attempt.result(), handshake)
 
-    async def send(self, item: Outgoing) -> None:
-        """Sends one item, and waits while the socket's own buffer is full.
-
-        Raises:
-            DroppedError: the socket is gone.
-        """
-        if isinstance(item, Chunk):
-            await self.send_audio(item.pcm)
-            return
-        try:
-            if isinstance(item, Ping):
-                await self._ws.ping(item.payload)
-            else:
-                await self._ws.send_str(serialize(item))
-        except LOST:
-            raise DroppedError(LOST_SENDING) from None
-
-    async def send_audio(self, pcm: bytes) -> None:
-        """Sends PCM audio in the same way as `send`."""
-        try:
-            await self._ws.send_bytes(pcm)
-        except LOST:
-            raise DroppedError(LOST_SENDING) from None
-
     def send_now(self, item: Outgoing | bytes) -> asyncio.Task[None] | None:
         """Sends one item, or PCM audio, from the caller's step of the event loop. No other send may be under way.
 
         Returns:
-            A task that is done when the socket's own buffer has room again, if the item has filled it; else None.
+            A task that is done when the socket's own buffer has room again, if the item has filled it; else None. It
+            fails if the socket is lost meanwhile.
 
         Raises:
             DroppedError: the socket is gone.
         """
-        rest = begin(self.send_audio(item) if isinstance(item, bytes) else self.send(item))
+        try:
+            rest = begin(self._sending(item))
+        except LOST:
+            raise DroppedError(LOST_SENDING) from None
         if rest is not None:
             # The callbacks of a task run after its last step, so anything else may run between the two. The caller's
             # callback comes right after this one.
@@ -160,6 +141,15 @@ class Connection:
             if self._transport is not None:
                 # With data left to write, the transport would otherwise stay open until the peer has read it.
                 self._transport.abort()
+
+    def _sending(self, item: Outgoing | bytes) -> Coroutine[Any, Any, None]:
+        if isinstance(item, bytes):
+            return self._ws.send_bytes(item)
+        if isinstance(item, Chunk):
+            return self._ws.send_bytes(item.pcm)
+        if isinstance(item, Ping):
+            return self._ws.ping(item.payload)
+        return self._ws.send_str(serialize(item))
 
     def _sent(self, rest: asyncio.Task[None]) -> None:
         self._rest = None
