@@ -191,9 +191,11 @@ def test_what_is_no_recorder_is_refused_without_being_shown() -> None:
 CHILD = """
 import asyncio, resource, sys
 from livekit.plugins.cartesia_turns import STT
-from livekit.plugins.cartesia_turns.recording import Recorder
+from livekit.plugins.cartesia_turns.recording import Recorder, writer
 from livekit.plugins.cartesia_turns.server import LocalServer, Script
 from support.calls import silent_frame
+
+writer.EVERY_S = 2.0
 
 async def main():
     limit, seconds = int(sys.argv[2]), float(sys.argv[3])

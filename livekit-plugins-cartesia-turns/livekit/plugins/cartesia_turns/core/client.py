@@ -205,18 +205,18 @@ class TurnsClient:
 
     @property
     def deadline(self) -> float:
-        """When the shell must call `tick`. Any call to the client may move it.
-
-        Live audio that is not booked yet may move it to a later time only, so it may be too early.
-        """
+        """When the shell must call `tick`. Any call may move it. It may be too early while live audio is not booked."""
         return min(self.sockets.deadline, self._feed.usage_at(self.live.samples), self._mending.deadline)
 
     def tick(self, now: float) -> None:
-        """Does what is due by now, such as silence in place of missing audio or the end of a turn that hangs.
+        """Does what is due by now, if anything is: silence in place of missing audio, or the end of a turn that hangs.
 
         The shell then does as after any other report: events, `hang_up`, `outgoing`, the next `deadline`.
         """
-        self._close_live()
+        self.book_live()
+        if now < self.deadline:
+            return
+        self.live.open(0.0)
         if now >= self._feed.usage_at():
             self._events.append(Usage(self._feed.take_usage(now)))
         if (rejected := self.sockets.check(now)) is not None:

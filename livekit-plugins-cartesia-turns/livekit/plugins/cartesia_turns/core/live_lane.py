@@ -43,6 +43,11 @@ class LiveLane:
         return len(self.pieces) * self._size / self._byte_rate
 
     @property
+    def is_open(self) -> bool:
+        """More audio may go out, since nothing waits to be sent before it."""
+        return self._left > 0
+
+    @property
     def is_full(self) -> bool:
         """What went out is to be booked now: no other piece of the same length may follow it."""
         return self._left < self._size

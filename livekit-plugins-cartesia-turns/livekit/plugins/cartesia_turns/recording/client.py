@@ -77,32 +77,31 @@ class RecordedClient(TurnsClient):
 
     def outgoing(self, now: float) -> Outgoing | None:
         """As TurnsClient."""
-        # If nothing waits to be sent, the question changes nothing.
-        matters = self.sockets.may_send
+        # If nothing waits to be sent, the question changes nothing, and a ping changes nothing until it is sent.
+        matters = not self.live.is_open and self.sockets.may_send
         item = super().outgoing(now)
-        if isinstance(item, Ping):
-            self._note_live()
-            self._journal.add((PINGED, now, None))
-        elif item is None:
+        if item is None:
             if matters:
                 self._journal.add((ASKED, now, None))
         elif isinstance(item, Chunk):
             self._journal.add((OFFERED, now, (item.start, len(item.pcm), item.injected)))
-        else:
+        elif not isinstance(item, Ping):
             self._note("outgoing", now, lambda: {"item": item_to(item)})
         return item
 
     def sent(self, item: Outgoing, now: float) -> None:
         """As TurnsClient."""
         super().sent(item, now)
-        if isinstance(item, Chunk | Ping):
+        if isinstance(item, Ping):
+            self._note_live()
+            self._journal.add((PINGED + SENT, now, None))
+        elif isinstance(item, Chunk):
             self._journal.add((SENT, now, None))
         else:
             self._note("sent", now, dict)
 
     def pong(self, payload: bytes, now: float) -> None:
         """As TurnsClient."""
-        self._note_live()
         if payload == b"0" or (payload.isdigit() and payload[:1] != b"0" and len(payload) < LONGEST_NUMBER):
             self._journal.add((ANSWERED, now, int(payload)))
         else:

@@ -30,7 +30,7 @@ MANY_ENTRIES, MOST_ENTRIES = 10_000, 100_000
 Audio: TypeAlias = tuple[str, list[Piece], None]
 """Audio that was pushed, in pieces of one length: the letters of the steps, and the pieces."""
 StepEntry: TypeAlias = tuple[str, float, tuple[int, int, bool] | int | None]
-"""Another call that comes with each frame: its letter and its monotonic time.
+"""Other calls that come with each frame: the letter of each, and the monotonic time of all.
 
 The third is the first sample and the bytes of what was offered, and whether that is silence of the client's own; or the
 number of the ping that was answered.
@@ -158,12 +158,12 @@ def _steps_line(letters: str, steps: Iterable[Audio | StepEntry]) -> Fields:
     sent: list[int] = []
     silent: list[int] = []
     pongs: list[int] = []
-    for _, at, what in steps:
+    for made, at, what in steps:
         if isinstance(at, list):
             times.extend([each for _, each in at])
             pushed += [len(at[0][0])] * len(at)
             continue
-        times.append(at)
+        times.extend([at] * len(made))
         if what is None:
             continue
         if isinstance(what, tuple):

@@ -153,10 +153,17 @@ def event_to(event: ClientEvent) -> Fields:
     """An event of the client as JSON, so that two of them can be compared."""
     if isinstance(event, TurnEvent):
         written: Fields = {"event": event.kind.value, "transcript": event.transcript, "turn_id": event.turn_id}
-        more = {"request_id": event.request_id, "heard_at": event.at, "usage_s": event.usage_s}
-        written |= {name: value for name, value in more.items() if value}
-        languages = [{"language": heard.language, "confidence": heard.confidence} for heard in event.languages]
-        return written | ({"languages": languages} if languages else {})
+        if event.request_id:
+            written["request_id"] = event.request_id
+        if event.at:
+            written["heard_at"] = event.at
+        if event.usage_s:
+            written["usage_s"] = event.usage_s
+        if event.languages:
+            written["languages"] = [
+                {"language": heard.language, "confidence": heard.confidence} for heard in event.languages
+            ]
+        return written
     if isinstance(event, Notice):
         return {"event": "notice", "notice": event.name.lower()}
     if isinstance(event, Rejected):
