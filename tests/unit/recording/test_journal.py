@@ -24,8 +24,8 @@ def test_calls_of_each_frame_are_read_as_they_were_made() -> None:
     journal.add(("s", 1 / 3, None))
     journal.add(("g", 2.5, 7))
     journal.push("ll", [(b"\3\4", 3.0), (b"\5\6", 3.05)])
-    journal.push("l", [(b"\7\7", 3.1)])
-    journal.add(("b", 3.1, None))
+    journal.push("lislb", [(b"\7\7", 3.1), (b"\7\7", 3.2)])
+    journal.add(("b", 3.2, None))
     (line,), audio = written(journal)
     assert line["at"] == 0.1 + 0.2
     assert list(steps_of(line)) == [
@@ -37,9 +37,13 @@ def test_calls_of_each_frame_are_read_as_they_were_made() -> None:
         Step("l", 3.0, pushed=2),
         Step("l", 3.05, pushed=2),
         Step("l", 3.1, pushed=2),
-        Step("b", 3.1),
+        Step("i", 3.1),
+        Step("s", 3.1),
+        Step("l", 3.2, pushed=2),
+        Step("b", 3.2),
+        Step("b", 3.2),
     ]
-    assert audio == b"\1\2" * 3 + b"\3\4\5\6\7\7"
+    assert audio == b"\1\2" * 3 + b"\3\4\5\6\7\7\7\7"
 
 
 def test_many_steps_are_several_lines() -> None:

@@ -81,7 +81,7 @@ class Driver:
         if not self._sender.send_live(pcm, now):
             return False
         if self._client.live.wants_ping:
-            self._sender.send_waiting()
+            self._sender.send_ping(now)
         if self._client.live.is_full:
             self._client.live_sent(now)
             self._set_alarm()

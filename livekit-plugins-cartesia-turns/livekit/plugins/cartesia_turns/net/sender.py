@@ -56,6 +56,17 @@ class Sender:
             self._lost()
         return True
 
+    def send_ping(self, now: float) -> None:
+        """Sends the ping that must follow live audio which went out now."""
+        connection = self.connection
+        if connection is None or connection.is_sending or (ping := self._client.outgoing(now)) is None:
+            return
+        try:
+            if self._follow(connection, ping, connection.send_now(ping)):
+                self._client.sent(ping, now)
+        except DroppedError:
+            self._lost()
+
     def send_waiting(self) -> None:
         """Sends everything that may go out now, or as much of it as the socket takes without a wait."""
         client, connection = self._client, self.connection

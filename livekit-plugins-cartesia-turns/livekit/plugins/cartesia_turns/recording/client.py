@@ -61,6 +61,9 @@ class RecordedClient(TurnsClient):
         """How many of the events that wait to be taken are noted already."""
         self._noted_live = 0
         """How many pieces of live audio that are not booked yet are noted already."""
+        self._live_steps, self._live_count = "", 0
+        """The letters of the steps with the first pieces that are not noted yet, and how many pieces those and the
+        noted ones are."""
 
     def take_events(self) -> list[ClientEvent]:
         """As TurnsClient."""
@@ -91,6 +94,9 @@ class RecordedClient(TurnsClient):
 
     def sent(self, item: Outgoing, now: float) -> None:
         """As TurnsClient."""
+        if isinstance(item, Ping) and self._follows_live(now):
+            super().sent(item, now)
+            return
         super().sent(item, now)
         if isinstance(item, Ping):
             self._note_live()
@@ -102,6 +108,8 @@ class RecordedClient(TurnsClient):
 
     def pong(self, payload: bytes, now: float) -> None:
         """As TurnsClient."""
+        # The ping that it answers is noted with live audio.
+        self._note_live()
         if payload == b"0" or (payload.isdigit() and payload[:1] != b"0" and len(payload) < LONGEST_NUMBER):
             self._journal.add((ANSWERED, now, int(payload)))
         else:
@@ -117,16 +125,28 @@ class RecordedClient(TurnsClient):
     def book_live(self) -> None:
         """As TurnsClient."""
         if pieces := self.live.pieces:
-            self._note_live()
-            self._noted_live = 0
-            self._journal.add((BOOKED, pieces[-1][1], None))
+            if self._noted_live < len(pieces):
+                self._note_live(BOOKED)
+            else:
+                self._journal.add((BOOKED, pieces[-1][1], None))
+            self._noted_live = self._live_count = 0
             super().book_live()
 
-    def _note_live(self) -> None:
-        """Notes the live audio that was taken and is neither booked nor noted yet."""
+    def _follows_live(self, now: float) -> bool:
+        """Whether a ping went out right behind a piece of live audio. It is noted with that audio then."""
+        pieces, count = self.live.pieces, self._live_count
+        if len(pieces) == count or now != pieces[-1][1]:
+            return False
+        self._live_count = len(pieces)
+        self._live_steps += LIVE * (len(pieces) - count) + PINGED + SENT
+        return True
+
+    def _note_live(self, booked: str = "") -> None:
+        """Notes the live audio that was taken and is not noted yet, and then the step `booked`."""
         if pieces := self.live.pieces[self._noted_live :]:
-            self._journal.push(LIVE * len(pieces), pieces)
-            self._noted_live += len(pieces)
+            count = self._noted_live + len(pieces)
+            self._journal.push(self._live_steps + LIVE * (count - self._live_count) + booked, pieces)
+            self._live_steps, self._live_count, self._noted_live = "", count, count
 
     # The others.
 

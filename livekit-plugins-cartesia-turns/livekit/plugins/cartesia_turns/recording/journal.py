@@ -16,7 +16,7 @@ from typing import TypeAlias
 from ..core.events import ClientEvent
 from ..core.live_lane import Piece
 from ..wire.messages import ServerMessage
-from .schema import Fields, event_to, message_to, without_words
+from .schema import LIVE, PUSHED, Fields, event_to, message_to, without_words
 
 MANY_STEPS = 100
 """At most this many steps make a line: two seconds of a call, or less."""
@@ -28,7 +28,10 @@ MANY_ENTRIES, MOST_ENTRIES = 10_000, 100_000
 """The same limits for the number of entries that wait."""
 
 Audio: TypeAlias = tuple[str, list[Piece], None]
-"""Audio that was pushed, in pieces of one length: the letters of the steps, and the pieces."""
+"""Audio that was pushed, in pieces of one length: the letters of the steps, and the pieces.
+
+Steps between two pieces have the time of the first of them.
+"""
 StepEntry: TypeAlias = tuple[str, float, tuple[int, int, bool] | int | None]
 """Other calls that come with each frame: the letter of each, and the monotonic time of all.
 
@@ -68,7 +71,7 @@ class Journal:
         """Wakes the thread that takes."""
 
     def push(self, letters: str, pieces: list[Piece]) -> None:
-        """Notes audio that was pushed, in pieces of one length, each with its letter."""
+        """Notes audio that was pushed, in pieces of one length, and other steps that were made at those times."""
         self._bytes_in += len(pieces) * len(pieces[0][0])
         self.add((letters, pieces, None))
         self._check()
@@ -160,7 +163,7 @@ def _steps_line(letters: str, steps: Iterable[Audio | StepEntry]) -> Fields:
     pongs: list[int] = []
     for made, at, what in steps:
         if isinstance(at, list):
-            times.extend([each for _, each in at])
+            times.extend(_times_of(made, at))
             pushed += [len(at[0][0])] * len(at)
             continue
         times.extend([at] * len(made))
@@ -181,6 +184,16 @@ def _steps_line(letters: str, steps: Iterable[Audio | StepEntry]) -> Fields:
         if numbers:
             line[name] = numbers
     return line
+
+
+def _times_of(letters: str, pieces: list[Piece]) -> list[float]:
+    """When each of the steps with these pieces was made."""
+    times = [at for _, at in pieces]
+    if len(letters) > len(times):
+        for index, letter in enumerate(letters):
+            if letter not in (LIVE, PUSHED):
+                times.insert(index, times[index - 1])
+    return times
 
 
 def _written(lines: list[Fields]) -> str:
