@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from livekit.plugins.cartesia_turns.core.chunking import LONGEST_SLICE_S
 from livekit.plugins.cartesia_turns.core.live_lane import LiveLane
 from livekit.plugins.cartesia_turns.core.settling import PROBE_S
 
@@ -44,6 +45,13 @@ def test_pieces_of_another_length_wait_until_those_before_are_booked() -> None:
     assert not lane.take(PIECE[:320], 0.02)
     assert lane.clear() == [(PIECE, 0.0)]
     assert lane.take(PIECE[:320], 0.02)
+
+
+def test_a_piece_that_is_to_be_measured_in_slices_does_not_go_out_without_a_decision() -> None:
+    lane = opened(20)
+    longest = bytes(2 * round(LONGEST_SLICE_S * RATE))
+    assert not lane.take(longest + bytes(2), 0.0)
+    assert lane.take(longest, 0.0)
 
 
 def test_what_is_cleared_is_gone() -> None:

@@ -75,6 +75,22 @@ def test_pings_in_a_turn_do_not_wait_for_the_booking_of_live_audio_and_tell_what
     assert client.stats.held_s == pytest.approx(0.2)
 
 
+@pytest.mark.parametrize("frame_s", [0.05, 0.06, 0.1, 0.2, 0.21, 0.25, 0.3])
+def test_long_frames_are_sent_and_counted_in_a_turn_too(frame_s: float) -> None:
+    client = in_turn()
+    frame = FRAME[:4] * round(Options().sample_rate * frame_s / 2)
+    for number in range(1, 21):
+        now = 10.0 + frame_s * number
+        if not client.live.take(frame, now):
+            client.push_audio(frame, now)
+        elif client.live.is_full:
+            client.live_sent(now)
+        while (item := client.outgoing(now)) is not None:
+            client.sent(item, now)
+    client.book_live()
+    assert client.stats.sent_s == client.stats.held_s == pytest.approx(20 * frame_s)
+
+
 def test_a_socket_that_is_lost_before_its_live_audio_is_booked_loses_none_of_it() -> None:
     client = in_turn()
     for number in range(1, 31):

@@ -198,8 +198,7 @@ class TurnsClient:
             self._feed.sent(item, now)
             self._hangs.audio_sent([item], now, link, piece_s=None if item.injected else self._feed.pushed_s)
         link.sent(item, self._buffer, now, has_words=bool(self.turn.text))
-        if not isinstance(item, Chunk) or self._feed.is_short(item):
-            self._open_live(now)
+        self._open_live(now)
 
     # Time.
 

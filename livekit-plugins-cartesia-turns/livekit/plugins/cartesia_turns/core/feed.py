@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from .audio_queue import ROOM_AFTER_OVERFLOW, ReplayBuffer
 from .chunk import ONSET_S, Chunk, Stretch
-from .chunking import LONGEST_SLICE_S, Chunker
+from .chunking import Chunker
 from .live_lane import Piece
 from .settling import SERVER_LAG_S, Receipts, Settling
 from .speech import Activity
@@ -41,7 +41,6 @@ class Feed:
         self._sample_rate = sample_rate
         self._chunker = Chunker(sample_rate)
         self._onset = round(ONSET_S * sample_rate)
-        self._longest_live = 2 * round(LONGEST_SLICE_S * sample_rate)
         doubted = ROOM_AFTER_OVERFLOW * limit_s * sample_rate
         self._doubted = round(doubted) if math.isfinite(doubted) else sys.maxsize
         self._sent = self._silent = self._replayed = self._unreported = 0
@@ -77,10 +76,6 @@ class Feed:
         for chunk, stretches in self._chunker.cut(pcm, now):
             self._append(chunk, stretches)
         return buffer.lost_s > lost_s and self._is_first_loss(lost_s)
-
-    def is_short(self, chunk: Chunk) -> bool:
-        """Whether audio in pieces of this length can go out live; longer ones are measured in slices."""
-        return len(chunk.pcm) <= self._longest_live
 
     def push_sent(self, pieces: Sequence[Piece]) -> list[Stretch]:
         """Takes the user's audio that the socket was given already. There must be no backlog.

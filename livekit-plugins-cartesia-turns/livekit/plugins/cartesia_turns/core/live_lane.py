@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import TypeAlias
 
+from .chunking import LONGEST_SLICE_S
 from .settling import PROBE_S
 
 Piece: TypeAlias = tuple[bytes, float]
@@ -22,10 +23,11 @@ class LiveLane:
         sample_rate: of the audio, in Hz; it is signed 16-bit little-endian mono.
     """
 
-    __slots__ = ("_byte_rate", "_left", "_size", "_until_ping", "pieces")
+    __slots__ = ("_byte_rate", "_left", "_longest", "_size", "_until_ping", "pieces")
 
     def __init__(self, sample_rate: int) -> None:
         self._byte_rate = 2 * sample_rate
+        self._longest = 2 * round(LONGEST_SLICE_S * sample_rate)
         self.pieces: list[Piece] = []
         """What went out and is not booked yet; all pieces have one length."""
         self._left, self._until_ping = 0, math.inf
@@ -70,15 +72,16 @@ class LiveLane:
     def take(self, pcm: bytes, now: float) -> bool:
         """Takes a piece of the user's audio as `TurnsClient.push_audio` does, if it can be sent without a decision.
 
-        It can while nothing waits to be sent and no ping, setting or other decision is due. The client books several
-        pieces at a time, before it is asked anything that depends on them, so that a piece costs next to nothing.
+        It can while nothing waits to be sent and no ping, setting or other decision is due, if the piece is no longer
+        than LONGEST_SLICE_S. The client books several pieces at a time, before it is asked anything that depends on
+        them, so that a piece costs next to nothing.
 
         Returns:
             True: the shell must give these bytes to the socket at once. Then it calls `outgoing` if this `wants_ping`,
             and `live_sent` if this `is_full`. False: nothing was taken, and the shell calls `push_audio`.
         """
         size = len(pcm)
-        if not 0 < size <= self._left or (self._size and size != self._size):
+        if not 0 < size <= self._left or size > self._longest or (self._size and size != self._size):
             return False
         self._left -= size
         self._until_ping -= size
