@@ -5,10 +5,12 @@ import inspect
 import pytest
 from livekit.plugins.cartesia_turns.core.client import TurnsClient
 from livekit.plugins.cartesia_turns.core.limits import Limits
+from livekit.plugins.cartesia_turns.core.link import Ping
 from livekit.plugins.cartesia_turns.core.pacing import Pace
 from livekit.plugins.cartesia_turns.recording.client import RecordedClient
 from livekit.plugins.cartesia_turns.recording.journal import Journal, Lines
 from livekit.plugins.cartesia_turns.recording.player import replay
+from livekit.plugins.cartesia_turns.recording.schema import PINGED
 from livekit.plugins.cartesia_turns.wire.messages import Connected, ErrorMessage, TurnEnd, TurnStart, TurnUpdate
 from livekit.plugins.cartesia_turns.wire.options import Options
 from support.recordings import Tape
@@ -30,8 +32,7 @@ def pump(client: TurnsClient, now: float) -> None:
 
 def test_each_call_of_the_shell_that_changes_a_client_is_noted() -> None:
     methods = {name for name, of in inspect.getmembers(TurnsClient, inspect.isfunction) if not name.startswith("_")}
-    # Live audio is noted when it is taken into account, which is all that `live_sent` does.
-    assert methods - {"live_sent"} <= set(vars(RecordedClient)), "a new method of the client is not recorded"
+    assert methods <= set(vars(RecordedClient)), "a new method of the client is not recorded"
 
 
 def test_what_the_client_says_is_its_own() -> None:
@@ -107,6 +108,59 @@ def test_any_pong_is_replayed_as_it_came(payload: bytes) -> None:
     client.pong(payload, 1.3)
     outcome = replay(tape.recording())
     assert outcome.is_same, str(outcome)
+
+
+def talk(client: TurnsClient, frame: bytes, now: float) -> None:
+    """Sends a frame, and the pings that are due, as the shell does. They are answered at once."""
+    is_live = client.live.take(frame, now)
+    if not is_live:
+        client.push_audio(frame, now)
+    while (client.live.wants_ping or not is_live) and (item := client.outgoing(now)):
+        client.sent(item, now)
+        if isinstance(item, Ping):
+            client.pong(item.payload, now)
+    if is_live and client.live.is_full:
+        client.live_sent(now)
+
+
+@pytest.mark.parametrize("frames", range(40, 90, 3))
+def test_a_message_that_has_live_audio_booked_in_a_pause_replays_the_same(frames: int) -> None:
+    tape = Tape()
+    client = opened(tape)
+    for number in range(120):
+        now = 1.2 + 0.02 * number
+        talk(client, LOUD if number < 25 else bytes(640), now)
+        if number == frames:
+            # Between turns, a message without words takes only the audio into account.
+            client.receive(TurnUpdate("r", "", "t"), now + 0.001)
+    client.report_usage(4.0)
+    outcome = replay(tape.recording())
+    assert outcome.is_same, str(outcome)
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_a_ping_that_waits_for_the_socket_while_the_turn_ends_replays_the_same(is_lost: bool) -> None:
+    tape = Tape()
+    client = opened(tape)
+    client.receive(TurnStart("r", "t"), 1.15)
+    now = 1.2
+    while not client.live.wants_ping:
+        now += 0.02
+        if now < 2.5 or not client.live.take(bytes(640), now):
+            talk(client, bytes(640), now)
+    ping = client.outgoing(now)
+    assert isinstance(ping, Ping)
+    client.receive(TurnEnd("r", "hi", "t"), now + 0.01)
+    client.push_audio(bytes(640), now + 0.02)
+    if is_lost:
+        client.link_lost(now + 0.5, abrupt=True)
+    else:
+        client.sent(ping, now + 0.5)
+        pump(client, now + 0.5)
+    recording = tape.recording()
+    outcome = replay(recording)
+    assert outcome.is_same, str(outcome)
+    assert [step.at for step in recording.steps if step.letter == PINGED][-1] == now
 
 
 def test_a_long_call_is_handed_over_piece_by_piece() -> None:

@@ -64,6 +64,8 @@ class RecordedClient(TurnsClient):
         self._live_steps, self._live_count = "", 0
         """The letters of the steps with the first pieces that are not noted yet, and how many pieces those and the
         noted ones are."""
+        self._offered_at: float | None = None
+        """When `outgoing` returned a ping that is neither confirmed nor noted yet."""
 
     def take_events(self) -> list[ClientEvent]:
         """As TurnsClient."""
@@ -74,6 +76,7 @@ class RecordedClient(TurnsClient):
 
     def push_audio(self, pcm: bytes, now: float) -> None:
         """As TurnsClient."""
+        self._note_waiting()
         super().push_audio(pcm, now)
         self._journal.push(PUSHED, [(pcm, now)])
         self._note_events(now)
@@ -88,28 +91,32 @@ class RecordedClient(TurnsClient):
                 self._journal.add((ASKED, now, None))
         elif isinstance(item, Chunk):
             self._journal.add((OFFERED, now, (item.start, len(item.pcm), item.injected)))
-        elif not isinstance(item, Ping):
+        elif isinstance(item, Ping):
+            self._offered_at = now
+        else:
             self._note("outgoing", now, lambda: {"item": item_to(item)})
         return item
 
     def sent(self, item: Outgoing, now: float) -> None:
         """As TurnsClient."""
-        if isinstance(item, Ping) and self._follows_live(now):
+        if isinstance(item, Ping):
+            if not self._follows_live(now):
+                # If anything else was noted since the ping was offered, so was the ping.
+                steps = SENT if self._offered_at is None else PINGED + SENT
+                self._note_live()
+                self._journal.add((steps, now, None))
+            self._offered_at = None
             super().sent(item, now)
             return
         super().sent(item, now)
-        if isinstance(item, Ping):
-            self._note_live()
-            self._journal.add((PINGED + SENT, now, None))
-        elif isinstance(item, Chunk):
+        if isinstance(item, Chunk):
             self._journal.add((SENT, now, None))
         else:
             self._note("sent", now, dict)
 
     def pong(self, payload: bytes, now: float) -> None:
         """As TurnsClient."""
-        # The ping that it answers is noted with live audio.
-        self._note_live()
+        self._note_waiting()
         if payload == b"0" or (payload.isdigit() and payload[:1] != b"0" and len(payload) < LONGEST_NUMBER):
             self._journal.add((ANSWERED, now, int(payload)))
         else:
@@ -118,17 +125,21 @@ class RecordedClient(TurnsClient):
 
     def tick(self, now: float) -> None:
         """As TurnsClient."""
+        self._note_waiting()
         super().tick(now)
         self._journal.add((TICKED, now, None))
         self._note_events(now)
 
-    def book_live(self) -> None:
+    def live_sent(self, now: float) -> None:
         """As TurnsClient."""
-        if pieces := self.live.pieces:
-            if self._noted_live < len(pieces):
-                self._note_live(BOOKED)
-            else:
-                self._journal.add((BOOKED, pieces[-1][1], None))
+        self._note_live()
+        self._journal.add((BOOKED, now, None))
+        super().live_sent(now)
+
+    def book_live(self) -> None:
+        """As TurnsClient. It is not noted, since a replay books this audio in the same call."""
+        if self.live.pieces:
+            self._note_live()
             self._noted_live = self._live_count = 0
             super().book_live()
 
@@ -141,12 +152,19 @@ class RecordedClient(TurnsClient):
         self._live_steps += LIVE * (len(pieces) - count) + PINGED + SENT
         return True
 
-    def _note_live(self, booked: str = "") -> None:
-        """Notes the live audio that was taken and is not noted yet, and then the step `booked`."""
+    def _note_live(self) -> None:
+        """Notes the live audio that was taken and is not noted yet, with the pings in it."""
         if pieces := self.live.pieces[self._noted_live :]:
             count = self._noted_live + len(pieces)
-            self._journal.push(self._live_steps + LIVE * (count - self._live_count) + booked, pieces)
+            self._journal.push(self._live_steps + LIVE * (count - self._live_count), pieces)
             self._live_steps, self._live_count, self._noted_live = "", count, count
+
+    def _note_waiting(self) -> None:
+        """Notes what came before this call and is not noted yet: live audio, or a ping that is on its way."""
+        self._note_live()
+        if self._offered_at is not None:
+            self._journal.add((PINGED, self._offered_at, None))
+            self._offered_at = None
 
     # The others.
 
@@ -196,8 +214,7 @@ class RecordedClient(TurnsClient):
 
     def receive(self, message: ServerMessage, now: float) -> None:
         """As TurnsClient."""
-        # New text is told before live audio is booked, so this must not book it.
-        self._note_live()
+        self._note_waiting()
         self._journal.note(now, message)
         super().receive(message, now)
         self._note_events(now)
@@ -212,7 +229,7 @@ class RecordedClient(TurnsClient):
 
     def _note(self, method: str, now: float, arguments: Callable[[], Fields]) -> None:
         """Notes a call. The other thread writes the arguments out later, which is safe as they never change."""
-        self.book_live()
+        self._note_waiting()
         self._journal.note(now, lambda: {"call": method, **arguments()})
 
     def _note_events(self, now: float) -> None:

@@ -45,7 +45,7 @@ SCHEMA = 1
 LIVE, BOOKED, PUSHED, ASKED, OFFERED, PINGED, SENT, ANSWERED, TICKED = "lbpoaisgt"
 STEPS = {
     LIVE: "live.take, which let the audio out",
-    BOOKED: "the live audio before it was taken into account",
+    BOOKED: "live_sent",
     PUSHED: "push_audio",
     ASKED: "outgoing, with nothing to send",
     OFFERED: "outgoing, with audio to send",
