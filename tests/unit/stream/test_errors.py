@@ -98,15 +98,18 @@ async def test_a_bug_in_the_parser_is_an_api_error_that_says_where_and_not_what(
     assert report["where"].startswith("fail:")
 
 
-@pytest.mark.parametrize("method", ["send", "receive", "close"])
+@pytest.mark.parametrize("method", ["send_now", "receive", "close"])
 @pytest.mark.parametrize("error", [RuntimeError(), TimeoutError(), asyncio.TimeoutError(), AssertionError()])
 async def test_a_bug_in_the_connection_is_an_api_error(
     method: str, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def fail_now(*_: object) -> None:
+        raise error
+
     async def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(Connection, method, fail)
+    monkeypatch.setattr(Connection, method, fail_now if method == "send_now" else fail)
     async with LocalServer(script=SAYS_NOTHING) as server, calling(server) as call:
         call.push(0.2)
         await until(lambda: server.connections)
@@ -166,7 +169,7 @@ async def test_a_send_that_is_cancelled_is_an_api_error(monkeypatch: pytest.Monk
     async def cancelled(*_: object) -> None:
         raise asyncio.CancelledError
 
-    monkeypatch.setattr(Connection, "send", cancelled)
+    monkeypatch.setattr(Connection, "_sending", cancelled)
     async with LocalServer(script=SAYS_NOTHING) as server, calling(server) as call:
         call.push(0.2)
         await failure(call)

@@ -16,9 +16,9 @@ from support.scenario import RATE, Scenario
 FRAME = b"\x00\x30\x00\xd0" * 160
 
 
-def in_turn() -> TurnsClient:
+def in_turn(buffer_s: float = 60.0) -> TurnsClient:
     """A client whose server is in a turn, and that has sent its first ping."""
-    client = TurnsClient(Options(), Limits(), 9.0)
+    client = TurnsClient(Options(), Limits(buffer_s=buffer_s), 9.0)
     client.link_opened(Options(), 9.0)
     client.receive(Connected("r"), 9.1)
     client.receive(TurnStart("r", "t"), 9.9)
@@ -104,3 +104,17 @@ def test_a_socket_that_is_lost_before_its_live_audio_is_booked_loses_none_of_it(
     assert client.live.samples
     client.link_lost(10.7, abrupt=True)
     assert client.stats.backlog_s == pytest.approx(0.6)
+
+
+def test_live_audio_that_is_not_booked_yet_counts_towards_the_limit_of_the_buffer() -> None:
+    client = in_turn(buffer_s=2.0)
+    for number in range(1, 301):
+        now = 10.0 + 0.02 * number
+        if not client.live.take(FRAME, now):
+            client.push_audio(FRAME, now)
+        elif client.live.is_full:
+            client.live_sent(now)
+        while (item := client.outgoing(now)) is not None:
+            client.sent(item, now)
+        assert client.stats.held_s <= 2.0
+    assert client.stats.sent_s == pytest.approx(6.0)

@@ -103,10 +103,11 @@ class Sockets:
         return self.link.send_at(self._buffer) if self.link else math.inf
 
     def live_s(self, now: float) -> tuple[float, float]:
-        """As `Link.live_s`; 0 if something else goes first."""
+        """As `Link.live_s`, and no more than there is room for; 0 if something else goes first."""
         if self.link is None or self._buffer.has_backlog or self.input.has_come:
             return 0.0, math.inf
-        return self.link.live_s(self.options, now)
+        seconds, until_ping_s = self.link.live_s(self.options, now)
+        return min(seconds, max(0.0, self._limits.buffer_s - self._buffer.held_s)), until_ping_s
 
     @property
     def wants_link(self) -> bool:
