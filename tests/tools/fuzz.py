@@ -12,10 +12,13 @@ from collections import deque
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from livekit.plugins.cartesia_turns.core.chunk import Chunk
 from livekit.plugins.cartesia_turns.core.client import TurnsClient
 from livekit.plugins.cartesia_turns.core.events import Kind, TurnEvent
 from livekit.plugins.cartesia_turns.core.limits import Limits
-from livekit.plugins.cartesia_turns.core.link import Ping
+from livekit.plugins.cartesia_turns.core.link import Outgoing, Ping
+from livekit.plugins.cartesia_turns.core.settling import PROBE_S
+from livekit.plugins.cartesia_turns.wire.messages import Connected, TurnEnd, TurnStart
 from livekit.plugins.cartesia_turns.wire.options import Options
 from livekit.plugins.cartesia_turns.wire.protocol import ProtocolError, parse, parse_client, parse_error_body, serialize
 from support.messages import frames, server_messages
@@ -33,6 +36,21 @@ steps = st.lists(
     max_size=40,
 )
 """A life of a client: frames that come in, what else happens, and how long it takes until the next, in seconds."""
+
+
+talks = st.tuples(
+    st.sampled_from([8000, 11025, 16000, 44100, 48000]),
+    st.lists(
+        st.one_of(
+            st.tuples(st.sampled_from([5, 10, 20, 30, 50, 60, 100, 210, 250, 600]), st.integers(1, 60), st.booleans()),
+            st.sampled_from(["start", "end", "full", "room", "update", "gap"]),
+        ),
+        min_size=1,
+        max_size=12,
+    ),
+)
+"""A sample rate and what happens on one socket: frames (how long each is in ms, how many, and whether they are loud),
+turns, a socket that takes no more for a while, and gaps in the audio."""
 
 
 def check_parsers(frame: str | bytes) -> None:
@@ -101,6 +119,110 @@ def _follow(event: object, opened: bool) -> bool:
     return event.kind is not Kind.END
 
 
+def check_live(talk: tuple[int, list[tuple[int, int, bool] | str]]) -> None:
+    """Lets a shell send this: all audio is counted, none stays out of the books, and in a turn pings follow closely."""
+    rate, steps = talk
+    shell = _Shell(rate)
+    for step in steps:
+        if isinstance(step, str):
+            shell.happens(step)
+            continue
+        length_ms, count, is_loud = step
+        size = rate * length_ms // 1000
+        frame = ((b"\0\x30\0\xd0" if is_loud else bytes(4)) * size)[: 2 * size]
+        for _ in range(count):
+            shell.push(frame)
+    shell.happens("gap")
+    assert not shell.client.live.samples, "live audio that is never booked"
+
+
+class _Shell:
+    """Does what `net.driver` does, on one socket."""
+
+    def __init__(self, rate: int) -> None:
+        self.client = TurnsClient(Options(sample_rate=rate), Limits(), 0.0)
+        self._rate, self._now, self._is_full = rate, 0.0, False
+        self._waiting: Outgoing | None = None
+        self._given = self._unasked = self._longest = 0
+        self.client.link_opened(self.client.sockets.options, 0.0)
+        self.client.receive(Connected("r"), 0.0)
+
+    def push(self, frame: bytes) -> None:
+        client, size = self.client, len(frame) // 2
+        self._now += size / self._rate
+        self._longest = max(self._longest, size)
+        if not self._is_full and client.live.take(frame, self._now):
+            self._count(size)
+            if client.live.wants_ping:
+                ping = client.outgoing(self._now)
+                assert isinstance(ping, Ping)
+                self._give(ping)
+            if client.live.is_full:
+                client.live_sent(self._now)
+        else:
+            client.push_audio(frame, self._now)
+            self._send()
+        if self._now >= min(client.deadline, client.sockets.send_at):
+            self._step()
+        self._check()
+
+    def happens(self, what: str) -> None:
+        client = self.client
+        match what:
+            case "start" | "end":
+                client.receive(TurnStart("r") if what == "start" else TurnEnd("r", "so"), self._now)
+                self._unasked = 0
+            case "update":
+                client.update(Options(sample_rate=self._rate, keyterms=("Ada",)))
+            case "full":
+                self._is_full = True
+            case _:
+                self._is_full = False
+                waiting, self._waiting = self._waiting, None
+                if waiting is not None:
+                    self._confirm(waiting)
+                for _ in range(80 if what == "gap" else 1):
+                    self._now += 0.1
+                    self._step()
+                self._unasked = 0
+        self._check()
+
+    def _step(self) -> None:
+        if self._now >= self.client.deadline:
+            self.client.tick(self._now)
+            assert not self.client.live.samples, "live audio that is not booked at a deadline"
+        self._send()
+
+    def _send(self) -> None:
+        while self._waiting is None and (item := self.client.outgoing(self._now)) is not None:
+            self._give(item)
+
+    def _give(self, item: Outgoing) -> None:
+        if self._is_full:
+            self._waiting = item
+        else:
+            self._confirm(item)
+
+    def _confirm(self, item: Outgoing) -> None:
+        self.client.sent(item, self._now)
+        if isinstance(item, Chunk):
+            self._count(item.samples)
+        elif isinstance(item, Ping):
+            self._unasked = 0
+            self.client.pong(item.payload, self._now)
+
+    def _count(self, samples: int) -> None:
+        self._given += samples
+        self._unasked += samples
+
+    def _check(self) -> None:
+        client = self.client
+        client.take_events()
+        assert round(client.stats.sent_s * self._rate) == self._given
+        if client.sockets.link and client.sockets.link.in_turn and not client.stats.backlog_s:
+            assert self._unasked <= PROBE_S * self._rate + self._longest
+
+
 def main() -> None:
     """Fuzzes for a given time."""
     parser = argparse.ArgumentParser(description="Fuzzes the parsers and the client.")
@@ -111,8 +233,9 @@ def main() -> None:
     while time.monotonic() < until:
         run(given(frames)(check_parsers))()
         run(given(steps)(check_client))()
+        run(given(talks)(check_live))()
         rounds += 1
-    print(f"{2 * rounds * ROUND} lives and frames, nothing found")
+    print(f"{3 * rounds * ROUND} lives and frames, nothing found")
 
 
 if __name__ == "__main__":
