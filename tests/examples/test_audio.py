@@ -62,9 +62,8 @@ def test_a_file_whose_rate_and_channels_change_is_read_to_the_end_or_refused_wit
     if is_read:
         assert load(file).duration_s == pytest.approx(4.0, abs=0.3)
     else:
-        with pytest.raises(
-            UserError, match=r"can't be decoded after 2\.\d s: it is damaged, or its format changes there$"
-        ):
+        # Versions of ffmpeg differ in whether they keep the last packet before the change.
+        with pytest.raises(UserError, match=r"after (1\.9|2\.\d) s: it is damaged, or its format changes there$"):
             load(file)
 
 
