@@ -204,7 +204,10 @@ class TurnsClient:
 
     @property
     def deadline(self) -> float:
-        """When the shell must call `tick`. Any call may move it. It may be too early while live audio is not booked."""
+        """When the shell must call `tick`. Any call may move it.
+
+        While live audio is not booked, it may be too early, and what waits for a length of audio is not due yet.
+        """
         return min(self.sockets.deadline, self._feed.usage_at(self.live.samples), self._mending.deadline)
 
     def tick(self, now: float) -> None:

@@ -116,14 +116,16 @@ class Player:
             self._push(step)
         elif step.letter == BOOKED:
             self._client.live_sent(step.at)
-        elif step.letter in (ASKED, OFFERED, PINGED):
+        elif step.letter == ASKED:
+            self._send_all(step.at)
+        elif step.letter in (OFFERED, PINGED):
             if step.letter == PINGED:
                 self._then.sent.append((self._since(step.at), {"type": "ping"}))
             if step.sent is not None:
                 start, samples, is_silence = step.sent
                 offered = {"type": "audio", "start": start, "samples": samples, "silence": is_silence}
                 self._then.sent.append((self._since(step.at), offered))
-            self._ask(step.at) if step.letter != ASKED else self._send_all(step.at)
+            self._ask(step.at)
         elif step.letter == SENT:
             self._confirm(step.at)
         elif step.pong is not None:
