@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 
 import pytest
-from livekit.plugins.cartesia_turns.core.chunk import Chunk, Stretch
+from livekit.plugins.cartesia_turns.core.chunk import Chunk, Pieces, Stretch
 from livekit.plugins.cartesia_turns.core.chunking import LONGEST_CHUNK_S, LONGEST_SLICE_S, QUIET_S, Chunker
 
 RATE = 8000
@@ -72,7 +72,7 @@ def test_audio_is_booked_as_speech_and_pause_in_slices_however_long_its_pieces_a
 
 
 def test_pieces_that_were_sent_are_one_chunk_that_knows_when_each_was() -> None:
-    pieces = [(pcm(0.02, sample), at) for sample, at in ((VOICE, 1.0), (SILENCE, 1.02))]
+    pieces = Pieces([pcm(0.02, VOICE), pcm(0.02, SILENCE)], [1.0, 1.02])
     ((chunk, stretches),) = Chunker(RATE).joined(pieces)
     assert chunk.pcm == pcm(0.02) + pcm(0.02, SILENCE)
     assert (chunk.piece, chunk.times, chunk.sent_at) == (160, [1.0, 1.02], 1.02)
@@ -82,9 +82,10 @@ def test_pieces_that_were_sent_are_one_chunk_that_knows_when_each_was() -> None:
 @pytest.mark.parametrize("piece_s", [0.01, 0.02, 0.03, 0.05])
 def test_many_pieces_that_were_sent_are_chunks_no_longer_than_others(piece_s: float) -> None:
     count = round(0.4 / piece_s)
-    pieces = [(pcm(piece_s, VOICE if number % 3 else SILENCE), piece_s * number) for number in range(count)]
+    audio = [pcm(piece_s, VOICE if number % 3 else SILENCE) for number in range(count)]
+    pieces = Pieces(audio, [piece_s * number for number in range(count)])
     chunks = [chunk for chunk, _ in Chunker(RATE).joined(pieces)]
     assert max(chunk.seconds for chunk in chunks) <= LONGEST_CHUNK_S
-    assert b"".join(chunk.pcm for chunk in chunks) == b"".join(part for part, _ in pieces)
-    assert [at for chunk in chunks for at in chunk.times] == [at for _, at in pieces]
+    assert b"".join(chunk.pcm for chunk in chunks) == b"".join(audio)
+    assert [at for chunk in chunks for at in chunk.times] == pieces.times
     assert [chunk.sent_at for chunk in chunks] == [chunk.times[-1] for chunk in chunks]

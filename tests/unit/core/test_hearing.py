@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from livekit.plugins.cartesia_turns.core.chunk import Pieces
 from livekit.plugins.cartesia_turns.core.events import Kind, TurnEvent
 from livekit.plugins.cartesia_turns.core.feed import PRE_ROLL_S, Feed
 from livekit.plugins.cartesia_turns.core.hangs import Hangs
@@ -28,6 +29,11 @@ from livekit.plugins.cartesia_turns.wire.messages import (
 from livekit.plugins.cartesia_turns.wire.options import Options
 
 RATE = 16000
+
+
+def frames(count: int) -> Pieces:
+    """So many frames of 20 ms, sent in real time from 0 on."""
+    return Pieces([bytes(640)] * count, [0.02 * number for number in range(1, count + 1)])
 
 
 class Call:
@@ -131,7 +137,7 @@ def test_a_pong_of_a_socket_that_is_given_up_lets_no_audio_be_forgotten() -> Non
 def test_all_but_the_pre_roll_of_what_the_server_received_in_silence_is_forgotten() -> None:
     call = Call()
     call.hears(Connected("r"))
-    call.feed.push_sent([(bytes(640), 0.02 * count) for count in range(1, 500)])
+    call.feed.push_sent(frames(499))
     call.ping(10.0)
     ping_at = call.hearing.pong(b"0", 10.1)
     assert ping_at is not None
@@ -142,7 +148,7 @@ def test_all_but_the_pre_roll_of_what_the_server_received_in_silence_is_forgotte
 def test_audio_that_is_not_booked_yet_when_its_ping_is_answered_loses_no_pre_roll() -> None:
     call = Call()
     call.hears(Connected("r"))
-    call.feed.push_sent([(bytes(640), 0.02 * count) for count in range(1, 251)])
+    call.feed.push_sent(frames(250))
     assert call.sockets.link is not None
     call.sockets.link.ping_sent(call.feed.buffer.sent_to + 6400, 5.4, live_s=0.4)
     ping_at = call.hearing.pong(b"0", 5.41)

@@ -43,7 +43,7 @@ def test_pieces_of_another_length_wait_until_those_before_are_booked() -> None:
     lane = opened(3)
     lane.take(PIECE, 0.0)
     assert not lane.take(PIECE[:320], 0.02)
-    assert lane.clear() == [(PIECE, 0.0)]
+    assert lane.clear() == ([PIECE], [0.0])
     assert lane.take(PIECE[:320], 0.02)
 
 
@@ -58,7 +58,7 @@ def test_what_is_cleared_is_gone() -> None:
     lane = opened(3)
     lane.take(PIECE, 0.0)
     lane.clear()
-    assert (lane.clear(), lane.samples, lane.is_full) == ([], 0, False)
+    assert (lane.clear(), lane.samples, lane.is_full) == (None, 0, False)
 
 
 @pytest.mark.parametrize(("until_ping", "pieces"), [(0, 0), (3, 3), (2.5, 3), (3 + 1e-9, 3)])

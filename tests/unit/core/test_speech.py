@@ -203,12 +203,13 @@ def test_pieces_are_heard_the_same_one_by_one_and_several_at_once(rate: int, pie
     rng, size = np.random.default_rng(5), round(rate * piece_s)
     loudness = np.repeat([30.0, 3000.0, 30.0, 0.0, 5000.0, 30.0], 20 * size)
     pcm = rng.normal(0.0, loudness).astype("<i2").tobytes()
-    pieces = [(pcm[at : at + 2 * size], (at + 2 * size) / 2 / rate) for at in range(0, len(pcm), 2 * size)]
+    pieces = [pcm[at : at + 2 * size] for at in range(0, len(pcm), 2 * size)]
+    times = [piece_s * (number + 1) for number in range(len(pieces))]
     one_by_one, at_once = Activity(), Activity()
     for number in range(0, len(pieces), 4):
-        together = pieces[number : number + 4]
-        single = [said for piece in together for said in one_by_one.push_all([piece], 2 * rate)]
-        assert list(at_once.push_all(together, 2 * rate)) == single
+        together, at = pieces[number : number + 4], times[number : number + 4]
+        single = [list(one_by_one.push_all([one], [now], 2 * rate)) for one, now in zip(together, at, strict=True)]
+        assert [[said] for said in at_once.push_all(together, at, 2 * rate)] == single
         assert at_once.quiet_s == one_by_one.quiet_s
         assert at_once.power == pytest.approx(one_by_one.power)
     for told in (Activity.voice_began, Activity.voice_ended):

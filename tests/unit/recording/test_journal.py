@@ -18,13 +18,13 @@ def written(journal: Journal, *, transcripts: bool = True) -> tuple[list[dict[st
 
 def test_calls_of_each_frame_are_read_as_they_were_made() -> None:
     journal = Journal()
-    journal.push("p", [(b"\1\2" * 3, 0.1 + 0.2)])
+    journal.push("p", [b"\1\2" * 3], [0.1 + 0.2])
     journal.add(("a", 1 / 3, (320, 640, False)))
     journal.add(("a", 1 / 3, (640, 640, True)))
     journal.add(("s", 1 / 3, None))
     journal.add(("g", 2.5, 7))
-    journal.push("ll", [(b"\3\4", 3.0), (b"\5\6", 3.05)])
-    journal.push("lislb", [(b"\7\7", 3.1), (b"\7\7", 3.2)])
+    journal.push("ll", [b"\3\4", b"\5\6"], [3.0, 3.05])
+    journal.push("lislb", [b"\7\7", b"\7\7"], [3.1, 3.2])
     journal.add(("b", 3.2, None))
     (line,), audio = written(journal)
     assert line["at"] == 0.1 + 0.2
@@ -49,7 +49,7 @@ def test_calls_of_each_frame_are_read_as_they_were_made() -> None:
 def test_many_steps_are_several_lines() -> None:
     journal = Journal()
     for number in range(250):
-        journal.push("p", [(b"ab", number)])
+        journal.push("p", [b"ab"], [number])
     lines, audio = written(journal)
     assert [len(list(steps_of(line))) for line in lines] == [100, 100, 50]
     assert [line["at"] for line in lines] == [0, 100, 200]
@@ -72,10 +72,10 @@ def test_a_message_is_written_as_it_was_received(transcripts: bool) -> None:
 
 def test_lines_keep_the_order_in_which_things_happened() -> None:
     journal = Journal()
-    journal.push("p", [(b"ab", 1.0)])
+    journal.push("p", [b"ab"], [1.0])
     journal.note(2.0, lambda: {"call": "flush"})
     journal.note(2.0, [Notice.FEEDING])
-    journal.push("p", [(b"cd", 3.0)])
+    journal.push("p", [b"cd"], [3.0])
     journal.note(4.0, lambda: {"end": True})
     lines, audio = written(journal)
     assert [line["at"] for line in lines] == [1.0, 2.0, 2.0, 3.0, 4.0]
@@ -112,7 +112,7 @@ def test_a_thread_that_does_not_keep_up_ends_the_recording_and_memory_is_bounded
     journal, woken = Journal(), []
     journal.wake = lambda: woken.append(True)
     for number in range(100):
-        journal.push("p", [(bytes(100), number)])
+        journal.push("p", [bytes(100)], [number])
     assert woken
     assert journal.is_overrun
     assert journal.is_closed
@@ -134,7 +134,7 @@ def test_a_thread_that_keeps_up_may_be_slow_now_and_then(monkeypatch: pytest.Mon
     monkeypatch.setattr(module, "MOST_BYTES", 1000)
     journal = Journal()
     for number in range(100):
-        journal.push("p", [(bytes(100), number)])
+        journal.push("p", [bytes(100)], [number])
         if number % 9 == 0:
             journal.take()
     assert not journal.is_overrun
@@ -143,8 +143,8 @@ def test_a_thread_that_keeps_up_may_be_slow_now_and_then(monkeypatch: pytest.Mon
 def test_nothing_is_kept_once_it_is_closed() -> None:
     journal = Journal()
     journal.close()
-    journal.push("p", [(b"ab", 1.0)])
+    journal.push("p", [b"ab"], [1.0])
     journal.note(2.0, dict)
-    journal.push("ll", [(b"c", 3.0), (b"d", 3.0)])
+    journal.push("ll", [b"c", b"d"], [3.0, 3.0])
     journal.add(("t", 4.0, None))
     assert journal.take() == []

@@ -25,7 +25,7 @@ def call(folder: Path, *, room: Callable[[], int] = lambda: ROOM, audio: bool = 
 
 
 def say(journal: Journal, pcm: bytes = b"\1\2" * 320) -> None:
-    journal.push("p", [(pcm, 1.0)])
+    journal.push("p", [pcm], [1.0])
     journal.note(1.0, lambda: {"call": "flush"})
 
 

@@ -22,6 +22,14 @@ class Stretch(NamedTuple):
     """How loud its loudest part is, as `Activity` measures it."""
 
 
+class Pieces(NamedTuple):
+    """Pieces of PCM audio of one length that were given to a socket, one after another."""
+
+    pcm: list[bytes]
+    times: list[float]
+    """When each of them was given to the socket, monotonic seconds."""
+
+
 @dataclass(slots=True)
 class Chunk:
     """A piece of PCM audio on its way to the server."""

@@ -5,10 +5,9 @@ All times are monotonic seconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
 
-from .chunk import Chunk, Stretch
+from .chunk import Chunk, Pieces, Stretch
 from .speech import Activity
 
 LONGEST_CHUNK_S = 0.2
@@ -42,32 +41,34 @@ class Chunker:
             part = pcm[start : start + self._longest]
             size = self._slice if len(part) > self._longest_slice else self._longest_slice
             ends = range(size, len(part) + size, size)
-            pieces = [(part[end - size : end], now - max(0, len(part) - end) / self._byte_rate) for end in ends]
-            stretches = self._heard(self.activity.push_all(pieces, self._byte_rate))
+            slices = [part[end - size : end] for end in ends]
+            times = [now - max(0, len(part) - end) / self._byte_rate for end in ends]
+            stretches = self._heard(slices, self.activity.push_all(slices, times, self._byte_rate))
             yield self._chunk(part, stretches), stretches
 
-    def joined(self, pieces: Sequence[tuple[bytes, float]]) -> Iterator[tuple[Chunk, list[Stretch]]]:
+    def joined(self, pieces: Pieces) -> Iterator[tuple[Chunk, list[Stretch]]]:
         """The chunks of audio that was sent already, each with its stretches with and without voice.
 
         Args:
-            pieces: the audio, with the time at which each was sent. All have one length, of LONGEST_SLICE_S at most.
+            pieces: the audio. They are LONGEST_SLICE_S long at most.
         """
-        size = len(pieces[0][0])
+        size = len(pieces.pcm[0])
         count = self._longest // size
-        heard = self.activity.push_all(pieces, self._byte_rate)
-        for start in range(0, len(pieces), count):
-            part = pieces[start : start + count]
-            stretches = self._heard(islice(heard, len(part)))
-            chunk = self._chunk(b"".join([pcm for pcm, _ in part]), stretches)
-            chunk.piece, chunk.times = size // 2, [at for _, at in part]
+        heard = self.activity.push_all(pieces.pcm, pieces.times, self._byte_rate)
+        for start in range(0, len(pieces.pcm), count):
+            part = pieces.pcm[start : start + count]
+            stretches = self._heard(part, heard)
+            chunk = self._chunk(b"".join(part), stretches)
+            chunk.piece, chunk.times = size // 2, pieces.times[start : start + count]
             chunk.sent_at = chunk.times[-1]
             yield chunk, stretches
 
-    def _heard(self, pieces: Iterable[tuple[bytes, bool]]) -> list[Stretch]:
-        """The stretches of pieces of audio, as `Activity.push_all` yields them while it listens."""
+    def _heard(self, pieces: Sequence[bytes], heard: Iterator[bool]) -> list[Stretch]:
+        """The stretches of pieces of audio; `heard` says whether there may be voice in each, while it is measured."""
         activity, stretches = self.activity, list[Stretch]()
         size, voiced, power = 0, False, 0.0
-        for pcm, is_voiced in pieces:
+        # The pieces come first, so that `heard` is asked for no more than there are.
+        for pcm, is_voiced in zip(pieces, heard, strict=False):
             if is_voiced != voiced and size:
                 stretches.append(Stretch(size // 2, size / self._byte_rate, voiced, power))
                 size, power = 0, 0.0

@@ -88,9 +88,9 @@ class TurnsClient:
         """Takes what `live` let out into account. The client does so by itself where it must."""
         if pieces := self.live.clear():
             stretches, link, piece_s = self._feed.push_sent(pieces), self.sockets.link, self._feed.pushed_s
-            self._hangs.audio_sent(stretches, pieces[-1][1], link, piece_s=piece_s)
+            self._hangs.audio_sent(stretches, pieces.times[-1], link, piece_s=piece_s)
             if link:
-                link.pacer.spend_live(stretches, piece_s, [at for _, at in pieces])
+                link.pacer.spend_live(stretches, piece_s, pieces.times)
 
     def end_input(self) -> None:
         """No more audio comes. `outgoing` then returns the rest of the audio and a `Close`."""

@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from .audio_queue import ROOM_AFTER_OVERFLOW, ReplayBuffer
-from .chunk import ONSET_S, Chunk, Stretch
+from .chunk import ONSET_S, Chunk, Pieces, Stretch
 from .chunking import Chunker
-from .live_lane import Piece
 from .settling import SERVER_LAG_S, Receipts, Settling
 from .speech import Activity
 from .stats import Stats
@@ -77,7 +76,7 @@ class Feed:
             self._append(chunk, stretches)
         return buffer.lost_s > lost_s and self._is_first_loss(lost_s)
 
-    def push_sent(self, pieces: Sequence[Piece]) -> list[Stretch]:
+    def push_sent(self, pieces: Pieces) -> list[Stretch]:
         """Takes the user's audio that the socket was given already. There must be no backlog.
 
         Args:
@@ -90,10 +89,11 @@ class Feed:
         for chunk, stretches in self._chunker.joined(pieces):
             self._append(chunk, stretches)
             sent += stretches
-        samples = len(pieces[0][0]) // 2
-        self.pushed_s = samples / self._sample_rate
-        self._unreported += samples * len(pieces)
-        self._sent += samples * len(pieces)
+        piece = len(pieces.pcm[0]) // 2
+        samples = piece * len(pieces.pcm)
+        self.pushed_s = piece / self._sample_rate
+        self._unreported += samples
+        self._sent += samples
         return sent
 
     def rewind(self) -> bool:

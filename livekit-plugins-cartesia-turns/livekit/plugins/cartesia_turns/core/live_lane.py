@@ -7,13 +7,10 @@ to send it, most of it once for each booking and not for each piece. A ping betw
 from __future__ import annotations
 
 import math
-from typing import TypeAlias
 
+from .chunk import Pieces
 from .chunking import LONGEST_SLICE_S
 from .settling import PROBE_S
-
-Piece: TypeAlias = tuple[bytes, float]
-"""PCM audio, and when it went out, in monotonic seconds."""
 
 
 class LiveLane:
@@ -28,8 +25,8 @@ class LiveLane:
     def __init__(self, sample_rate: int) -> None:
         self._byte_rate = 2 * sample_rate
         self._longest = 2 * round(LONGEST_SLICE_S * sample_rate)
-        self.pieces: list[Piece] = []
-        """What went out and is not booked yet; all pieces have one length."""
+        self.pieces: Pieces = Pieces([], [])
+        """What went out and is not booked yet."""
         self._left, self._until_ping = 0, math.inf
         self._size = 0
         """The length of these pieces, in bytes; 0 without any."""
@@ -37,12 +34,17 @@ class LiveLane:
     @property
     def samples(self) -> int:
         """How many samples went out and are not booked yet."""
-        return len(self.pieces) * self._size // 2
+        return len(self.pieces.pcm) * self._size // 2
 
     @property
     def seconds(self) -> float:
         """How long that audio is."""
-        return len(self.pieces) * self._size / self._byte_rate
+        return len(self.pieces.pcm) * self._size / self._byte_rate
+
+    @property
+    def last_at(self) -> float | None:
+        """When the last piece of that audio went out, monotonic seconds; None without any."""
+        return self.pieces.times[-1] if self._size else None
 
     @property
     def is_open(self) -> bool:
@@ -86,10 +88,14 @@ class LiveLane:
         self._left -= size
         self._until_ping -= size
         self._size = size
-        self.pieces.append((pcm, now))
+        pieces, times = self.pieces
+        pieces.append(pcm)
+        times.append(now)
         return True
 
-    def clear(self) -> list[Piece]:
-        """Returns what went out since the last call, to be booked."""
-        pieces, self.pieces, self._size = self.pieces, [], 0
+    def clear(self) -> Pieces | None:
+        """Returns what went out since the last call, to be booked; None if nothing did."""
+        if not self._size:
+            return None
+        pieces, self.pieces, self._size = self.pieces, Pieces([], []), 0
         return pieces

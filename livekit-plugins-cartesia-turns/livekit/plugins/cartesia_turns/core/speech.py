@@ -72,27 +72,27 @@ class Activity:
     def push(self, pcm: bytes, seconds: float, now: float) -> None:
         """Notes a piece of audio: signed 16-bit mono PCM of `seconds` seconds, always at the same rate."""
         if pcm:
-            for _ in self.push_all([(pcm, now)], len(pcm) / seconds):
+            for _ in self.push_all([pcm], [now], len(pcm) / seconds):
                 pass
 
-    def push_all(self, pieces: Sequence[tuple[bytes, float]], byte_rate: float) -> Iterator[tuple[bytes, bool]]:
+    def push_all(self, pieces: Sequence[bytes], times: Sequence[float], byte_rate: float) -> Iterator[bool]:
         """Notes several pieces as `push` does, one at each step. All are measured at once, which is much faster.
 
         Yields:
-            Each piece, and whether there may be voice in it.
+            Whether there may be voice in the piece.
         """
         if not self._size:
             self._begin(max(1, round(byte_rate / 2 * SLICE_S)))
         size, held = self._size, len(self._rest)
-        pcm = b"".join([self._rest, *[part for part, _ in pieces]])
+        pcm = b"".join([self._rest, *pieces])
         whole = len(pcm) - len(pcm) % size
         powers, self._rest = iter(self._powers_of(pcm[:whole])), pcm[whole:]
-        for part, now in pieces:
+        for part, now in zip(pieces, times, strict=True):
             end = held + len(part)
             for slice_end in range(size, end + 1, size):
                 self._note(next(powers), now - SLICE_S * (end - slice_end) / size)
             held = end % size
-            yield part, self._quiet * size < len(part)
+            yield self._quiet * size < len(part)
 
     def voice_began(self, now: float, *, within_s: float) -> float | None:
         """When the last stretch of voice began, if that is at most `within_s` seconds ago."""

@@ -78,7 +78,7 @@ class RecordedClient(TurnsClient):
         """As TurnsClient."""
         self._note_waiting()
         super().push_audio(pcm, now)
-        self._journal.push(PUSHED, [(pcm, now)])
+        self._journal.push(PUSHED, [pcm], [now])
         self._note_events(now)
 
     def outgoing(self, now: float) -> Outgoing | None:
@@ -138,25 +138,27 @@ class RecordedClient(TurnsClient):
 
     def book_live(self) -> None:
         """As TurnsClient. It is not noted, since a replay books this audio in the same call."""
-        if self.live.pieces:
+        if self.live.samples:
             self._note_live()
             self._noted_live = self._live_count = 0
             super().book_live()
 
     def _follows_live(self, now: float) -> bool:
         """Whether a ping went out right behind a piece of live audio. It is noted with that audio then."""
-        pieces, count = self.live.pieces, self._live_count
-        if len(pieces) == count or now != pieces[-1][1]:
+        times, count = self.live.pieces.times, self._live_count
+        if len(times) == count or now != times[-1]:
             return False
-        self._live_count = len(pieces)
-        self._live_steps += LIVE * (len(pieces) - count) + PINGED + SENT
+        self._live_count = len(times)
+        self._live_steps += LIVE * (len(times) - count) + PINGED + SENT
         return True
 
     def _note_live(self) -> None:
         """Notes the live audio that was taken and is not noted yet, with the pings in it."""
-        if pieces := self.live.pieces[self._noted_live :]:
-            count = self._noted_live + len(pieces)
-            self._journal.push(self._live_steps + LIVE * (count - self._live_count), pieces)
+        noted = self._noted_live
+        if pcm := self.live.pieces.pcm[noted:]:
+            count = noted + len(pcm)
+            letters = self._live_steps + LIVE * (count - self._live_count)
+            self._journal.push(letters, pcm, self.live.pieces.times[noted:])
             self._live_steps, self._live_count, self._noted_live = "", count, count
 
     def _note_waiting(self) -> None:

@@ -11,10 +11,9 @@ from array import array
 from base64 import b64encode
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from ..core.events import ClientEvent
-from ..core.live_lane import Piece
 from ..wire.messages import ServerMessage
 from .schema import LIVE, PUSHED, Fields, event_to, message_to, without_words
 
@@ -27,11 +26,17 @@ MOST_BYTES = 64 * 1024 * 1024
 MANY_ENTRIES, MOST_ENTRIES = 10_000, 100_000
 """The same limits for the number of entries that wait."""
 
-Audio: TypeAlias = tuple[str, list[Piece], None]
-"""Audio that was pushed, in pieces of one length: the letters of the steps, and the pieces.
 
-Steps between two pieces have the time of the first of them.
-"""
+class Audio(NamedTuple):
+    """Audio that was pushed in pieces of one length, and other steps that were made at the times of these."""
+
+    letters: str
+    """Of all steps."""
+    pieces: list[bytes]
+    times: list[float]
+    """When each piece was pushed, monotonic seconds. Another step has the time of the piece before it."""
+
+
 StepEntry: TypeAlias = tuple[str, float, tuple[int, int, bool] | int | None]
 """Other calls that come with each frame: the letter of each, and the monotonic time of all.
 
@@ -70,10 +75,10 @@ class Journal:
         self.wake: Callable[[], None] = _do_nothing
         """Wakes the thread that takes."""
 
-    def push(self, letters: str, pieces: list[Piece]) -> None:
+    def push(self, letters: str, pieces: list[bytes], times: list[float]) -> None:
         """Notes audio that was pushed, in pieces of one length, and other steps that were made at those times."""
-        self._bytes_in += len(pieces) * len(pieces[0][0])
-        self.add((letters, pieces, None))
+        self._bytes_in += len(pieces) * len(pieces[0])
+        self.add(Audio(letters, pieces, times))
         self._check()
 
     def note(self, now: float, what: Noted) -> None:
@@ -137,8 +142,8 @@ class Lines:
                 continue
             letters += entry[0]
             steps.append(entry)
-            if isinstance(entry[1], list):
-                audio += [pcm for pcm, _ in entry[1]]
+            if isinstance(entry, Audio):
+                audio += entry.pieces
         if steps:
             lines.append(_steps_line(letters, steps))
         return _written(lines), b"".join(audio)
@@ -161,11 +166,12 @@ def _steps_line(letters: str, steps: Iterable[Audio | StepEntry]) -> Fields:
     sent: list[int] = []
     silent: list[int] = []
     pongs: list[int] = []
-    for made, at, what in steps:
-        if isinstance(at, list):
-            times.extend(_times_of(made, at))
-            pushed += [len(at[0][0])] * len(at)
+    for entry in steps:
+        if isinstance(entry, Audio):
+            times.extend(_times_of(entry.letters, entry.times))
+            pushed += [len(entry.pieces[0])] * len(entry.pieces)
             continue
+        made, at, what = entry
         times.extend([at] * len(made))
         if what is None:
             continue
@@ -186,14 +192,15 @@ def _steps_line(letters: str, steps: Iterable[Audio | StepEntry]) -> Fields:
     return line
 
 
-def _times_of(letters: str, pieces: list[Piece]) -> list[float]:
-    """When each of the steps with these pieces was made."""
-    times = [at for _, at in pieces]
-    if len(letters) > len(times):
-        for index, letter in enumerate(letters):
-            if letter not in (LIVE, PUSHED):
-                times.insert(index, times[index - 1])
-    return times
+def _times_of(letters: str, times: list[float]) -> list[float]:
+    """When each of the steps was made that were noted with pieces of audio at these times."""
+    if len(letters) == len(times):
+        return times
+    pushed = iter(times)
+    made: list[float] = []
+    for letter in letters:
+        made.append(next(pushed) if letter in (LIVE, PUSHED) else made[-1])
+    return made
 
 
 def _written(lines: list[Fields]) -> str:

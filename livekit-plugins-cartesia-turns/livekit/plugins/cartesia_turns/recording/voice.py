@@ -48,13 +48,15 @@ def spoken_in(pcm: bytes, rate: int, spans: list[tuple[float, float]]) -> list[t
 def _powers(pcm: bytes, rate: int) -> NDArray[np.float64]:
     """The power of each slice, without offset, hum and clicks."""
     size = 2 * max(1, round(rate * SLICE_S))
-    pieces = [(pcm[at : at + size], at / 2 / rate) for at in range(0, len(pcm) - size + 1, size)]
-    if len(pieces) < 2:
+    starts = range(0, len(pcm) - size + 1, size)
+    if len(starts) < 2:
         return np.zeros(0)
+    pieces = [pcm[at : at + size] for at in starts]
     activity = Activity()
     # The first piece tells the length of a slice.
-    activity.push(pieces[0][0], SLICE_S, 0.0)
-    powers = [activity.power, *(activity.power for _ in activity.push_all(pieces[1:], 2 * rate))]
+    activity.push(pieces[0], SLICE_S, 0.0)
+    heard = activity.push_all(pieces[1:], [at / 2 / rate for at in starts[1:]], 2 * rate)
+    powers = [activity.power, *(activity.power for _ in heard)]
     padded = np.array([powers[0], *powers, powers[-1]])
     return np.asarray(np.median([padded[:-2], padded[1:-1], padded[2:]], axis=0))
 
