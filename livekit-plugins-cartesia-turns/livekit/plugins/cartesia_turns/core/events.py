@@ -27,10 +27,11 @@ class TurnEvent:
     """One step of a turn.
 
     `transcript` is the whole text of the turn so far, verbatim; empty for START. `turn_id` is the server's name for the
-    turn. `languages` are those that the server heard, most likely first. Both are empty if the server does not say.
+    turn. `languages` are those that the server heard, most likely first. `request_id` is the server's name for the
+    socket. These three are empty if the server does not say.
 
-    The client adds the rest. `request_id` is the server's name for the socket. `at` is when speech began (for START) or
-    ended (for END), in monotonic seconds. For END, `usage_s` is how much audio was sent since the last report, and
+    The client adds the rest to a START and an END. `at` is when speech began (for START) or ended (for END), in
+    monotonic seconds. For END, `usage_s` is how much audio was sent since the last report, and
     `measures` is what was measured of the turn.
     """
 

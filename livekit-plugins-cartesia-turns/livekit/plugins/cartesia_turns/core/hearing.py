@@ -13,10 +13,9 @@ from ..wire.messages import (
     Connected,
     ErrorMessage,
     ServerMessage,
-    TurnEagerEnd,
+    SpokenMessage,
     TurnEnd,
     TurnMessage,
-    TurnUpdate,
     Unknown,
 )
 from .events import ClientEvent, TurnEvent
@@ -54,11 +53,13 @@ class Hearing:
 
     def news(self, message: ServerMessage, now: float) -> News | None:
         """Returns what is new in a message; None if there is nothing more to do. An error is noted with the socket."""
-        link = self._sockets.link
-        news = link.after_end.news(message) if link else None
-        if link and isinstance(news, ErrorMessage):
+        if (link := self._sockets.link) is None:
+            return None
+        news = link.after_end.news(message)
+        if isinstance(news, ErrorMessage):
             link.failed(news, now)
-        return None if isinstance(news, ErrorMessage | Unknown) else news
+            return None
+        return None if isinstance(news, Unknown) else news
 
     def needs_audio(self, news: News) -> bool:
         """Whether live audio must be booked before the news are taken.
@@ -66,7 +67,7 @@ class Hearing:
         New text in a turn does not depend on that audio, so it need not wait for the booking.
         """
         link = self._sockets.link
-        return link is None or not link.in_turn or not isinstance(news, TurnUpdate | TurnEagerEnd)
+        return link is None or not link.in_turn or isinstance(news, TurnEnd) or not isinstance(news, SpokenMessage)
 
     def take(self, news: News, now: float) -> Sequence[TurnEvent]:
         """Takes the news. Returns the steps of the turn, which are then to be told; a START or END needs all audio."""
@@ -82,7 +83,7 @@ class Hearing:
             self._feed.turn_started(link.receipts, now, finishing=link.close_sent)
             self._hangs.turn_started(now)
         self._feed.flows()
-        self._turns.request_id = news.request_id or self._turns.request_id
+        self._turn.request_id = news.request_id or self._turn.request_id
         if isinstance(news, Connected):
             return ()
         steps = self._turn.receive(news)

@@ -16,10 +16,9 @@ from ..wire.messages import (
     Config,
     ErrorMessage,
     ServerMessage,
-    TurnEagerEnd,
+    SpokenMessage,
     TurnEnd,
     TurnStart,
-    TurnUpdate,
 )
 from ..wire.options import Options
 from .after_end import AfterEnd
@@ -128,13 +127,12 @@ class Link:
         self._connected_by = math.inf
         if self.close_sent:
             self._drain_by = min(now + self._drain_s, self._drain_end)
-        if isinstance(message, TurnStart):
-            self.in_turn = True
-        elif isinstance(message, TurnUpdate | TurnEagerEnd):
-            self.in_turn = self.in_turn or not is_blank(message.transcript)
-        elif isinstance(message, TurnEnd):
+        if isinstance(message, TurnEnd):
             self.in_turn = False
             self.has_finished = self.close_sent
+        elif not self.in_turn:
+            is_text = isinstance(message, SpokenMessage) and not is_blank(message.transcript)
+            self.in_turn = is_text or isinstance(message, TurnStart)
 
     def failed(self, error: ErrorMessage, now: float) -> None:
         """An error came in. It may answer a config; otherwise it ends the socket and becomes `failure`."""

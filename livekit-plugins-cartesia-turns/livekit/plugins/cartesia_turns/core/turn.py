@@ -39,6 +39,8 @@ class Turn:
         """A turn.start in mid-turn, until the text that follows shows whether it began another turn."""
         self._turn_id = ""
         self._languages: tuple[DetectedLanguage, ...] = ()
+        self.request_id: str = ""
+        """The server's name for the present socket, or for the last one."""
 
     @property
     def state(self) -> State:
@@ -159,9 +161,7 @@ class Turn:
         self._languages = self._languages if self.is_open else ()
 
     def _take(self, message: TurnMessage, transcript: str) -> list[TurnEvent]:
-        """Applies a message to the table, unless it means nothing in the present state."""
-        if (self._state, type(message)) in IGNORED:
-            return []
+        """Applies a message to the table, unless its text means nothing in the present state."""
         text = self._known.news(transcript) if not isinstance(message, BareMessage) else ""
         if self._resumed and isinstance(message, TurnEnd) and not (text and has_words(transcript)):
             if has_words(transcript):
@@ -202,7 +202,7 @@ class Turn:
             case Action.OPEN:
                 self._shown = self._speculated = ""
                 self._spent = 0
-                return [TurnEvent(Kind.START, turn_id=self._turn_id)]
+                return [TurnEvent(Kind.START, turn_id=self._turn_id, request_id=self.request_id)]
             case Action.SHOW:
                 return self._update(text)
             case Action.SPECULATE:
@@ -217,7 +217,7 @@ class Turn:
                 return self._ended(text)
 
     def _event(self, kind: Kind, text: str = "") -> TurnEvent:
-        return TurnEvent(kind, text, self._turn_id, self._languages)
+        return TurnEvent(kind, text, self._turn_id, self._languages, self.request_id)
 
     def _ended(self, text: str) -> list[TurnEvent]:
         event = self._event(Kind.END, text)

@@ -44,14 +44,11 @@ class Turns:
         "_turn",
         "_watchdog",
         "flushing",
-        "request_id",
     )
 
     def __init__(self, turn: Turn, feed: Feed, sockets: Sockets, watchdog: Watchdog) -> None:
         self.flushing: FlushRule = FlushRule()
         """Whether a flush waits for the end of the turn."""
-        self.request_id: str = ""
-        """The vendor's name for the present socket, or for the last one."""
         self._turn = turn
         self._feed = feed
         self._sockets = sockets
@@ -84,7 +81,7 @@ class Turns:
             self._sockets.counters.add(turns=started)
             self._watchdog.turn_opened(now)
         # The last one counts, since a message may end a turn that another turn.start has ended too.
-        ended = next((step for step in reversed(steps) if step.kind is Kind.END), None)
+        ended = next(step for step in reversed(steps) if step.kind is Kind.END) if Kind.END in kinds else None
         if isinstance(message, TurnEnd):
             self._settle(now, ended.transcript if ended else message.transcript, is_news=ended is not None)
         else:
@@ -136,14 +133,13 @@ class Turns:
         for step in steps:
             if step.kind is Kind.END:
                 events.append(self._end_of(step, now, ended_by))
-                continue
-            at = None
-            if step.kind is Kind.START:
+            elif step.kind is Kind.START:
                 at = self._times.turn_started(now)
                 self._measuring.started(at)
+                events.append(replace(step, at=at))
             else:
                 self._times.turn_went_on(step.transcript, now)
-            events.append(replace(step, at=at, request_id=self.request_id))
+                events.append(step)
         return events
 
     def _end_of(self, step: TurnEvent, now: float, ended_by: EndedBy) -> TurnEvent:
@@ -157,7 +153,7 @@ class Turns:
         speech_end = at if is_known else None
         measures = self._measuring.ended(now, self._what_ended(ended_by), speech_end, has_words=has_words(text))
         usage_s = self._feed.take_usage(now)
-        return replace(step, at=at, usage_s=usage_s, measures=measures, request_id=self.request_id)
+        return replace(step, at=at, usage_s=usage_s, measures=measures)
 
     def _what_ended(self, ended_by: EndedBy) -> EndedBy:
         """What ended a turn that is told now: `ended_by`, unless somebody asked for the end."""

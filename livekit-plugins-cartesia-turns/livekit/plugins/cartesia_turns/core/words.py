@@ -69,7 +69,7 @@ class KnownText:
     def length(self, shown: str) -> int:
         """How many characters are known, including the text shown of the open turn. `lose_socket` counts the same."""
         before = self._before
-        return len(before) + gap_length(before, shown) + len(shown)
+        return len(before) + gap_length(before, shown) + len(shown) if before else len(shown)
 
     def begin(self) -> None:
         """The server begins a turn, of which nothing is known."""

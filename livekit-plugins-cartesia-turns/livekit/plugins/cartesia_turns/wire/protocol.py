@@ -150,7 +150,9 @@ def _kind(fields: dict[str, object]) -> str:
 def _text(fields: dict[str, object], name: str) -> str:
     """The text of a field; empty if it is missing or no text."""
     value = fields.get(name)
-    return _whole(value) if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    return value if value.isascii() else _whole(value)
 
 
 def _whole(text: str) -> str:
