@@ -13,7 +13,7 @@ from functools import partial
 
 from livekit.plugins.cartesia_turns.core.chunk import Chunk
 from livekit.plugins.cartesia_turns.core.client import TurnsClient
-from livekit.plugins.cartesia_turns.core.events import Kind, Notice, TurnEvent, Usage
+from livekit.plugins.cartesia_turns.core.events import ClientEvent, Kind, Notice, TurnEvent, Usage, are_text
 from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.link import Outgoing, Ping
 from livekit.plugins.cartesia_turns.core.stats import Stats
@@ -287,10 +287,15 @@ class SimulatedCall:
             self._dialing = True
             self._in_process(max(self.now, self._no_socket_before) + self._network.connect_s, self._connect)
         self.outcome.held_s = max(self.outcome.held_s, self.client.stats.held_s)
-        self._wake_at = min(self.client.deadline, self.client.sockets.send_at)
+        self._wake_at = self._due_at
 
-    def _note(self) -> None:
-        for event in self.client.take_events():
+    @property
+    def _due_at(self) -> float:
+        return min(self.client.deadline, self.client.sockets.send_at)
+
+    def _note(self) -> list[ClientEvent]:
+        events = self.client.take_events()
+        for event in events:
             if isinstance(event, Notice):
                 self.outcome.notices.append(event)
             elif isinstance(event, TurnEvent):
@@ -298,6 +303,7 @@ class SimulatedCall:
                 self.outcome.events.append((self.now, event))
             elif isinstance(event, Usage):
                 self.outcome.billed_s += event.seconds
+        return events
 
     # The link.
 
@@ -345,8 +351,11 @@ class SimulatedCall:
                 self._tell(socket, partial(self._receive, message))
 
     def _receive(self, message: ServerMessage, now: float) -> None:
+        due_at = self._due_at
         self.client.receive(message, now)
-        self._note()
+        events = self._note()
+        if events and are_text(events) and self.client.live.is_open:
+            assert self._due_at >= due_at, "the shell does not look at the deadline then"
 
     def _tell(self, socket: Socket, action: Callable[[float], None]) -> None:
         """Lets something reach the client, in order, unless the socket is lost by then."""

@@ -117,6 +117,15 @@ def test_audio_that_comes_back_stops_it() -> None:
     assert watchdog.deadline() == 11.1 - LOOK_S
 
 
+def test_audio_that_is_not_booked_yet_puts_off_the_next_look_as_it_will_once_it_is() -> None:
+    watchdog = watching()
+    watchdog.silence_sent(0.5, 10.5)
+    assert watchdog.postpone(10.6)
+    before = watchdog.deadline(live_at=10.7)
+    watchdog.audio_sent(0.02, 10.7)
+    assert before == watchdog.deadline() == 11.2 - LOOK_S
+
+
 def test_a_turn_that_opens_where_no_audio_went_out_is_given_silence_soon_and_not_of_an_endless_gap() -> None:
     watchdog = Watchdog(0.5)
     watchdog.turn_opened(10.0)

@@ -32,6 +32,17 @@ async def test_it_rings_at_the_earliest_time_and_once() -> None:
     await holds(lambda: len(rang) == 1, for_s=0.25)
 
 
+async def test_it_can_be_put_off() -> None:
+    alarm, rang = ringing()
+    began = time.monotonic()
+    alarm.set(began + 0.02)
+    alarm.clear()
+    alarm.set(began + 0.1)
+    await until(lambda: rang)
+    assert rang[0] >= began + 0.095
+    await holds(lambda: len(rang) == 1, for_s=0.05)
+
+
 async def test_a_time_that_has_passed_rings_in_the_next_step_of_the_event_loop() -> None:
     alarm, rang = ringing()
     for at in (time.monotonic() - 5.0, -math.inf):

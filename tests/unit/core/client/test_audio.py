@@ -6,10 +6,11 @@ from itertools import pairwise
 
 import pytest
 from livekit.plugins.cartesia_turns.core.client import TurnsClient
+from livekit.plugins.cartesia_turns.core.events import are_text
 from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.link import Ping
 from livekit.plugins.cartesia_turns.core.settling import PROBE_S
-from livekit.plugins.cartesia_turns.wire.messages import Close, Connected, TurnEnd, TurnStart
+from livekit.plugins.cartesia_turns.wire.messages import Close, Connected, TurnEnd, TurnStart, TurnUpdate
 from livekit.plugins.cartesia_turns.wire.options import Options
 from support.scenario import RATE, Scenario
 
@@ -119,3 +120,37 @@ def test_live_audio_that_is_not_booked_yet_counts_towards_the_limit_of_the_buffe
         send(client, now)
         assert client.stats.held_s <= 2.0
     assert client.stats.sent_s == pytest.approx(6.0)
+
+
+def test_a_deadline_in_a_turn_is_the_same_before_live_audio_is_booked_and_after() -> None:
+    client = in_turn()
+    for count in range(1, 40):
+        now = 10.0 + 0.02 * count
+        push(client, FRAME, now)
+        send(client, now)
+        before = client.deadline
+        assert before == pytest.approx(now + 0.4)
+        client.book_live()
+        assert client.deadline == before
+
+
+@pytest.mark.parametrize("starts", [False, True])
+def test_text_with_which_the_servers_turn_begins_has_the_shell_look_at_the_deadline(*, starts: bool) -> None:
+    client = in_turn()
+    client.receive(TurnUpdate("r", "so"), 10.0)
+    client.link_lost(10.1)
+    client.link_opened(Options(), 10.2)
+    client.receive(Connected("r"), 10.3)
+    for count in range(1, 60):
+        now = 10.3 + 0.02 * count
+        push(client, FRAME, now)
+        for ping in send(client, now):
+            client.pong(ping.payload, now)
+    assert client.live.is_open
+    client.take_events()
+    if starts:
+        client.receive(TurnStart("r", "t"), 11.6)
+    client.receive(TurnUpdate("r", "so it goes"), 11.6)
+    assert are_text(client.take_events())
+    assert not client.live.is_open
+    assert client.deadline < 12.1

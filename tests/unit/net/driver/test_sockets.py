@@ -10,7 +10,7 @@ from livekit.plugins.cartesia_turns.core import backoff as backoff_module
 from livekit.plugins.cartesia_turns.core import liveness as liveness_module
 from livekit.plugins.cartesia_turns.core import retry as retry_module
 from livekit.plugins.cartesia_turns.errors import DroppedError
-from livekit.plugins.cartesia_turns.server import Faults, LocalServer
+from livekit.plugins.cartesia_turns.server import Faults, LocalServer, Script, say
 from support.calls import calling
 from support.proxy import Proxy
 from support.script import SAYS_NOTHING, START, end, playing, update
@@ -115,3 +115,21 @@ async def test_each_connected_has_its_disconnected_in_whatever_step_the_stream_i
                 await dropping
             # The next socket may have ended before its `connected`.
             assert len(call.named("connected")) <= len(call.named("disconnected")), f"after {steps} steps"
+
+
+async def test_text_with_which_the_next_servers_turn_begins_has_silence_sent_if_the_audio_stops_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(retry_module, "STEADY_AFTER_S", 0.0)
+    scripts = [playing(START, UPDATE), Script([say(1.0, update("a b"))])]
+    async with LocalServer(script=scripts) as server, calling(server) as call:
+        call.push(0.2)
+        await until(lambda: "INTERIM a" in call.log)
+        await server.drop_all(1011)
+        await until(lambda: len(call.named("connected")) == 2)
+        for _ in range(100):
+            call.push(0.02)
+            await asyncio.sleep(0.02)
+            if "INTERIM a b" in call.log:
+                break
+        await until(lambda: call.stream.stats.silent_s > 0, within_s=2.0)

@@ -47,7 +47,7 @@ class TurnsClient:
         """The sockets: whether to open or close one, and whether to send. The shell reads it and never changes it."""
         self._turns = Turns(self.turn, self._feed, self.sockets, self._hangs.watchdog)
         self._hearing = Hearing(self._hangs, self.turn, self._turns, self._feed, self.sockets, live=self.live)
-        self._mending = Mending(self._hangs, self.turn, self._turns, self._feed, self.sockets)
+        self._mending = Mending(self._hangs, self.turn, self._turns, self._feed, self.sockets, live=self.live)
 
     @property
     def is_idle(self) -> bool:

@@ -121,13 +121,15 @@ class Hangs:
 
     # What is due.
 
-    def deadline(self, link: Link | None, *, is_resuming: bool, waits_for_audio: bool) -> float:
-        """When to call `due` again; the arguments are those of `due`."""
+    def deadline(
+        self, link: Link | None, *, is_resuming: bool, waits_for_audio: bool, live_at: float | None = None
+    ) -> float:
+        """When to call `due` again; the arguments are those of `due`, and of `Watchdog.deadline`."""
         return min(
             self._rescue.deadline if is_resuming else math.inf,
             self._stalled_at(link),
             self._deaf.deadline if link else math.inf,
-            self._silence_at(link) if waits_for_audio else math.inf,
+            self._silence_at(link, live_at) if waits_for_audio else math.inf,
         )
 
     def due(self, now: float, link: Link | None, *, is_resuming: bool, waits_for_audio: bool) -> Hang | None:
@@ -157,8 +159,8 @@ class Hangs:
         # A peer that does not answer pings either is dead, not stalled: its turn goes on with the next socket.
         return at if answers(link, at) else math.inf
 
-    def _silence_at(self, link: Link | None) -> float:
-        return self.watchdog.deadline() if _in_turn(link) else math.inf
+    def _silence_at(self, link: Link | None, live_at: float | None = None) -> float:
+        return self.watchdog.deadline(live_at) if _in_turn(link) else math.inf
 
 
 def answers(link: Link | None, now: float) -> bool:

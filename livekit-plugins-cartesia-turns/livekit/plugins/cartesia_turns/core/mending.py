@@ -9,6 +9,7 @@ from .events import ClientEvent, Notice
 from .feed import Feed
 from .hangs import Hang, Hangs, answers
 from .link import HangUp
+from .live_lane import LiveLane
 from .sockets import Sockets
 from .transitions import State
 from .turn import Turn
@@ -24,12 +25,14 @@ class Mending:
         turns: closes it.
         feed: takes silence in place of audio.
         sockets: the sockets.
+        live: the live audio that is not booked yet. It is booked before `tick`.
     """
 
-    __slots__ = ("_feed", "_hangs", "_sockets", "_turn", "_turns")
+    __slots__ = ("_feed", "_hangs", "_live", "_sockets", "_turn", "_turns")
 
-    def __init__(self, hangs: Hangs, turn: Turn, turns: Turns, feed: Feed, sockets: Sockets) -> None:
+    def __init__(self, hangs: Hangs, turn: Turn, turns: Turns, feed: Feed, sockets: Sockets, *, live: LiveLane) -> None:
         self._hangs = hangs
+        self._live = live
         self._turn = turn
         self._turns = turns
         self._feed = feed
@@ -40,7 +43,8 @@ class Mending:
         """When to call `tick`."""
         is_resuming = self._turn.state is State.RESUMING
         waits = not self._feed.buffer.has_backlog and not self._sockets.input.has_come
-        at = self._hangs.deadline(self._sockets.link, is_resuming=is_resuming, waits_for_audio=waits)
+        link, live_at = self._sockets.link, self._live.last_at
+        at = self._hangs.deadline(link, is_resuming=is_resuming, waits_for_audio=waits, live_at=live_at)
         return min(at, self._turns.flushing.deadline)
 
     def socket_lost(self, now: float) -> None:

@@ -77,9 +77,15 @@ class Watchdog:
         self._silence_s = 0.0
         self._looks = 0
 
-    def deadline(self) -> float:
-        """When to look next, provided that the turn is open and no audio waits to be sent: silence may be due then."""
-        silence_at = self._audio_until + self._wait_s()
+    def deadline(self, live_at: float | None = None) -> float:
+        """When to look next, provided that the turn is open and no audio waits to be sent: silence may be due then.
+
+        Args:
+            live_at: when audio went out last of which `audio_sent` was not told yet, if there is any.
+        """
+        if live_at is not None:
+            return live_at + self._gap_s() - LOOK_S
+        silence_at = self._audio_until + (PACE_S if self._silence_s else self._gap_s())
         return max(silence_at if self._looks else silence_at - LOOK_S, self._not_before)
 
     def postpone(self, now: float) -> bool:
@@ -98,14 +104,15 @@ class Watchdog:
         """Seconds of silence to send now: first as much as the gap, then pieces at the pace of real time."""
         if now < self.deadline():
             return 0.0
-        return min(now - self._audio_until, self._wait_s() + LONGEST_EXTRA_S)
-
-    def _wait_s(self) -> float:
-        return PACE_S if self._silence_s else max(2 * self._frame_s, self._min_timeout_s, PACE_S)
+        return min(now - self._audio_until, (PACE_S if self._silence_s else self._gap_s()) + LONGEST_EXTRA_S)
 
     def gives_up(self, end_timeout_s: float) -> bool:
         """Whether so much silence went out that the server should have ended the turn."""
         return self._silence_s >= end_timeout_s + GIVE_UP_AFTER_S
+
+    def _gap_s(self) -> float:
+        """How long no audio must have come before silence is sent in its place."""
+        return max(2 * self._frame_s, self._min_timeout_s, PACE_S)
 
 
 class StallRule:

@@ -42,27 +42,28 @@ class Alarm:
     def stop(self) -> None:
         """The alarm rings no more."""
         self._loop = self._context = None
-        self._clear()
+        self.clear()
 
     def set(self, at: float) -> None:
         """Rings at this time, in monotonic seconds, unless it rings before; inf sets nothing."""
         if self._loop is not None and at < self._at:
-            self._clear()
+            self.clear()
             self._at = at
             now = time.monotonic()
             self._due_at = max(at, now)
             self._timer = self._loop.call_later(self._due_at - now, self._go_off, context=self._context)
+
+    def clear(self) -> None:
+        """Rings no more unless it is set anew."""
+        self._has_waited = False
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._at = None, math.inf
 
     def _go_off(self) -> None:
         if self._loop is not None and not self._has_waited and time.monotonic() > self._due_at + LATE_S:
             self._has_waited = True
             self._timer = self._loop.call_later(READ_S, self._go_off, context=self._context)
             return
-        self._clear()
-        self._has_waited = False
+        self.clear()
         self._ring()
-
-    def _clear(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer, self._at = None, math.inf

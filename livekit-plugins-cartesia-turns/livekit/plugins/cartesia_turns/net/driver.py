@@ -84,6 +84,8 @@ class Driver:
             self._sender.send_ping(now)
         if self._client.live.is_full:
             self._client.live_sent(now)
+            # In a turn it would always be too early, as silence is due some time after the last audio.
+            self._alarm.clear()
             self._set_alarm()
         return True
 
@@ -240,10 +242,9 @@ class Driver:
             self._listener.odd_frame("a message of an unknown type")
         self._attempts.heard(message, now, reused=reused)
         self._client.receive(message, now)
-        if self._tell_events():
-            # New text asks for nothing now, so whoever waits for it is not kept waiting.
-            self._set_alarm()
-        else:
+        is_text = self._tell_events()
+        # New text asks for nothing now and for nothing sooner than before, unless a turn begins with it.
+        if not (is_text and self._client.live.is_open):
             self._act()
         if (failure := self._client.sockets.failure) is not None:
             raise ServerError(failure)
