@@ -39,26 +39,30 @@ class Tape:
         """The client that is recorded."""
         header: dict[str, Any] = {"schema": SCHEMA, "versions": {"python": "3"}, "started": STARTED}
         header |= {"options": options_to(options), "limits": limits_to(limits), "transcripts": self._transcripts}
-        self.journal.note(clock(), lambda: header)
+        self.journal.note(clock(), header)
         self._clock = clock
         self._client = RecordedClient(options, limits, clock(), self.pace, journal=self.journal, clock=clock)
         return self._client
 
     def recording(self) -> Recording:
         """What was recorded, to its end."""
+        lines, audio = self.content()
+        return recording_of(lines, audio, Path("tape"))
+
+    def content(self) -> tuple[list[str], bytes]:
+        """The lines of the file, to the end of the call, and the audio."""
         assert self._client is not None
-        stats = self._client.stats
-        self.journal.note(self._clock(), lambda: {"end": True, "stats": stats_to(stats)})
-        lines, audio = self._lines.of(self.journal.take())
-        return recording_of(lines.splitlines(), audio, Path("tape"))
+        self.journal.note(self._clock(), {"end": True, "stats": stats_to(self._client.stats)})
+        lines, pieces = self._lines.of(self.journal.take())
+        return lines.splitlines(), b"".join(pieces)
 
     def write(self, folder: Path) -> None:
         """Writes what was recorded so far into the folder of a call."""
-        lines, audio = self._lines.of(self.journal.take())
+        lines, pieces = self._lines.of(self.journal.take())
         folder.mkdir(parents=True)
         (folder / CALL_FILE).write_text(lines)
         file = AudioFile(folder, Options().sample_rate)
-        file.write(audio)
+        file.write(pieces)
         file.close()
 
 

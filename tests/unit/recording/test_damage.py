@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.recording.attempts import attempts_of
+from livekit.plugins.cartesia_turns.recording.client import RecordedClient
 from livekit.plugins.cartesia_turns.recording.files import Recording, recording_of
 from livekit.plugins.cartesia_turns.recording.player import replay
 from livekit.plugins.cartesia_turns.recording.schema import SchemaError
@@ -30,6 +31,8 @@ def whole() -> list[dict[str, Any]]:
     for message in (Connected("r"), TurnStart("r"), TurnUpdate("r", "hi"), TurnEnd("r", "hi")):
         client.receive(message, 1.1)
     client.pong(b"who asked?", 1.1)
+    assert isinstance(client, RecordedClient)
+    assert client.note_told("r", "hi", "en", 1.1)
     for number in range(60):
         now = 1.2 + number / 50
         client.push_audio(b"\0\x20" * 320, now)
@@ -41,9 +44,9 @@ def whole() -> list[dict[str, Any]]:
     client.tick(9.0)
     client.link_lost(9.0, clean=True)
     client.update(Options(keyterms=("Condor",)))
-    recording = tape.recording()
-    announced = [{"at": 9.0, "told": "interim_transcript", "text": "hi"}, {"at": 9.0, "announced": "disconnected"}]
-    return [recording.header, *announced, *recording.lines]
+    header, *lines = map(json.loads, tape.content()[0])
+    announced = [{"at": 9.0, "told": "final_transcript", "text": "hi"}, {"at": 9.0, "announced": "disconnected"}]
+    return [header, *announced, *lines]
 
 
 def read(lines: list[dict[str, Any]]) -> Recording:
@@ -65,7 +68,8 @@ def test_a_whole_recording_is_taken() -> None:
     lines = whole()
     recording = read(lines)
     assert replay(recording).is_same
-    assert {"attempt_failed", "pong", "update", "outgoing", "link_lost"} <= {line.get("call") for line in lines}
+    assert {"attempt_failed", "update", "outgoing", "link_lost"} <= {line.get("call") for line in lines}
+    assert set("ugntew") <= set(next(line["steps"] for line in lines if "steps" in line))
 
 
 @pytest.mark.parametrize("odd", [None, "x", [None], {"type": 5}])
@@ -92,7 +96,7 @@ def test_a_line_that_lacks_a_part_or_has_another_in_its_place_is_refused_or_does
 def test_no_piece_of_audio_has_an_odd_length(name: str, odd: object) -> None:
     lines = whole()
     nth = next(nth for nth, line in enumerate(lines) if name in line)
-    lines[nth][name][1] = odd
+    lines[nth][name][-1] = odd
     with pytest.raises(SchemaError, match=f"line {nth + 1} is damaged"):
         read(lines)
 

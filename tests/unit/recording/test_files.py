@@ -8,7 +8,9 @@ import pytest
 from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.recording.audio_file import flac
 from livekit.plugins.cartesia_turns.recording.files import calls_of, load, replace_text
+from livekit.plugins.cartesia_turns.recording.player import replay
 from livekit.plugins.cartesia_turns.recording.schema import SCHEMA, SchemaError, limits_to, options_to
+from livekit.plugins.cartesia_turns.recording.story import story_of
 from livekit.plugins.cartesia_turns.wire.options import Options
 from support.disk import no_room
 from support.recordings import written
@@ -33,6 +35,25 @@ def test_a_call_is_read_by_its_folder_or_its_file(tmp_path: Path) -> None:
         assert recording.audio is None
 
 
+def test_a_call_of_schema_1_is_read(tmp_path: Path) -> None:
+    (tmp_path / "call.jsonl").write_bytes((Path(__file__).parent / "schema_1.jsonl").read_bytes())
+    (tmp_path / "audio.flac").write_bytes(flac(b"\x00\x40\x00\xc0" * 160 * 150, 16000))
+    recording = load(tmp_path)
+    recording.check_audio()
+    assert recording.is_complete
+    assert {step.letter for step in recording.steps} == set("lbpoaisgt")
+    assert [step.pong for step in recording.steps if step.pong is not None][:2] == [b"0", b"1"]
+    assert [line["payload"] for line in recording.lines if line.get("call") == "pong"] == ["who asked?"]
+    assert [line["text"] for line in recording.lines if "told" in line] == ["so", "so"]
+    silences = [step for step in recording.steps if step.sent and step.sent[2]]
+    assert silences
+    story = story_of(recording)
+    assert [turn.text for turn in story.turns] == ["so viel mehr"]
+    assert story.replays
+    outcome = replay(recording)
+    assert (outcome.events, outcome.audio_s) == (7, 3.0)
+
+
 def test_audio_beside_it_is_read_too(tmp_path: Path) -> None:
     folder(tmp_path, HEADER)
     (tmp_path / "audio.flac").write_bytes(flac(b"\1\2" * 100, 16000))
@@ -52,7 +73,7 @@ def test_what_is_no_recording_is_refused(tmp_path: Path, lines: list[object]) ->
 
 
 def test_a_newer_schema_is_refused_by_its_number(tmp_path: Path) -> None:
-    with pytest.raises(SchemaError, match=f"has schema {SCHEMA + 1}: this version reads {SCHEMA}"):
+    with pytest.raises(SchemaError, match=f"has schema {SCHEMA + 1}: this version reads 1 and {SCHEMA}"):
         load(folder(tmp_path, {**HEADER, "schema": SCHEMA + 1}))
 
 

@@ -17,6 +17,7 @@ from livekit.plugins.cartesia_turns.wire.messages import (
     DetectedLanguage,
     ErrorMessage,
     ServerMessage,
+    SpokenMessage,
     TurnEagerEnd,
     TurnEnd,
     TurnResume,
@@ -53,9 +54,17 @@ def test_a_message_is_read_as_it_was_written(message: ServerMessage) -> None:
 
 @pytest.mark.parametrize("turn_id", ["", "t"])
 @pytest.mark.parametrize("languages", [(), HINDI])
-def test_an_update_is_written_as_on_the_wire(turn_id: str, languages: tuple[DetectedLanguage, ...]) -> None:
-    update = TurnUpdate("r", " verbatim \u0928", turn_id, languages)
-    assert schema.message_to(update) == json.loads(serialize(update))
+@pytest.mark.parametrize("kind", [TurnUpdate, TurnEagerEnd, TurnEnd])
+def test_a_text_is_written_as_on_the_wire(
+    kind: type[SpokenMessage], turn_id: str, languages: tuple[DetectedLanguage, ...]
+) -> None:
+    message = kind("r", " verbatim \u0928", turn_id, languages)
+    assert schema.message_to(message) == json.loads(serialize(message))
+
+
+@pytest.mark.parametrize("message", [TurnStart("r"), TurnStart("r", "t"), TurnResume("r"), TurnResume("r", "t")])
+def test_a_message_without_a_text_is_written_as_on_the_wire(message: ServerMessage) -> None:
+    assert schema.message_to(message) == json.loads(serialize(message))
 
 
 @pytest.mark.parametrize("error", [None, ErrorMessage("m", status_code=400)])

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from livekit.plugins.cartesia_turns.recording import writer as module
 from livekit.plugins.cartesia_turns.recording.audio_file import AudioFile, read_audio
-from livekit.plugins.cartesia_turns.recording.journal import Journal, Lines
+from livekit.plugins.cartesia_turns.recording.journal import Columns, Journal, Lines
 from livekit.plugins.cartesia_turns.recording.writer import CallWriter, Writer
 
 ROOM = 10**9
@@ -25,8 +25,11 @@ def call(folder: Path, *, room: Callable[[], int] = lambda: ROOM, audio: bool = 
 
 
 def say(journal: Journal, pcm: bytes = b"\1\2" * 320) -> None:
-    journal.push("p", [pcm], [1.0])
-    journal.note(1.0, lambda: {"call": "flush"})
+    columns = journal.columns
+    columns.pcm.append(pcm)
+    columns.times.append(1.0)
+    columns.letters.append("p")
+    journal.note(1.0, {"call": "flush"})
 
 
 def test_what_has_come_is_written_and_the_rest_at_the_end(tmp_path: Path) -> None:
@@ -76,7 +79,7 @@ def test_a_full_disk_ends_the_recording_with_one_warning_and_no_text_of_the_syst
     assert record.getMessage() == "a recording was stopped, the call goes on without it"
     assert record.__dict__["reason"] == "OSError"
     assert "secret" not in str(record.__dict__)
-    assert journal.take() == []
+    assert journal.take() == Columns([""])
 
 
 def test_a_disk_that_takes_a_little_at_a_time_gets_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,15 +105,15 @@ def test_a_folder_that_can_not_be_made_ends_the_recording(tmp_path: Path, caplog
 def test_a_mistake_in_what_is_written_ends_that_recording_alone(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken() -> dict[str, object]:
-        raise KeyError("a secret")
+    class Secret:
+        pass
 
     journal, writer = call(tmp_path / "X")
-    journal.note(1.0, broken)
+    journal.note(1.0, {"call": Secret()})
     assert not writer.write()
     (record,) = [record for record in caplog.records if record.levelno == logging.WARNING]
-    assert record.__dict__["reason"] == "KeyError"
-    assert "secret" not in str(record.__dict__)
+    assert record.__dict__["reason"] == "TypeError"
+    assert "Secret" not in str(record.__dict__)
     assert journal.is_closed
 
 

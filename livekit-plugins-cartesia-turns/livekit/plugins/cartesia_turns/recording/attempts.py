@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from ..server.faults import Faults
 from ..wire.messages import Connected, ErrorMessage, TurnEnd, TurnMessage
-from .files import Recording, steps_of
+from .files import Recording
 from .schema import ANSWERED, LIVE, OFFERED, PINGED, SENT, Fields, message_of
+from .steps import steps_of
 
 SPARE_S = 1.0
 """Where the client itself closed the socket, the server does so after this many seconds more of audio, if need be."""

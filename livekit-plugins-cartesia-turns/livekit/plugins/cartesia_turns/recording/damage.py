@@ -70,9 +70,15 @@ def _check_time(at: float, started_at: float) -> None:
 
 
 def _check_line(line: Fields) -> None:
-    for name in ("pushed", "sent", "silent", "pongs"):
+    for name in ("pushed", "sent", "silent"):
         for count in line.get(name, ()):
             _check_count(count)
+    for pong in line.get("pongs", ()):
+        if not isinstance(pong, str):
+            _check_count(pong)
+    for name in ("updates", "languages"):
+        for text in line.get(name, ()):
+            _text(text)
     # Samples have two bytes.
     if any(size % 2 for size in (*line.get("pushed", ()), *line.get("sent", ())[1::2])):
         raise ValueError("half a sample")

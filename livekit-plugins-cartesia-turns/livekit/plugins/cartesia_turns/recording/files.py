@@ -6,19 +6,18 @@ import itertools
 import json
 import math
 import os
-from base64 import b64decode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from struct import unpack
 from typing import Any
 
 from ..core.limits import Limits
 from ..wire.options import Options
 from .audio_file import FLAC, WAV, read_audio
 from .damage import check_header, check_lines
-from .schema import ANSWERED, LIVE, OFFERED, PUSHED, SCHEMA, Fields, SchemaError, limits_of, options_of
+from .schema import LIVE, PUSHED, SCHEMAS, Fields, SchemaError, limits_of, options_of
+from .steps import Step, steps_of, unfolded
 
 CALL_FILE = "call.jsonl"
 PAGE_FILE = "view.html"
@@ -33,9 +32,9 @@ FILES = (CALL_FILE, WAV, FLAC, PAGE_FILE, LABELS_FILE, *(name + UNFINISHED for n
 class Recording:
     """A recorded call.
 
-    `header` is the first line of `call.jsonl` and `lines` are the others (see `schema`). `audio` is signed 16-bit
-    little-endian mono at `options.sample_rate`, None if it was not kept. All times are monotonic seconds of the process
-    that recorded the call.
+    `header` is the first line of `call.jsonl` (see `schema`), and `lines` are the others, `unfolded`. `audio` is signed
+    16-bit little-endian mono at `options.sample_rate`, None if it was not kept. All times are monotonic seconds of the
+    process that recorded the call.
     """
 
     folder: Path
@@ -78,35 +77,6 @@ class Recording:
         if missing > 0:
             missing_s = missing / 2 / self.options.sample_rate
             raise SchemaError(f"{self.folder}: the audio is cut off: {missing_s:.1f} s of it are missing")
-
-
-@dataclass(frozen=True)
-class Step:
-    """One of the calls that come with each frame: its letter (see `schema.STEPS`) and its monotonic time.
-
-    `pushed` is how many bytes of audio were pushed. `sent` is the start of the audio that went out, its number of
-    samples, and whether it is silence of the client's own. `pong` is the number of the ping that was answered.
-    """
-
-    letter: str
-    at: float
-    pushed: int = 0
-    sent: tuple[int, int, bool] | None = None
-    pong: int | None = None
-
-
-def steps_of(line: Fields) -> Iterator[Step]:
-    """The calls that a line of `steps` stands for."""
-    times = unpack(f"<{len(line['steps'])}d", b64decode(line["times"]))
-    pushed, sent, silent = iter(line.get("pushed", ())), iter(line.get("sent", ())), set(line.get("silent", ()))
-    offered, pongs = itertools.count(), iter(line.get("pongs", ()))
-    for letter, at in zip(line["steps"], times, strict=True):
-        if letter in (LIVE, PUSHED):
-            yield Step(letter, at, pushed=next(pushed))
-        elif letter == OFFERED:
-            yield Step(letter, at, sent=(next(sent), next(sent) // 2, next(offered) in silent))
-        else:
-            yield Step(letter, at, pong=next(pongs) if letter == ANSWERED else None)
 
 
 def pieces_of(call: Recording) -> Iterator[tuple[float, bytes]]:
@@ -203,8 +173,9 @@ def recording_of(lines: Iterable[str], audio: bytes | None, folder: Path) -> Rec
     header = read[0] if read else {}
     if "schema" not in header:
         raise SchemaError(f"{folder} is not the record of a call: the first line has no `schema`")
-    if header["schema"] != SCHEMA:
-        raise SchemaError(f"{folder} has schema {header['schema']}: this version reads {SCHEMA}")
+    if header["schema"] not in SCHEMAS:
+        known = " and ".join(map(str, SCHEMAS))
+        raise SchemaError(f"{folder} has schema {header['schema']}: this version reads {known}")
     if not read[-1]:
         # If the process was killed, the last line may be incomplete.
         read.pop()
@@ -213,7 +184,7 @@ def recording_of(lines: Iterable[str], audio: bytes | None, folder: Path) -> Rec
         check_lines(read[1:], steps_of, float(header["at"]))
     except SchemaError as error:
         raise SchemaError(f"{folder}: {error}") from None
-    return Recording(folder, header, read[1:], audio)
+    return Recording(folder, header, [*unfolded(read[1:])], audio)
 
 
 def _read(line: str) -> Fields:

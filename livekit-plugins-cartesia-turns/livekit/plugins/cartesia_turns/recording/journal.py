@@ -1,6 +1,6 @@
 """Takes what happens in a call from the event loop to the thread that writes it down.
 
-The event loop only appends to a queue. The thread does everything that takes time.
+The event loop only appends to lists. The thread does everything that takes time.
 """
 
 from __future__ import annotations
@@ -9,16 +9,30 @@ import json
 import sys
 from array import array
 from base64 import b64encode
-from collections import deque
-from collections.abc import Callable, Iterable
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeAlias, TypeVar
 
 from ..core.events import ClientEvent
+from ..core.stats import Stats
 from ..wire.messages import ServerMessage
-from .schema import LIVE, PUSHED, Fields, event_to, message_to, without_words
+from .schema import (
+    ANSWERED,
+    LIVE,
+    NOTED,
+    OFFERED,
+    PUSHED,
+    SILENCE,
+    TOLD,
+    UPDATED,
+    Fields,
+    event_to,
+    masked,
+    message_to,
+    stats_to,
+    without_words,
+)
 
-MANY_STEPS = 100
-"""At most this many steps make a line: two seconds of a call, or less."""
 MANY_BYTES = 4 * 1024 * 1024
 """When this much audio waits to be written, the thread that writes is woken."""
 MOST_BYTES = 64 * 1024 * 1024
@@ -26,48 +40,53 @@ MOST_BYTES = 64 * 1024 * 1024
 MANY_ENTRIES, MOST_ENTRIES = 10_000, 100_000
 """The same limits for the number of entries that wait."""
 
-
-class Audio(NamedTuple):
-    """Audio that was pushed in pieces of one length, and other steps that were made at the times of these."""
-
-    letters: str
-    """Of all steps."""
-    pieces: list[bytes]
-    times: list[float]
-    """When each piece was pushed, monotonic seconds. Another step has the time of the piece before it."""
-
-
-StepEntry: TypeAlias = tuple[str, float, tuple[int, int, bool] | int | None]
-"""Other calls that come with each frame: the letter of each, and the monotonic time of all.
-
-The third is the first sample and the bytes of what was offered, and whether that is silence of the client's own; or the
-number of the ping that was answered.
-"""
-Noted: TypeAlias = Fields | list[ClientEvent] | ServerMessage | Callable[[], Fields]
-"""Something else: the fields of a line, events, a message that was received, or a function that returns the fields."""
+Noted: TypeAlias = Fields | list[ClientEvent] | Stats | ServerMessage
+"""What a line of its own tells: its fields, events, the counters, or a message that was received."""
+Column = TypeVar("Column")
 
 BETWEEN, BREAK = '}, {"at": ', '}\n{"at": '
 """What stands between two lines that were encoded as one list, and what stands there in the file."""
-
 _encode = json.JSONEncoder(check_circular=False).encode
 
-Note: TypeAlias = tuple[float, Noted]
-"""Something else, after its monotonic time."""
-Entry: TypeAlias = Audio | StepEntry | Note
+
+@dataclass(slots=True)
+class Columns:
+    """What was noted, in order: letters, and in the other lists what belongs to them (see `schema`).
+
+    All but `notes` hold texts, bytes and numbers, which the garbage collector need not follow. What belongs to a letter
+    is appended before the letter, so that the thread, which goes by the letters, finds all of it.
+    """
+
+    letters: list[str] = field(default_factory=list)
+    """Each is one letter or several."""
+    times: list[float] = field(default_factory=list)
+    """Monotonic seconds, of each letter but NOTED."""
+    pcm: list[bytes] = field(default_factory=list)
+    """The audio of LIVE and PUSHED."""
+    sent: list[int] = field(default_factory=list)
+    """The first sample and the bytes of OFFERED and SILENCE."""
+    pongs: list[bytes] = field(default_factory=list)
+    """The payloads of ANSWERED."""
+    updates: list[str] = field(default_factory=list)
+    """The request id, the turn id and the text of UPDATED."""
+    languages: list[str] = field(default_factory=list)
+    """The label of TOLD."""
+    notes: list[tuple[float, Noted]] = field(default_factory=list)
+    """The time and the content of NOTED."""
 
 
 class Journal:
     """What happens, in order. One thread notes, and another one takes.
 
-    Calls that come with each frame are noted by `add` and `push`, and the others by `note`. What is noted must never
-    change afterwards.
+    Calls that come with each frame are noted in `columns`, and the others by `note`. What is noted must never change
+    afterwards.
     """
 
     def __init__(self) -> None:
-        self._entries: deque[Entry] = deque()
+        self.columns: Columns = Columns()
+        """Takes the notes. It must be asked for each time, since a recording may end."""
+        self._kept = self.columns
         self._bytes_in = self._bytes_out = 0
-        self.add: Callable[[Entry], None] = self._entries.append
-        """Notes a step other than audio."""
         self.is_closed: bool = False
         """Nothing more is noted."""
         self.is_overrun: bool = False
@@ -75,49 +94,70 @@ class Journal:
         self.wake: Callable[[], None] = _do_nothing
         """Wakes the thread that takes."""
 
-    def push(self, letters: str, pieces: list[bytes], times: list[float]) -> None:
-        """Notes audio that was pushed, in pieces of one length, and other steps that were made at those times."""
-        self._bytes_in += len(pieces) * len(pieces[0])
-        self.add(Audio(letters, pieces, times))
-        self._check()
-
     def note(self, now: float, what: Noted) -> None:
-        """Notes events, a message, or the fields of a line. If it is a function, the other thread calls it."""
-        self.add((now, what))
-        self._check()
+        """Notes what a line of its own tells."""
+        columns = self.columns
+        columns.notes.append((now, what))
+        columns.letters.append(NOTED)
+        self.audio_noted(0)
 
-    def close(self) -> None:
-        """Notes nothing more. What was noted can still be taken."""
-        self.is_closed = True
-        self.add = _forget
-
-    def take(self) -> list[Entry]:
-        """Takes all that waits, in order. Only one thread may call it."""
-        # What comes meanwhile is taken the next time. Each step is safe while another thread appends.
-        take = self._entries.popleft
-        taken = [take() for _ in range(len(self._entries))]
-        self._bytes_out = self._bytes_in
-        return taken
-
-    def _check(self) -> None:
-        waiting, waiting_bytes = len(self._entries), self._bytes_in - self._bytes_out
+    def audio_noted(self, size: int) -> None:
+        """So many bytes of audio were noted. If too much waits by now, the recording ends."""
+        self._bytes_in += size
+        waiting, waiting_bytes = len(self._kept.letters), self._bytes_in - self._bytes_out
         if waiting > MANY_ENTRIES or waiting_bytes > MANY_BYTES:
             self.wake()
             if waiting > MOST_ENTRIES or waiting_bytes > MOST_BYTES:
                 self.is_overrun = True
                 self.close()
 
+    def close(self) -> None:
+        """Notes nothing more. What was noted can still be taken."""
+        self.is_closed = True
+        self.columns = Columns(*(_Nothing() for _ in fields(Columns)))
+
+    def take(self) -> Columns:
+        """Takes all that waits, with all letters as one. Only one thread may call it."""
+        kept, count = self._kept, len(self._kept.letters)
+        # What comes meanwhile is taken the next time. Each step is safe while another thread appends.
+        letters = "".join(_cut(kept.letters, count))
+        self._bytes_out = self._bytes_in
+        counted = letters.count
+        return Columns(
+            [letters],
+            _cut(kept.times, len(letters) - counted(NOTED)),
+            _cut(kept.pcm, counted(LIVE) + counted(PUSHED)),
+            _cut(kept.sent, 2 * (counted(OFFERED) + counted(SILENCE))),
+            _cut(kept.pongs, counted(ANSWERED)),
+            _cut(kept.updates, 3 * counted(UPDATED)),
+            _cut(kept.languages, counted(TOLD)),
+            _cut(kept.notes, counted(NOTED)),
+        )
+
+
+def _cut(column: list[Column], count: int) -> list[Column]:
+    """Takes the first `count` values out of a column."""
+    taken = column[:count]
+    del column[:count]
+    return taken
+
 
 def _do_nothing() -> None:
     """Does nothing, since there is no thread to wake yet."""
 
 
-def _forget(_: Entry) -> None:
-    """Notes nothing."""
+class _Nothing(list[Any]):
+    """A column of a recording that has ended: it keeps nothing."""
+
+    def append(self, _: object) -> None:
+        """Keeps nothing."""
+
+    def extend(self, _: object) -> None:
+        """Keeps nothing."""
 
 
 class Lines:
-    """Turns entries into lines of `call.jsonl` and the audio that belongs to them.
+    """Turns what was noted into lines of `call.jsonl` and the audio that belongs to them.
 
     Args:
         transcripts: keep the words; otherwise they are masked.
@@ -126,81 +166,50 @@ class Lines:
     def __init__(self, *, transcripts: bool) -> None:
         self._transcripts = transcripts
 
-    def of(self, entries: Iterable[Entry]) -> tuple[str, bytes]:
-        """The lines, each with a line break, and the audio that was pushed."""
-        lines: list[Fields] = []
-        audio: list[bytes] = []
-        steps: list[Audio | StepEntry] = []
-        letters = ""
-        for entry in entries:
-            if len(entry) == 2 or len(letters) >= MANY_STEPS:
-                if steps:
-                    lines.append(_steps_line(letters, steps))
-                letters, steps = "", []
-            if len(entry) == 2:
-                lines.append(self._line(*entry))
-                continue
-            letters += entry[0]
-            steps.append(entry)
-            if isinstance(entry, Audio):
-                audio += entry.pieces
+    def of(self, taken: Columns) -> tuple[str, list[bytes]]:
+        """The lines, each with a line break, and the pieces of audio that were pushed."""
+        (letters,) = taken.letters
+        steps = letters.lstrip(NOTED)
+        lines = [self._line(at, what) for at, what in taken.notes]
         if steps:
-            lines.append(_steps_line(letters, steps))
-        return _written(lines), b"".join(audio)
+            # The lines that come before all steps stand before the line of these, and the others behind it.
+            lines.insert(len(letters) - len(steps), self._steps_line(steps, taken))
+        return _written(lines), taken.pcm
 
     def _line(self, at: float, what: Noted) -> Fields:
         if isinstance(what, dict):
-            fields = {"at": at, **what}
+            line = {"at": at, **what}
         elif isinstance(what, list):
-            fields = {"at": at, "events": [event_to(event) for event in what]}
-        elif callable(what):
-            fields = {"at": at, **what()}
+            line = {"at": at, "events": [event_to(event) for event in what]}
+        elif isinstance(what, Stats):
+            line = {"at": at, "stats": stats_to(what)}
         else:
-            fields = {"at": at, "call": "receive", "message": message_to(what)}
-        return fields if self._transcripts else without_words(fields)
+            line = {"at": at, "call": "receive", "message": message_to(what)}
+        return line if self._transcripts else without_words(line)
+
+    def _steps_line(self, steps: str, taken: Columns) -> Fields:
+        line: Fields = {"at": taken.times[0], "steps": steps, "times": _times_to(taken.times)}
+        if taken.pcm:
+            sizes = {*map(len, taken.pcm)}
+            line["pushed"] = [*sizes] if len(sizes) == 1 else [*map(len, taken.pcm)]
+        if taken.sent:
+            line["sent"] = taken.sent
+        if taken.pongs:
+            line["pongs"] = [payload.decode("latin-1") for payload in taken.pongs]
+        if taken.updates:
+            if not self._transcripts:
+                taken.updates[2::3] = map(masked, taken.updates[2::3])
+            line["updates"] = taken.updates
+        if taken.languages:
+            line["languages"] = taken.languages
+        return line
 
 
-def _steps_line(letters: str, steps: Iterable[Audio | StepEntry]) -> Fields:
-    times: array[float] = array("d")
-    pushed: list[int] = []
-    sent: list[int] = []
-    silent: list[int] = []
-    pongs: list[int] = []
-    for entry in steps:
-        if isinstance(entry, Audio):
-            times.extend(_times_of(entry.letters, entry.times))
-            pushed += [len(entry.pieces[0])] * len(entry.pieces)
-            continue
-        made, at, what = entry
-        times.extend([at] * len(made))
-        if what is None:
-            continue
-        if isinstance(what, tuple):
-            start, size, is_silence = what
-            if is_silence:
-                silent.append(len(sent) // 2)
-            sent += (start, size)
-        else:
-            pongs.append(what)
-    at = times[0]
+def _times_to(times: list[float]) -> str:
+    packed = array("d", times)
     if sys.byteorder == "big":
-        times.byteswap()
-    line: Fields = {"at": at, "steps": letters, "times": b64encode(times).decode()}
-    for name, numbers in (("pushed", pushed), ("sent", sent), ("silent", silent), ("pongs", pongs)):
-        if numbers:
-            line[name] = numbers
-    return line
-
-
-def _times_of(letters: str, times: list[float]) -> list[float]:
-    """When each of the steps was made that were noted with pieces of audio at these times."""
-    if len(letters) == len(times):
-        return times
-    pushed = iter(times)
-    made: list[float] = []
-    for letter in letters:
-        made.append(next(pushed) if letter in (LIVE, PUSHED) else made[-1])
-    return made
+        packed.byteswap()
+    return b64encode(packed).decode()
 
 
 def _written(lines: list[Fields]) -> str:

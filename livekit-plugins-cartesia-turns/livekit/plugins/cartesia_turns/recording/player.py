@@ -18,7 +18,7 @@ from ..core.client import TurnsClient
 from ..core.link import Outgoing
 from ..core.pacing import Pace
 from .difference import SAME_S, Difference, Replay, Trace, compared, first_of
-from .files import Recording, Step, load, steps_of
+from .files import Recording, load
 from .schema import (
     ANSWERED,
     ASKED,
@@ -39,6 +39,7 @@ from .schema import (
     options_of,
     stats_to,
 )
+from .steps import Step, steps_of
 
 LATE_S = 0.1
 """If the recorded shell made calls this long after a deadline and did not keep it, its client had no such deadline."""
@@ -129,7 +130,7 @@ class Player:
         elif step.letter == SENT:
             self._confirm(step.at)
         elif step.pong is not None:
-            self._client.pong(str(step.pong).encode(), step.at)
+            self._client.pong(step.pong, step.at)
         else:
             self._tick(step.at)
         # The shell does not look at the deadline after a pong either.

@@ -23,7 +23,7 @@ from ..wire.options import Options
 from .audio_file import AudioFile
 from .client import RecordedClient
 from .journal import Journal, Lines
-from .schema import SCHEMA, Fields, limits_to, number_to, options_to, stats_to
+from .schema import SCHEMA, Fields, limits_to, number_to, options_to, stats_to, told_to
 from .shelf import Shelf
 from .writer import CallWriter, Writer
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 MEGABYTE = 1_000_000
 DAY_S = 86_400.0
+TIMES = ("speech_start_time", "speech_end_time")
+"""The times of speech events, which older versions of the framework do not have."""
 
 
 class Owner(Protocol):
@@ -159,9 +161,8 @@ class RecordedCall:
         return _Overhearing(owner, self)
 
     def announced(self, name: str, event: object) -> None:
-        """Notes one of the STT's own events. Those of turns are left out, since the client's events have them."""
-        if not name.startswith("turn_"):
-            self._note({"announced": name, **_plain(event)})
+        """Notes one of the STT's own events."""
+        self._note({"announced": name, **_plain(event)})
 
     def close(self) -> None:
         """The stream is over."""
@@ -170,8 +171,13 @@ class RecordedCall:
 
     def _told(self, send: Callable[[stt.SpeechEvent], None], event: stt.SpeechEvent) -> None:
         send(event)
+        now = time.monotonic()
+        if _is_interim(event):
+            said = event.alternatives[0]
+            if self.client.note_told(event.request_id, said.text, said.language, now):
+                return
         # To write its fields out costs less than to keep the event for the other thread.
-        self._note(_speech(event))
+        self._journal.note(now, _speech(event))
 
     def _note(self, fields: Fields) -> None:
         self._journal.note(time.monotonic(), fields)
@@ -183,8 +189,10 @@ class _Overhearing:
         self._call = call
 
     def emit(self, event: str, *args: object) -> None:
-        for told in args:
-            self._call.announced(event, told)
+        # Those of turns are left out, since the client's events have them.
+        if not event.startswith("turn_"):
+            for told in args:
+                self._call.announced(event, told)
         self._owner.emit(event, *args)
 
     def _warn_once(self, text: str) -> None:
@@ -194,14 +202,21 @@ class _Overhearing:
         self._owner._apply(calls)
 
 
+def _is_interim(event: stt.SpeechEvent) -> bool:
+    """Whether it has a text that is not final, and no times of speech."""
+    return (
+        event.type == "interim_transcript"
+        and event.recognition_usage is None
+        and all(getattr(event, name, None) is None for name in TIMES)
+    )
+
+
 def _speech(event: stt.SpeechEvent) -> Fields:
-    told: Fields = {"told": event.type, "request_id": event.request_id}
-    if event.alternatives:
-        told["text"], told["language"] = event.alternatives[0].text, str(event.alternatives[0].language)
+    said = (event.alternatives[0].text, str(event.alternatives[0].language)) if event.alternatives else ()
+    told = told_to(event.type, event.request_id, *said)
     if event.recognition_usage is not None:
         told["audio_s"] = event.recognition_usage.audio_duration
-    # Older versions of the framework have no times.
-    for name in ("speech_start_time", "speech_end_time"):
+    for name in TIMES:
         if (value := getattr(event, name, None)) is not None:
             told[name] = value
     return told

@@ -4,11 +4,13 @@ The first line describes the call: `schema` (SCHEMA), `versions`, `started` (wal
 (monotonic seconds; all other times are on that clock), `options` (of the first socket), `limits` of the client, and
 whether `audio` and `transcripts` are kept. Each other line has `at` and one of these:
 
+    steps     what happened up to the next line of this kind, as one letter each (STEPS). A line of another kind that
+              belongs in between follows, and its place is the letter NOTED. `times` are the times of the other letters
+              as float64, little endian, in base64. In the order of their letters, `pushed` has the bytes of each push
+              (one number: of all), `sent` the first sample and the bytes of each piece of audio that was offered to the
+              socket, `pongs` the payloads of pongs, `updates` the request id, the turn id and the text of each
+              TurnUpdate that was received, and `languages` the label of each text that the framework got
     call      the shell called the client: the method's name, and the arguments by name
-    steps     many calls that repeat with each frame, as one letter each (STEPS); `times` are their times as float64,
-              little endian, in base64; `pushed` has the bytes of each push, `sent` the first sample and the bytes of
-              each piece of audio that was offered to the socket, `silent` which of these are silence of the client's
-              own, `pongs` the numbers of the pings that were answered
     events    the client's events: turns (`heard_at` is when speech began or ended), notices, rejected options,
               flushes, and how much audio was sent
     told      a speech event that the framework got
@@ -18,6 +20,10 @@ whether `audio` and `transcripts` are kept. Each other line has `at` and one of 
 
 Numbers that JSON can't write are the texts "inf", "-inf" and "nan". A replay needs only the calls and their times. A
 reader ignores lines and fields that it does not know. SCHEMA changes if a reader can't do that.
+
+In schema 1, each message, event and speech event has a line of its own, and the lines stand in the order in which
+things happened. `steps` has a time for each letter, `pushed` one number for each push, `pongs` are numbers, and
+`silent` tells which of the pieces in `sent` are silence.
 """
 
 from __future__ import annotations
@@ -31,28 +37,44 @@ from typing import Any, TypeAlias
 
 from ..core.changes import Rejected
 from ..core.chunk import Chunk
-from ..core.events import ClientEvent, Flushed, Notice, TurnEvent, Usage
+from ..core.events import ClientEvent, Notice, TurnEvent, Usage
 from ..core.limits import Limits
 from ..core.link import Outgoing, Ping
 from ..core.stats import Stats
-from ..wire.messages import Config, DetectedLanguage, ErrorMessage, ServerMessage, TurnSettings, TurnUpdate
+from ..wire.messages import (
+    Config,
+    DetectedLanguage,
+    ErrorMessage,
+    ServerMessage,
+    SpokenMessage,
+    TurnMessage,
+    TurnSettings,
+)
 from ..wire.options import Options
 from ..wire.protocol import error_from_fields, parse, serialize
 
-SCHEMA = 1
+SCHEMA = 2
 """The version of the files. It changes when a reader of the version before would misread them."""
+SCHEMAS = (1, SCHEMA)
+"""The versions that can be read."""
 
-LIVE, BOOKED, PUSHED, ASKED, OFFERED, PINGED, SENT, ANSWERED, TICKED = "lbpoaisgt"
+LIVE, BOOKED, PUSHED, ASKED, OFFERED, SILENCE, PINGED, SENT, ANSWERED, TICKED = "lbpoazisgt"
+UPDATED, CAME, TOLD, NOTED = "uewn"
 STEPS = {
     LIVE: "live.take, which let the audio out",
     BOOKED: "live_sent",
     PUSHED: "push_audio",
     ASKED: "outgoing, with nothing to send",
     OFFERED: "outgoing, with audio to send",
+    SILENCE: "outgoing, with silence of the client's own to send",
     PINGED: "outgoing, with a ping to send",
-    SENT: "sent, the audio or the ping before it",
+    SENT: "sent, with what was to send before it",
     ANSWERED: "pong",
     TICKED: "tick",
+    UPDATED: "receive, with a TurnUpdate that names no languages",
+    CAME: "the client's event of the last such text",
+    TOLD: "the interim transcript of that text, which the framework got",
+    NOTED: "the next of the lines that follow",
 }
 """The letters of `steps`."""
 TEXTS = frozenset({"transcript", "text", "keyterms", "message", "title"})
@@ -60,6 +82,9 @@ TEXTS = frozenset({"transcript", "text", "keyterms", "message", "title"})
 
 Fields: TypeAlias = dict[str, Any]
 """A JSON object."""
+
+
+_COUNTERS = tuple(field.name for field in fields(Stats))
 
 
 class SchemaError(ValueError):
@@ -117,9 +142,9 @@ def limits_of(written: Mapping[str, Any]) -> Limits:
 
 def message_to(message: ServerMessage) -> Fields:
     """A message of the server as it is written on the wire; of an unknown one only the type."""
-    if isinstance(message, TurnUpdate):
+    if isinstance(message, TurnMessage):
         # These are nearly all messages of a call, and this is ten times as fast.
-        return _update_to(message)
+        return _turn_message_to(message)
     written: Fields = json.loads(serialize(message))
     return written
 
@@ -170,12 +195,20 @@ def event_to(event: ClientEvent) -> Fields:
         return {"event": "rejected", "change": _config_to(event.change), "error": error_to(event.error)}
     if isinstance(event, Usage):
         return {"event": "usage", "seconds": event.seconds}
-    return _flushed_to(event)
+    return {"event": "flushed"}
+
+
+def told_to(kind: str, request_id: str, text: str | None = None, language: str | None = None) -> Fields:
+    """A speech event that the framework got, as JSON: its type, and its text with the label if it has one."""
+    told: Fields = {"told": kind, "request_id": request_id}
+    if text is not None:
+        told["text"], told["language"] = text, language
+    return told
 
 
 def stats_to(stats: Stats) -> Fields:
     """The counters that are not 0, as JSON."""
-    counted = {field.name: getattr(stats, field.name) for field in fields(Stats)}
+    counted = {name: getattr(stats, name) for name in _COUNTERS}
     return {name: value for name, value in counted.items() if value}
 
 
@@ -193,12 +226,14 @@ def _turn_to(turn: TurnSettings) -> Fields:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _update_to(update: TurnUpdate) -> Fields:
-    written: Fields = {"type": update.TYPE, "request_id": update.request_id, "transcript": update.transcript}
-    if update.turn_id:
-        written["turn_id"] = update.turn_id
-    if update.languages:
-        written["languages"] = [_language_to(language) for language in update.languages]
+def _turn_message_to(message: TurnMessage) -> Fields:
+    written: Fields = {"type": message.TYPE, "request_id": message.request_id}
+    if isinstance(message, SpokenMessage):
+        written["transcript"] = message.transcript
+    if message.turn_id:
+        written["turn_id"] = message.turn_id
+    if isinstance(message, SpokenMessage) and message.languages:
+        written["languages"] = [_language_to(language) for language in message.languages]
     return written
 
 
@@ -210,7 +245,3 @@ def _language_to(language: DetectedLanguage) -> Fields:
 def _config_to(config: Config) -> Fields:
     written: Fields = json.loads(serialize(config))
     return written
-
-
-def _flushed_to(_: Flushed) -> Fields:
-    return {"event": "flushed"}

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from ..core.events import Notice
-from .files import Recording, steps_of
+from .files import Recording
 from .schema import LIVE, Fields
+from .steps import steps_of
 
 
 @dataclass
