@@ -1,0 +1,136 @@
+"""Measures what takes this plugin its processor time: python tests/tools/bench/parts_figures.py.
+
+25 calls of this plugin and 25 of livekit-plugins-cartesia with pieces of one frame, in one process, over the
+benchmark's server in another. They take turns of 5 s each, a whole turn of the user: this plugin as it is, without the
+pings of a turn, and also without measuring and keeping the audio. Then it measures how long each plugin works on a
+message before its consumer can have the event. It takes four minutes, and needs `make vendors` and a machine that does
+nothing else. A single turn varies by a fifth, so look at the medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+from unittest.mock import patch
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from livekit.plugins.cartesia._recognize_streams.auto_finalize_recognize_stream import AutoFinalizeRecognizeStream
+from livekit.plugins.cartesia_turns.core.client import TurnsClient
+from livekit.plugins.cartesia_turns.core.link import Link
+from livekit.plugins.cartesia_turns.net.driver import Driver
+from livekit.plugins.cartesia_turns.wire.messages import ServerMessage
+from tools.bench.contestants import Line, lines
+from tools.bench.figures import NOTHING, OFFICIAL_AT_FRAMES, OURS, quantile
+from tools.bench.load import Paced, connected
+from tools.bench.processes import Process
+from tools.bench.progress import parser, working_on
+from tools.bench.stamps import BYTES_PER_S, CYCLE_S
+
+CALLS = 25
+FRAME_MS = 20
+SETTLED_S = 0.05
+"""How long the answers to the last frames may take."""
+WITHOUT_PINGS, WITHOUT_KEEPING = "without the pings of a turn", "also without keeping audio"
+KINDS = (NOTHING, OFFICIAL_AT_FRAMES, OURS, WITHOUT_PINGS, WITHOUT_KEEPING)
+HANDLERS = {OURS: (Driver, "_take_message"), OFFICIAL_AT_FRAMES: (AutoFinalizeRecognizeStream, "_process_stream_event")}
+"""What each plugin does with a message that is parsed: at its end the event waits for its consumer."""
+
+
+def _drop_live_audio(client: TurnsClient) -> None:
+    client.live.clear()
+
+
+@contextlib.contextmanager
+def less(kind: str) -> Iterator[None]:
+    """Leaves out what this kind leaves out."""
+    with contextlib.ExitStack() as patches:
+        if kind in (WITHOUT_PINGS, WITHOUT_KEEPING):
+            patches.enter_context(patch.object(Link, "_probes", lambda *_: False))
+        if kind == WITHOUT_KEEPING:
+            patches.enter_context(patch.object(TurnsClient, "book_live", _drop_live_audio))
+        yield
+
+
+def timed(handle: Callable[..., None], took_us: dict[str, list[float]]) -> Callable[..., None]:
+    """The handler, which notes how long it takes over each kind of message."""
+
+    def noting(stream: object, message: ServerMessage | dict[str, Any], **options: Any) -> None:
+        began = time.perf_counter()
+        handle(stream, message, **options)
+        kind = str(message["type"] if isinstance(message, dict) else message.TYPE)  # type: ignore[union-attr]
+        took_us.setdefault(kind, []).append(1e6 * (time.perf_counter() - began))
+
+    return noting
+
+
+async def turn_ms(opened: list[Line]) -> float:
+    """The processor time of one turn of the user in all of these calls, in milliseconds for each minute of a call."""
+    used_s = time.process_time()
+    await Paced(FRAME_MS, CYCLE_S).push(opened)
+    await asyncio.sleep(SETTLED_S)
+    return 1000 * (time.process_time() - used_s) * 60 / CYCLE_S / CALLS
+
+
+async def handled_us(contestant: str, opened: list[Line], turns: int) -> dict[str, list[float]]:
+    """How long a plugin works on each kind of message, in microseconds."""
+    took_us: dict[str, list[float]] = {}
+    owner, name = HANDLERS[contestant]
+    with patch.object(owner, name, timed(getattr(owner, name), took_us)):
+        for _ in range(turns):
+            await turn_ms(opened)
+    return took_us
+
+
+def show(used_ms: dict[str, list[float]], took_us: dict[str, dict[str, list[float]]]) -> None:
+    """Prints the figures."""
+    print("\nprocessor time for each minute of a call, without what making the audio takes")
+    alone = used_ms[NOTHING]
+    for kind in KINDS[1:]:
+        net = [used - base for used, base in zip(used_ms[kind], alone, strict=True)]
+        print(f"  {kind:<34} {median(net):5.0f} ms ({min(net):.0f} to {max(net):.0f})")
+    print("\nfrom a parsed message to its event")
+    for contestant, kinds in took_us.items():
+        for kind, values in kinds.items():
+            if len(values) >= CALLS:
+                parts = ", ".join(f"{100 * part:g} % within {quantile(values, part):.0f} us" for part in (0.5, 0.9))
+                print(f"  {contestant:<34} {kind:<14} {parts}")
+
+
+async def main(options: argparse.Namespace) -> None:
+    """Measures and prints."""
+    server = Process("tools.bench.endpoint")
+    url = server.line()
+    urls, used_ms = [f"{url}/{FRAME_MS * BYTES_PER_S // 1000}"] * CALLS, {kind: list[float]() for kind in KINDS}
+    async with contextlib.AsyncExitStack() as stack:
+        opened = {who: await stack.enter_async_context(lines(who, urls, _drop)) for who in (NOTHING, *HANDLERS)}
+        await connected(url, CALLS * len(HANDLERS))
+        for number in range(-1, options.rounds):
+            working_on(
+                "each kind" if number >= 0 else "the first turn of each, which does not count", number, options.rounds
+            )
+            for kind in KINDS:
+                with less(kind):
+                    used = await turn_ms(opened.get(kind, opened[OURS]))
+                if number >= 0:
+                    used_ms[kind].append(used)
+        took_us = {who: await handled_us(who, opened[who], 2) for who in HANDLERS}
+    server.close()
+    show(used_ms, took_us)
+
+
+def _drop(_: str, __: bool) -> None:
+    """What is heard is of no interest."""
+
+
+if __name__ == "__main__":
+    asked = parser(__doc__)
+    asked.add_argument("--rounds", type=int, default=8, help="of each kind (default: %(default)s)")
+    asyncio.run(main(asked.parse_args()))
