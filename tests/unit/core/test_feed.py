@@ -107,7 +107,7 @@ def test_what_was_sent_is_counted_with_silence_and_replay_told_apart() -> None:
     send(feed)
     feed.buffer.rewind()
     send(feed)
-    stats = feed.count(Stats(turns=3))
+    stats = Stats(turns=3, **feed.counts())
     assert (stats.sent_s, stats.silent_s, stats.replayed_s) == pytest.approx((3.0, 1.0, 1.5))
     assert stats.turns == 3
     assert (stats.held_s, stats.backlog_s, stats.lost_s) == (1.5, 0.0, 0.0)

@@ -58,7 +58,7 @@ def test_settings_that_were_never_taken_are_given_up_where_others_were() -> None
     assert isinstance(rejected, Rejected)
     assert sockets.tries_again
     assert sockets.options.turn == OPTIONS.turn
-    stats = sockets.counters.stats
+    stats = sockets.counters.snapshot({})
     assert (stats.failed_attempts, stats.rejected_configs) == (1, 1)
 
 

@@ -58,7 +58,7 @@ class TurnsClient:
     @property
     def stats(self) -> Stats:
         """A snapshot of the counters."""
-        return self._feed.count(self.sockets.counters.stats, self.live.samples)
+        return self.sockets.counters.snapshot(self._feed.counts(self.live.samples))
 
     def take_events(self) -> list[ClientEvent]:
         """The events since the last call, in order.

@@ -8,14 +8,13 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 
 from .audio_queue import ROOM_AFTER_OVERFLOW, ReplayBuffer
 from .chunk import ONSET_S, Chunk, Pieces, Stretch
 from .chunking import Chunker
 from .settling import SERVER_LAG_S, Receipts, Settling
 from .speech import Activity
-from .stats import Stats
+from .stats import AudioCounts
 from .words import Marks
 
 SILENCE_S = 0.1
@@ -207,17 +206,16 @@ class Feed:
         self._usage_at = now + USAGE_EVERY_S
         return samples / self._sample_rate
 
-    def count(self, stats: Stats, live: int = 0) -> Stats:
-        """`stats` with the counters of the audio; `live` as for `text_known`."""
-        return replace(
-            stats,
-            sent_s=(self._sent + live) / self._sample_rate,
-            silent_s=self._silent / self._sample_rate,
-            replayed_s=self._replayed / self._sample_rate,
-            lost_s=self.buffer.lost_s,
-            backlog_s=self.buffer.backlog_s,
-            held_s=self.buffer.held_s + live / self._sample_rate,
-        )
+    def counts(self, live: int = 0) -> AudioCounts:
+        """The counters of the audio; `live` as for `text_known`."""
+        return {
+            "sent_s": (self._sent + live) / self._sample_rate,
+            "silent_s": self._silent / self._sample_rate,
+            "replayed_s": self._replayed / self._sample_rate,
+            "lost_s": self.buffer.lost_s,
+            "backlog_s": self.buffer.backlog_s,
+            "held_s": self.buffer.held_s + live / self._sample_rate,
+        }
 
     def _is_first_loss(self, before_s: float) -> bool:
         if self.buffer.lost_s == before_s or self._overflow_told:

@@ -105,7 +105,7 @@ class Hearing:
         if link is None:
             return None
         ping_at = link.pong(payload, now)
-        self._sockets.counters.round_trip(link.liveness.rtt_s)
+        self._sockets.counters.rtt_s = link.liveness.rtt_s
         is_between_turns = link.is_connected and not (self._turn.is_open or link.in_turn)
         # A deaf server has received the audio too, but the next socket needs it.
         is_given_up = link.hang_up or self._hangs.is_deaf

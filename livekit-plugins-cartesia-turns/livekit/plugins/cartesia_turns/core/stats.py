@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
+from typing import TypedDict
 
 from .link import HangUp, Link
 
@@ -58,29 +59,33 @@ class Stats:
         return Stats(**sums, rtt_s=max(trips, default=None))
 
 
+class AudioCounts(TypedDict, total=False):
+    """The counters of the audio; see `Stats`."""
+
+    sent_s: float
+    silent_s: float
+    replayed_s: float
+    lost_s: float
+    backlog_s: float
+    held_s: float
+
+
 class Counters:
     """The counters of a stream as they stand, besides those of its audio, which `Feed` counts."""
 
     def __init__(self) -> None:
-        self._stats = Stats()
-        self._rtt_s: float | None = None
+        self._counts: dict[str, int] = {}
+        self.rtt_s: float | None = None
+        """The round trip of the last ping, in seconds."""
 
-    @property
-    def stats(self) -> Stats:
-        """A snapshot, without the counters of the audio."""
-        if self._stats.rtt_s != self._rtt_s:
-            self._stats = replace(self._stats, rtt_s=self._rtt_s)
-        return self._stats
+    def snapshot(self, audio: AudioCounts) -> Stats:
+        """A snapshot, with these counters of the audio."""
+        return Stats(**self._counts, **audio, rtt_s=self.rtt_s)
 
     def add(self, **changes: int) -> None:
         """Adds to counters, by their names in `Stats`."""
-        sums = {name: getattr(self._stats, name) + by for name, by in changes.items()}
-        self._stats = replace(self._stats, **sums)
-
-    def round_trip(self, seconds: float | None) -> None:
-        """The last ping took so long to be answered."""
-        # A new snapshot takes 10 microseconds, and in a turn a pong comes five times a second.
-        self._rtt_s = seconds
+        for name, by in changes.items():
+            self._counts[name] = self._counts.get(name, 0) + by
 
     def socket_lost(self, link: Link, *, clean: bool, in_turn: bool) -> None:
         """A socket has ended; `clean`: the server closed it in the ordinary way. One that we closed does not count."""

@@ -10,9 +10,6 @@ from ..wire.messages import TurnEagerEnd, TurnEnd, TurnMessage, TurnResume, Turn
 class State(Enum):
     """Where the turn is."""
 
-    # That of Enum is written in Python, and each message is looked up twice.
-    __hash__ = object.__hash__
-
     IDLE = "idle"
     SPEAKING = "speaking"
     EAGER_ENDED = "eager ended"
@@ -22,8 +19,6 @@ class State(Enum):
 
 class Incident(Enum):
     """Anything that happens to a turn and is no message of the server."""
-
-    __hash__ = object.__hash__
 
     SOCKET_LOST = "socket lost"
     NO_NEWS = "replay ended without new text"

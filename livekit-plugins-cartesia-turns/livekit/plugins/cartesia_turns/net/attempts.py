@@ -51,7 +51,7 @@ class Attempts:
         """
         if isinstance(message, Connected) and not self._is_greeted:
             self.in_call = self._is_greeted = True
-            is_first = self._client.sockets.counters.stats.connections == 1
+            is_first = self._client.stats.connections == 1
             self._listener.connected(message.request_id, now - self._began_at, reused=reused, is_first=is_first)
         elif isinstance(message, TurnEnd):
             self.history.succeeded()
