@@ -1,10 +1,10 @@
 """Measures what takes this plugin its processor time: python tests/tools/bench/parts_figures.py.
 
 25 calls of this plugin and 25 of livekit-plugins-cartesia with pieces of one frame, in one process, over the
-benchmark's server in another. They take turns of 5 s each, a whole turn of the user: this plugin as it is, without the
-pings of a turn, and also without measuring and keeping the audio. Then it measures how long each plugin works on a
-message before its consumer can have the event. It takes four minutes, and needs `make vendors` and a machine that does
-nothing else. A single turn varies by a fifth, so look at the medians.
+benchmark's server in another. In turn, each has a whole turn of its users, which is 5 s long: this plugin as it is,
+without the pings of a turn, and also without measuring and keeping the audio. Then it measures how long each plugin
+works on a parsed message until the event is told. It takes four minutes, and needs `make vendors` and a machine that
+does nothing else. A single turn varies by a fifth, so look at the medians.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import importlib
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -22,12 +23,11 @@ from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from livekit.plugins.cartesia._recognize_streams.auto_finalize_recognize_stream import AutoFinalizeRecognizeStream
 from livekit.plugins.cartesia_turns.core.client import TurnsClient
 from livekit.plugins.cartesia_turns.core.link import Link
 from livekit.plugins.cartesia_turns.net.driver import Driver
 from livekit.plugins.cartesia_turns.wire.messages import ServerMessage
-from tools.bench.contestants import Line, lines
+from tools.bench.contestants import OFFICIAL_MODULE, Line, lines, present
 from tools.bench.figures import NOTHING, OFFICIAL_AT_FRAMES, OURS, quantile
 from tools.bench.load import Paced, connected
 from tools.bench.processes import Process
@@ -40,8 +40,7 @@ SETTLED_S = 0.05
 """How long the answers to the last frames may take."""
 WITHOUT_PINGS, WITHOUT_KEEPING = "without the pings of a turn", "also without keeping audio"
 KINDS = (NOTHING, OFFICIAL_AT_FRAMES, OURS, WITHOUT_PINGS, WITHOUT_KEEPING)
-HANDLERS = {OURS: (Driver, "_take_message"), OFFICIAL_AT_FRAMES: (AutoFinalizeRecognizeStream, "_process_stream_event")}
-"""What each plugin does with a message that is parsed: at its end the event waits for its consumer."""
+PLUGINS = (OURS, OFFICIAL_AT_FRAMES)
 
 
 def _drop_live_audio(client: TurnsClient) -> None:
@@ -57,6 +56,14 @@ def less(kind: str) -> Iterator[None]:
         if kind == WITHOUT_KEEPING:
             patches.enter_context(patch.object(TurnsClient, "book_live", _drop_live_audio))
         yield
+
+
+def handler_of(contestant: str) -> tuple[Any, str]:
+    """The class and the name of what a plugin does with a message that is parsed, at the end of which it has told."""
+    if contestant == OURS:
+        return Driver, "_take_message"
+    module = importlib.import_module(f"{OFFICIAL_MODULE}._recognize_streams.auto_finalize_recognize_stream")
+    return module.AutoFinalizeRecognizeStream, "_process_stream_event"
 
 
 def timed(handle: Callable[..., None], took_us: dict[str, list[float]]) -> Callable[..., None]:
@@ -82,7 +89,7 @@ async def turn_ms(opened: list[Line]) -> float:
 async def handled_us(contestant: str, opened: list[Line], turns: int) -> dict[str, list[float]]:
     """How long a plugin works on each kind of message, in microseconds."""
     took_us: dict[str, list[float]] = {}
-    owner, name = HANDLERS[contestant]
+    owner, name = handler_of(contestant)
     with patch.object(owner, name, timed(getattr(owner, name), took_us)):
         for _ in range(turns):
             await turn_ms(opened)
@@ -106,12 +113,14 @@ def show(used_ms: dict[str, list[float]], took_us: dict[str, dict[str, list[floa
 
 async def main(options: argparse.Namespace) -> None:
     """Measures and prints."""
+    if OFFICIAL_AT_FRAMES not in present():
+        sys.exit("livekit-plugins-cartesia is not installed: run `make vendors` first")
     server = Process("tools.bench.endpoint")
     url = server.line()
     urls, used_ms = [f"{url}/{FRAME_MS * BYTES_PER_S // 1000}"] * CALLS, {kind: list[float]() for kind in KINDS}
     async with contextlib.AsyncExitStack() as stack:
-        opened = {who: await stack.enter_async_context(lines(who, urls, _drop)) for who in (NOTHING, *HANDLERS)}
-        await connected(url, CALLS * len(HANDLERS))
+        opened = {who: await stack.enter_async_context(lines(who, urls, _drop)) for who in (NOTHING, *PLUGINS)}
+        await connected(url, CALLS * len(PLUGINS))
         for number in range(-1, options.rounds):
             working_on(
                 "each kind" if number >= 0 else "the first turn of each, which does not count", number, options.rounds
@@ -121,7 +130,7 @@ async def main(options: argparse.Namespace) -> None:
                     used = await turn_ms(opened.get(kind, opened[OURS]))
                 if number >= 0:
                     used_ms[kind].append(used)
-        took_us = {who: await handled_us(who, opened[who], 2) for who in HANDLERS}
+        took_us = {who: await handled_us(who, opened[who], 2) for who in PLUGINS}
     server.close()
     show(used_ms, took_us)
 
