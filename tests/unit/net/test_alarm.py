@@ -36,7 +36,7 @@ async def test_it_can_be_put_off() -> None:
     alarm, rang = ringing()
     began = time.monotonic()
     alarm.set(began + 0.02)
-    alarm.clear()
+    alarm.put_off(began)
     alarm.set(began + 0.1)
     await until(lambda: rang)
     assert rang[0] >= began + 0.095
@@ -85,6 +85,19 @@ async def test_an_alarm_that_is_late_again_and_again_rings_all_the_same() -> Non
         await asyncio.sleep(0)
     assert rang
     assert rang[0] < began + 0.5
+
+
+async def test_an_alarm_that_is_due_is_not_put_off_however_often_the_event_loop_is_held_up() -> None:
+    alarm, rang = ringing()
+    due_at = time.monotonic() + 0.01
+    alarm.set(due_at)
+    for _ in range(10):
+        time.sleep(0.1)  # noqa: ASYNC251
+        alarm.put_off(time.monotonic())
+        alarm.set(due_at)
+        await asyncio.sleep(0)
+    assert rang
+    assert rang[0] < due_at + 0.5
 
 
 async def test_it_rings_in_the_context_in_which_it_was_started_whoever_sets_it() -> None:

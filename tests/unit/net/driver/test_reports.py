@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
 import pytest
 from livekit.plugins.cartesia_turns import ServerError
+from livekit.plugins.cartesia_turns.core import feed as feed_module
 from livekit.plugins.cartesia_turns.core import retry as retry_module
 from livekit.plugins.cartesia_turns.core.events import ClientEvent, TurnEvent
 from livekit.plugins.cartesia_turns.core.stats import Stats
@@ -131,3 +134,20 @@ async def test_the_counters_are_told_with_all_events_but_new_text(monkeypatch: p
         await until(lambda: "END" in call.log)
     assert [kinds for kinds, _ in told] == [["START"], ["UPDATE"], ["END"]]
     assert [has_counters for _, has_counters in told] == [True, False, True]
+
+
+async def test_what_is_due_is_told_in_a_call_whose_event_loop_is_held_up_again_and_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(feed_module, "USAGE_EVERY_S", 0.1)
+    async with LocalServer(script=SAYS_NOTHING) as server, calling(server) as call:
+        call.push(0.02)
+        await until(lambda: call.named("connected"))
+        for _ in range(6):
+            time.sleep(0.4)  # noqa: ASYNC251 - it is the event loop that is held up
+            for _ in range(20):
+                call.push(0.02)
+            await asyncio.sleep(0)
+            if call.usage_s > 0:
+                break
+        assert call.usage_s > 0

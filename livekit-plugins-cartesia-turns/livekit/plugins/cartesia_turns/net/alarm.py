@@ -42,28 +42,35 @@ class Alarm:
     def stop(self) -> None:
         """The alarm rings no more."""
         self._loop = self._context = None
-        self.clear()
+        self._clear()
 
     def set(self, at: float) -> None:
         """Rings at this time, in monotonic seconds, unless it rings before; inf sets nothing."""
         if self._loop is not None and at < self._at:
-            self.clear()
+            self._clear()
             self._at = at
             now = time.monotonic()
             self._due_at = max(at, now)
             self._timer = self._loop.call_later(self._due_at - now, self._go_off, context=self._context)
 
-    def clear(self) -> None:
-        """Rings no more unless it is set anew."""
-        self._has_waited = False
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer, self._at = None, math.inf
+    def put_off(self, now: float) -> None:
+        """Rings no more unless it is set anew or its time has come.
+
+        If an event loop that is held up again and again could put off an alarm that is due, it would never ring.
+        """
+        if now < self._at:
+            self._clear()
 
     def _go_off(self) -> None:
         if self._loop is not None and not self._has_waited and time.monotonic() > self._due_at + LATE_S:
             self._has_waited = True
             self._timer = self._loop.call_later(READ_S, self._go_off, context=self._context)
             return
-        self.clear()
+        self._clear()
+        self._has_waited = False
         self._ring()
+
+    def _clear(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._at = None, math.inf

@@ -85,7 +85,7 @@ class Driver:
         if self._client.live.is_full:
             self._client.live_sent(now)
             # In a turn it would always be too early, as silence is due some time after the last audio.
-            self._alarm.clear()
+            self._alarm.put_off(now)
             self._set_alarm()
         return True
 
