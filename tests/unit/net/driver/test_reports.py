@@ -139,6 +139,8 @@ async def test_the_counters_are_told_with_all_events_but_new_text(monkeypatch: p
 async def test_what_is_due_is_told_in_a_call_whose_event_loop_is_held_up_again_and_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    told: list[ClientEvent] = []
+    monkeypatch.setattr(Reporter, "events", lambda _reporter, events, _stats: told.extend(events))
     monkeypatch.setattr(feed_module, "USAGE_EVERY_S", 0.1)
     async with LocalServer(script=SAYS_NOTHING) as server, calling(server) as call:
         call.push(0.02)
@@ -148,6 +150,6 @@ async def test_what_is_due_is_told_in_a_call_whose_event_loop_is_held_up_again_a
             for _ in range(20):
                 call.push(0.02)
             await asyncio.sleep(0)
-            if call.usage_s > 0:
+            if told:
                 break
-        assert call.usage_s > 0
+        assert told
