@@ -134,6 +134,18 @@ def test_a_deadline_in_a_turn_is_the_same_before_live_audio_is_booked_and_after(
         assert client.deadline == before
 
 
+def test_a_deadline_in_a_turn_is_no_later_where_the_pieces_of_audio_become_shorter() -> None:
+    client = in_turn()
+    push(client, 15 * FRAME, 10.3)
+    send(client, 10.3)
+    assert client.deadline == pytest.approx(10.3 + 0.5)
+    push(client, FRAME, 10.32)
+    before = client.deadline
+    assert client.live.samples
+    client.book_live()
+    assert before == client.deadline == pytest.approx(10.32 + 0.4)
+
+
 @pytest.mark.parametrize("starts", [False, True])
 def test_text_with_which_the_servers_turn_begins_has_the_shell_look_at_the_deadline(*, starts: bool) -> None:
     client = in_turn()

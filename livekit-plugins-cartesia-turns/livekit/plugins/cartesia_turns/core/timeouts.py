@@ -81,10 +81,11 @@ class Watchdog:
         """When to look next, provided that the turn is open and no audio waits to be sent: silence may be due then.
 
         Args:
-            live_at: when audio went out last of which `audio_sent` was not told yet, if there is any.
+            live_at: when live audio went out last of which `audio_sent` was not told yet, if there is any.
         """
         if live_at is not None:
-            return live_at + self._gap_s() - LOOK_S
+            # Twice the length of such a piece is no longer than PACE_S, whatever the last piece was that is known here.
+            return live_at + max(self._min_timeout_s, PACE_S) - LOOK_S
         silence_at = self._audio_until + (PACE_S if self._silence_s else self._gap_s())
         return max(silence_at if self._looks else silence_at - LOOK_S, self._not_before)
 
