@@ -53,16 +53,16 @@ class Tape:
         """The lines of the file, to the end of the call, and the audio."""
         assert self._client is not None
         self.journal.note(self._clock(), {"end": True, "stats": stats_to(self._client.stats)})
-        lines, pieces = self._lines.of(self.journal.take())
-        return lines.splitlines(), b"".join(pieces)
+        lines, audio = self._lines.of(self.journal.take())
+        return lines.splitlines(), audio
 
     def write(self, folder: Path) -> None:
         """Writes what was recorded so far into the folder of a call."""
-        lines, pieces = self._lines.of(self.journal.take())
+        lines, audio = self._lines.of(self.journal.take())
         folder.mkdir(parents=True)
         (folder / CALL_FILE).write_text(lines)
         file = AudioFile(folder, Options().sample_rate)
-        file.write(pieces)
+        file.write(audio)
         file.close()
 
 

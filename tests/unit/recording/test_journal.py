@@ -24,8 +24,8 @@ def step(journal: Journal, letters: str, *times: float, **columns: list[Any]) ->
 
 
 def written(journal: Journal, *, transcripts: bool = True) -> tuple[list[dict[str, Any]], bytes]:
-    text, pieces = Lines(transcripts=transcripts).of(journal.take())
-    return [json.loads(line) for line in text.splitlines()], b"".join(pieces)
+    text, audio = Lines(transcripts=transcripts).of(journal.take())
+    return [json.loads(line) for line in text.splitlines()], audio
 
 
 def test_calls_of_each_frame_are_read_as_they_were_made() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import wave
 from collections.abc import Iterator
 from io import BytesIO, FileIO
@@ -20,8 +19,6 @@ BLOCK_S = 1
 ENCODING = {"frame_size": "4608", "compression_level": "3"}
 """The longest frames that every player must take, and a short search: a minute of speech takes 10 ms of CPU time in
 place of 14 ms by default, and 4 % more room."""
-MANY_PIECES = 512
-"""At most this many pieces are given to the system at once. Each system takes as many."""
 HEADER_BYTES = 44
 """The length of the header of the WAV files that are written here."""
 
@@ -40,8 +37,8 @@ class AudioFile:
         self._file: FileIO | None = None
         self._size = 0
 
-    def write(self, pieces: list[bytes]) -> None:
-        """Appends pieces of audio.
+    def write(self, pcm: bytes) -> None:
+        """Appends audio.
 
         Raises:
             OSError: the disk does not take it.
@@ -50,8 +47,8 @@ class AudioFile:
             self._file = FileIO(self._folder / WAV, "w")
             # If the process is killed, a player uses this header, so it says the greatest length there can be.
             write_all(self._file, _header(self._rate, 0x7FFFFFFE - HEADER_BYTES))
-        for first in range(0, len(pieces), MANY_PIECES):
-            self._size += _write_pieces(self._file, pieces[first : first + MANY_PIECES])
+        write_all(self._file, pcm)
+        self._size += len(pcm)
 
     def let_go(self) -> None:
         """Closes the file as it is."""
@@ -84,19 +81,6 @@ def write_all(file: FileIO, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[file.write(rest) :]
-
-
-def _write_pieces(file: FileIO, pieces: list[bytes]) -> int:
-    """Writes all of the pieces, and returns how long they are. If the system can, it spares a copy of them."""
-    if hasattr(os, "writev"):
-        size, written = sum(map(len, pieces)), os.writev(file.fileno(), pieces)
-        if written == size:
-            return size
-    else:
-        written = 0
-    data = b"".join(pieces)
-    write_all(file, data[written:])
-    return len(data)
 
 
 def compress(folder: Path) -> None:

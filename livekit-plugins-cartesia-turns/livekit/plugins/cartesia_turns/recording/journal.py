@@ -166,15 +166,15 @@ class Lines:
     def __init__(self, *, transcripts: bool) -> None:
         self._transcripts = transcripts
 
-    def of(self, taken: Columns) -> tuple[str, list[bytes]]:
-        """The lines, each with a line break, and the pieces of audio that were pushed."""
+    def of(self, taken: Columns) -> tuple[str, bytes]:
+        """The lines, each with a line break, and the audio that was pushed."""
         (letters,) = taken.letters
         steps = letters.lstrip(NOTED)
         lines = [self._line(at, what) for at, what in taken.notes]
         if steps:
             # The lines that come before all steps stand before the line of these, and the others behind it.
             lines.insert(len(letters) - len(steps), self._steps_line(steps, taken))
-        return _written(lines), taken.pcm
+        return _written(lines), b"".join(taken.pcm)
 
     def _line(self, at: float, what: Noted) -> Fields:
         if isinstance(what, dict):

@@ -204,11 +204,9 @@ class _Overhearing:
 
 def _is_interim(event: stt.SpeechEvent) -> bool:
     """Whether it has a text that is not final, and no times of speech."""
-    return (
-        event.type == "interim_transcript"
-        and event.recognition_usage is None
-        and all(getattr(event, name, None) is None for name in TIMES)
-    )
+    if event.type != "interim_transcript" or not event.alternatives:
+        return False
+    return all(getattr(event, name, None) is None for name in TIMES)
 
 
 def _speech(event: stt.SpeechEvent) -> Fields:

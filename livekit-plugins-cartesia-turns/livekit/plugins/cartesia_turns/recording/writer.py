@@ -79,18 +79,18 @@ class CallWriter:
         logger.warning("a recording was stopped, the call goes on without it", extra={"reason": trouble})
 
     def _write(self) -> str:
-        lines, pieces = self._lines.of(self.journal.take())
+        lines, pcm = self._lines.of(self.journal.take())
         if self._file is None:
             self.folder.mkdir(mode=0o700, parents=True)
             self._file = FileIO(self.folder / CALL_FILE, "w")
-        self._granted -= len(lines) + sum(map(len, pieces))
+        self._granted -= len(lines) + len(pcm)
         if self._granted < 0:
             self._granted = min(GRANT_BYTES, self._room())
             if self._granted <= 0:
                 return "the recordings take all the room that they may"
         # The audio is written first, so that none is missing that the lines tell of.
         if self._audio is not None:
-            self._audio.write(pieces)
+            self._audio.write(pcm)
         write_all(self._file, lines.encode())
         return ""
 
