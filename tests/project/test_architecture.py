@@ -46,7 +46,14 @@ PURE = {
         "recording.journal",
         "recording.player",
     ),
-    *("recording.labelling", "recording.labels", "recording.schema", "recording.story", "recording.view"),
+    *(
+        "recording.labelling",
+        "recording.labels",
+        "recording.schema",
+        "recording.steps",
+        "recording.story",
+        "recording.view",
+    ),
     *("recording.voice", "tuning.grid", "tuning.report", "tuning.results", "tuning.score"),
     *("doctor.verdict", "doctor.sound", "doctor.tempo", "doctor.report"),
 }

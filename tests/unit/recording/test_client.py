@@ -11,7 +11,14 @@ from livekit.plugins.cartesia_turns.recording.client import RecordedClient
 from livekit.plugins.cartesia_turns.recording.journal import Journal, Lines
 from livekit.plugins.cartesia_turns.recording.player import replay
 from livekit.plugins.cartesia_turns.recording.schema import PINGED
-from livekit.plugins.cartesia_turns.wire.messages import Connected, ErrorMessage, TurnEnd, TurnStart, TurnUpdate
+from livekit.plugins.cartesia_turns.wire.messages import (
+    Connected,
+    DetectedLanguage,
+    ErrorMessage,
+    TurnEnd,
+    TurnStart,
+    TurnUpdate,
+)
 from livekit.plugins.cartesia_turns.wire.options import Options
 from support.recordings import Tape
 
@@ -191,3 +198,31 @@ def test_a_long_call_is_handed_over_piece_by_piece() -> None:
         if number == 300:
             assert Lines(transcripts=True).of(journal.take())[1] == LOUD * 301
     assert Lines(transcripts=True).of(journal.take())[1] == LOUD * 199
+
+
+def test_the_counters_are_noted_with_events_and_not_too_often() -> None:
+    tape = Tape()
+    client = opened(tape)
+    for number in range(40):
+        client.receive(TurnStart("r", f"t{number}"), now := 2.0 + number)
+        client.receive(TurnEnd("r", "hi", f"t{number}"), now + 0.5)
+    counted = [(line["at"], line["stats"]["turns"]) for line in tape.recording().lines if "stats" in line]
+    assert counted[:-1] == [(11.0, 10), (21.0, 20), (31.0, 30), (41.0, 40)]
+
+
+def test_what_the_framework_got_is_noted_as_the_last_text_only_if_it_is() -> None:
+    tape = Tape()
+    client = tape.client(Options(), Limits(), lambda: 1.0)
+    assert isinstance(client, RecordedClient)
+    client.link_opened(client.sockets.options, 1.0)
+    client.receive(Connected("r"), 1.1)
+    client.receive(TurnStart("r", "t"), 1.2)
+    client.receive(TurnUpdate("r", "hi", "t"), 1.3)
+    assert not client.note_told("r", "oh hi", "en", 1.4)
+    assert not client.note_told("r2", "hi", "en", 1.4)
+    assert client.note_told("r", "hi", "fr", 1.4)
+    # An event that is not that of the message has a line of its own, and so has what is told of it.
+    client.receive(TurnUpdate("r", "hi you", "t", (DetectedLanguage("en"),)), 1.5)
+    assert not client.note_told("r", "hi you", "en", 1.6)
+    told = [line for line in tape.recording().lines if "told" in line]
+    assert told == [{"at": 1.4, "told": "interim_transcript", "request_id": "r", "text": "hi", "language": "fr"}]

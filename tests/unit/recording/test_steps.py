@@ -6,8 +6,10 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
+from livekit.plugins.cartesia_turns.core.events import ClientEvent, Kind, Notice, TurnEvent
 from livekit.plugins.cartesia_turns.recording.schema import STEPS
-from livekit.plugins.cartesia_turns.recording.steps import APART, Step, steps_of, unfolded
+from livekit.plugins.cartesia_turns.recording.steps import APART, Step, says_only, steps_of, unfolded
+from livekit.plugins.cartesia_turns.wire.messages import DetectedLanguage, TurnUpdate
 
 
 def line(steps: str, times: list[float], **columns: list[Any]) -> dict[str, Any]:
@@ -82,3 +84,21 @@ def test_a_line_that_lacks_a_part_is_no_line(damaged: dict[str, Any]) -> None:
 
 def test_what_stands_apart_has_a_letter() -> None:
     assert set(STEPS) > APART
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        (TurnEvent(Kind.UPDATE, "hi", "t", request_id="r"), True),
+        (TurnEvent(Kind.UPDATE, "oh hi", "t", request_id="r"), False),
+        (TurnEvent(Kind.UPDATE, "hi", "t2", request_id="r"), False),
+        (TurnEvent(Kind.UPDATE, "hi", "t", request_id="r2"), False),
+        (TurnEvent(Kind.UPDATE, "hi", "t", (DetectedLanguage("en"),), request_id="r"), False),
+        (TurnEvent(Kind.UPDATE, "hi", "t", request_id="r", at=1.0), False),
+        (TurnEvent(Kind.UPDATE, "hi", "t", request_id="r", usage_s=1.0), False),
+        (TurnEvent(Kind.RESUME, "hi", "t", request_id="r"), False),
+        (Notice.FEEDING, False),
+    ],
+)
+def test_an_event_is_left_out_only_if_it_says_what_the_message_does(event: ClientEvent, expected: bool) -> None:
+    assert says_only(event, TurnUpdate("r", "hi", "t")) is expected

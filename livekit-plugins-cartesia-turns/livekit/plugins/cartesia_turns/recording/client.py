@@ -6,11 +6,10 @@ Otherwise it does what TurnsClient does.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeGuard
 
 from ..core.chunk import Chunk
 from ..core.client import TurnsClient
-from ..core.events import ClientEvent, Kind, TurnEvent, Usage
+from ..core.events import ClientEvent, TurnEvent
 from ..core.limits import Limits
 from ..core.link import Outgoing, Ping
 from ..core.pacing import Pace
@@ -36,6 +35,10 @@ from .schema import (
     number_to,
     options_to,
 )
+from .steps import says_only
+
+COUNTED_EVERY_S = 10.0
+"""The counters are noted with the first events after this time, in seconds."""
 
 
 class RecordedClient(TurnsClient):
@@ -61,6 +64,7 @@ class RecordedClient(TurnsClient):
         """Events that wait to be taken, and how many of them are noted already."""
         self._noted_live = 0
         """How many pieces of live audio that are not booked yet are noted already."""
+        self._counted_at = now
         self._text: TurnEvent | None = None
         """The event of the last text, if it is noted as CAME."""
 
@@ -139,8 +143,10 @@ class RecordedClient(TurnsClient):
         last = self._text
         if last is None or text != last.transcript or request_id != last.request_id:
             return False
-        self._journal.columns.languages.append(language)
-        self._step(TOLD, now)
+        columns = self._journal.columns
+        columns.languages.append(language)
+        columns.times.append(now)
+        columns.letters.append(TOLD)
         return True
 
     def _step(self, letter: str, now: float) -> None:
@@ -214,36 +220,22 @@ class RecordedClient(TurnsClient):
         self._journal.note(now, {"call": method, **arguments})
 
     def _note_events(self, now: float, update: TurnUpdate | None = None) -> None:
-        """Notes the events since the last time, of a message `update` if that is noted as UPDATED.
-
-        The counters follow after usage and ends of turns.
-        """
+        """Notes the events since the last time, of a message `update` if that is noted as UPDATED."""
         events = self._events
         known, noted = self._noted_events
         new = events[noted:] if events is known else events[:]
         if not new:
             return
         self._noted_events = events, len(events)
-        if update is not None and len(new) == 1 and _is_of(new[0], update):
+        if update is not None and len(new) == 1 and says_only(new[0], update):
             self._step(CAME, now)
             self._text = new[0]
             return
         self._journal.note(now, new)
-        if any(isinstance(event, Usage) or (isinstance(event, TurnEvent) and event.kind is Kind.END) for event in new):
+        if now - self._counted_at >= COUNTED_EVERY_S:
+            self._counted_at = now
             self._journal.note(now, self.stats)
 
     def _pace_known(self) -> list[float | str | None]:
         limit, until = self._known_pace.known
         return [number_to(limit), number_to(until)]
-
-
-def _is_of(event: ClientEvent, update: TurnUpdate) -> TypeGuard[TurnEvent]:
-    """Whether an event says what the message does, and no more."""
-    return (
-        isinstance(event, TurnEvent)
-        and event.kind is Kind.UPDATE
-        and event.transcript == update.transcript
-        and event.turn_id == update.turn_id
-        and event.request_id == update.request_id
-        and not (event.languages or event.at or event.usage_s)
-    )

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 MEGABYTE = 1_000_000
 DAY_S = 86_400.0
-TIMES = ("speech_start_time", "speech_end_time")
+SPEECH_START, SPEECH_END = "speech_start_time", "speech_end_time"
 """The times of speech events, which older versions of the framework do not have."""
 
 
@@ -204,9 +204,12 @@ class _Overhearing:
 
 def _is_interim(event: stt.SpeechEvent) -> bool:
     """Whether it has a text that is not final, and no times of speech."""
-    if event.type != "interim_transcript" or not event.alternatives:
-        return False
-    return all(getattr(event, name, None) is None for name in TIMES)
+    return (
+        event.type == "interim_transcript"
+        and bool(event.alternatives)
+        and getattr(event, SPEECH_START, None) is None
+        and getattr(event, SPEECH_END, None) is None
+    )
 
 
 def _speech(event: stt.SpeechEvent) -> Fields:
@@ -214,7 +217,7 @@ def _speech(event: stt.SpeechEvent) -> Fields:
     told = told_to(event.type, event.request_id, *said)
     if event.recognition_usage is not None:
         told["audio_s"] = event.recognition_usage.audio_duration
-    for name in TIMES:
+    for name in (SPEECH_START, SPEECH_END):
         if (value := getattr(event, name, None)) is not None:
             told[name] = value
     return told

@@ -15,7 +15,7 @@ whether `audio` and `transcripts` are kept. Each other line has `at` and one of 
               flushes, and how much audio was sent
     told      a speech event that the framework got
     announced one of the STT's own events about sockets and options
-    stats     the counters that are not 0
+    stats     the counters that are not 0, every few seconds while something happens
     end       the stream is over
 
 Numbers that JSON can't write are the texts "inf", "-inf" and "nan". A replay needs only the calls and their times. A

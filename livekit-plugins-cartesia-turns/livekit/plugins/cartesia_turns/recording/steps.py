@@ -7,8 +7,9 @@ from base64 import b64decode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from struct import unpack
+from typing import TypeGuard
 
-from ..core.events import Kind, TurnEvent
+from ..core.events import ClientEvent, Kind, TurnEvent
 from ..wire.messages import TurnUpdate
 from .schema import (
     ANSWERED,
@@ -47,6 +48,18 @@ class Step:
     """The request id, the turn id and the text of UPDATED."""
     language: str = ""
     """The label of TOLD."""
+
+
+def says_only(event: ClientEvent, update: TurnUpdate) -> TypeGuard[TurnEvent]:
+    """Whether an event says what a message without languages does, and no more, so that CAME stands for it."""
+    return (
+        isinstance(event, TurnEvent)
+        and event.kind is Kind.UPDATE
+        and event.transcript == update.transcript
+        and event.turn_id == update.turn_id
+        and event.request_id == update.request_id
+        and not (event.languages or event.at or event.usage_s)
+    )
 
 
 def steps_of(line: Fields) -> Iterator[Step]:
