@@ -68,7 +68,8 @@ class RecordedClient(TurnsClient):
         self._text: TurnEvent | None = None
         """The event of the last text, if it is noted as CAME."""
 
-    # Each call is noted before it is made, so that a recording has the one that fails.
+    # Each call is noted before it is made, so that a recording has the one that fails. The calls that come with frames
+    # and texts name the class above, since `super()` takes as long as a note.
 
     def push_audio(self, pcm: bytes, now: float) -> None:
         """As TurnsClient."""
@@ -76,14 +77,14 @@ class RecordedClient(TurnsClient):
         self._journal.columns.pcm.append(pcm)
         self._step(PUSHED, now)
         self._journal.audio_noted(len(pcm))
-        super().push_audio(pcm, now)
+        TurnsClient.push_audio(self, pcm, now)
         self._note_events(now)
 
     def outgoing(self, now: float) -> Outgoing | None:
         """As TurnsClient."""
         # If nothing waits to be sent, the question changes nothing.
         matters = not self.live.is_open and self.sockets.may_send
-        item = super().outgoing(now)
+        item = TurnsClient.outgoing(self, now)
         if isinstance(item, Ping):
             self._step(PINGED, now)
         elif isinstance(item, Chunk):
@@ -98,24 +99,24 @@ class RecordedClient(TurnsClient):
     def sent(self, item: Outgoing, now: float) -> None:
         """As TurnsClient."""
         self._step(SENT, now)
-        super().sent(item, now)
+        TurnsClient.sent(self, item, now)
 
     def pong(self, payload: bytes, now: float) -> None:
         """As TurnsClient."""
         self._journal.columns.pongs.append(payload)
         self._step(ANSWERED, now)
-        super().pong(payload, now)
+        TurnsClient.pong(self, payload, now)
 
     def tick(self, now: float) -> None:
         """As TurnsClient."""
         self._step(TICKED, now)
-        super().tick(now)
+        TurnsClient.tick(self, now)
         self._note_events(now)
 
     def live_sent(self, now: float) -> None:
         """As TurnsClient."""
         self._step(BOOKED, now)
-        super().live_sent(now)
+        TurnsClient.live_sent(self, now)
 
     def book_live(self) -> None:
         """As TurnsClient. It is not noted, since a replay books this audio in the same call."""
@@ -123,7 +124,7 @@ class RecordedClient(TurnsClient):
             self._note_live()
             self._noted_live = 0
             self._journal.audio_noted(len(pcm) * len(pcm[0]))
-            super().book_live()
+            TurnsClient.book_live(self)
 
     def receive(self, message: ServerMessage, now: float) -> None:
         """As TurnsClient."""
@@ -135,7 +136,7 @@ class RecordedClient(TurnsClient):
             self._text = None
             self._journal.columns.updates.extend((update.request_id, update.turn_id, update.transcript))
             self._step(UPDATED, now)
-        super().receive(message, now)
+        TurnsClient.receive(self, message, now)
         self._note_events(now, update)
 
     def note_told(self, request_id: str, text: str, language: str, now: float) -> bool:
