@@ -3,7 +3,7 @@
 The same calls with a recorder and without, in short rounds one after the other in one process, over a local server in
 another: the processor time of all threads (the median of the rounds, and of what each recorded one took more than the
 one before it, less what pushing the audio takes by itself), and the delay from the push of a frame to the text that
-answers it. It takes seven minutes. On a busy machine, look at the processor time of the thread that writes, which
+answers it. It takes ten minutes. On a busy machine, look at the processor time of the thread that writes, which
 varies least; `--rounds 1` gives it in a minute.
 """
 
@@ -53,12 +53,12 @@ class Measured:
     """Of that, in the thread that writes."""
     beginning_s: list[float] = field(default_factory=list)
     """Before that, in the thread that writes, once for each call."""
-    delays_ms: list[float] = field(default_factory=list)
+    delays_ms: list[list[float]] = field(default_factory=list)
 
     def heard(self, text: str, _: bool) -> None:
         """A text has come whose last word is when its frame was pushed."""
         if (pushed_ns := last_word(text)) is not None:
-            self.delays_ms.append((now_ns() - pushed_ns) / 1e6)
+            self.delays_ms[-1].append((now_ns() - pushed_ns) / 1e6)
 
 
 async def push(lines: Sequence[Line], seconds: float, *, speaks: bool) -> None:
@@ -92,6 +92,7 @@ async def measure(
     kind: str, measured: Measured, url: str, folder: Path, options: argparse.Namespace, *, speaks: bool
 ) -> None:
     """One round of one kind of call."""
+    measured.delays_ms.append([])
     recorder = Recorder(folder, max_size_mb=10_000.0) if kind == "with" else None
     contestant = NOTHING if kind == "nothing" else OURS
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
@@ -128,10 +129,14 @@ def show(state: str, kinds: dict[str, Measured]) -> None:
     print(
         f"  there, once as a call begins               {1000 * beginning_s:.1f} ms, the first {BEGINNING_S:g} s with it"
     )
-    for kind in ("without", "with"):
-        if delays := kinds[kind].delays_ms:
+    pairs = list(zip(kinds["without"].delays_ms, kinds["with"].delays_ms, strict=True))
+    for number, kind in enumerate(("without", "with")):
+        if delays := [delay for pair in pairs for delay in pair[number]]:
             parts = ", ".join(f"{100 * part:g} % within {quantile(delays, part):.2f} ms" for part in (0.5, 0.95, 0.99))
             print(f"  delay of an event, {KINDS[kind]:<23} {parts} ({len(delays)} events)")
+    if later := [median(recorded) - median(not_recorded) for not_recorded, recorded in pairs if recorded]:
+        told = f"{median(later):.2f} ms later ({min(later):.2f} to {max(later):.2f})"
+        print(f"  the median of a round, recorded            {told}")
 
 
 async def main(options: argparse.Namespace) -> None:
