@@ -1,10 +1,11 @@
-"""Measures what takes this plugin its processor time: python tests/tools/bench/parts_figures.py.
+"""Measures what takes this plugin its time and memory: python tests/tools/bench/parts_figures.py.
 
 25 calls of this plugin and 25 of livekit-plugins-cartesia with pieces of one frame, in one process, over the
 benchmark's server in another. In turn, each has a whole turn of its users, which is 5 s long: this plugin as it is,
 without the pings of a turn, and also without measuring and keeping the audio. Then it measures how long each plugin
-works on a parsed message until the event is told. It takes four minutes, and needs `make vendors` and a machine that
-does nothing else. A single turn varies by a fifth, so look at the medians.
+works on a parsed message until the event is told, what the same parts take of the delay of events and of the age of
+audio, as `make bench` measures them, and where the memory of an idle call is allocated. It takes six minutes, and needs
+`make vendors` and a machine that does nothing else. A single turn varies by a fifth, so look at the medians.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import importlib
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
@@ -27,20 +30,33 @@ from livekit.plugins.cartesia_turns.core.client import TurnsClient
 from livekit.plugins.cartesia_turns.core.link import Link
 from livekit.plugins.cartesia_turns.net.driver import Driver
 from livekit.plugins.cartesia_turns.wire.messages import ServerMessage
+from tools.bench.cells import Place
 from tools.bench.contestants import OFFICIAL_MODULE, Line, lines, present
-from tools.bench.figures import NOTHING, OFFICIAL_AT_FRAMES, OURS, quantile
-from tools.bench.load import Paced, connected
+from tools.bench.figures import CONTESTANTS, FLOOR, NOTHING, OFFICIAL_AT_FRAMES, OURS, quantile
+from tools.bench.load import Paced, Wakes, connected
 from tools.bench.processes import Process
 from tools.bench.progress import parser, working_on
+from tools.bench.scales import audio
 from tools.bench.stamps import BYTES_PER_S, CYCLE_S
 
 CALLS = 25
 FRAME_MS = 20
 SETTLED_S = 0.05
 """How long the answers to the last frames may take."""
+IDLE_S = 4.0
+"""After so long an idle call has sent its first ping, and nothing more happens."""
 WITHOUT_PINGS, WITHOUT_KEEPING = "without the pings of a turn", "also without keeping audio"
-KINDS = (NOTHING, OFFICIAL_AT_FRAMES, OURS, WITHOUT_PINGS, WITHOUT_KEEPING)
 PLUGINS = (OURS, OFFICIAL_AT_FRAMES)
+KINDS = (NOTHING, OFFICIAL_AT_FRAMES, OURS, WITHOUT_PINGS, WITHOUT_KEEPING)
+DELAYED = (FLOOR, *KINDS[1:])
+TOLD = ("event delay p50, ms", *(f"age of audio p95, ms, {ms} ms frames" for ms in audio.FRAMES_MS))
+PACKAGES = {
+    "this plugin": "/cartesia_turns/",
+    "livekit-plugins-cartesia": "/livekit/plugins/cartesia/",
+    "livekit-agents": "/livekit/agents/",
+    "aiohttp": "/aiohttp/",
+}
+"""A part of the paths of each."""
 
 
 def _drop_live_audio(client: TurnsClient) -> None:
@@ -78,6 +94,34 @@ def timed(handle: Callable[..., None], took_us: dict[str, list[float]]) -> Calla
     return noting
 
 
+async def delays(url: str, rounds: int) -> dict[str, list[dict[str, float]]]:
+    """The delay of events and the age of audio, each round with these parts or without."""
+    told: dict[str, list[dict[str, float]]] = {kind: [] for kind in DELAYED}
+    for _ in range(rounds):
+        for kind in DELAYED:
+            with less(kind):
+                place = Place(kind if kind in CONTESTANTS else OURS, url, Wakes())
+                told[kind].append(await audio.ages(place, audio_s=2 * CYCLE_S))
+    return told
+
+
+async def memory_kib(contestant: str, urls: list[str]) -> dict[str, float]:
+    """The memory of an idle call, in KiB, by the package that allocated it."""
+    found: dict[str, float] = {}
+    async with lines(contestant, urls[:1], _drop):
+        await asyncio.sleep(1.0)
+        gc.collect()
+        tracemalloc.start()
+        async with lines(contestant, urls, _drop):
+            await asyncio.sleep(IDLE_S)
+            gc.collect()
+            for place in tracemalloc.take_snapshot().statistics("filename"):
+                name = next((name for name, path in PACKAGES.items() if path in place.traceback[0].filename), "Python")
+                found[name] = found.get(name, 0.0) + place.size / 1024 / len(urls)
+        tracemalloc.stop()
+    return found
+
+
 async def turn_ms(opened: list[Line]) -> float:
     """The processor time of one turn of the user in all of these calls, in milliseconds for each minute of a call."""
     used_s = time.process_time()
@@ -111,6 +155,18 @@ def show(used_ms: dict[str, list[float]], took_us: dict[str, dict[str, list[floa
                 print(f"  {contestant:<34} {kind:<14} {parts}")
 
 
+def show_delays(told: dict[str, list[dict[str, float]]], memory: dict[str, dict[str, float]]) -> None:
+    """Prints the other figures."""
+    print("\ndelay of events and age of audio, medians of the rounds")
+    for kind, rounds in told.items():
+        parts = ", ".join(f"{name} {median(each[name] for each in rounds):.2f}" for name in TOLD)
+        print(f"  {kind:<34} {parts}")
+    print("\nmemory of an idle call, in KiB")
+    for contestant, found in memory.items():
+        parts = ", ".join(f"{name} {size:.1f}" for name, size in sorted(found.items(), key=lambda each: -each[1]))
+        print(f"  {contestant:<34} {sum(found.values()):.0f}: {parts}")
+
+
 async def main(options: argparse.Namespace) -> None:
     """Measures and prints."""
     if OFFICIAL_AT_FRAMES not in present():
@@ -131,8 +187,11 @@ async def main(options: argparse.Namespace) -> None:
                 if number >= 0:
                     used_ms[kind].append(used)
         took_us = {who: await handled_us(who, opened[who], 2) for who in PLUGINS}
-    server.close()
     show(used_ms, took_us)
+    working_on("delays, and then memory", options.rounds, options.rounds + 1)
+    told = await delays(url, max(1, options.rounds // 2))
+    show_delays(told, {who: await memory_kib(who, urls) for who in PLUGINS})
+    server.close()
 
 
 def _drop(_: str, __: bool) -> None:
