@@ -132,4 +132,5 @@ async def test_text_with_which_the_next_servers_turn_begins_has_silence_sent_if_
             await asyncio.sleep(0.02)
             if "INTERIM a b" in call.log:
                 break
+        assert call.log == ["START", "INTERIM a", "INTERIM a b"]
         await until(lambda: call.stream.stats.silent_s > 0, within_s=2.0)

@@ -31,8 +31,8 @@ class TurnEvent:
     socket. These three are empty if the server does not say.
 
     The client adds the rest to a START and an END. `at` is when speech began (for START) or ended (for END), in
-    monotonic seconds. For END, `usage_s` is how much audio was sent since the last report, and
-    `measures` is what was measured of the turn.
+    monotonic seconds. For END, `usage_s` is how much audio was sent since the last report, and `measures` is what was
+    measured of the turn.
     """
 
     kind: Kind

@@ -86,7 +86,7 @@ class Watchdog:
         if live_at is not None:
             # Twice the length of such a piece is no longer than PACE_S, whatever the last piece was that is known here.
             return live_at + max(self._min_timeout_s, PACE_S) - LOOK_S
-        silence_at = self._audio_until + (PACE_S if self._silence_s else self._gap_s())
+        silence_at = self._audio_until + self._wait_s()
         return max(silence_at if self._looks else silence_at - LOOK_S, self._not_before)
 
     def postpone(self, now: float) -> bool:
@@ -105,15 +105,14 @@ class Watchdog:
         """Seconds of silence to send now: first as much as the gap, then pieces at the pace of real time."""
         if now < self.deadline():
             return 0.0
-        return min(now - self._audio_until, (PACE_S if self._silence_s else self._gap_s()) + LONGEST_EXTRA_S)
+        return min(now - self._audio_until, self._wait_s() + LONGEST_EXTRA_S)
+
+    def _wait_s(self) -> float:
+        return PACE_S if self._silence_s else max(2 * self._frame_s, self._min_timeout_s, PACE_S)
 
     def gives_up(self, end_timeout_s: float) -> bool:
         """Whether so much silence went out that the server should have ended the turn."""
         return self._silence_s >= end_timeout_s + GIVE_UP_AFTER_S
-
-    def _gap_s(self) -> float:
-        """How long no audio must have come before silence is sent in its place."""
-        return max(2 * self._frame_s, self._min_timeout_s, PACE_S)
 
 
 class StallRule:
