@@ -12,7 +12,7 @@ import pytest
 from livekit.plugins.cartesia_turns.core import text, words
 from livekit.plugins.cartesia_turns.core.client import TurnsClient
 from livekit.plugins.cartesia_turns.core.events import TurnEvent
-from livekit.plugins.cartesia_turns.core.limits import Limits
+from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.core.turn import Turn
 from livekit.plugins.cartesia_turns.wire.messages import TurnUpdate
 from livekit.plugins.cartesia_turns.wire.options import Options

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from livekit.plugins.cartesia_turns.core.events import Kind, Notice
-from livekit.plugins.cartesia_turns.core.limits import Limits
+from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.wire.messages import TurnSettings
 from livekit.plugins.cartesia_turns.wire.options import Options
 from support.lossy_link import Break, Fault, HoldUp, Jam, Network, Outcome, SimulatedCall

@@ -66,7 +66,6 @@ UNTESTED = {
     "version",
     "wire.messages",
     "core.events",
-    "core.limits",
     "net.listener",
     "server",
     "server.__main__",

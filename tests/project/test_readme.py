@@ -16,7 +16,7 @@ import pytest
 from livekit.agents import telemetry
 from livekit.plugins import cartesia_turns
 from livekit.plugins.cartesia_turns.__main__ import COMMANDS
-from livekit.plugins.cartesia_turns.core.limits import Limits
+from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.testing import ScriptedServer
 from livekit.plugins.cartesia_turns.wire.options import Options
 from support.pages import PACKAGE, PAGES, READMES, ROOT, anchors, commands, links, name_of, snippets

@@ -14,8 +14,8 @@ from functools import partial
 from livekit.plugins.cartesia_turns.core.chunk import Chunk
 from livekit.plugins.cartesia_turns.core.client import TurnsClient
 from livekit.plugins.cartesia_turns.core.events import ClientEvent, Kind, Notice, TurnEvent, Usage, are_text
-from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.link import Outgoing, Ping
+from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.core.stats import Stats
 from livekit.plugins.cartesia_turns.wire.messages import ClientMessage, Close, Connected, ServerMessage
 from livekit.plugins.cartesia_turns.wire.options import Options

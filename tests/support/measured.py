@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import pytest
 from livekit.agents import stt
-from livekit.plugins.cartesia_turns.core.limits import Limits
+from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.live import CallOptions, UserOptions
 from livekit.plugins.cartesia_turns.reporter import Reporter
 from livekit.plugins.cartesia_turns.wire.messages import TurnEnd, TurnUpdate

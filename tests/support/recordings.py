@@ -10,8 +10,8 @@ from struct import pack
 from typing import Any
 
 from livekit.plugins.cartesia_turns.core.client import TurnsClient
-from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.pacing import Pace
+from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.recording.audio_file import AudioFile, flac
 from livekit.plugins.cartesia_turns.recording.client import RecordedClient
 from livekit.plugins.cartesia_turns.recording.files import CALL_FILE, Recording, recording_of

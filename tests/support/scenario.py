@@ -8,8 +8,8 @@ from livekit.plugins.cartesia_turns.core.changes import Rejected
 from livekit.plugins.cartesia_turns.core.chunk import Chunk
 from livekit.plugins.cartesia_turns.core.client import TurnsClient
 from livekit.plugins.cartesia_turns.core.events import Notice, TurnEvent, Usage
-from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.link import Outgoing, Ping
+from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.wire.messages import Connected, ServerMessage, TurnSettings, TurnStart, TurnUpdate
 from livekit.plugins.cartesia_turns.wire.options import Options
 

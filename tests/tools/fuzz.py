@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from livekit.plugins.cartesia_turns.core.chunk import Chunk
 from livekit.plugins.cartesia_turns.core.client import TurnsClient
 from livekit.plugins.cartesia_turns.core.events import Kind, TurnEvent
-from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.link import Outgoing, Ping
+from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.core.settling import PROBE_S
 from livekit.plugins.cartesia_turns.wire.messages import Connected, TurnEnd, TurnStart
 from livekit.plugins.cartesia_turns.wire.options import Options

@@ -10,7 +10,7 @@ import pytest
 from livekit.agents import NOT_GIVEN
 from livekit.plugins.cartesia_turns import STT
 from livekit.plugins.cartesia_turns import settings as arguments
-from livekit.plugins.cartesia_turns.core.limits import Limits
+from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.settings import MANY_RETRIES, StreamSettings
 from livekit.plugins.cartesia_turns.wire.messages import TurnSettings
 from livekit.plugins.cartesia_turns.wire.options import Options

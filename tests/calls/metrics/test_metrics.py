@@ -6,9 +6,8 @@ from unittest.mock import Mock
 
 import pytest
 from livekit.plugins.cartesia_turns import telemetry
-from livekit.plugins.cartesia_turns.core.flush import FLUSH_S
-from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.measures import WENT_ON_S
+from livekit.plugins.cartesia_turns.core.requests import FLUSH_S, Limits
 from livekit.plugins.cartesia_turns.core.timeouts import GIVE_UP_AFTER_S, STALLED_AFTER_S
 from livekit.plugins.cartesia_turns.instruments import Instruments
 from livekit.plugins.cartesia_turns.wire.messages import TurnEagerEnd, TurnEnd, TurnResume, TurnUpdate

@@ -8,10 +8,10 @@ from livekit.plugins.cartesia_turns.core.events import Kind, TurnEvent
 from livekit.plugins.cartesia_turns.core.feed import PRE_ROLL_S, Feed
 from livekit.plugins.cartesia_turns.core.hangs import Hangs
 from livekit.plugins.cartesia_turns.core.hearing import Hearing, News
-from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.link import HangUp, Ping
 from livekit.plugins.cartesia_turns.core.live_lane import LiveLane
 from livekit.plugins.cartesia_turns.core.pacing import Pace
+from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.core.settling import SERVER_LAG_S
 from livekit.plugins.cartesia_turns.core.sockets import Sockets
 from livekit.plugins.cartesia_turns.core.turn import Turn

@@ -11,9 +11,9 @@ from livekit.plugins.cartesia_turns.core.changes import Rejected
 from livekit.plugins.cartesia_turns.core.chunk import Chunk
 from livekit.plugins.cartesia_turns.core.configs import ANSWER_S
 from livekit.plugins.cartesia_turns.core.events import Notice
-from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.link import HangUp, Link
 from livekit.plugins.cartesia_turns.core.pacing import CATCH_UP_SPEED, Pace
+from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.core.sockets import REFUSALS, Sockets
 from livekit.plugins.cartesia_turns.core.turn import Turn
 from livekit.plugins.cartesia_turns.wire.messages import Connected, ErrorMessage, TurnSettings, TurnStart

@@ -8,8 +8,8 @@ import pytest
 from livekit.agents import APIError
 from livekit.plugins.cartesia_turns.core.backoff import RetryPolicy
 from livekit.plugins.cartesia_turns.core.client import TurnsClient
-from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.link import HangUp
+from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.errors import DroppedError, ServerError
 from livekit.plugins.cartesia_turns.net.attempts import Attempts
 from livekit.plugins.cartesia_turns.net.endings import SocketEnd

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from livekit.agents import APIError, APITimeoutError
 from livekit.plugins.cartesia_turns.core.client import TurnsClient
-from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.link import HangUp
+from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.core.retry import Failure
 from livekit.plugins.cartesia_turns.errors import Cause, DroppedError, ServerError, UnreachableError
 from livekit.plugins.cartesia_turns.net.endings import SocketEnd, answer_of, failure_of, reason_for

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from aiohttp import WSMsgType, web
 from livekit.plugins.cartesia_turns.core.client import TurnsClient
-from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.link import Outgoing
+from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.net.connection import Connection
 from livekit.plugins.cartesia_turns.net.sender import Sender
 from livekit.plugins.cartesia_turns.wire.messages import Connected

@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.link import HangUp
+from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.recording.attempts import SPARE_S, Attempt, attempts_of
 from livekit.plugins.cartesia_turns.recording.client import RecordedClient
 from livekit.plugins.cartesia_turns.recording.files import Recording

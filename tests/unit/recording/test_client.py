@@ -4,9 +4,9 @@ import inspect
 
 import pytest
 from livekit.plugins.cartesia_turns.core.client import TurnsClient
-from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.link import Ping
 from livekit.plugins.cartesia_turns.core.pacing import Pace
+from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.recording.client import RecordedClient
 from livekit.plugins.cartesia_turns.recording.journal import Journal, Lines
 from livekit.plugins.cartesia_turns.recording.player import replay

@@ -8,7 +8,7 @@ from struct import pack
 from typing import Any
 
 import pytest
-from livekit.plugins.cartesia_turns.core.limits import Limits
+from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.recording.attempts import attempts_of
 from livekit.plugins.cartesia_turns.recording.client import RecordedClient
 from livekit.plugins.cartesia_turns.recording.files import Recording, recording_of

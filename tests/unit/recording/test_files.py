@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from livekit.plugins.cartesia_turns.core.limits import Limits
+from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.recording.audio_file import flac
 from livekit.plugins.cartesia_turns.recording.files import calls_of, load, replace_text
 from livekit.plugins.cartesia_turns.recording.player import replay

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from livekit.plugins.cartesia_turns.core import pacing, timeouts
 from livekit.plugins.cartesia_turns.core.client import TurnsClient
-from livekit.plugins.cartesia_turns.core.limits import Limits
+from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.recording import replay as function
 from livekit.plugins.cartesia_turns.recording.files import Recording
 from livekit.plugins.cartesia_turns.recording.player import replay

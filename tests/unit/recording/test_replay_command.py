@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from livekit.plugins.cartesia_turns.core.limits import Limits
+from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.recording import replay_command
 from livekit.plugins.cartesia_turns.recording.difference import Difference, Replay
 from livekit.plugins.cartesia_turns.recording.schema import SchemaError

@@ -7,7 +7,7 @@ import pytest
 from livekit.plugins.cartesia_turns.core.changes import Rejected
 from livekit.plugins.cartesia_turns.core.chunk import Chunk
 from livekit.plugins.cartesia_turns.core.events import Flushed, Kind, Notice, TurnEvent
-from livekit.plugins.cartesia_turns.core.limits import Limits
+from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.core.stats import Stats
 from livekit.plugins.cartesia_turns.recording import schema
 from livekit.plugins.cartesia_turns.wire.messages import (

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from livekit.plugins.cartesia_turns.core.events import Notice
-from livekit.plugins.cartesia_turns.core.limits import Limits
+from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.recording.findings import findings
 from livekit.plugins.cartesia_turns.recording.story import Story, notice_of, story_of
 from support.lossy_link import Break, Fault, SimulatedCall

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from livekit.plugins.cartesia_turns.core.limits import Limits
+from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.recording import view_command
 from livekit.plugins.cartesia_turns.recording.schema import SCHEMA, limits_to, options_to
 from livekit.plugins.cartesia_turns.wire.options import Options

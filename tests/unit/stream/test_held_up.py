@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 from livekit.plugins import cartesia_turns
-from livekit.plugins.cartesia_turns.core.flush import FLUSH_S
+from livekit.plugins.cartesia_turns.core.requests import FLUSH_S
 from livekit.plugins.cartesia_turns.server import LocalServer, Script, say
 from support.calls import talking
 from support.script import START, end, update

@@ -18,7 +18,7 @@ from livekit.agents import LanguageCode, utils
 from livekit.agents.types import NotGivenOr
 
 from .core.backoff import RetryPolicy
-from .core.limits import Limits
+from .core.requests import Limits
 from .net.dialer import Credentials, TokenProvider
 from .wire.checks import (
     check_flag,

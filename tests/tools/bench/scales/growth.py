@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 
 from livekit.plugins.cartesia_turns.core.client import TurnsClient
-from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.link import Ping
+from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.wire.options import Options
 from livekit.plugins.cartesia_turns.wire.protocol import parse
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from livekit.plugins.cartesia_turns.core.feed import USAGE_EVERY_S
-from livekit.plugins.cartesia_turns.core.limits import Limits
+from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.wire.messages import TurnEnd, TurnUpdate
 from support.scenario import OPTIONS, RATE, START, Scenario, in_turn
 

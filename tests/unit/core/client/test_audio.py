@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 from livekit.plugins.cartesia_turns.core.client import TurnsClient
 from livekit.plugins.cartesia_turns.core.events import are_text
-from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.link import Ping
+from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.core.settling import PROBE_S
 from livekit.plugins.cartesia_turns.wire.messages import Close, Connected, TurnEnd, TurnStart, TurnUpdate
 from livekit.plugins.cartesia_turns.wire.options import Options

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from livekit.plugins.cartesia_turns.core.events import Notice
 from livekit.plugins.cartesia_turns.core.feed import PRE_ROLL_S, UNHEARD_S
-from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.link import HangUp
 from livekit.plugins.cartesia_turns.core.pacing import CATCH_UP_SPEED
+from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.core.timeouts import RESCUE_LINKED_S, RESCUE_S
 from livekit.plugins.cartesia_turns.wire.messages import Connected, TurnEagerEnd, TurnEnd, TurnResume, TurnUpdate
 from support.scenario import FRAME_S, START, Scenario, in_turn

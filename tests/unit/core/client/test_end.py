@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from livekit.plugins.cartesia_turns.core.input_end import MOST_LOST_ENDS
-from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.link import DRAIN_S, LONGEST_DRAIN_S, UNTOLD_DRAIN_S, HangUp
+from livekit.plugins.cartesia_turns.core.requests import MOST_LOST_ENDS, Limits
 from livekit.plugins.cartesia_turns.wire.messages import Close, TurnEnd, TurnUpdate
 from support.scenario import START, Scenario, in_turn
 

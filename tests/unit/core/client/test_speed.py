@@ -6,9 +6,8 @@ import pytest
 from livekit.plugins.cartesia_turns.core.chunk import ONSET_S
 from livekit.plugins.cartesia_turns.core.events import Notice
 from livekit.plugins.cartesia_turns.core.feed import SILENCE_S
-from livekit.plugins.cartesia_turns.core.flush import FLUSH_SILENCE_S
-from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.pacing import BURST_S, CATCH_UP_SPEED
+from livekit.plugins.cartesia_turns.core.requests import FLUSH_SILENCE_S, Limits
 from livekit.plugins.cartesia_turns.wire.messages import Close, ErrorMessage, TurnEnd
 from livekit.plugins.cartesia_turns.wire.options import Options
 from support.scenario import RATE, Scenario, in_turn

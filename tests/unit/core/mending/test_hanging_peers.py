@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 from livekit.plugins.cartesia_turns.core.events import Notice
-from livekit.plugins.cartesia_turns.core.flush import FLUSH_S
-from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.link import HangUp
 from livekit.plugins.cartesia_turns.core.liveness import DEAD_AFTER_S
+from livekit.plugins.cartesia_turns.core.requests import FLUSH_S, Limits
 from livekit.plugins.cartesia_turns.core.timeouts import GIVE_UP_AFTER_S, STALLED_AFTER_S
 from livekit.plugins.cartesia_turns.wire.messages import TurnEnd, TurnUpdate
 from livekit.plugins.cartesia_turns.wire.options import Options

@@ -6,8 +6,8 @@ import pytest
 from livekit.plugins.cartesia_turns.core.audio_queue import ROOM_AFTER_OVERFLOW
 from livekit.plugins.cartesia_turns.core.events import Notice
 from livekit.plugins.cartesia_turns.core.hangs import REPLACED_EVERY_S
-from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.link import HangUp
+from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.core.timeouts import STALLED_AFTER_S
 from livekit.plugins.cartesia_turns.wire.messages import TurnEnd, TurnUpdate
 from support.scenario import START, TIMEOUT_S, Scenario

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from livekit.plugins.cartesia_turns.core.events import Flushed
-from livekit.plugins.cartesia_turns.core.flush import FLUSH_S, FLUSH_SILENCE_S
+from livekit.plugins.cartesia_turns.core.requests import FLUSH_S, FLUSH_SILENCE_S
 from livekit.plugins.cartesia_turns.wire.messages import TurnEnd, TurnUpdate
 from support.scenario import RATE, START, Scenario, in_turn
 

@@ -6,9 +6,9 @@ import pytest
 from livekit.plugins.cartesia_turns.core.chunk import Chunk
 from livekit.plugins.cartesia_turns.core.events import TurnEvent
 from livekit.plugins.cartesia_turns.core.feed import Feed
-from livekit.plugins.cartesia_turns.core.limits import Limits
 from livekit.plugins.cartesia_turns.core.measures import EndedBy, Measures
 from livekit.plugins.cartesia_turns.core.pacing import Pace
+from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.core.sockets import Sockets
 from livekit.plugins.cartesia_turns.core.timeouts import Watchdog
 from livekit.plugins.cartesia_turns.core.turn import Turn

@@ -13,11 +13,11 @@ from .events import ClientEvent, Kind, Notice, Usage
 from .feed import Feed
 from .hangs import Hangs
 from .hearing import Hearing
-from .limits import Limits
 from .link import Outgoing, Ping
 from .live_lane import LiveLane
 from .mending import Mending
 from .pacing import Pace
+from .requests import Limits
 from .sockets import Sockets
 from .stats import Stats
 from .turn import Turn

@@ -12,10 +12,9 @@ from ..wire.options import Options
 from .audio_queue import ReplayBuffer
 from .changes import Rejected, refused, settings_of, without
 from .events import Notice
-from .input_end import InputEnd
-from .limits import Limits
 from .link import HangUp, Link, Outgoing
 from .pacing import Pace
+from .requests import InputEnd, Limits
 from .stats import Counters
 from .turn import Turn
 

@@ -13,8 +13,8 @@ from ..wire.messages import TurnEnd, TurnMessage
 from .echo import LastTurn
 from .events import ClientEvent, Flushed, Kind, TurnEvent
 from .feed import Feed
-from .flush import FLUSH_SILENCE_S, FlushRule
 from .measures import EndedBy, Measuring
+from .requests import FLUSH_SILENCE_S, FlushRule
 from .sockets import Sockets
 from .speech_times import SpeechTimes
 from .text import has_words

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from ..core.chunk import Chunk
 from ..core.client import TurnsClient
 from ..core.events import ClientEvent, TurnEvent
-from ..core.limits import Limits
 from ..core.link import Outgoing, Ping
 from ..core.pacing import Pace
+from ..core.requests import Limits
 from ..wire.messages import ErrorMessage, ServerMessage, TurnUpdate
 from ..wire.options import Options
 from .journal import Journal

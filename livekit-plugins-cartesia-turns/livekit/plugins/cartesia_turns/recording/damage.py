@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import fields
 from typing import Protocol
 
-from ..core.limits import Limits
+from ..core.requests import Limits
 from .schema import Fields, SchemaError, error_of, limits_of, message_of, number_of, options_of
 
 LONGEST_S = 30 * 86_400.0

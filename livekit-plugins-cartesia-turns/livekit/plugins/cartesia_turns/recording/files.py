@@ -12,7 +12,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from ..core.limits import Limits
+from ..core.requests import Limits
 from ..wire.options import Options
 from .audio_file import FLAC, WAV, read_audio
 from .damage import check_header, check_lines

@@ -15,8 +15,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..core.limits import Limits
 from ..core.pacing import Pace
+from ..core.requests import Limits
 from ..version import __version__
 from ..wire.checks import check_flag, check_positive
 from ..wire.options import Options

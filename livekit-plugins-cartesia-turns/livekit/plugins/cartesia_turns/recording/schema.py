@@ -38,8 +38,8 @@ from typing import Any, TypeAlias
 from ..core.changes import Rejected
 from ..core.chunk import Chunk
 from ..core.events import ClientEvent, Notice, TurnEvent, Usage
-from ..core.limits import Limits
 from ..core.link import Outgoing, Ping
+from ..core.requests import Limits
 from ..core.stats import Stats
 from ..wire.messages import (
     Config,
