@@ -66,7 +66,6 @@ UNTESTED = {
     "version",
     "wire.messages",
     "core.events",
-    "net.listener",
     "server",
     "server.__main__",
     "server.responder",

@@ -11,9 +11,8 @@ from livekit.plugins.cartesia_turns.core.client import TurnsClient
 from livekit.plugins.cartesia_turns.core.link import HangUp
 from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.errors import DroppedError, ServerError
-from livekit.plugins.cartesia_turns.net.attempts import Attempts
+from livekit.plugins.cartesia_turns.net.attempts import Attempts, Listener
 from livekit.plugins.cartesia_turns.net.endings import SocketEnd
-from livekit.plugins.cartesia_turns.net.listener import Listener
 from livekit.plugins.cartesia_turns.reporter import Reporter
 from livekit.plugins.cartesia_turns.wire.messages import Connected, ErrorMessage, TurnEnd
 from livekit.plugins.cartesia_turns.wire.options import Options

@@ -21,11 +21,10 @@ from ..wire.messages import ServerMessage, Unknown
 from ..wire.options import Options
 from ..wire.protocol import ProtocolError
 from .alarm import Alarm
-from .attempts import Attempts
+from .attempts import Attempts, Listener
 from .connection import LOST_SENDING, Connection, Pong
 from .dialer import Dialer
 from .endings import STREAM_CLOSED, SocketEnd, answer_of
-from .listener import Listener
 from .prewarming import WarmConnection
 from .sender import Sender
 from .tasks import until_done
