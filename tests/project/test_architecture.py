@@ -47,7 +47,6 @@ PURE = {
         "recording.player",
     ),
     *(
-        "recording.labelling",
         "recording.labels",
         "recording.schema",
         "recording.steps",

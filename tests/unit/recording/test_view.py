@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
-from livekit.plugins.cartesia_turns.recording.view import page_of
+from livekit.plugins.cartesia_turns.recording.labels import PERSON, Labels, Stretch, labels_of
+from livekit.plugins.cartesia_turns.recording.view import labelling, page_of
 from support.lossy_link import Fault, SimulatedCall
 from support.recordings import Tape
 from support.simulated_server import Speech
@@ -77,3 +79,20 @@ def test_without_audio_there_is_no_player_and_the_page_says_so() -> None:
     html = page(audio=False)
     assert "<audio" not in html
     assert "The audio was not kept." in html
+
+
+def test_the_section_of_labels_holds_them_for_the_browser() -> None:
+    labels = Labels("call", 9.0, (Stretch(1.0, 2.0, False), Stretch(2.5, 4.0, True)))
+    (held,) = re.findall(r'<script type="application/json" id="labels">(.*?)</script>', labelling(labels))
+    assert labels_of(json.loads(held), "page") == labels
+
+
+def test_the_section_of_labels_says_whether_a_person_has_corrected_them() -> None:
+    assert "These labels are a proposal." in labelling(Labels("call", 9.0, ()))
+    assert "A person has corrected these labels." in labelling(Labels("call", 9.0, (), PERSON))
+
+
+def test_no_name_of_a_call_ends_the_element() -> None:
+    html = labelling(Labels("</script><img src=x onerror=alert(1)>", 9.0, ()))
+    assert "<img" not in html
+    assert html.count("</script>") == 1

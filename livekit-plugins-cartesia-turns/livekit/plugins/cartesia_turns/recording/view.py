@@ -11,8 +11,7 @@ from .audio_file import flac
 from .drawing import drawing, placed
 from .files import Recording
 from .findings import findings
-from .labelling import SIGNS, labelling
-from .labels import Labels
+from .labels import PERSON, Labels, labels_to
 from .schema import Fields
 from .story import Story, Turn, story_of
 
@@ -31,6 +30,12 @@ _SIGNS = {
     "silence sent": '<rect class="silence" x="1" y="3" width="18" height="8"/>',
     "something happened": '<circle class="mark" cx="10" cy="7" r="4"/>',
 }
+"""What the legend of the picture shows, and how."""
+_LABEL_SIGNS = {
+    "labelled speech": '<rect class="label" x="1" y="4" width="18" height="6"/>',
+    "labelled end of turn": '<path class="label-end" d="M10 1V13M10 1L17 4L10 7Z"/>',
+}
+"""What it shows too where the call has labels."""
 
 
 def page_of(recording: Recording, labels: Labels | None = None) -> str:
@@ -50,7 +55,7 @@ def page_of(recording: Recording, labels: Labels | None = None) -> str:
             f"<body><header><h1>{escape(title)}</h1><p class=soft>{escape(_summary(recording, story))}</p></header>",
             "<main>",
             _list("What stands out", "findings", [escape(found) for found in findings(story)]),
-            _strip(story, pcm, rate, source, _SIGNS if labels is None else {**_SIGNS, **SIGNS}),
+            _strip(story, pcm, rate, source, _SIGNS if labels is None else {**_SIGNS, **_LABEL_SIGNS}),
             "" if labels is None else labelling(labels),
             _turns(story),
             _told(story),
@@ -60,6 +65,26 @@ def page_of(recording: Recording, labels: Labels | None = None) -> str:
             "" if labels is None else f"<script>{_part('labels.js')}</script>",
             "</body></html>",
         ]
+    )
+
+
+def labelling(labels: Labels) -> str:
+    """The section in which a person corrects where turns ended, as HTML.
+
+    The rows are made in the browser, from the labels that the section holds: `labels.js` fills it and saves the labels.
+    """
+    origin = "A person has corrected these labels." if labels.by == PERSON else "These labels are a proposal."
+    # A name of a folder may hold anything, so no sign in the JSON may end the element.
+    data = json.dumps(labels_to(labels)).replace("<", "\\u003c")
+    return (
+        '<section class="labels" aria-label="Where turns really ended"><h2>Where turns really ended</h2>'
+        f"<p class=soft>{origin} Each row is a stretch of speech. Tick it if the user was done after it, and leave it"
+        " unticked if the user only paused. In the picture you can drag the end of a stretch.</p>"
+        f'<script type="application/json" id="labels">{data}</script><ol id="stretches"></ol>'
+        '<div class="tools"><button type="button" id="add">Add or split at the player</button>'
+        '<button type="button" id="undo" disabled>Undo</button>'
+        '<button type="button" id="save">Save the labels</button></div>'
+        '<p role="status" id="labels-status"></p></section>'
     )
 
 
