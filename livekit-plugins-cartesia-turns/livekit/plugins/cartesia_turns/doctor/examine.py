@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..wire.options import endpoint
-from . import environment, handshake, network, pace, session, sound, speech, streams, thresholds
+from . import environment, handshake, network, pace, session, sound, speech, thresholds
 from .calls import Server
 from .recording import Recording, sample
 from .verdict import Level, Verdict, skipped
@@ -70,7 +70,7 @@ async def _server(plan: Plan) -> AsyncIterator[Verdict]:
     shaken = await handshake.check(plan.server)
     failed = any(verdict.level is Level.PROBLEM for verdict in shaken)
     for verdict in shaken:
-        if failed or not plan.calls or verdict.name != streams.NAME:
+        if failed or not plan.calls or verdict.name != handshake.CONCURRENCY:
             yield verdict
     if failed:
         for name in (thresholds.NAME, *OF_SPEECH):
@@ -81,7 +81,7 @@ async def _server(plan: Plan) -> AsyncIterator[Verdict]:
     yield await thresholds.check(plan.server)
     # Last, since a key that has met its limit has to pause.
     if plan.calls:
-        yield await streams.check(plan.server, plan.calls)
+        yield await handshake.check_calls(plan.server, plan.calls)
 
 
 async def _spoken(plan: Plan) -> AsyncIterator[Verdict]:

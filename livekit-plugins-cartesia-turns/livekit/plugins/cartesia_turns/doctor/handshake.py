@@ -1,6 +1,11 @@
-"""The handshake with the key, the server's `connected`, and a round trip: through the plugin itself."""
+"""The handshake with the key, the server's `connected`, a round trip, and how many calls the plan lets in at once.
+
+Each call goes through the plugin itself: it opens a socket and sends no audio.
+"""
 
 from __future__ import annotations
+
+import contextlib
 
 from livekit.agents import APIError
 
@@ -29,7 +34,8 @@ ADVICE = {
     TOO_MANY: "Close unused streams, or choose a larger plan: idle sockets count too.",
 }
 """What to do about a status of the server's."""
-STEPS = ("handshake", "connected", "round trip", "concurrency")
+CONCURRENCY = "concurrency"
+STEPS = ("handshake", "connected", "round trip", CONCURRENCY)
 
 
 async def check(server: Server) -> list[Verdict]:
@@ -42,6 +48,16 @@ async def check(server: Server) -> list[Verdict]:
         trip = _round_trip(call.stream.stats.rtt_s)
     greeting = _greeting(connect_s)
     return [ok("handshake", "The server accepts the key or token."), greeting, trip, _concurrency()]
+
+
+async def check_calls(server: Server, wanted: int) -> Verdict:
+    """Opens sockets one after the other until there are so many, or one is refused; then closes them all."""
+    async with contextlib.AsyncExitStack() as stack:
+        for opened in range(wanted):
+            call = await stack.enter_async_context(Call(server.stt(), server.timeout_s))
+            if not await call.connect():
+                return _too_few(opened, wanted, call.trouble)
+    return ok(CONCURRENCY, f"{wanted} calls work at once.", open_sockets=wanted)
 
 
 def failed(call: Call) -> list[Verdict]:
@@ -58,7 +74,7 @@ def _refusal(error: APIError | None, step: str) -> Verdict:
     if error is None:
         return problem(step, NO_ANSWER, AGAIN)
     if status_of(error) == TOO_MANY:
-        return problem("concurrency", said(error), f"{ADVICE[TOO_MANY]} {plans()}")
+        return problem(CONCURRENCY, said(error), f"{ADVICE[TOO_MANY]} {plans()}")
     if isinstance(error, ServerError):
         return problem(step, said(error), advice_for(error))
     what, advice = words_of(error)
@@ -106,4 +122,17 @@ def _round_trip(rtt_s: float | None) -> Verdict:
 
 
 def _concurrency() -> Verdict:
-    return ok("concurrency", f"The plan allows one more socket; --calls N tries N at once. {plans()}")
+    return ok(CONCURRENCY, f"The plan allows one more socket; --calls N tries N at once. {plans()}")
+
+
+def _too_few(opened: int, wanted: int, error: APIError | None) -> Verdict:
+    so_far = f"{opened} of {wanted} calls work at once."
+    if error is not None and status_of(error) == TOO_MANY:
+        advice = f"Choose a larger plan, or serve fewer calls at once; other agents count too. {plans()}"
+        return problem(
+            CONCURRENCY, f"{so_far} The next one was refused: the plan's limit is met.", advice, open_sockets=opened
+        )
+    why = said(error) if error else NO_ANSWER
+    return warning(
+        CONCURRENCY, f"{so_far} Then: {why}", "Try again: the plan's limit is not the reason.", open_sockets=opened
+    )
