@@ -36,7 +36,7 @@ BELOW_ALL = {"log": set(), "version": set(), "errors": {"wire"}}
 
 PURE_LAYERS = {"core", "wire"}
 PURE = {
-    *("live", "doubts", "net.redaction", "server.dialogue", "server.pace", "server.vendor"),
+    *("live", "doubts", "net.redaction", "server.dialogue", "server.vendor"),
     *("testing.ear", "testing.faults", "testing.speech"),
     *(
         "recording.attempts",

@@ -4,7 +4,7 @@ import contextlib
 import aiohttp
 import pytest
 from livekit.plugins.cartesia_turns.server import Faults, Vendor
-from livekit.plugins.cartesia_turns.server.faults import faults_of, reached
+from livekit.plugins.cartesia_turns.server.faults import PaceLimit, faults_of, reached
 from livekit.plugins.cartesia_turns.wire.messages import Connected, ErrorMessage, TurnStart
 from livekit.plugins.cartesia_turns.wire.protocol import PATH
 from support import speech, synthetic
@@ -25,6 +25,15 @@ async def says_nothing_more(client: RawClient) -> bool:
     return not done
 
 
+def first_excess(limit: PaceLimit, pace: float, *, seconds: float = 60.0, frame_s: float = 0.02) -> float | None:
+    """Seconds until audio at this pace is too much, None where it never is."""
+    for count in range(round(seconds * pace / frame_s)):
+        now_s = count * frame_s / pace
+        if limit.exceeded_by(frame_s, now_s):
+            return now_s
+    return None
+
+
 def test_a_plan_is_one_for_all_or_a_list_or_a_choice_by_index() -> None:
     bad = Faults(refuse=True)
     assert [faults_of(bad, index) for index in range(2)] == [bad, bad]
@@ -36,6 +45,37 @@ def test_a_fault_that_is_not_set_is_never_reached() -> None:
     assert not reached(None, 1e9)
     assert reached(0.0, 0.0)
     assert not reached(1.0, 0.9)
+
+
+def test_audio_at_the_pace_or_slower_is_never_too_much() -> None:
+    assert first_excess(PaceLimit(1.0, 0.1), 1.0) is None
+    assert first_excess(PaceLimit(1.5, 0.1), 1.49) is None
+    assert first_excess(PaceLimit(1.0, 0.1), 0.5) is None
+
+
+def test_faster_audio_is_too_much_once_the_burst_is_used_up() -> None:
+    after_s = first_excess(PaceLimit(1.5, 1.0), 2.0)
+    assert after_s is not None
+    assert 1.9 <= after_s <= 2.1
+
+
+def test_a_burst_is_taken_at_once_up_to_its_length_and_again_when_time_has_passed() -> None:
+    limit = PaceLimit(1.0, 1.0)
+    assert not limit.exceeded_by(1.0, 0.0)
+    assert not limit.exceeded_by(1.0, 1.0)
+    assert limit.exceeded_by(0.1, 1.0)
+
+
+def test_frames_that_add_up_to_the_burst_are_taken() -> None:
+    limit = PaceLimit(1.0, 1.0)
+    assert not any(limit.exceeded_by(0.02, 0.0) for _ in range(50))
+    assert limit.exceeded_by(0.02, 0.0)
+
+
+def test_silence_on_the_line_saves_nothing_up() -> None:
+    limit = PaceLimit(1.0, 1.0)
+    assert not limit.exceeded_by(0.5, 0.0)
+    assert limit.exceeded_by(1.1, 100.0)
 
 
 async def test_a_refused_connection_is_reset_in_place_of_an_answer() -> None:

@@ -10,6 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+ROUNDING_S = 1e-6
+"""Far less than a sample: sums of floats are not exact."""
+
 
 @dataclass(frozen=True, slots=True)
 class Faults:
@@ -91,3 +94,28 @@ def reset(transport: asyncio.Transport) -> None:
     with contextlib.suppress(OSError):
         socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
+
+
+class PaceLimit:
+    """Notices audio that comes faster than it is taken. Pure: time and the length of audio are arguments.
+
+    The vendor's server takes "one second of audio data per second" (its documentation, read 2026-11-25); how much more
+    is too much is not known.
+
+    Args:
+        pace: seconds of audio that are taken in a second.
+        burst_s: how far ahead of that a client may be at any time. Having sent less before gives it no credit.
+    """
+
+    def __init__(self, pace: float, burst_s: float) -> None:
+        self._pace = pace
+        self._burst_s = burst_s
+        self._ahead_s = 0.0
+        self._last_s: float | None = None
+
+    def exceeded_by(self, audio_s: float, now_s: float) -> bool:
+        """Takes audio that has come now; returns whether it is too much."""
+        since_s = 0.0 if self._last_s is None else now_s - self._last_s
+        self._last_s = now_s
+        self._ahead_s = max(0.0, self._ahead_s - self._pace * since_s) + audio_s
+        return self._ahead_s > self._burst_s + ROUNDING_S

@@ -10,10 +10,9 @@ from aiohttp import WSMsgType, web
 from ..log import logger
 from ..wire.messages import Close, Config, Connected, ErrorMessage
 from ..wire.protocol import ConfigError, ProtocolError, parse_client, serialize
-from .faults import Faults, reached, reset
+from .faults import Faults, PaceLimit, reached, reset
 from .handshake import StreamRequest, bad_request, configured, server_error, too_fast
 from .inbox import Inbox
-from .pace import PaceLimit
 from .record import ConnectionRecord, Frame
 from .responder import Responder, ResponderFactory
 from .vendor import Vendor
