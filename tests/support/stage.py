@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 
 from livekit.plugins.cartesia_turns.server import StreamRequest
-from livekit.plugins.cartesia_turns.server.record import Frame
+from livekit.plugins.cartesia_turns.server.connection import Frame
 from livekit.plugins.cartesia_turns.wire.messages import ServerMessage, TurnSettings
 from livekit.plugins.cartesia_turns.wire.protocol import serialize
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 
 from livekit.plugins.cartesia_turns.server import LocalServer, StreamRequest
-from livekit.plugins.cartesia_turns.server.record import Frame
+from livekit.plugins.cartesia_turns.server.connection import Frame
 from livekit.plugins.cartesia_turns.wire.messages import TurnSettings, TurnStart, TurnUpdate
 from livekit.plugins.cartesia_turns.wire.protocol import serialize
 

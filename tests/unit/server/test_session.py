@@ -13,9 +13,9 @@ from urllib.parse import urlencode
 import pytest
 from aiohttp import WSMsgType
 from livekit.plugins.cartesia_turns.server import Line, LocalServer, Recognizer, Script, StreamRequest
+from livekit.plugins.cartesia_turns.server.connection import Frame
 from livekit.plugins.cartesia_turns.server.inbox import MAX_FRAME_BYTES
 from livekit.plugins.cartesia_turns.server.recognition.pcm import Samples
-from livekit.plugins.cartesia_turns.server.record import Frame
 from livekit.plugins.cartesia_turns.wire.messages import (
     Connected,
     DetectedLanguage,

@@ -7,11 +7,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from livekit.plugins.cartesia_turns.server import Recognizer
+from livekit.plugins.cartesia_turns.server.connection import Frame
 from livekit.plugins.cartesia_turns.server.handshake import StreamRequest
 from livekit.plugins.cartesia_turns.server.recognition.listener import Listener
 from livekit.plugins.cartesia_turns.server.recognition.pcm import Samples
 from livekit.plugins.cartesia_turns.server.recognition.recognizer import Decoder, Transcriber
-from livekit.plugins.cartesia_turns.server.record import Frame
 from livekit.plugins.cartesia_turns.wire.messages import (
     Connected,
     TurnEagerEnd,

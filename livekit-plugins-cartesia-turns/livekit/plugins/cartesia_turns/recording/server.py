@@ -17,10 +17,9 @@ from typing import Any
 from livekit import rtc
 
 from ..server.app import LocalServer
+from ..server.connection import Frame, Responder
 from ..server.faults import Faults
 from ..server.handshake import StreamRequest
-from ..server.record import Frame
-from ..server.responder import Responder
 from ..server.vendor import Vendor
 from ..wire.messages import TurnSettings
 from ..wire.options import merge

@@ -1,12 +1,11 @@
 """A local server that speaks Cartesia's turn protocol: real recognition, scripted dialogues, faults on purpose."""
 
 from .app import LocalServer
+from .connection import ConnectionRecord, Handshake, Responder, ResponderFactory
 from .dialogue import Dialogue, TurnLikelihood, TurnState
 from .faults import FaultPlan, Faults
 from .handshake import StreamRequest
 from .recognition.recognizer import Recognizer, RecognizerMissingError, SpeechDetector, Transcriber
-from .record import ConnectionRecord, Handshake
-from .responder import Responder, ResponderFactory
 from .script import Line, Script, say
 from .vendor import Vendor
 

@@ -15,13 +15,12 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from ..log import logger
 from ..wire.protocol import PATH
+from .connection import ConnectionRecord, Handshake, ResponderFactory
 from .endpoint import Endpoint
 from .faults import FaultPlan, Faults
 from .handshake import StreamRequest
 from .recognition.listener import Listener
 from .recognition.recognizer import Decoder, Recognizer, packaged_recognizer
-from .record import ConnectionRecord, Handshake
-from .responder import ResponderFactory
 from .script import Script, Scripts
 from .session import CLOSE_WAIT_S
 from .vendor import Vendor

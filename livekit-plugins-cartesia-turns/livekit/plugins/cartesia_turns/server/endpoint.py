@@ -13,11 +13,10 @@ from aiohttp import web
 from ..wire.messages import ErrorMessage
 from ..wire.protocol import API_KEY_HEADER, serialize
 from . import handshake
+from .connection import ConnectionRecord, Handshake, ResponderFactory
 from .faults import FaultPlan, Faults, faults_of, reset
 from .handshake import RefusedError, StreamRequest
 from .inbox import MAX_FRAME_BYTES
-from .record import ConnectionRecord, Handshake
-from .responder import ResponderFactory
 from .session import CLOSE_WAIT_S, Session
 from .vendor import Vendor
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from .record import Frame
+from .connection import Frame
 
 MAX_FRAME_BYTES = 2 * 2**20
 """The longest message that a client may send: a minute of 16 kHz audio. A longer one closes its socket with 1009."""

@@ -11,9 +11,9 @@ from typing import get_args
 
 from ..wire.messages import Connected, ServerMessage, TurnEnd, TurnSettings, TurnStart, Unknown
 from ..wire.protocol import serialize
+from .connection import ConnectionRecord, Frame
 from .dialogue import turn_id
 from .handshake import StreamRequest
-from .record import ConnectionRecord, Frame
 
 TYPES = sorted(message.TYPE for message in get_args(ServerMessage) if message is not Unknown)
 """The types of the protocol's messages."""

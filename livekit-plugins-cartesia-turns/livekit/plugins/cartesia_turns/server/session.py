@@ -10,11 +10,10 @@ from aiohttp import WSMsgType, web
 from ..log import logger
 from ..wire.messages import Close, Config, Connected, ErrorMessage
 from ..wire.protocol import ConfigError, ProtocolError, parse_client, serialize
+from .connection import ConnectionRecord, Frame, Responder, ResponderFactory
 from .faults import Faults, PaceLimit, reached, reset
 from .handshake import StreamRequest, bad_request, configured, server_error, too_fast
 from .inbox import Inbox
-from .record import ConnectionRecord, Frame
-from .responder import Responder, ResponderFactory
 from .vendor import Vendor
 
 CLOSE_WAIT_S = 1.0

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Iterable, Iterator
 
+from ..server.connection import Frame
 from ..server.dialogue import Dialogue, TurnLikelihood, TurnState
 from ..server.handshake import StreamRequest
 from ..server.recognition.pcm import WINDOW_S, PcmReader, Samples
-from ..server.record import Frame
 from ..server.script import Line, Script
 from ..wire.messages import DetectedLanguage, TurnEnd, TurnMessage, TurnSettings
 from ..wire.protocol import serialize

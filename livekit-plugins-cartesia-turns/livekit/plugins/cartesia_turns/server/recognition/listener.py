@@ -10,9 +10,9 @@ from functools import partial
 
 from ...wire.messages import DetectedLanguage, TurnEnd, TurnMessage, TurnSettings
 from ...wire.protocol import serialize
+from ..connection import Frame
 from ..dialogue import Dialogue, TurnLikelihood, TurnState
 from ..handshake import StreamRequest
-from ..record import Frame
 from .pcm import WINDOW_S, PcmReader, Samples
 from .recognizer import Decoder, Recognizer
 from .segment import Segment

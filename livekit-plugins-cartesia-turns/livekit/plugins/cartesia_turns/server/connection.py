@@ -1,17 +1,56 @@
-"""What the server remembers of a connection, for tests and for looking into a client."""
+"""A connection as the server's user sees it: what answers it, and what the server remembers of it.
+
+The memory is for tests and for looking into a client.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
+from ..wire.messages import TurnSettings
 from .handshake import StreamRequest
 
 MAX_AUDIO_BYTES = 64 * 2**20
 MAX_MESSAGES = 10_000
 
 Frame: TypeAlias = str | bytes
+
+
+class Responder(Protocol):
+    """Answers the audio of one connection: the real recognizer, a script, or your own.
+
+    The server checks settings before it passes them on. An exception that leaves a responder is logged; the client gets
+    an `error` with status 500, and its socket is closed with 1011.
+    """
+
+    def hear(self, pcm: bytes) -> AsyncIterator[Frame]:
+        """Takes the next audio, in the connection's encoding and rate; yields what to send, in order.
+
+        It is called with no audio once, before any comes.
+        """
+        ...
+
+    def configure(self, turn: TurnSettings) -> None:
+        """Changes turn detection from here on.
+
+        Raises:
+            ValueError: the settings don't fit those in force.
+        """
+        ...
+
+    def finish(self) -> AsyncIterator[Frame]:
+        """Yields what is left to send: no more audio comes."""
+        ...
+
+    def close(self) -> None:
+        """Frees what it holds; the connection is gone."""
+        ...
+
+
+ResponderFactory: TypeAlias = Callable[[StreamRequest], Responder]
+"""Makes the responder of a connection that was accepted."""
 
 
 @dataclass(slots=True)

@@ -1,5 +1,5 @@
 from livekit.plugins.cartesia_turns.server import ConnectionRecord
-from livekit.plugins.cartesia_turns.server import record as module
+from livekit.plugins.cartesia_turns.server import connection as module
 
 
 def new(*, keeps_content: bool) -> ConnectionRecord:
