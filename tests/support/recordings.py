@@ -52,7 +52,7 @@ class Tape:
     def content(self) -> tuple[list[str], bytes]:
         """The lines of the file, to the end of the call, and the audio."""
         assert self._client is not None
-        self.journal.note(self._clock(), {"end": True, "stats": stats_to(self._client.stats)})
+        self._client.note(self._clock(), {"end": True, "stats": stats_to(self._client.stats)})
         lines, audio = self._lines.of(self.journal.take())
         return lines.splitlines(), audio
 

@@ -2,7 +2,8 @@
 
 It is written by hand on top of TCP, and a frame costs it a few microseconds: with any other server the server would be
 what is measured at 200 calls. It plays the same turns to each connection by its audio alone. The last word of each text
-is the time at which it was sent. The path of a connection begins with the length of its frames in bytes, `/640`.
+is the time at which it was sent. The path of a connection begins with the length of its frames in bytes, `/640`; with
+`/640/quiet` no turn is played.
 A request for `/heard` or `/ages` tells what came in since the last such request, the latter with each frame's age.
 """
 
@@ -61,6 +62,7 @@ class Endpoint(asyncio.Protocol):
         self._buffer = b""
         self._is_websocket = False
         self._frame_bytes = 640
+        self._is_quiet = False
         self._heard = 0
         self._next = 0
         self._words: list[str] = []
@@ -93,6 +95,7 @@ class Endpoint(asyncio.Protocol):
             return False
         accept = base64.b64encode(hashlib.sha1(key + GUID).digest())  # noqa: S324 - as RFC 6455 has it
         self._frame_bytes = int(path.split(b"/")[1])
+        self._is_quiet = b"/quiet/" in path
         self._transport.write(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
@@ -140,7 +143,7 @@ class Endpoint(asyncio.Protocol):
                 ages.append(now - pushed)
         self._heard += length
         self._tally.heard_bytes += length
-        while self._heard >= self._due_bytes():
+        while not self._is_quiet and self._heard >= self._due_bytes():
             kind = TURN[self._next % len(TURN)][1]
             self._next += 1
             asyncio.get_running_loop().call_later(THINKING_S, self._play, kind)

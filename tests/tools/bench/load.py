@@ -44,12 +44,13 @@ def counting_loop() -> tuple[asyncio.AbstractEventLoop, Wakes]:
 class Paced:
     """Audio for each of some lines.
 
-    `speed` is in real times. A loop that can't keep up takes longer, and pushes no less.
+    `speed` is in real times. A loop that can't keep up takes longer, and pushes no less. With `quiet` nobody speaks.
     """
 
     frame_ms: int
     audio_s: float
     speed: float = 1.0
+    quiet: bool = False
 
     async def push(self, lines: Sequence[Line]) -> float:
         """Pushes all of it; returns how many times longer that took than it should."""
@@ -60,7 +61,8 @@ class Paced:
         ticks = round(self.audio_s / talk.frame_s) * phases
         for tick in range(ticks):
             await asyncio.sleep(begun + tick * tick_s - loop.time())
-            frame = talk.frame(tick // phases)
+            # The last frame of a turn is silence.
+            frame = talk.frame(-1 if self.quiet else tick // phases)
             for line in groups[tick % phases]:
                 line.push(frame)
         return max(1.0, (loop.time() - begun) / (ticks * tick_s))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import inspect
+from unittest.mock import Mock
 
 import pytest
 from livekit.plugins.cartesia_turns.core.client import TurnsClient
@@ -15,7 +16,10 @@ from livekit.plugins.cartesia_turns.wire.messages import (
     Connected,
     DetectedLanguage,
     ErrorMessage,
+    ServerMessage,
+    TurnEagerEnd,
     TurnEnd,
+    TurnResume,
     TurnStart,
     TurnUpdate,
 )
@@ -62,6 +66,57 @@ def test_each_event_is_noted_once_however_late_it_is_taken() -> None:
     client.receive(TurnUpdate("r", "hi you", "t"), 1.4)
     events = [(line["at"], event["event"]) for line in tape.recording().lines for event in line.get("events", ())]
     assert events == [(1.2, "start"), (1.3, "update"), (1.4, "update")]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [TurnUpdate("r", "hi you", "t"), TurnEagerEnd("r", "hi you", "t"), TurnResume("r", "t"), TurnEnd("r", "hi", "t")],
+    ids=lambda message: message.TYPE,
+)
+def test_a_message_is_noted_after_its_events_were_passed_on(message: ServerMessage) -> None:
+    tape = Tape()
+    client = opened(tape)
+    assert isinstance(client, RecordedClient)
+    for known in (TurnStart("r", "t"), TurnUpdate("r", "hi", "t"), TurnEagerEnd("r", "hi", "t")):
+        client.receive(known, 1.2)
+        client.take_events()
+    client.note(1.25, {"told": "all of that"})
+    noted = len(tape.journal.columns.letters)
+    client.receive(message, 1.3)
+    assert client.take_events()
+    assert len(tape.journal.columns.letters) == noted
+    client.note(1.35, {"told": "this"})
+    at = [line["at"] for line in tape.recording().lines if "told" in line or line.get("call") == "receive"]
+    assert at[-3:] == [1.25, 1.3, 1.35]
+
+
+def test_a_message_is_noted_between_the_live_audio_before_it_and_behind_it() -> None:
+    tape = Tape()
+    client = opened(tape)
+    client.receive(TurnStart("r", "t"), 1.15)
+    client.push_audio(LOUD, 1.2)
+    pump(client, 1.2)
+    assert client.live.take(LOUD, 1.22)
+    client.receive(TurnUpdate("r", "hi", "t"), 1.23)
+    assert client.live.take(LOUD, 1.24)
+    client.receive(TurnUpdate("r", "hi you", "t"), 1.25)
+    letters = "".join(tape.journal.columns.letters)
+    assert client.live.take(LOUD, 1.26)
+    client.tick(1.27)
+    assert letters.endswith("lue")
+    assert "".join(tape.journal.columns.letters)[len(letters) :] == "lue" + "l" + "t"
+    outcome = replay(tape.recording())
+    assert outcome.is_same, str(outcome)
+
+
+def test_a_message_that_the_client_fails_over_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    tape = Tape()
+    client = opened(tape)
+    monkeypatch.setattr(TurnsClient, "receive", Mock(side_effect=RuntimeError))
+    with pytest.raises(RuntimeError):
+        client.receive(TurnStart("r", "t"), 1.2)
+    calls = [line for line in tape.recording().lines if line.get("call") == "receive"]
+    assert calls[-1]["message"]["type"] == "turn.start"
 
 
 def test_what_the_client_calls_itself_is_not_noted() -> None:

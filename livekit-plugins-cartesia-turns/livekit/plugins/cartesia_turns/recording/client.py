@@ -5,43 +5,30 @@ Otherwise it does what TurnsClient does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from ..core.chunk import Chunk
 from ..core.client import TurnsClient
-from ..core.events import ClientEvent, TurnEvent
 from ..core.link import Outgoing, Ping
-from ..core.pacing import Pace
-from ..core.requests import Limits
-from ..wire.messages import ErrorMessage, ServerMessage, TurnUpdate
+from ..wire.messages import ErrorMessage, ServerMessage
 from ..wire.options import Options
-from .journal import Journal
+from .noting import NotingClient
 from .schema import (
     ANSWERED,
     ASKED,
     BOOKED,
-    CAME,
-    LIVE,
     OFFERED,
     PINGED,
     PUSHED,
     SENT,
     SILENCE,
     TICKED,
-    TOLD,
-    UPDATED,
     error_to,
     item_to,
     number_to,
     options_to,
 )
-from .steps import says_only
-
-COUNTED_EVERY_S = 10.0
-"""The counters are noted with the first events after this time, in seconds."""
 
 
-class RecordedClient(TurnsClient):
+class RecordedClient(NotingClient):
     """The state of a stream that is recorded.
 
     Args:
@@ -53,23 +40,8 @@ class RecordedClient(TurnsClient):
         clock: returns the monotonic time, for the calls that have no `now`.
     """
 
-    def __init__(
-        self, options: Options, limits: Limits, now: float, pace: Pace, *, journal: Journal, clock: Callable[[], float]
-    ) -> None:
-        super().__init__(options, limits, now, pace)
-        self._journal = journal
-        self._clock = clock
-        self._known_pace = pace
-        self._noted_events: tuple[list[ClientEvent], int] = self._events, 0
-        """Events that wait to be taken, and how many of them are noted already."""
-        self._noted_live = 0
-        """How many pieces of live audio that are not booked yet are noted already."""
-        self._counted_at = now
-        self._text: TurnEvent | None = None
-        """The event of the last text, if it is noted as CAME."""
-
-    # Each call is noted before it is made, so that a recording has the one that fails. The calls that come with frames
-    # and texts name the class above, since `super()` takes as long as a note.
+    # A recording has the call that fails, too: each is noted before it is made, or whatever comes of it. The calls that
+    # come with frames and texts name the class TurnsClient, since `super()` takes as long as a note.
 
     def push_audio(self, pcm: bytes, now: float) -> None:
         """As TurnsClient."""
@@ -127,45 +99,12 @@ class RecordedClient(TurnsClient):
             TurnsClient.book_live(self)
 
     def receive(self, message: ServerMessage, now: float) -> None:
-        """As TurnsClient."""
-        update = message if isinstance(message, TurnUpdate) and not message.languages else None
-        if update is None:
-            self._note_live()
-            self._journal.note(now, message)
-        else:
-            self._text = None
-            self._journal.columns.updates.extend((update.request_id, update.turn_id, update.transcript))
-            self._step(UPDATED, now)
-        TurnsClient.receive(self, message, now)
-        self._note_events(now, update)
-
-    def note_told(self, request_id: str, text: str, language: str, now: float) -> bool:
-        """Notes an interim transcript that the framework got, if it is that of the last text; returns whether it is."""
-        last = self._text
-        if last is None or text != last.transcript or request_id != last.request_id:
-            return False
-        columns = self._journal.columns
-        columns.languages.append(language)
-        columns.times.append(now)
-        columns.letters.append(TOLD)
-        return True
-
-    def _step(self, letter: str, now: float) -> None:
-        """Notes one of STEPS. What else belongs to it is in the columns already; its audio behind live audio."""
-        self._note_live()
-        columns = self._journal.columns
-        columns.times.append(now)
-        columns.letters.append(letter)
-
-    def _note_live(self) -> None:
-        """Notes the live audio that was taken and is not noted yet."""
-        pcm, times = self.live.pieces
-        if (count := len(pcm)) > (noted := self._noted_live):
-            columns = self._journal.columns
-            columns.pcm.extend(pcm[noted:])
-            columns.times.extend(times[noted:])
-            columns.letters.append(LIVE * (count - noted))
-            self._noted_live = count
+        """As TurnsClient. It is noted after the shell has passed its events on, so that they come no later."""
+        self._note_received()
+        try:
+            TurnsClient.receive(self, message, now)
+        finally:
+            self._received = message, now, len(self.live.pieces.pcm), self._new_events()
 
     def report_usage(self, now: float) -> None:
         """As TurnsClient."""
@@ -214,28 +153,6 @@ class RecordedClient(TurnsClient):
         self._note("close_turn", now)
         super().close_turn(now)
         self._note_events(now)
-
-    def _note(self, method: str, now: float, **arguments: object) -> None:
-        """Notes a call."""
-        self._note_live()
-        self._journal.note(now, {"call": method, **arguments})
-
-    def _note_events(self, now: float, update: TurnUpdate | None = None) -> None:
-        """Notes the events since the last time, of a message `update` if that is noted as UPDATED."""
-        events = self._events
-        known, noted = self._noted_events
-        new = events[noted:] if events is known else events[:]
-        if not new:
-            return
-        self._noted_events = events, len(events)
-        if update is not None and len(new) == 1 and says_only(new[0], update):
-            self._step(CAME, now)
-            self._text = new[0]
-            return
-        self._journal.note(now, new)
-        if now - self._counted_at >= COUNTED_EVERY_S:
-            self._counted_at = now
-            self._journal.note(now, self.stats)
 
     def _pace_known(self) -> list[float | str | None]:
         limit, until = self._known_pace.known

@@ -6,11 +6,10 @@ The event loop only appends to lists. The thread does everything that takes time
 from __future__ import annotations
 
 import json
-import sys
-from array import array
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from struct import pack
 from typing import Any, TypeAlias, TypeVar
 
 from ..core.events import ClientEvent
@@ -171,10 +170,11 @@ class Lines:
         (letters,) = taken.letters
         steps = letters.lstrip(NOTED)
         lines = [self._line(at, what) for at, what in taken.notes]
-        if steps:
-            # The lines that come before all steps stand before the line of these, and the others behind it.
-            lines.insert(len(letters) - len(steps), self._steps_line(steps, taken))
-        return _written(lines), b"".join(taken.pcm)
+        # The lines that come before all steps stand before the line of these, and the others behind it.
+        before = len(letters) - len(steps)
+        pcm = b"".join(taken.pcm)
+        told = self._steps_line(steps, taken, len(pcm)) if steps else ""
+        return _written(lines[:before]) + told + _written(lines[before:]), pcm
 
     def _line(self, at: float, what: Noted) -> Fields:
         if isinstance(what, dict):
@@ -187,11 +187,12 @@ class Lines:
             line = {"at": at, "call": "receive", "message": message_to(what)}
         return line if self._transcripts else without_words(line)
 
-    def _steps_line(self, steps: str, taken: Columns) -> Fields:
-        line: Fields = {"at": taken.times[0], "steps": steps, "times": _times_to(taken.times)}
-        if taken.pcm:
-            sizes = {*map(len, taken.pcm)}
-            line["pushed"] = [*sizes] if len(sizes) == 1 else [*map(len, taken.pcm)]
+    def _steps_line(self, steps: str, taken: Columns, pushed: int) -> str:
+        line: Fields = {}
+        if pushed:
+            sizes = [*map(len, taken.pcm)]
+            # All are as long as the longest.
+            line["pushed"] = sizes[:1] if max(sizes) * len(sizes) == pushed else sizes
         if taken.sent:
             line["sent"] = taken.sent
         if taken.pongs:
@@ -202,14 +203,10 @@ class Lines:
             line["updates"] = taken.updates
         if taken.languages:
             line["languages"] = taken.languages
-        return line
-
-
-def _times_to(times: list[float]) -> str:
-    packed = array("d", times)
-    if sys.byteorder == "big":
-        packed.byteswap()
-    return b64encode(packed).decode()
+        # The encoder would look at each sign of the two long texts. None of theirs means anything in JSON.
+        times = b2a_base64(pack(f"<{len(taken.times)}d", *taken.times), newline=False).decode()
+        rest = f", {_encode(line)[1:]}" if line else "}"
+        return f'{{"at": {taken.times[0]!r}, "steps": "{steps}", "times": "{times}"{rest}\n'
 
 
 def _written(lines: list[Fields]) -> str:

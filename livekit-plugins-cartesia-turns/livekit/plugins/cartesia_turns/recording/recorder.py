@@ -108,7 +108,7 @@ class Recorder:
         finish = weakref.finalize(client, self._writer.finish, writer)
         # When the process ends, it is too late to start a thread.
         finish.atexit = False
-        return RecordedCall(client, journal, finish)
+        return RecordedCall(client, finish)
 
     def _header(self, options: Options, limits: Limits) -> Fields:
         versions = {
@@ -142,14 +142,12 @@ class RecordedCall:
     """The recording of one stream.
 
     Args:
-        client: the stream's client.
-        journal: takes the notes.
+        client: the stream's client, which takes the notes.
         finish: has the rest written.
     """
 
-    def __init__(self, client: RecordedClient, journal: Journal, finish: weakref.finalize[..., RecordedClient]) -> None:
+    def __init__(self, client: RecordedClient, finish: weakref.finalize[..., RecordedClient]) -> None:
         self.client: RecordedClient = client
-        self._journal = journal
         self._finish = finish
 
     def passing_on(self, send: Callable[[stt.SpeechEvent], None]) -> Callable[[stt.SpeechEvent], None]:
@@ -177,10 +175,10 @@ class RecordedCall:
             if self.client.note_told(event.request_id, said.text, said.language, now):
                 return
         # To write its fields out costs less than to keep the event for the other thread.
-        self._journal.note(now, _speech(event))
+        self.client.note(now, _speech(event))
 
     def _note(self, fields: Fields) -> None:
-        self._journal.note(time.monotonic(), fields)
+        self.client.note(time.monotonic(), fields)
 
 
 class _Overhearing:

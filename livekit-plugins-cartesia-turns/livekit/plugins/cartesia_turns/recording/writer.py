@@ -14,7 +14,7 @@ from .audio_file import AudioFile, write_all
 from .files import CALL_FILE
 from .journal import Journal, Lines
 
-EVERY_S = 5.0
+EVERY_S = 10.0
 """How often the thread writes, in seconds. If the process is killed, up to this much of a call is lost.
 
 Writes are rare, since each of them holds up the event loop for a moment.
