@@ -9,6 +9,7 @@ from pathlib import Path
 from struct import pack
 from typing import Any
 
+from livekit.agents import LanguageCode, stt
 from livekit.plugins.cartesia_turns.core.client import TurnsClient
 from livekit.plugins.cartesia_turns.core.pacing import Pace
 from livekit.plugins.cartesia_turns.core.requests import Limits
@@ -64,6 +65,14 @@ class Tape:
         file = AudioFile(folder, Options().sample_rate)
         file.write(audio)
         file.close()
+
+
+def told(client: TurnsClient, request_id: str, text: str, language: str, now: float) -> None:
+    """The framework gets an interim transcript of a client that is recorded."""
+    assert isinstance(client, RecordedClient)
+    said = [stt.SpeechData(language=LanguageCode(language), text=text)]
+    kind = stt.SpeechEventType.INTERIM_TRANSCRIPT
+    client.told.append((now, stt.SpeechEvent(type=kind, request_id=request_id, alternatives=said)))
 
 
 def written(folder: Path, pcm: bytes, turns: list[tuple[float, float]], *, rate: int = 16000) -> Path:

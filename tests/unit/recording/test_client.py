@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import inspect
+import json
+from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
@@ -9,9 +11,10 @@ from livekit.plugins.cartesia_turns.core.link import Ping
 from livekit.plugins.cartesia_turns.core.pacing import Pace
 from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.recording.client import RecordedClient
+from livekit.plugins.cartesia_turns.recording.files import recording_of
 from livekit.plugins.cartesia_turns.recording.journal import Journal, Lines
 from livekit.plugins.cartesia_turns.recording.player import replay
-from livekit.plugins.cartesia_turns.recording.schema import PINGED
+from livekit.plugins.cartesia_turns.recording.schema import PINGED, TOLD
 from livekit.plugins.cartesia_turns.wire.messages import (
     Connected,
     DetectedLanguage,
@@ -24,7 +27,7 @@ from livekit.plugins.cartesia_turns.wire.messages import (
     TurnUpdate,
 )
 from livekit.plugins.cartesia_turns.wire.options import Options
-from support.recordings import Tape
+from support.recordings import Tape, told
 
 LOUD = b"\x00\x40\x00\xc0" * 160
 
@@ -73,7 +76,7 @@ def test_each_event_is_noted_once_however_late_it_is_taken() -> None:
     [TurnUpdate("r", "hi you", "t"), TurnEagerEnd("r", "hi you", "t"), TurnResume("r", "t"), TurnEnd("r", "hi", "t")],
     ids=lambda message: message.TYPE,
 )
-def test_a_message_is_noted_after_its_events_were_passed_on(message: ServerMessage) -> None:
+def test_a_message_and_what_was_told_of_it_are_noted_later(message: ServerMessage) -> None:
     tape = Tape()
     client = opened(tape)
     assert isinstance(client, RecordedClient)
@@ -84,10 +87,11 @@ def test_a_message_is_noted_after_its_events_were_passed_on(message: ServerMessa
     noted = len(tape.journal.columns.letters)
     client.receive(message, 1.3)
     assert client.take_events()
+    told(client, "r", "hi you", "en", 1.31)
     assert len(tape.journal.columns.letters) == noted
     client.note(1.35, {"told": "this"})
     at = [line["at"] for line in tape.recording().lines if "told" in line or line.get("call") == "receive"]
-    assert at[-3:] == [1.25, 1.3, 1.35]
+    assert at[-4:] == [1.25, 1.3, 1.31, 1.35]
 
 
 def test_a_message_is_noted_between_the_live_audio_before_it_and_behind_it() -> None:
@@ -267,17 +271,16 @@ def test_the_counters_are_noted_with_events_and_not_too_often() -> None:
 
 def test_what_the_framework_got_is_noted_as_the_last_text_only_if_it_is() -> None:
     tape = Tape()
-    client = tape.client(Options(), Limits(), lambda: 1.0)
-    assert isinstance(client, RecordedClient)
-    client.link_opened(client.sockets.options, 1.0)
-    client.receive(Connected("r"), 1.1)
+    client = opened(tape)
     client.receive(TurnStart("r", "t"), 1.2)
     client.receive(TurnUpdate("r", "hi", "t"), 1.3)
-    assert not client.note_told("r", "oh hi", "en", 1.4)
-    assert not client.note_told("r2", "hi", "en", 1.4)
-    assert client.note_told("r", "hi", "fr", 1.4)
+    texts = [("r", "oh hi", "en", 1.4), ("r2", "hi", "en", 1.5), ("r", "hi", "fr", 1.6)]
+    for text in texts:
+        told(client, *text)
     # An event that is not that of the message has a line of its own, and so has what is told of it.
-    client.receive(TurnUpdate("r", "hi you", "t", (DetectedLanguage("en"),)), 1.5)
-    assert not client.note_told("r", "hi you", "en", 1.6)
-    told = [line for line in tape.recording().lines if "told" in line]
-    assert told == [{"at": 1.4, "told": "interim_transcript", "request_id": "r", "text": "hi", "language": "fr"}]
+    client.receive(TurnUpdate("r", "hi you", "t", (DetectedLanguage("en"),)), 1.7)
+    told(client, *(last := ("r", "hi you", "en", 1.8)))
+    content, audio = tape.content()
+    lines = [line for line in recording_of(content, audio, Path("tape")).lines if "told" in line]
+    assert [(line["request_id"], line["text"], line["language"], line["at"]) for line in lines] == [*texts, last]
+    assert sum(json.loads(line).get("steps", "").count(TOLD) for line in content) == 1

@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.recording.attempts import attempts_of
-from livekit.plugins.cartesia_turns.recording.client import RecordedClient
 from livekit.plugins.cartesia_turns.recording.files import Recording, recording_of
 from livekit.plugins.cartesia_turns.recording.player import replay
 from livekit.plugins.cartesia_turns.recording.schema import SchemaError
 from livekit.plugins.cartesia_turns.recording.view import page_of
 from livekit.plugins.cartesia_turns.wire.messages import Connected, ErrorMessage, TurnEnd, TurnStart, TurnUpdate
 from livekit.plugins.cartesia_turns.wire.options import Options
-from support.recordings import Tape
+from support.recordings import Tape, told
 
 AUDIO = b"\0\x20" * 320 * 100
 
@@ -31,8 +30,7 @@ def whole() -> list[dict[str, Any]]:
     for message in (Connected("r"), TurnStart("r"), TurnUpdate("r", "hi"), TurnEnd("r", "hi")):
         client.receive(message, 1.1)
     client.pong(b"who asked?", 1.1)
-    assert isinstance(client, RecordedClient)
-    assert client.note_told("r", "hi", "en", 1.1)
+    told(client, "r", "hi", "en", 1.1)
     for number in range(60):
         now = 1.2 + number / 50
         client.push_audio(b"\0\x20" * 320, now)

@@ -45,7 +45,7 @@ class RecordedClient(NotingClient):
 
     def push_audio(self, pcm: bytes, now: float) -> None:
         """As TurnsClient."""
-        self._note_live()
+        self._catch_up()
         self._journal.columns.pcm.append(pcm)
         self._step(PUSHED, now)
         self._journal.audio_noted(len(pcm))
@@ -93,14 +93,14 @@ class RecordedClient(NotingClient):
     def book_live(self) -> None:
         """As TurnsClient. It is not noted, since a replay books this audio in the same call."""
         if pcm := self.live.pieces.pcm:
-            self._note_live()
+            self._catch_up()
             self._noted_live = 0
             self._journal.audio_noted(len(pcm) * len(pcm[0]))
             TurnsClient.book_live(self)
 
     def receive(self, message: ServerMessage, now: float) -> None:
         """As TurnsClient. It is noted after the shell has passed its events on, so that they come no later."""
-        self._note_received()
+        self._note_message()
         try:
             TurnsClient.receive(self, message, now)
         finally:

@@ -1,12 +1,13 @@
 """A client that keeps notes of what happens in it, in order.
 
-What must not wait is done first, and noted with whatever is noted next: live audio, and the last message.
+What must not wait is done first, and noted with whatever is noted next: live audio, the last message, and what the
+framework was told of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from ..core.client import TurnsClient
 from ..core.events import ClientEvent, TurnEvent
@@ -15,11 +16,17 @@ from ..core.requests import Limits
 from ..wire.messages import ServerMessage, TurnUpdate
 from ..wire.options import Options
 from .journal import Journal, Noted
-from .schema import CAME, LIVE, TOLD, UPDATED
+from .schema import CAME, LIVE, TOLD, UPDATED, Fields, told_to
 from .steps import says_only
+
+if TYPE_CHECKING:
+    from livekit.agents import stt
 
 COUNTED_EVERY_S = 10.0
 """The counters are noted with the first events after this time, in seconds."""
+
+SPEECH_START, SPEECH_END = "speech_start_time", "speech_end_time"
+"""The times of speech events, which older versions of the framework do not have."""
 
 Received: TypeAlias = tuple[ServerMessage, float, int, list[ClientEvent]]
 """A message, its time, how many pieces of live audio that is not booked yet came before it, and its events."""
@@ -51,17 +58,44 @@ class NotingClient(TurnsClient):
         self._counted_at = now
         self._received: Received | None = None
         """The last message, until it is noted."""
+        self.told: list[tuple[float, stt.SpeechEvent]] = []
+        """When the framework got which speech events. They are noted later, since their reader has not run yet."""
         self._text: TurnEvent | None = None
         """The event of the last text, if it is noted as CAME."""
 
     def note(self, now: float, what: Noted) -> None:
         """Notes something that is not a call of the client, but that happens between two of them."""
-        self._note_live()
+        self._catch_up()
         self._journal.note(now, what)
 
-    def note_told(self, request_id: str, text: str, language: str, now: float) -> bool:
+    def _step(self, letter: str, now: float) -> None:
+        """Notes one of STEPS. What else belongs to it is in the columns already; its audio behind live audio."""
+        if self._received or self.told or len(self.live.pieces.pcm) > self._noted_live:
+            self._catch_up()
+        columns = self._journal.columns
+        columns.times.append(now)
+        columns.letters.append(letter)
+
+    def _catch_up(self) -> None:
+        """Notes all that happened and is not noted yet: the last message, what was told, and live audio."""
+        self._note_message()
+        self._note_live_to(len(self.live.pieces.pcm))
+
+    def _note_message(self) -> None:
+        """Notes the last message and what was told, as far as they are not noted yet."""
+        if received := self._received:
+            self._received = None
+            self._note_received(*received)
+        if told := self.told:
+            self.told = []
+            for now, event in told:
+                said = event.alternatives[0] if _is_interim(event) else None
+                if said is None or not self._note_told(event.request_id, said.text, said.language, now):
+                    # To write its fields out costs less than to keep the event for the other thread.
+                    self._journal.note(now, _speech(event))
+
+    def _note_told(self, request_id: str, text: str, language: str, now: float) -> bool:
         """Notes an interim transcript that the framework got, if it is that of the last text; returns whether it is."""
-        self._note_received()
         last = self._text
         if last is None or text != last.transcript or request_id != last.request_id:
             return False
@@ -70,19 +104,6 @@ class NotingClient(TurnsClient):
         columns.times.append(now)
         columns.letters.append(TOLD)
         return True
-
-    def _step(self, letter: str, now: float) -> None:
-        """Notes one of STEPS. What else belongs to it is in the columns already; its audio behind live audio."""
-        if self._received or len(self.live.pieces.pcm) > self._noted_live:
-            self._note_live()
-        columns = self._journal.columns
-        columns.times.append(now)
-        columns.letters.append(letter)
-
-    def _note_live(self) -> None:
-        """Notes all that happened and is not noted yet: the last message, and the live audio that was taken."""
-        self._note_received()
-        self._note_live_to(len(self.live.pieces.pcm))
 
     def _note_live_to(self, count: int) -> None:
         pcm, times = self.live.pieces
@@ -93,12 +114,7 @@ class NotingClient(TurnsClient):
             columns.letters.append(LIVE * (count - noted))
             self._noted_live = count
 
-    def _note_received(self) -> None:
-        """Notes the last message, if it is not noted yet."""
-        if (received := self._received) is None:
-            return
-        message, now, live, events = received
-        self._received = None
+    def _note_received(self, message: ServerMessage, now: float, live: int, events: list[ClientEvent]) -> None:
         self._note_live_to(live)
         if not isinstance(message, TurnUpdate) or message.languages:
             self._journal.note(now, message)
@@ -115,7 +131,7 @@ class NotingClient(TurnsClient):
 
     def _note(self, method: str, now: float, **arguments: object) -> None:
         """Notes a call."""
-        self._note_live()
+        self._catch_up()
         self._journal.note(now, {"call": method, **arguments})
 
     def _note_events(self, now: float, new: list[ClientEvent] | None = None) -> None:
@@ -133,3 +149,24 @@ class NotingClient(TurnsClient):
         known, noted = self._noted_events
         self._noted_events = events, len(events)
         return events[noted:] if events is known else events[:]
+
+
+def _is_interim(event: stt.SpeechEvent) -> bool:
+    """Whether it has a text that is not final, and no times of speech."""
+    return (
+        event.type == "interim_transcript"
+        and bool(event.alternatives)
+        and getattr(event, SPEECH_START, None) is None
+        and getattr(event, SPEECH_END, None) is None
+    )
+
+
+def _speech(event: stt.SpeechEvent) -> Fields:
+    said = (event.alternatives[0].text, str(event.alternatives[0].language)) if event.alternatives else ()
+    told = told_to(event.type, event.request_id, *said)
+    if event.recognition_usage is not None:
+        told["audio_s"] = event.recognition_usage.audio_duration
+    for name in (SPEECH_START, SPEECH_END):
+        if (value := getattr(event, name, None)) is not None:
+            told[name] = value
+    return told

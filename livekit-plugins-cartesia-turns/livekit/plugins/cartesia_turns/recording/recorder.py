@@ -23,7 +23,7 @@ from ..wire.options import Options
 from .audio_file import AudioFile
 from .client import RecordedClient
 from .journal import Journal, Lines
-from .schema import SCHEMA, Fields, limits_to, number_to, options_to, stats_to, told_to
+from .schema import SCHEMA, Fields, limits_to, number_to, options_to, stats_to
 from .shelf import Shelf
 from .writer import CallWriter, Writer
 
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 MEGABYTE = 1_000_000
 DAY_S = 86_400.0
-SPEECH_START, SPEECH_END = "speech_start_time", "speech_end_time"
-"""The times of speech events, which older versions of the framework do not have."""
 
 
 class Owner(Protocol):
@@ -169,13 +167,7 @@ class RecordedCall:
 
     def _told(self, send: Callable[[stt.SpeechEvent], None], event: stt.SpeechEvent) -> None:
         send(event)
-        now = time.monotonic()
-        if _is_interim(event):
-            said = event.alternatives[0]
-            if self.client.note_told(event.request_id, said.text, said.language, now):
-                return
-        # To write its fields out costs less than to keep the event for the other thread.
-        self.client.note(now, _speech(event))
+        self.client.told.append((time.monotonic(), event))
 
     def _note(self, fields: Fields) -> None:
         self.client.note(time.monotonic(), fields)
@@ -198,27 +190,6 @@ class _Overhearing:
 
     def _apply(self, calls: Iterable[Any]) -> None:
         self._owner._apply(calls)
-
-
-def _is_interim(event: stt.SpeechEvent) -> bool:
-    """Whether it has a text that is not final, and no times of speech."""
-    return (
-        event.type == "interim_transcript"
-        and bool(event.alternatives)
-        and getattr(event, SPEECH_START, None) is None
-        and getattr(event, SPEECH_END, None) is None
-    )
-
-
-def _speech(event: stt.SpeechEvent) -> Fields:
-    said = (event.alternatives[0].text, str(event.alternatives[0].language)) if event.alternatives else ()
-    told = told_to(event.type, event.request_id, *said)
-    if event.recognition_usage is not None:
-        told["audio_s"] = event.recognition_usage.audio_duration
-    for name in (SPEECH_START, SPEECH_END):
-        if (value := getattr(event, name, None)) is not None:
-            told[name] = value
-    return told
 
 
 def _plain(event: object) -> Fields:
