@@ -18,6 +18,7 @@ from livekit.plugins.cartesia_turns.recording.client import RecordedClient
 from livekit.plugins.cartesia_turns.recording.files import CALL_FILE, Recording, recording_of
 from livekit.plugins.cartesia_turns.recording.journal import Journal, Lines
 from livekit.plugins.cartesia_turns.recording.schema import PUSHED, SCHEMA, limits_to, options_to, stats_to
+from livekit.plugins.cartesia_turns.wire.messages import Connected
 from livekit.plugins.cartesia_turns.wire.options import Options
 
 STARTED = 1_700_000_000.0
@@ -65,6 +66,20 @@ class Tape:
         file = AudioFile(folder, Options().sample_rate)
         file.write(audio)
         file.close()
+
+
+def opened(tape: Tape) -> TurnsClient:
+    """A client that is recorded and has a socket."""
+    client = tape.client(Options(), Limits(), lambda: 1.0)
+    client.link_opened(client.sockets.options, 1.0)
+    client.receive(Connected("r"), 1.1)
+    return client
+
+
+def pump(client: TurnsClient, now: float) -> None:
+    """Sends what may go out."""
+    while (item := client.outgoing(now)) is not None:
+        client.sent(item, now)
 
 
 def told(client: TurnsClient, request_id: str, text: str, language: str, now: float) -> None:

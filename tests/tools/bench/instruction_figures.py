@@ -1,4 +1,4 @@
-"""Counts the instructions of a call: python tests/tools/bench/instruction_figures.py.
+"""Measures the instructions of a call: python tests/tools/bench/instruction_figures.py.
 
 Processor time varies by a tenth and more from one run to the next, and the instructions of a program hardly do. So this
 counts them, with `callgrind` of Valgrind, which must be installed, as must the other plugin (`make vendors`). First,

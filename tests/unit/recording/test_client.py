@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import inspect
-import json
-from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
@@ -11,37 +9,19 @@ from livekit.plugins.cartesia_turns.core.link import Ping
 from livekit.plugins.cartesia_turns.core.pacing import Pace
 from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.recording.client import RecordedClient
-from livekit.plugins.cartesia_turns.recording.files import recording_of
 from livekit.plugins.cartesia_turns.recording.journal import Journal, Lines
 from livekit.plugins.cartesia_turns.recording.player import replay
-from livekit.plugins.cartesia_turns.recording.schema import PINGED, TOLD
+from livekit.plugins.cartesia_turns.recording.schema import PINGED
 from livekit.plugins.cartesia_turns.wire.messages import (
-    Connected,
-    DetectedLanguage,
     ErrorMessage,
-    ServerMessage,
-    TurnEagerEnd,
     TurnEnd,
-    TurnResume,
     TurnStart,
     TurnUpdate,
 )
 from livekit.plugins.cartesia_turns.wire.options import Options
-from support.recordings import Tape, told
+from support.recordings import Tape, opened, pump
 
 LOUD = b"\x00\x40\x00\xc0" * 160
-
-
-def opened(tape: Tape) -> TurnsClient:
-    client = tape.client(Options(), Limits(), lambda: 1.0)
-    client.link_opened(client.sockets.options, 1.0)
-    client.receive(Connected("r"), 1.1)
-    return client
-
-
-def pump(client: TurnsClient, now: float) -> None:
-    while (item := client.outgoing(now)) is not None:
-        client.sent(item, now)
 
 
 def test_each_call_of_the_shell_that_changes_a_client_is_noted() -> None:
@@ -58,59 +38,6 @@ def test_what_the_client_says_is_its_own() -> None:
     client.receive(TurnEnd("r", "hi", "t"), 1.4)
     assert [getattr(event, "transcript", None) for event in client.take_events()] == ["", "hi", "hi"]
     assert client.take_events() == []
-
-
-def test_each_event_is_noted_once_however_late_it_is_taken() -> None:
-    tape = Tape()
-    client = opened(tape)
-    client.receive(TurnStart("r", "t"), 1.2)
-    client.receive(TurnUpdate("r", "hi", "t"), 1.3)
-    client.take_events()
-    client.receive(TurnUpdate("r", "hi you", "t"), 1.4)
-    events = [(line["at"], event["event"]) for line in tape.recording().lines for event in line.get("events", ())]
-    assert events == [(1.2, "start"), (1.3, "update"), (1.4, "update")]
-
-
-@pytest.mark.parametrize(
-    "message",
-    [TurnUpdate("r", "hi you", "t"), TurnEagerEnd("r", "hi you", "t"), TurnResume("r", "t"), TurnEnd("r", "hi", "t")],
-    ids=lambda message: message.TYPE,
-)
-def test_a_message_and_what_was_told_of_it_are_noted_later(message: ServerMessage) -> None:
-    tape = Tape()
-    client = opened(tape)
-    assert isinstance(client, RecordedClient)
-    for known in (TurnStart("r", "t"), TurnUpdate("r", "hi", "t"), TurnEagerEnd("r", "hi", "t")):
-        client.receive(known, 1.2)
-        client.take_events()
-    client.note(1.25, {"told": "all of that"})
-    noted = len(tape.journal.columns.letters)
-    client.receive(message, 1.3)
-    assert client.take_events()
-    told(client, "r", "hi you", "en", 1.31)
-    assert len(tape.journal.columns.letters) == noted
-    client.note(1.35, {"told": "this"})
-    at = [line["at"] for line in tape.recording().lines if "told" in line or line.get("call") == "receive"]
-    assert at[-4:] == [1.25, 1.3, 1.31, 1.35]
-
-
-def test_a_message_is_noted_between_the_live_audio_before_it_and_behind_it() -> None:
-    tape = Tape()
-    client = opened(tape)
-    client.receive(TurnStart("r", "t"), 1.15)
-    client.push_audio(LOUD, 1.2)
-    pump(client, 1.2)
-    assert client.live.take(LOUD, 1.22)
-    client.receive(TurnUpdate("r", "hi", "t"), 1.23)
-    assert client.live.take(LOUD, 1.24)
-    client.receive(TurnUpdate("r", "hi you", "t"), 1.25)
-    letters = "".join(tape.journal.columns.letters)
-    assert client.live.take(LOUD, 1.26)
-    client.tick(1.27)
-    assert letters.endswith("lue")
-    assert "".join(tape.journal.columns.letters)[len(letters) :] == "lue" + "l" + "t"
-    outcome = replay(tape.recording())
-    assert outcome.is_same, str(outcome)
 
 
 def test_a_message_that_the_client_fails_over_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,30 +184,3 @@ def test_a_long_call_is_handed_over_piece_by_piece() -> None:
         if number == 300:
             assert Lines(transcripts=True).of(journal.take())[1] == LOUD * 301
     assert Lines(transcripts=True).of(journal.take())[1] == LOUD * 199
-
-
-def test_the_counters_are_noted_with_events_and_not_too_often() -> None:
-    tape = Tape()
-    client = opened(tape)
-    for number in range(40):
-        client.receive(TurnStart("r", f"t{number}"), now := 2.0 + number)
-        client.receive(TurnEnd("r", "hi", f"t{number}"), now + 0.5)
-    counted = [(line["at"], line["stats"]["turns"]) for line in tape.recording().lines if "stats" in line]
-    assert counted[:-1] == [(11.0, 10), (21.0, 20), (31.0, 30), (41.0, 40)]
-
-
-def test_what_the_framework_got_is_noted_as_the_last_text_only_if_it_is() -> None:
-    tape = Tape()
-    client = opened(tape)
-    client.receive(TurnStart("r", "t"), 1.2)
-    client.receive(TurnUpdate("r", "hi", "t"), 1.3)
-    texts = [("r", "oh hi", "en", 1.4), ("r2", "hi", "en", 1.5), ("r", "hi", "fr", 1.6)]
-    for text in texts:
-        told(client, *text)
-    # An event that is not that of the message has a line of its own, and so has what is told of it.
-    client.receive(TurnUpdate("r", "hi you", "t", (DetectedLanguage("en"),)), 1.7)
-    told(client, *(last := ("r", "hi you", "en", 1.8)))
-    content, audio = tape.content()
-    lines = [line for line in recording_of(content, audio, Path("tape")).lines if "told" in line]
-    assert [(line["request_id"], line["text"], line["language"], line["at"]) for line in lines] == [*texts, last]
-    assert sum(json.loads(line).get("steps", "").count(TOLD) for line in content) == 1
