@@ -11,7 +11,7 @@ from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.recording.client import RecordedClient
 from livekit.plugins.cartesia_turns.recording.journal import Journal, Lines
 from livekit.plugins.cartesia_turns.recording.player import replay
-from livekit.plugins.cartesia_turns.recording.schema import PINGED
+from livekit.plugins.cartesia_turns.recording.schema import PINGED, PUSHED
 from livekit.plugins.cartesia_turns.wire.messages import (
     ErrorMessage,
     TurnEnd,
@@ -174,6 +174,19 @@ def test_a_ping_that_waits_for_the_socket_while_the_turn_ends_replays_the_same(i
     outcome = replay(recording)
     assert outcome.is_same, str(outcome)
     assert [step.at for step in recording.steps if step.letter == PINGED][-1] == now
+
+
+@pytest.mark.parametrize("pushed", [[b""], [b"", LOUD], [LOUD, b"", LOUD[:320]]], ids=lambda pushed: str(len(pushed)))
+def test_a_push_without_audio_replays_the_same(pushed: list[bytes]) -> None:
+    tape = Tape()
+    client = opened(tape)
+    for number, pcm in enumerate(pushed):
+        client.push_audio(pcm, 1.2 + number / 50)
+        pump(client, 1.2 + number / 50)
+    recording = tape.recording()
+    outcome = replay(recording)
+    assert outcome.is_same, str(outcome)
+    assert [step.pushed for step in recording.steps if step.letter == PUSHED] == [len(pcm) for pcm in pushed]
 
 
 def test_a_long_call_is_handed_over_piece_by_piece() -> None:

@@ -188,8 +188,9 @@ class Lines:
         return line if self._transcripts else without_words(line)
 
     def _steps_line(self, steps: str, taken: Columns, pushed: int) -> str:
+        """The line, of which `pushed` bytes of audio are told."""
         line: Fields = {}
-        if pushed:
+        if taken.pcm:
             sizes = [*map(len, taken.pcm)]
             # All are as long as the longest.
             line["pushed"] = sizes[:1] if max(sizes) * len(sizes) == pushed else sizes
