@@ -1,4 +1,4 @@
-"""Modules and functions stay short enough to be read at once."""
+"""Modules and functions stay short enough to be read at once, and no module is hardly worth its file."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ PACKAGE = "livekit-plugins-cartesia-turns/livekit"
 FUNCTION_LINES = 50
 MEDIAN_LINES = 12
 MODULE_LINES = {PACKAGE: 250, "tests": 500, "examples": 500}
+FEWEST_LINES = 50
+SHORT_BY_NATURE = {"__init__.py", "version.py", "log.py", "cartesia_turns_pytest.py"}
+"""What a folder exports, what packaging reads, the one logger, which all layers use, and what pytest looks for."""
 
 
 def tracked(folder: str) -> list[Path]:
@@ -57,6 +60,12 @@ def test_most_functions_of_the_package_are_short() -> None:
 @pytest.mark.parametrize("folder", MODULE_LINES)
 def test_no_module_is_long(folder: str) -> None:
     assert long_modules(folder) == {}
+
+
+def test_no_module_of_the_package_is_tiny() -> None:
+    modules = [path for path in tracked(PACKAGE) if path.name not in SHORT_BY_NATURE]
+    assert len(modules) > 100
+    assert [path.name for path in modules if len(path.read_text().splitlines()) < FEWEST_LINES] == []
 
 
 def test_the_guard_counts_the_lines_below_the_signature() -> None:
