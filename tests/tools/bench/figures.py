@@ -66,6 +66,11 @@ class Figure:
         return statistics.median(abs(value / middle - 1) for value in values)
 
 
+def spread(values: Sequence[float], digits: int = 0) -> str:
+    """The median, and the least and the greatest behind it."""
+    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+
+
 def quantile(values: Sequence[float], part: float) -> float:
     """The value below which this part of all values lies, between the two next to it.
 

@@ -33,7 +33,7 @@ from livekit.plugins.cartesia_turns.core.speech_times import SpeechTimes
 from livekit.plugins.cartesia_turns.recording import Recorder
 from livekit.plugins.cartesia_turns.telemetry import Telemetry
 from tools.bench.contestants import lines, present
-from tools.bench.figures import FLOOR, NOTHING, OFFICIAL, OFFICIAL_AT_FRAMES, OURS
+from tools.bench.figures import FLOOR, NOTHING, OFFICIAL, OFFICIAL_AT_FRAMES, OURS, spread
 from tools.bench.load import Paced, connected
 from tools.bench.parts_figures import WITHOUT_KEEPING, WITHOUT_PINGS, less
 from tools.bench.processes import ENVIRONMENT, Process
@@ -44,7 +44,7 @@ CALLS = 5
 TURNS = 4
 """How many turns a recorded call has: longer than the thread waits that writes."""
 SETTLED_S = 0.2
-"""How long the answers to the last frames may take, with all that slower under `callgrind`."""
+"""How long the answers to the last frames may take: under `callgrind` all is slower."""
 WITHOUT_TIMES = "also without the times of speech"
 WITHOUT_TELEMETRY = "also without counters and spans"
 RECORDED = "with a recorder"
@@ -162,11 +162,6 @@ def show_recorder(processes: dict[str, list[float]]) -> None:
     print("\nthe same of calls in processes of their own")
     print(f"  {OURS:<34} {spread(without)}")
     print(f"  {RECORDED:<34} {spread(recorded)}: {more:.0f} more, {100 * more / median(without):.1f} %")
-
-
-def spread(values: Sequence[float]) -> str:
-    """The median, the least and the greatest."""
-    return f"{median(values):5.0f} ({min(values):.0f} to {max(values):.0f})"
 
 
 def _control(*arguments: object) -> None:

@@ -18,7 +18,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -30,7 +29,7 @@ from livekit.plugins.cartesia_turns.recording import Recorder
 from livekit.plugins.cartesia_turns.recording.audio_file import flac
 from support.waiting import until
 from tools.bench.contestants import Line, lines
-from tools.bench.figures import NOTHING, OURS, quantile
+from tools.bench.figures import NOTHING, OURS, quantile, spread
 from tools.bench.load import Paced, connected
 from tools.bench.processes import ENVIRONMENT, Process
 from tools.bench.progress import parser, working_on
@@ -48,9 +47,8 @@ writes. What a call takes once, for its folder and its files, is no part of what
 MINUTE_S = 60.0
 SETTLED_S = 0.05
 """How long the answers to the last frames may take."""
-
-
 PARTS = (0.5, 0.95)
+"""Within which time so many of the events come."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +121,7 @@ def show(state: str, kinds: dict[str, list[Measured]]) -> None:
     """Prints the figures of a state."""
     print(f"\n{state}")
     for kind, processes in kinds.items():
-        call = spread([each.call_ms for each in processes], 0)
+        call = spread([each.call_ms for each in processes])
         writing = spread([each.writing_ms for each in processes], 1)
         print(
             f"  {kind:<18} processor time for each minute of a call {call} ms, in the thread that writes {writing} ms"
@@ -132,11 +130,6 @@ def show(state: str, kinds: dict[str, list[Measured]]) -> None:
         if heard := [each.delays_ms for each in processes if each.delays_ms]:
             parts = [f"{100 * part:g} % {spread([quantile(each, part) for each in heard], 2)} ms" for part in PARTS]
             print(f"  {kind:<18} delay of an event: {', '.join(parts)}")
-
-
-def spread(values: Sequence[float], digits: int) -> str:
-    """The median, the least and the greatest."""
-    return f"{median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 
 
 def main(options: argparse.Namespace) -> None:

@@ -29,16 +29,7 @@ from .schema import (
 
 
 class RecordedClient(NotingClient):
-    """The state of a stream that is recorded.
-
-    Args:
-        options: as TurnsClient.
-        limits: as TurnsClient.
-        now: as TurnsClient.
-        pace: as TurnsClient.
-        journal: takes the notes.
-        clock: returns the monotonic time, for the calls that have no `now`.
-    """
+    """The state of a stream that is recorded. The arguments are those of NotingClient."""
 
     # A recording has the call that fails, too: each is noted before it is made, or whatever comes of it. The calls that
     # come with frames and texts name the class TurnsClient, since `super()` takes as long as a note.
