@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from livekit.plugins.cartesia_turns.core.speech import Activity
 from tools.bench import check, report, stamps
 from tools.bench.__main__ import arguments
 from tools.bench.cells import Cell, Place
@@ -188,6 +189,22 @@ def test_a_stamp_is_read_as_it_was_made_and_other_audio_has_none() -> None:
     frame = stamps.stamped(bytes(640), 123_456_789)
     assert stamps.read(frame.data.tobytes()[: stamps.STAMP_BYTES]) == 123_456_789
     assert stamps.read(bytes(stamps.STAMP_BYTES)) is None
+    assert stamps.read(stamps.MAGIC) is None
+
+
+@pytest.mark.parametrize("frame_ms", [10, 20, 50])
+def test_its_calls_are_speech_and_pauses(frame_ms: int) -> None:
+    """If the stamps were loud, there would be no pause, and a plugin that does less in pauses would not be seen to."""
+    talk, activity = stamps.Talk(frame_ms), Activity()
+    turn, speech = round(stamps.CYCLE_S / talk.frame_s), round(stamps.SPEECH_S / talk.frame_s)
+    quiet_s: dict[int, list[float]] = {speech: [], turn: []}
+    for number in range(4 * turn):
+        now = (number + 1) * talk.frame_s
+        activity.push(talk.frame(number).data.tobytes(), talk.frame_s, now)
+        quiet_s.get(number % turn + 1, []).append(activity.quiet_s)
+    gap_s = stamps.SYLLABLE_S - stamps.VOICED_S
+    assert quiet_s[speech] == pytest.approx([gap_s] * 4, abs=0.04)
+    assert quiet_s[turn] == pytest.approx([gap_s + stamps.CYCLE_S - stamps.SPEECH_S] * 4, abs=0.04)
 
 
 @pytest.fixture

@@ -61,7 +61,6 @@ class Paced:
         ticks = round(self.audio_s / talk.frame_s) * phases
         for tick in range(ticks):
             await asyncio.sleep(begun + tick * tick_s - loop.time())
-            # The last frame of a turn is silence.
             frame = talk.frame(-1 if self.quiet else tick // phases)
             for line in groups[tick % phases]:
                 line.push(frame)

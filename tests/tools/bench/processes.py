@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,6 +30,11 @@ class Process:
             text=True,
             env=ENVIRONMENT,
         )
+
+    def keep_to_first_core(self) -> None:
+        """Has the process run on the first core alone, so that those `off_first_core` never wait for it."""
+        if first := _first_core():
+            os.sched_setaffinity(self._process.pid, first)
 
     def ask(self, question: dict[str, Any]) -> None:
         """Sends a line."""
@@ -52,6 +59,29 @@ class Process:
         """Ends the process."""
         self._process.terminate()
         self._process.communicate()
+
+
+@contextlib.contextmanager
+def off_first_core() -> Iterator[None]:
+    """Has this process run on the other cores alone, if there are any."""
+    first = _first_core()
+    if not first:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, before - first)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _first_core() -> set[int]:
+    """The first core of those that this process may use; empty where there is no other, or no way to choose."""
+    if sys.platform != "linux":
+        return set()
+    cores = sorted(os.sched_getaffinity(0))
+    return set(cores[:1]) if len(cores) > 1 else set()
 
 
 def _pipe(pipe: IO[str] | None) -> IO[str]:

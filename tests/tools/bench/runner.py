@@ -41,6 +41,7 @@ class Run:
     def all_rounds(self) -> list[Figure]:
         """Measures everything; takes minutes."""
         with contextlib.closing(Process("tools.bench.endpoint")) as server:
+            server.keep_to_first_core()
             url = server.line()
             for number in range(self.rounds):
                 self._round(url, number)

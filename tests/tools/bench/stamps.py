@@ -9,10 +9,27 @@ from livekit import rtc
 
 RATE = 16000
 BYTES_PER_S = 2 * RATE
-MAGIC = b"\x5a\x11\x2b\x0e\x4c\x0b\x33\x07"
-STAMP_BYTES = 16
 CYCLE_S, SPEECH_S = 5.0, 3.0
 """A call is turns of this length over and over, of which somebody speaks so long."""
+SYLLABLE_S, VOICED_S = 0.25, 0.15
+"""Speech is syllables of this length, of which so much is voiced."""
+LOUD, SOFT = 4000, 20
+"""How far samples are from zero on average where there is voice, and elsewhere."""
+
+_HEX = b"0123456789abcdef"
+_AS_SAMPLES, _AS_HEX = bytes.maketrans(_HEX, bytes(range(16))), bytes.maketrans(bytes(range(16)), _HEX)
+
+
+def _samples(digits: bytes) -> bytes:
+    """A sample for each hexadecimal digit. None is louder than the noise of a quiet room."""
+    pcm = bytearray(2 * len(digits))
+    pcm[::2] = digits.translate(_AS_SAMPLES)
+    return bytes(pcm)
+
+
+MAGIC = _samples(b"5a112b0e4c0b3307")
+STAMP_BYTES = 2 * len(MAGIC)
+"""A stamp is these samples, and as many with the time in nanoseconds."""
 
 
 def now_ns() -> int:
@@ -28,7 +45,7 @@ def _noise(level: int, frame_s: float) -> bytes:
 
 
 class Talk:
-    """Frames of a call: speech or silence by their number, each with the time at which it was made.
+    """Frames of a call: syllables or the noise of a quiet room by their number, each with the time at which it was made.
 
     Args:
         frame_ms: how long a frame is.
@@ -36,24 +53,26 @@ class Talk:
 
     def __init__(self, frame_ms: int) -> None:
         self.frame_s = frame_ms / 1000
-        self._voice, self._quiet = _noise(4000, self.frame_s), _noise(20, self.frame_s)
+        self._voice, self._quiet = _noise(LOUD, self.frame_s), _noise(SOFT, self.frame_s)
 
     def frame(self, number: int) -> rtc.AudioFrame:
-        """Frame `number`, made now."""
-        body = self._voice if number * self.frame_s % CYCLE_S < SPEECH_S else self._quiet
-        return stamped(body)
+        """Frame `number`, made now; one with a negative number has no voice."""
+        at_s = number * self.frame_s % CYCLE_S
+        is_voiced = 0 <= number and at_s < SPEECH_S and at_s % SYLLABLE_S < VOICED_S
+        return stamped(self._voice if is_voiced else self._quiet)
 
 
 def stamped(body: bytes, at_ns: int | None = None) -> rtc.AudioFrame:
     """A frame whose first samples say when it was pushed: now where no time is given."""
-    stamp = (now_ns() if at_ns is None else at_ns).to_bytes(8, "little")
-    pcm = MAGIC + stamp + body[STAMP_BYTES:]
+    stamp = MAGIC + _samples(b"%016x" % (now_ns() if at_ns is None else at_ns))
+    pcm = stamp + body[STAMP_BYTES:]
     return rtc.AudioFrame(pcm, RATE, 1, len(pcm) // 2)
 
 
 def read(stamp: bytes) -> int | None:
     """The time in the first bytes of a frame, in nanoseconds; None where there is none."""
-    return int.from_bytes(stamp[8:STAMP_BYTES], "little") if stamp[:8] == MAGIC else None
+    at, is_one = stamp[len(MAGIC) : STAMP_BYTES : 2], stamp.startswith(MAGIC) and len(stamp) >= STAMP_BYTES
+    return int(at.translate(_AS_HEX), 16) if is_one else None
 
 
 def last_word(text: str) -> int | None:
