@@ -60,7 +60,9 @@ PACKAGES = {
 
 
 def _drop_live_audio(client: TurnsClient) -> None:
-    client.live.clear()
+    if pieces := client.live.clear():
+        # Otherwise it would send silence in a turn, in place of audio that seems to be missing.
+        client._hangs.watchdog.audio_sent(FRAME_MS / 1000, pieces.times[-1])
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .chunk import Chunk, Pieces, Stretch
-from .speech import Activity
+from .speech import Activity, Heard
 
 LONGEST_CHUNK_S = 0.2
 """Audio pushed in longer pieces is cut into pieces of this length, which are sent, kept and dropped one by one."""
@@ -43,8 +43,7 @@ class Chunker:
             ends = range(size, len(part) + size, size)
             slices = [part[end - size : end] for end in ends]
             times = [now - max(0, len(part) - end) / self._byte_rate for end in ends]
-            stretches = self._heard(slices, self.activity.push_all(slices, times, self._byte_rate))
-            yield self._chunk(part, stretches), stretches
+            yield self._chunk(part, slices, self.activity.push_all(slices, times, self._byte_rate))
 
     def joined(self, pieces: Pieces) -> Iterator[tuple[Chunk, list[Stretch]]]:
         """The chunks of audio that was sent already, each with its stretches with and without voice.
@@ -56,28 +55,27 @@ class Chunker:
         count = self._longest // size
         heard = self.activity.push_all(pieces.pcm, pieces.times, self._byte_rate)
         for start in range(0, len(pieces.pcm), count):
-            part = pieces.pcm[start : start + count]
-            stretches = self._heard(part, heard)
-            chunk = self._chunk(b"".join(part), stretches)
+            part, said = pieces.pcm[start : start + count], heard[start : start + count]
+            chunk, stretches = self._chunk(b"".join(part), part, said)
             chunk.piece, chunk.times = size // 2, pieces.times[start : start + count]
             chunk.sent_at = chunk.times[-1]
             yield chunk, stretches
 
-    def _heard(self, pieces: Sequence[bytes], heard: Iterator[bool]) -> list[Stretch]:
-        """The stretches of pieces of audio; `heard` says whether there may be voice in each, while it is measured."""
-        activity, stretches = self.activity, list[Stretch]()
-        size, voiced, power = 0, False, 0.0
-        # The pieces come first, so that `heard` is asked for no more than there are.
-        for pcm, is_voiced in zip(pieces, heard, strict=False):
+    def _stretches(self, pieces: Sequence[bytes], heard: Sequence[Heard]) -> list[Stretch]:
+        """The stretches of pieces of audio, with and without voice."""
+        stretches, size, voiced, power = list[Stretch](), 0, False, 0.0
+        for pcm, (is_voiced, loudest, _) in zip(pieces, heard, strict=True):
             if is_voiced != voiced and size:
                 stretches.append(Stretch(size // 2, size / self._byte_rate, voiced, power))
                 size, power = 0, 0.0
-            size, voiced, power = size + len(pcm), is_voiced, max(power, activity.power)
+            size, voiced, power = size + len(pcm), is_voiced, max(power, loudest)
         stretches.append(Stretch(size // 2, size / self._byte_rate, voiced, power))
         return stretches
 
-    def _chunk(self, pcm: bytes, stretches: Sequence[Stretch]) -> Chunk:
+    def _chunk(self, pcm: bytes, pieces: Sequence[bytes], heard: Sequence[Heard]) -> tuple[Chunk, list[Stretch]]:
+        stretches, (_, _, quiet_s) = self._stretches(pieces, heard), heard[-1]
         # Stretches with and without voice take turns.
         voiced, power = len(stretches) > 1 or stretches[0].voiced, max([part.power for part in stretches])
-        seconds, quiet_s = len(pcm) / self._byte_rate, self.activity.quiet_s
-        return Chunk(pcm, seconds, voiced, power, droppable=quiet_s > QUIET_S, is_pause=quiet_s > PAUSE_KEPT_S)
+        seconds = len(pcm) / self._byte_rate
+        chunk = Chunk(pcm, seconds, voiced, power, droppable=quiet_s > QUIET_S, is_pause=quiet_s > PAUSE_KEPT_S)
+        return chunk, stretches

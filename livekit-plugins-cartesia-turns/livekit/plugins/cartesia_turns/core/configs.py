@@ -50,6 +50,7 @@ class Configs:
         self._opened = options
         self.in_force: Config = settings_of(options)
         """The server's settings, as far as they are known. None stands for a default that only the server knows."""
+        self._at_first = self.in_force
         self._sent: tuple[_Sent, ...] = ()
         self._rejected: tuple[Config, ...] = ()
         self._error: ErrorMessage | None = None
@@ -83,6 +84,8 @@ class Configs:
 
         A config can't put a turn setting back to the server's default, since only the server knows that value.
         """
+        if wanted is self._opened and self.in_force is self._at_first:
+            return not self._is_unsure
         if self._is_unsure or with_settings(settings_of(self._opened), wanted) != self._opened:
             return False
         if not self._lists_can_change and settings_of(wanted) != replace(self.in_force, turn=wanted.turn):

@@ -39,8 +39,8 @@ SLOW_FAST_S = 0.2
 BLAMED_FOR_S = 3.0
 """If the socket ends this soon after audio went out too fast, the speed may be the reason."""
 BOOKED_S = 2 * PROBE_S
-"""Live audio is booked at least this often while pings follow it; otherwise as often as such pings would follow, since
-that shows whether they must."""
+"""Live audio is booked at least this often, which also shows whether pings must follow it. Longer: they begin later
+after the onset of speech."""
 PROBED_S = 0.6
 """Pings follow live audio for this long after the last voice, since a turn starts and ends later than its voice."""
 WINDOW_S = 8.0
@@ -124,9 +124,8 @@ class Pacer:
         """
         if self._catches_up:
             return 0.0, math.inf
-        if not probes:
-            return min(self._credit_s, PROBE_S), math.inf
-        return min(self._credit_s, BOOKED_S), PROBE_S - (self._sent_s - self._pinged_s)
+        until_ping_s = PROBE_S - (self._sent_s - self._pinged_s) if probes else math.inf
+        return min(self._credit_s, BOOKED_S), until_ping_s
 
     def spend(self, chunk: Chunk, now: float, waiting_s: float) -> None:
         """Audio went out, and `waiting_s` seconds of audio wait behind it."""
@@ -147,8 +146,11 @@ class Pacer:
         rate, real_time = self._rate, 1.0 if self._catches_up else LIVE_SPEED
         credit_s, ahead_s, before = self._credit_s, self._ahead_s, self._at
         for now in times:
-            credit_s = min(burst_s, credit_s + (now - before) * rate) - piece_s
-            ahead_s = max(0.0, ahead_s - (now - before) * real_time) + piece_s
+            credit_s += (now - before) * rate
+            ahead_s -= (now - before) * real_time
+            # Twice as fast as `min` and `max`, for every piece of a call.
+            credit_s = (credit_s if credit_s < burst_s else burst_s) - piece_s
+            ahead_s = (ahead_s if ahead_s > 0.0 else 0.0) + piece_s
             if ahead_s > fast_s:
                 self._fast_at = now
             before = now

@@ -11,7 +11,8 @@ from __future__ import annotations
 import functools
 import math
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,10 @@ _KEPT = round(KEPT_S / SLICE_S)
 _BLOCK = 10
 """How many slices share one minimum, so that the floor costs next to nothing."""
 
+Heard: TypeAlias = tuple[bool, float, float]
+"""What is heard in a piece of audio: whether there may be voice in it, the power of the last slice that has ended, and
+the seconds of audio since the last voice. A plain tuple, since there is one for each frame of a call."""
+
 
 class Activity:
     """Follows the energy of pushed audio.
@@ -64,35 +69,45 @@ class Activity:
         self._minima = [0.0]
         self._minimum, self._left = math.inf, _BLOCK
         self._quiet = math.inf
-        self.quiet_s: float = math.inf
-        """Seconds of audio since the last voice."""
         self.power: float = 0.0
         """The power of the last slice: the mean square of its samples, without offset and hum."""
+
+    @property
+    def quiet_s(self) -> float:
+        """Seconds of audio since the last voice."""
+        return self._quiet * SLICE_S
 
     def push(self, pcm: bytes, seconds: float, now: float) -> None:
         """Notes a piece of audio: signed 16-bit mono PCM of `seconds` seconds, always at the same rate."""
         if pcm:
-            for _ in self.push_all([pcm], [now], len(pcm) / seconds):
-                pass
+            self.push_all([pcm], [now], len(pcm) / seconds)
 
-    def push_all(self, pieces: Sequence[bytes], times: Sequence[float], byte_rate: float) -> Iterator[bool]:
-        """Notes several pieces as `push` does, one at each step. All are measured at once, which is much faster.
+    def push_all(self, pieces: Sequence[bytes], times: Sequence[float], byte_rate: float) -> list[Heard]:
+        """Notes several pieces as `push` does. All are measured at once, which is much faster.
 
-        Yields:
-            Whether there may be voice in the piece.
+        Returns:
+            What is heard in each of them.
         """
         if not self._size:
             self._begin(max(1, round(byte_rate / 2 * SLICE_S)))
         size, held = self._size, len(self._rest)
         pcm = b"".join([self._rest, *pieces])
         whole = len(pcm) - len(pcm) % size
-        powers, self._rest = iter(self._powers_of(pcm[:whole])), pcm[whole:]
+        powers, self._rest = self._powers_of(pcm[:whole]), pcm[whole:]
+        since_voice, power = [self._quiet, *self._follow(powers)], [self.power, *powers]
+        ends, heard = list[float](), list[Heard]()
         for part, now in zip(pieces, times, strict=True):
-            end = held + len(part)
-            for slice_end in range(size, end + 1, size):
-                self._note(next(powers), now - SLICE_S * (end - slice_end) / size)
-            held = end % size
-            yield self._quiet * size < len(part)
+            held += len(part)
+            while held >= size:
+                held -= size
+                ends.append(now - held / byte_rate)
+            quiet = since_voice[len(ends)]
+            heard.append((quiet * size < len(part), power[len(ends)], quiet * SLICE_S))
+        self._quiet, self.power = since_voice[-1], power[-1]
+        self._times.extend(ends)
+        self._powers.extend(powers)
+        del self._times[:-_KEPT], self._powers[:-_KEPT]
+        return heard
 
     def voice_began(self, now: float, *, within_s: float) -> float | None:
         """When the last stretch of voice began, if that is at most `within_s` seconds ago."""
@@ -143,23 +158,21 @@ class Activity:
         told: list[float] = (powers / slices.shape[1]).tolist()
         return told
 
-    def _note(self, power: float, at: float) -> None:
-        """Notes the power of a slice that ended at this time."""
-        self._times.append(at)
-        self._powers.append(power)
-        self.power = power
-        is_voice = power > _QUIETEST and power > self._floor * _ABOVE_FLOOR
-        self._quiet = 0 if is_voice else self._quiet + 1
-        self.quiet_s = self._quiet * SLICE_S
-        if power < self._minimum:
-            self._minimum = power
-            self._floor = min(self._floor, power)
-        self._left -= 1
-        if not self._left:
-            self._minima = [*self._minima[1 - _FLOOR // _BLOCK :], self._minimum]
-            self._floor = min(self._minima)
-            self._minimum, self._left = math.inf, _BLOCK
-            del self._times[:-_KEPT], self._powers[:-_KEPT]
+    def _follow(self, powers: Sequence[float]) -> list[float]:
+        """Takes the powers of the slices that follow; returns for each how many slices there are since the last voice."""
+        floor, minimum, left, quiet, since_voice = self._floor, self._minimum, self._left, self._quiet, list[float]()
+        for power in powers:
+            quiet = 0 if power > _QUIETEST and power > floor * _ABOVE_FLOOR else quiet + 1
+            since_voice.append(quiet)
+            if power < minimum:
+                minimum = power
+                floor = min(floor, power)
+            left -= 1
+            if not left:
+                self._minima = [*self._minima[1 - _FLOOR // _BLOCK :], minimum]
+                floor, minimum, left = min(self._minima), math.inf, _BLOCK
+        self._floor, self._minimum, self._left = floor, minimum, left
+        return since_voice
 
     def _remembered(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """When each slice ended, and its power without clicks."""
