@@ -62,7 +62,7 @@ PACKAGES = {
 def _drop_live_audio(client: TurnsClient) -> None:
     if pieces := client.live.clear():
         # Otherwise it would send silence in a turn, in place of audio that seems to be missing.
-        client._hangs.watchdog.audio_sent(FRAME_MS / 1000, pieces.times[-1])
+        client._hangs.watchdog.audio_sent(len(pieces.pcm[0]) / BYTES_PER_S, pieces.times[-1])
 
 
 @contextlib.contextmanager

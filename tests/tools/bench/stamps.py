@@ -45,7 +45,7 @@ def _noise(level: int, frame_s: float) -> bytes:
 
 
 class Talk:
-    """Frames of a call: syllables or the noise of a quiet room by their number, each with the time at which it was made.
+    """Frames of a call: syllables or the noise of a quiet room by their number, each with the time when it was made.
 
     Args:
         frame_ms: how long a frame is.
@@ -58,7 +58,7 @@ class Talk:
     def frame(self, number: int) -> rtc.AudioFrame:
         """Frame `number`, made now; one with a negative number has no voice."""
         at_s = number * self.frame_s % CYCLE_S
-        is_voiced = 0 <= number and at_s < SPEECH_S and at_s % SYLLABLE_S < VOICED_S
+        is_voiced = number >= 0 and at_s < SPEECH_S and at_s % SYLLABLE_S < VOICED_S
         return stamped(self._voice if is_voiced else self._quiet)
 
 

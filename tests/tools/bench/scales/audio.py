@@ -73,4 +73,4 @@ def _cells(audio_s: float) -> list[Cell]:
     return [Cell("audio", "ages", "", {"audio_s": audio_s}, TALKING)]
 
 
-SCALE = Scale("audio", {"ages": ages}, usual=_cells(15), quick=_cells(1.5))
+SCALE = Scale("audio", {"ages": ages}, usual=_cells(10), quick=_cells(1.5))

@@ -85,6 +85,7 @@ class Configs:
         A config can't put a turn setting back to the server's default, since only the server knows that value.
         """
         if wanted is self._opened and self.in_force is self._at_first:
+            # As in nearly all calls: nothing has changed since the socket was opened.
             return not self._is_unsure
         if self._is_unsure or with_settings(settings_of(self._opened), wanted) != self._opened:
             return False

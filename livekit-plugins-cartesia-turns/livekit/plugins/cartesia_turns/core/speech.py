@@ -159,8 +159,9 @@ class Activity:
         return told
 
     def _follow(self, powers: Sequence[float]) -> list[float]:
-        """Takes the powers of the slices that follow; returns for each how many slices there are since the last voice."""
-        floor, minimum, left, quiet, since_voice = self._floor, self._minimum, self._left, self._quiet, list[float]()
+        """Takes the powers of the next slices; returns for each how many slices there are since the last voice."""
+        floor, minimum, left, quiet = self._floor, self._minimum, self._left, self._quiet
+        since_voice = list[float]()
         for power in powers:
             quiet = 0 if power > _QUIETEST and power > floor * _ABOVE_FLOOR else quiet + 1
             since_voice.append(quiet)
