@@ -145,6 +145,13 @@ def test_so_it_is_where_the_process_is_held_up(
     check_nothing_lost(call.run(), said)
 
 
+def test_no_part_of_a_word_is_told_again_where_the_process_is_held_up_as_its_turn_ends() -> None:
+    said = Speech((2, 50, *[2] * 10), (11, *[10] * 11))
+    network = Network(up_s=0.0, down_s=0.15, connect_s=0.0, uplink_speed=1.5)
+    breaks = [Fault(0.5, outage_s=0.5), Fault(2.0, outage_s=0.0)]
+    check_nothing_lost(SimulatedCall(said, network=network, faults=breaks, hold_ups=[HoldUp(1.5, 0.5)]).run(), said)
+
+
 @pytest.mark.parametrize("length_s", [0.45, 0.5, 0.55, 0.6])
 @pytest.mark.parametrize("word_frames", range(4, 18, 2))
 def test_no_silence_tears_a_word_where_the_process_is_held_up_in_it(length_s: float, word_frames: int) -> None:

@@ -162,6 +162,13 @@ def test_the_next_turn_may_begin_in_the_long_frame_in_which_a_turn_ended() -> No
     assert settling.turn_ended(1500, noise, at_once=1500) == Settled(1500 - round(USUAL_END_S * RATE) + TAIL)
 
 
+@pytest.mark.parametrize(("voice_s", "settled"), [(0.65, 1200), (0.75, 1250), (0.85, 1200)])
+def test_a_word_that_was_over_in_time_is_settled_whole_however_much_came_at_once(voice_s: float, settled: int) -> None:
+    audio, settling = runs(0.5, voice_s, 1.0 - voice_s), Settling(RATE)
+    settling.turn_started(700, audio)
+    assert settling.turn_ended(1500, audio, at_once=450) == Settled(settled)
+
+
 def test_a_server_that_received_much_at_once_may_be_behind_by_all_of_it() -> None:
     audio, settling = runs(1.0, 1.0, 0.8, 3.0), Settling(RATE)
     settling.turn_started(1200, audio)

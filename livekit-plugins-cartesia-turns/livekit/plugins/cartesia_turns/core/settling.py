@@ -183,10 +183,18 @@ class Settling:
                 have begun there. The turn's own speech lies the usual time before its end, less the tail, by which
                 `heard` may be wrong.
         """
-        limit = heard - max(self._tail, min(at_once, self._usual - self._tail))
+        limit = self._limit(heard, at_once, runs)
         settled = self._judge(heard, limit, runs, unworked if unworked > self._late else self._turn_late)
         self._settled = settled.position
         return settled
+
+    def _limit(self, heard: int, at_once: int, runs: Iterable[Run]) -> int:
+        """How far the audio is settled unless the server is late."""
+        latest = heard - self._tail
+        limit = min(latest, heard - min(at_once, self._usual - self._tail))
+        # No turn ends within a voice, so what is left of one that was over in time belongs to this turn.
+        torn = [run.end for run in runs if run.voiced and run.start < limit < run.end <= latest]
+        return torn[0] if torn else limit
 
     def _judge(self, heard: int, limit: int, runs: Iterable[Run], late: int) -> Settled:
         pauses: list[Run] = []
