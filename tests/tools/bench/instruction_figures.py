@@ -63,6 +63,8 @@ class Job:
     turns: int
     """In each round of each kind."""
     frame_ms: int
+    quiet: bool
+    """Nobody speaks."""
 
 
 @contextlib.contextmanager
@@ -83,7 +85,8 @@ def left_out(kind: str) -> Iterator[None]:
 
 async def calls(job: Job) -> None:
     """Makes the calls, so many turns at a time. It says when these begin and end, and each time waits for a line."""
-    urls, frames_ms = [f"{job.url}/{job.frame_ms * BYTES_PER_S // 1000}"] * CALLS, [job.frame_ms] * CALLS
+    path = f"/{job.frame_ms * BYTES_PER_S // 1000}{'/quiet' if job.quiet else ''}"
+    urls, frames_ms = [job.url + path] * CALLS, [job.frame_ms] * CALLS
     async with contextlib.AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         opened = {}
@@ -102,7 +105,8 @@ async def calls(job: Job) -> None:
                     gc.freeze()
                     if number >= 0:
                         _say(READY)
-                    await Paced(job.frame_ms, job.turns * CYCLE_S).push(opened.get(kind) or opened[OURS])
+                    paced = Paced(job.frame_ms, job.turns * CYCLE_S, quiet=job.quiet)
+                    await paced.push(opened.get(kind) or opened[OURS])
                     await asyncio.sleep(SETTLED_S)
                     if number >= 0:
                         _say(DONE)
@@ -195,11 +199,11 @@ def main(options: argparse.Namespace) -> None:
     server = Process("tools.bench.endpoint")
     url = server.line()
     if "parts" in options.only:
-        show(count(Job(url, KINDS, options.rounds, 1, options.frame_ms)))
+        show(count(Job(url, KINDS, options.rounds, 1, options.frame_ms, options.quiet)))
     if "recorder" in options.only:
         processes: dict[str, list[float]] = {OURS: [], RECORDED: []}
         for kind in [*processes] * options.rounds:
-            counted = count(Job(url, (NOTHING, kind), 1, TURNS, options.frame_ms))
+            counted = count(Job(url, (NOTHING, kind), 1, TURNS, options.frame_ms, options.quiet))
             processes[kind].append(counted[kind][0] - counted[NOTHING][0])
         show_recorder(processes)
     server.close()
@@ -210,5 +214,6 @@ if __name__ == "__main__":
     asked.add_argument("--rounds", type=int, default=4, help="of each kind (default: %(default)s)")
     asked.add_argument("--only", default="parts,recorder", help="what to count (default: %(default)s)")
     asked.add_argument("--frame-ms", type=int, default=20, help="the length of a frame (default: %(default)s)")
+    asked.add_argument("--quiet", action="store_true", help="count calls in which nobody speaks")
     asked.add_argument("--worker", help=argparse.SUPPRESS)
     main(asked.parse_args())
