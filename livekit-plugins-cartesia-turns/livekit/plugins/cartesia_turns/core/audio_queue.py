@@ -193,9 +193,8 @@ class ReplayBuffer:
 
     def _forget_to(self, position: int) -> None:
         """Forgets the sent audio before this position, and cuts the chunk in which it lies."""
-        while self._cursor and self._chunks[0].start + (samples := self._chunks[0].samples) <= position:
-            del self._chunks[0]
-            self._held -= samples
+        while self._cursor and self._chunks[0].start + self._chunks[0].samples <= position:
+            self._held -= self._chunks.popleft().samples
             self._cursor -= 1
         if self._cursor and self._chunks[0].start < position:
             self._cut_first(position - self._chunks[0].start)

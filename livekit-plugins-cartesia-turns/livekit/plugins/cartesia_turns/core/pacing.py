@@ -148,7 +148,7 @@ class Pacer:
         for now in times:
             credit_s += (now - before) * rate
             ahead_s -= (now - before) * real_time
-            # Twice as fast as `min` and `max`, for every piece of a call.
+            # Calls of `min` and `max` would take longer, and this is done for every piece of a call.
             credit_s = (credit_s if credit_s < burst_s else burst_s) - piece_s
             ahead_s = (ahead_s if ahead_s > 0.0 else 0.0) + piece_s
             if ahead_s > fast_s:
