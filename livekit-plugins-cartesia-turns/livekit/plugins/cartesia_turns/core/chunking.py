@@ -55,8 +55,8 @@ class Chunker:
         count = self._longest // size
         heard = self.activity.push_all(pieces.pcm, pieces.times, self._byte_rate)
         for start in range(0, len(pieces.pcm), count):
-            part, said = pieces.pcm[start : start + count], heard[start : start + count]
-            chunk, stretches = self._chunk(b"".join(part), part, said)
+            part = pieces.pcm[start : start + count]
+            chunk, stretches = self._chunk(b"".join(part), part, heard[start : start + count])
             chunk.piece, chunk.times = size // 2, pieces.times[start : start + count]
             chunk.sent_at = chunk.times[-1]
             yield chunk, stretches

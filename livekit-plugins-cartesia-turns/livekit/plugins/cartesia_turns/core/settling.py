@@ -192,7 +192,8 @@ class Settling:
         """How far the audio is settled unless the server is late."""
         latest = heard - self._tail
         limit = min(latest, heard - min(at_once, self._usual - self._tail))
-        # No turn ends within a voice, so what is left of one that was over in time belongs to this turn.
+        # No turn ends within a voice, so what is left of one that was over in time belongs to this turn. If that is
+        # wrong, it costs no more than the usual rule does, which settles all up to the tail.
         torn = [run.end for run in runs if run.voiced and run.start < limit < run.end <= latest]
         return torn[0] if torn else limit
 
