@@ -38,6 +38,7 @@ from tools.bench.load import Paced, connected
 from tools.bench.parts_figures import WITHOUT_KEEPING, WITHOUT_PINGS, less
 from tools.bench.processes import ENVIRONMENT, Process
 from tools.bench.progress import parser, working_on
+from tools.bench.recording_figures import written
 from tools.bench.stamps import BYTES_PER_S, CYCLE_S
 
 CALLS = 5
@@ -89,6 +90,9 @@ async def calls(job: Job) -> None:
     urls, frames_ms = [job.url + path] * CALLS, [job.frame_ms] * CALLS
     async with contextlib.AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
+        if RECORDED in job.kinds:
+            # The lines are closed before that, and the folder is removed after it.
+            stack.push_async_callback(written, folder, CALLS)
         opened = {}
         for kind in job.kinds:
             if kind not in PARTS:

@@ -174,6 +174,7 @@ async def main(options: argparse.Namespace) -> None:
     if OFFICIAL_AT_FRAMES not in present():
         sys.exit("livekit-plugins-cartesia is not installed: run `make vendors` first")
     server = Process("tools.bench.endpoint")
+    server.keep_to_first_core()
     url = server.line()
     urls, used_ms = [f"{url}/{FRAME_MS * BYTES_PER_S // 1000}"] * CALLS, {kind: list[float]() for kind in KINDS}
     async with contextlib.AsyncExitStack() as stack:

@@ -95,9 +95,14 @@ async def measure(kind: str, state: str, url: str, count: int) -> Measured:
                 took_ms[who] = (used_s - written_s) * calls_ms, written_s * calls_ms
             delays_ms = list(ear.delays_ms)
         if kind == WITH:
-            with contextlib.suppress(AssertionError):
-                await until(lambda: len(list(Path(folder).glob("*/audio.flac"))) == count, within_s=60)
+            await written(folder, count)
     return Measured(took_ms[OURS][0] - took_ms[NOTHING][0], took_ms[OURS][1], delays_ms)
+
+
+async def written(folder: str, count: int) -> None:
+    """Waits for the end of the thread's work on so many calls: it writes to the folder until then."""
+    with contextlib.suppress(AssertionError):
+        await until(lambda: len(list(Path(folder).glob("*/audio.flac"))) == count, within_s=60)
 
 
 async def push(opened: list[Line], state: str, turns: int) -> None:
