@@ -10,7 +10,7 @@ from livekit.plugins.cartesia_turns.core.hangs import Hangs
 from livekit.plugins.cartesia_turns.core.hearing import Hearing, News
 from livekit.plugins.cartesia_turns.core.link import HangUp, Ping
 from livekit.plugins.cartesia_turns.core.live_lane import LiveLane
-from livekit.plugins.cartesia_turns.core.pacing import Pace
+from livekit.plugins.cartesia_turns.core.pacing import Allowance, Pace
 from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.core.settling import SERVER_LAG_S
 from livekit.plugins.cartesia_turns.core.sockets import Sockets
@@ -102,7 +102,7 @@ def test_live_audio_needs_a_decision_as_soon_as_a_turn_starts_or_ends_and_not_at
         (TurnEnd("r", "so"), False),
     ]
     for message, goes_on in steps:
-        call.live.open(0.02)
+        call.live.open(Allowance(0.02))
         call.hears(message)
         assert call.live.take(bytes(640), 1.0) is goes_on
         call.live.clear()

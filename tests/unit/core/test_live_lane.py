@@ -5,6 +5,7 @@ import math
 import pytest
 from livekit.plugins.cartesia_turns.core.chunking import LONGEST_SLICE_S
 from livekit.plugins.cartesia_turns.core.live_lane import LiveLane
+from livekit.plugins.cartesia_turns.core.pacing import FAST_S, LIVE_SPEED, Allowance
 from livekit.plugins.cartesia_turns.core.settling import PROBE_S
 
 RATE = 16_000
@@ -13,7 +14,7 @@ PIECE, PIECE_S = bytes(640), 0.02
 
 def opened(pieces: float, *, until_ping: float = math.inf) -> LiveLane:
     lane = LiveLane(RATE)
-    lane.open(pieces * PIECE_S, until_ping * PIECE_S)
+    lane.open(Allowance(pieces * PIECE_S, until_ping * PIECE_S))
     return lane
 
 
@@ -85,5 +86,37 @@ def test_the_next_ping_follows_a_fifth_of_a_second_later() -> None:
 
 def test_a_lane_that_is_closed_wants_no_ping() -> None:
     lane = opened(20, until_ping=0)
-    lane.open(0.0)
+    lane.close()
     assert not lane.wants_ping
+
+
+def test_audio_that_is_too_far_ahead_of_real_time_waits_for_a_decision() -> None:
+    lane = opened(100)
+    taken = 0
+    while lane.take(PIECE, 5.0):
+        taken += 1
+    assert taken * PIECE_S == pytest.approx(FAST_S)
+    assert lane.lead_s == pytest.approx(FAST_S)
+    assert not lane.take(PIECE, 5.0 + 0.9 * PIECE_S / LIVE_SPEED)
+    assert lane.take(PIECE, 5.0 + 1.1 * PIECE_S / LIVE_SPEED)
+
+
+def test_audio_in_real_time_is_never_too_early() -> None:
+    lane = opened(1000)
+    assert all(lane.take(PIECE, number * PIECE_S) for number in range(1000))
+    assert lane.lead_s == PIECE_S
+
+
+def test_the_lead_of_the_audio_before_counts_and_shrinks() -> None:
+    lane = LiveLane(RATE)
+    lane.open(Allowance(1.0, lead_s=FAST_S, lead_at=3.0))
+    assert not lane.take(PIECE, 3.0)
+    assert lane.take(PIECE, 3.0 + 1.1 * PIECE_S / LIVE_SPEED)
+
+
+def test_closing_a_lane_forgets_neither_what_went_out_nor_its_lead() -> None:
+    lane = opened(10)
+    lane.take(PIECE, 0.0)
+    lane.close()
+    assert not lane.take(PIECE, 0.02)
+    assert (lane.samples, lane.lead_s) == (320, PIECE_S)

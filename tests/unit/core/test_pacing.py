@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from livekit.plugins.cartesia_turns.core.chunk import ONSET_S, Chunk, Stretch
+from livekit.plugins.cartesia_turns.core.live_lane import LiveLane
 from livekit.plugins.cartesia_turns.core.pacing import (
     BLAMED_FOR_S,
     BURST_S,
@@ -232,24 +233,39 @@ def test_who_wants_less_than_the_server_takes_gets_that() -> None:
     assert pace.speed(1.2, 1.0) == 1.2
 
 
-@given(st.lists(st.floats(0.0, 0.3), min_size=1, max_size=40))
-def test_live_audio_that_is_booked_late_counts_as_if_each_piece_had_been_booked_at_its_time(gaps: list[float]) -> None:
-    one_by_one, at_once, times = Pacer(0.0), Pacer(0.0), list(itertools.accumulate(gaps))
-    piece = Chunk(b"", 0.02, voiced=False)
+@given(st.lists(st.floats(0.0, 0.3), min_size=1, max_size=120), st.sampled_from([1.0, 4.0]), st.integers(0, 40))
+def test_live_audio_that_is_booked_late_counts_no_better_than_if_it_had_been_booked_piece_by_piece(
+    gaps: list[float], speed: float, late: int
+) -> None:
+    one_by_one, at_once, lane = Pacer(0.0, speed), Pacer(0.0, speed), LiveLane(16_000)
+    piece, times = Chunk(b"", 0.02, voiced=False), [0.0] * late + list(itertools.accumulate(gaps))
+    for pacer in (one_by_one, at_once):
+        pacer.spend(piece, 0.0, waiting_s=0.0)
+    lane.open(at_once.live(probes=True))
     for now in times:
         one_by_one.spend(piece, now, waiting_s=0.0)
-    at_once.spend_live([Stretch(320 * len(times), 0.02 * len(times), voiced=False, power=0.0)], 0.02, times)
-    for later in (times[-1], times[-1] + 5.0):
-        assert at_once.is_blamed(later) == one_by_one.is_blamed(later)
-    assert at_once.live_s(probes=True) == pytest.approx(one_by_one.live_s(probes=True))
-    assert at_once.follows_voice == one_by_one.follows_voice
+        is_taken = lane.take(bytes(640), now)
+        if is_taken and not lane.is_full:
+            continue
+        if pieces := lane.clear():
+            seconds = 0.02 * len(pieces.pcm)
+            booked = [Stretch(round(16_000 * seconds), seconds, voiced=False, power=0.0)]
+            at_once.spend_live(booked, lane.lead_s, pieces.times[-1])
+        if not is_taken:
+            at_once.spend(piece, now, waiting_s=0.0)
+        lane.open(at_once.live(probes=True))
+        assert at_once.is_blamed(now) or not one_by_one.is_blamed(now)
+        assert at_once.ready_at(piece) >= one_by_one.ready_at(piece) - 1e-9
+        assert at_once.live(probes=True).until_ping_s == pytest.approx(one_by_one.live(probes=True).until_ping_s)
+        assert at_once.follows_voice == one_by_one.follows_voice
 
 
 def test_a_ping_behind_live_audio_that_is_not_booked_yet_asks_for_that_audio_too() -> None:
     pacer = Pacer(0.0)
+    pacer.spend(Chunk(b"", 0.0), 0.0, waiting_s=0.0)
     pacer.ping_sent(0.2, live_s=0.2)
-    pacer.spend_live([Stretch(6400, 0.4, voiced=True, power=1.0)], 0.02, [0.02 * count for count in range(1, 21)])
-    assert pacer.live_s(probes=True)[1] == pytest.approx(0.0, abs=1e-9)
+    pacer.spend_live([Stretch(6400, 0.4, voiced=True, power=1.0)], 0.02, 0.4)
+    assert pacer.live(probes=True).until_ping_s == pytest.approx(0.0, abs=1e-9)
     pacer.ping_sent(0.4)
     pacer.arrived(0.4, 0.5)
-    assert pacer.live_s(probes=True)[1] == PROBE_S
+    assert pacer.live(probes=True).until_ping_s == PROBE_S

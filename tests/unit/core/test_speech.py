@@ -208,9 +208,9 @@ def test_pieces_are_heard_the_same_one_by_one_and_several_at_once(rate: int, pie
     one_by_one, at_once = Activity(), Activity()
     for number in range(0, len(pieces), 4):
         together, at = pieces[number : number + 4], times[number : number + 4]
-        single = [one_by_one.push_all([one], [now], 2 * rate)[0] for one, now in zip(together, at, strict=True)]
-        for said, said_alone in zip(at_once.push_all(together, at, 2 * rate), single, strict=True):
-            assert said == pytest.approx(said_alone)
+        single = [one_by_one.push_all([one], [now], 2 * rate) for one, now in zip(together, at, strict=True)]
+        for said, said_alone in zip(at_once.push_all(together, at, 2 * rate), zip(*single, strict=True), strict=True):
+            assert said == pytest.approx([value for (value,) in said_alone])
         assert at_once.quiet_s == one_by_one.quiet_s
         assert at_once.power == pytest.approx(one_by_one.power)
     for told in (Activity.voice_began, Activity.voice_ended):

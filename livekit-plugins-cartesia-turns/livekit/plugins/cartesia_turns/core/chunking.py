@@ -5,9 +5,11 @@ All times are monotonic seconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from itertools import groupby
 
 from .chunk import Chunk, Pieces, Stretch
+from .speech import SLICE_S as MEASURED_S
 from .speech import Activity, Heard
 
 LONGEST_CHUNK_S = 0.2
@@ -41,9 +43,9 @@ class Chunker:
             part = pcm[start : start + self._longest]
             size = self._slice if len(part) > self._longest_slice else self._longest_slice
             ends = range(size, len(part) + size, size)
-            slices = [part[end - size : end] for end in ends]
+            pieces = [part[end - size : end] for end in ends]
             times = [now - max(0, len(part) - end) / self._byte_rate for end in ends]
-            yield self._chunk(part, slices, self.activity.push_all(slices, times, self._byte_rate))
+            yield self._chunk(part, size, self.activity.push_all(pieces, times, self._byte_rate))
 
     def joined(self, pieces: Pieces) -> Iterator[tuple[Chunk, list[Stretch]]]:
         """The chunks of audio that was sent already, each with its stretches with and without voice.
@@ -53,29 +55,31 @@ class Chunker:
         """
         size = len(pieces.pcm[0])
         count = self._longest // size
-        heard = self.activity.push_all(pieces.pcm, pieces.times, self._byte_rate)
+        voiced, powers, quiet = self.activity.push_all(pieces.pcm, pieces.times, self._byte_rate)
         for start in range(0, len(pieces.pcm), count):
-            part = pieces.pcm[start : start + count]
-            chunk, stretches = self._chunk(b"".join(part), part, heard[start : start + count])
-            chunk.piece, chunk.times = size // 2, pieces.times[start : start + count]
+            end = start + count
+            heard = Heard(voiced[start:end], powers[start:end], quiet[start:end])
+            chunk, stretches = self._chunk(b"".join(pieces.pcm[start:end]), size, heard)
+            chunk.piece, chunk.times = size // 2, pieces.times[start:end]
             chunk.sent_at = chunk.times[-1]
             yield chunk, stretches
 
-    def _stretches(self, pieces: Sequence[bytes], heard: Sequence[Heard]) -> list[Stretch]:
-        """The stretches of pieces of audio, with and without voice."""
-        stretches, size, voiced, power = list[Stretch](), 0, False, 0.0
-        for pcm, (is_voiced, loudest, _) in zip(pieces, heard, strict=True):
-            if is_voiced != voiced and size:
-                stretches.append(Stretch(size // 2, size / self._byte_rate, voiced, power))
-                size, power = 0, 0.0
-            size, voiced, power = size + len(pcm), is_voiced, max(power, loudest)
-        stretches.append(Stretch(size // 2, size / self._byte_rate, voiced, power))
-        return stretches
-
-    def _chunk(self, pcm: bytes, pieces: Sequence[bytes], heard: Sequence[Heard]) -> tuple[Chunk, list[Stretch]]:
-        stretches, (_, _, quiet_s) = self._stretches(pieces, heard), heard[-1]
-        # Stretches with and without voice take turns.
-        voiced, power = len(stretches) > 1 or stretches[0].voiced, max([part.power for part in stretches])
-        seconds = len(pcm) / self._byte_rate
-        chunk = Chunk(pcm, seconds, voiced, power, droppable=quiet_s > QUIET_S, is_pause=quiet_s > PAUSE_KEPT_S)
+    def _chunk(self, pcm: bytes, size: int, heard: Heard) -> tuple[Chunk, list[Stretch]]:
+        """A chunk of pieces of `size` bytes, the last of which may be shorter, and its stretches."""
+        stretches, end = list[Stretch](), 0
+        for voiced, run in groupby(heard.voiced):
+            begin, end = end, end + len(list(run))
+            length = min(end * size, len(pcm)) - begin * size
+            power = max(heard.powers[begin:end])
+            stretches.append(Stretch(length // 2, length / self._byte_rate, voiced, power))
+        seconds, quiet_s = len(pcm) / self._byte_rate, heard.quiet[-1] * MEASURED_S
+        chunk = Chunk(
+            pcm,
+            seconds,
+            # Stretches with and without voice take turns.
+            voiced=len(stretches) > 1 or stretches[0].voiced,
+            power=max(heard.powers),
+            droppable=quiet_s > QUIET_S,
+            is_pause=quiet_s > PAUSE_KEPT_S,
+        )
         return chunk, stretches

@@ -90,7 +90,7 @@ class TurnsClient:
             stretches, link, piece_s = self._feed.push_sent(pieces), self.sockets.link, self._feed.pushed_s
             self._hangs.audio_sent(stretches, pieces.times[-1], link, piece_s=piece_s)
             if link:
-                link.pacer.spend_live(stretches, piece_s, pieces.times)
+                link.pacer.spend_live(stretches, self.live.lead_s, pieces.times[-1])
 
     def end_input(self) -> None:
         """No more audio comes. `outgoing` then returns the rest of the audio and a `Close`."""
@@ -218,7 +218,7 @@ class TurnsClient:
         self.book_live()
         if now < self.deadline:
             return
-        self.live.open(0.0)
+        self.live.close()
         if now >= self._feed.usage_at():
             self._events.append(Usage(self._feed.take_usage(now)))
         if (rejected := self.sockets.check(now)) is not None:
@@ -242,9 +242,9 @@ class TurnsClient:
     def _close_live(self) -> None:
         """Books live audio, and lets no more out without a decision, since something has changed."""
         self.book_live()
-        self.live.open(0.0)
+        self.live.close()
 
     def _open_live(self, now: float) -> None:
         """Works out how much audio `live` may let out before the next decision or booking, and before a ping."""
         if not self._turns.flushing.is_waiting:
-            self.live.open(*self.sockets.live_s(now))
+            self.live.open(self.sockets.live(now))

@@ -78,7 +78,7 @@ class Hearing:
         link.heard(news, now)
         if link.in_turn != was_in_turn:
             # Pings are sent at other times from now on, so live audio needs a decision.
-            self._live.open(0.0)
+            self._live.close()
         if link.in_turn and not was_in_turn:
             self._feed.turn_started(link.receipts, now, finishing=link.close_sent)
             self._hangs.turn_started(now)

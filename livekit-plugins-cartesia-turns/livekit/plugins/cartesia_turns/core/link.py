@@ -27,7 +27,7 @@ from .changes import Rejected
 from .chunk import Chunk
 from .configs import Configs
 from .liveness import Liveness
-from .pacing import CATCH_UP_SPEED, Pacer
+from .pacing import CATCH_UP_SPEED, Allowance, Pacer
 from .settling import Receipts
 from .text import is_blank
 
@@ -165,8 +165,8 @@ class Link:
         chunk = buffer.peek()
         return min(self._ping_at(chunk, now), self.configs.send_at, self.pacer.ready_at(chunk) if chunk else math.inf)
 
-    def live_s(self, wanted: Options, now: float) -> tuple[float, float]:
-        """How much live audio may go out before the next decision, and before the next ping in a turn, in seconds.
+    def live(self, wanted: Options, now: float) -> Allowance:
+        """How much live audio may go out before the next decision, and before the next ping in a turn.
 
         Args:
             wanted: the options that should be in force.
@@ -174,8 +174,8 @@ class Link:
         """
         is_busy = self.hang_up or self.close_sent or not self.is_connected or not self.configs.is_settled(wanted)
         if is_busy or now >= self.liveness.ping_at:
-            return 0.0, math.inf
-        return self.pacer.live_s(probes=self._probes(now))
+            return Allowance()
+        return self.pacer.live(probes=self._probes(now))
 
     def outgoing(
         self, buffer: ReplayBuffer, wanted: Options, now: float, *, ending: bool, live_wants_ping: bool = False

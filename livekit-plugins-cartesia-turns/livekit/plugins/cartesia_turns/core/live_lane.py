@@ -10,6 +10,7 @@ import math
 
 from .chunk import Pieces
 from .chunking import LONGEST_SLICE_S
+from .pacing import FAST_S, LIVE_SPEED, Allowance
 from .settling import PROBE_S
 
 
@@ -20,14 +21,26 @@ class LiveLane:
         sample_rate: of the audio, in Hz; it is signed 16-bit little-endian mono.
     """
 
-    __slots__ = ("_byte_rate", "_left", "_longest", "_size", "_until_ping", "pieces")
+    __slots__ = (
+        "_byte_rate",
+        "_lead",
+        "_lead_at",
+        "_left",
+        "_longest",
+        "_most",
+        "_shrinks",
+        "_size",
+        "_until_ping",
+        "pieces",
+    )
 
     def __init__(self, sample_rate: int) -> None:
         self._byte_rate = 2 * sample_rate
+        self._shrinks, self._most = LIVE_SPEED * self._byte_rate, FAST_S * self._byte_rate
         self._longest = 2 * round(LONGEST_SLICE_S * sample_rate)
         self.pieces: Pieces = Pieces([], [])
         """What went out and is not booked yet."""
-        self._left, self._until_ping = 0, math.inf
+        self.open(Allowance())
         self._size = 0
         """The length of these pieces, in bytes; 0 without any."""
 
@@ -62,10 +75,20 @@ class LiveLane:
         # Less than a sample is a rounding error.
         return self._until_ping < 2
 
-    def open(self, seconds: float, until_ping_s: float = math.inf) -> None:
-        """Lets up to `seconds` seconds out; 0 lets nothing out. A ping is due after `until_ping_s` seconds of it."""
-        self._left = 2 * round(seconds * self._byte_rate / 2)
-        self._until_ping = until_ping_s * self._byte_rate
+    @property
+    def lead_s(self) -> float:
+        """How far the audio was ahead of real time when the last piece went out."""
+        return self._lead / self._byte_rate
+
+    def open(self, allowance: Allowance) -> None:
+        """Lets so much audio out."""
+        self._left = 2 * round(allowance.seconds * self._byte_rate / 2)
+        self._until_ping = allowance.until_ping_s * self._byte_rate
+        self._lead, self._lead_at = allowance.lead_s * self._byte_rate, allowance.lead_at
+
+    def close(self) -> None:
+        """Lets nothing more out, and wants no ping."""
+        self._left, self._until_ping = 0, math.inf
 
     def ping_sent(self) -> None:
         """The ping has followed. The next is due after PROBE_S."""
@@ -75,8 +98,8 @@ class LiveLane:
         """Takes a piece of the user's audio as `TurnsClient.push_audio` does, if it can be sent without a decision.
 
         It can while nothing waits to be sent and no ping, setting or other decision is due, if the piece is no longer
-        than LONGEST_SLICE_S. The client books several pieces at a time, before it is asked anything that depends on
-        them, so that a piece costs next to nothing.
+        than LONGEST_SLICE_S and not too far ahead of real time. The client books several pieces at a time, before it is
+        asked anything that depends on them, so that a piece costs next to nothing.
 
         Returns:
             True: the shell must give these bytes to the socket at once. Then it calls `outgoing` if this `wants_ping`,
@@ -85,6 +108,12 @@ class LiveLane:
         size = len(pcm)
         if not 0 < size <= self._left or size > self._longest or (self._size and size != self._size):
             return False
+        lead = self._lead - (now - self._lead_at) * self._shrinks
+        # A call of `max` would take longer, and this is done for every piece of a call.
+        lead = (lead if lead > 0.0 else 0.0) + size
+        if lead > self._most:
+            return False
+        self._lead, self._lead_at = lead, now
         self._left -= size
         self._until_ping -= size
         self._size = size

@@ -6,7 +6,8 @@ All times are monotonic seconds.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from .chunk import ONSET_S, Chunk, Stretch
 from .settling import PAUSE_S, PROBE_S, SERVER_LAG_S
@@ -38,13 +39,26 @@ SLOW_FAST_S = 0.2
 """The same limit for a backlog that is sent slower than LIVE_SPEED."""
 BLAMED_FOR_S = 3.0
 """If the socket ends this soon after audio went out too fast, the speed may be the reason."""
-BOOKED_S = 2 * PROBE_S
+BOOKED_S = 4 * PROBE_S
 """Live audio is booked at least this often, which also shows whether pings must follow it. Longer: they begin later
-after the onset of speech."""
+after the onset of speech, and a server that says nothing more in mid-turn is noticed later."""
 PROBED_S = 0.6
 """Pings follow live audio for this long after the last voice, since a turn starts and ends later than its voice."""
 WINDOW_S = 8.0
 """At most this much of a backlog is on its way at once, since pings and pongs wait behind it."""
+
+
+class Allowance(NamedTuple):
+    """Which live audio may go out without a decision."""
+
+    seconds: float = 0.0
+    """How much of it."""
+    until_ping_s: float = math.inf
+    """After how many seconds of it a ping is due."""
+    lead_s: float = 0.0
+    """How far what went out before is ahead of real time. The lead shrinks at LIVE_SPEED, and may be FAST_S at most."""
+    lead_at: float = 0.0
+    """When it was so far ahead."""
 
 
 class Pace:
@@ -116,52 +130,46 @@ class Pacer:
         """Somebody may have spoken in the audio that went out last."""
         return self._pause_s <= PROBED_S
 
-    def live_s(self, *, probes: bool) -> tuple[float, float]:
-        """How many seconds of live audio may go out before the pacer has to look again, and before a ping is due.
+    def live(self, *, probes: bool) -> Allowance:
+        """How much live audio may go out before the pacer has to look again, and before a ping is due.
 
         Args:
             probes: as for `wants_ping`.
         """
         if self._catches_up:
-            return 0.0, math.inf
+            return Allowance()
         until_ping_s = PROBE_S - (self._sent_s - self._pinged_s) if probes else math.inf
-        return min(self._credit_s, BOOKED_S), until_ping_s
+        return Allowance(BOOKED_S, until_ping_s, max(self._ahead_s, BURST_S - self._credit_s), self._at)
 
     def spend(self, chunk: Chunk, now: float, waiting_s: float) -> None:
         """Audio went out, and `waiting_s` seconds of audio wait behind it."""
         self._pause_s = 0.0 if chunk.voiced else self._pause_s + chunk.seconds
-        self._spend(chunk.seconds, [now], waiting_s)
-
-    def spend_live(self, stretches: Iterable[Stretch], piece_s: float, times: Sequence[float]) -> None:
-        """Live audio went out in pieces of `piece_s` seconds at these times, and nothing waits behind it."""
-        for stretch in stretches:
-            self._pause_s = 0.0 if stretch.voiced else self._pause_s + stretch.seconds
-        self._spend(piece_s, times, 0.0)
-
-    def _spend(self, piece_s: float, times: Sequence[float], waiting_s: float) -> None:
         is_slow = self._catches_up and self.speed < LIVE_SPEED
         burst_s, fast_s = (SMALL_BURST_S, SLOW_FAST_S) if is_slow else (BURST_S, FAST_S)
         # Once audio is live, the lead of the backlog is forgotten at LIVE_SPEED. Live audio comes in real time, so the
         # lead would never shrink otherwise.
-        rate, real_time = self._rate, 1.0 if self._catches_up else LIVE_SPEED
-        credit_s, ahead_s, before = self._credit_s, self._ahead_s, self._at
-        for now in times:
-            credit_s += (now - before) * rate
-            ahead_s -= (now - before) * real_time
-            # Calls of `min` and `max` would take longer, and this is done for every piece of a call.
-            credit_s = (credit_s if credit_s < burst_s else burst_s) - piece_s
-            ahead_s = (ahead_s if ahead_s > 0.0 else 0.0) + piece_s
-            if ahead_s > fast_s:
-                self._fast_at = now
-            before = now
-        self._credit_s, self._ahead_s, self._at = credit_s, ahead_s, before
-        self._sent_s += piece_s * len(times)
+        real_time = 1.0 if self._catches_up else LIVE_SPEED
+        self._credit_s = min(self._credit_s + (now - self._at) * self._rate, burst_s) - chunk.seconds
+        self._ahead_s = max(self._ahead_s - (now - self._at) * real_time, 0.0) + chunk.seconds
+        if self._ahead_s > fast_s:
+            self._fast_at = now
+        self._at = now
+        self._sent_s += chunk.seconds
         # One waiting frame does not make live audio a backlog; that takes more than BURST_S. A backlog ends when its
         # last frame is out or, where silence is left out, when no more than ONSET_S waits, which can't be left out.
         least_s = ONSET_S if self.leaves_out_silence else 0.0
         self._catches_up = waiting_s > (least_s if self._catches_up else BURST_S)
         if not self._catches_up:
             self._began_at, self._began_s = self._at, self._sent_s
+
+    def spend_live(self, stretches: Iterable[Stretch], lead_s: float, now: float) -> None:
+        """Live audio went out as `live` allowed, the last of it now and then `lead_s` ahead of real time."""
+        for stretch in stretches:
+            self._pause_s = 0.0 if stretch.voiced else self._pause_s + stretch.seconds
+            self._sent_s += stretch.seconds
+        # Exact or too cautious, since live audio goes out at LIVE_SPEED or faster.
+        self._ahead_s, self._credit_s, self._at = lead_s, BURST_S - lead_s, now
+        self._began_at, self._began_s = now, self._sent_s
 
     def is_blamed(self, now: float) -> bool:
         """Whether the speed of the audio may be the reason for an end of the socket now."""

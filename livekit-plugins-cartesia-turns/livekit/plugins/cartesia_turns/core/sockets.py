@@ -13,7 +13,7 @@ from .audio_queue import ReplayBuffer
 from .changes import Rejected, refused, settings_of, without
 from .events import Notice
 from .link import HangUp, Link, Outgoing
-from .pacing import Pace
+from .pacing import Allowance, Pace
 from .requests import InputEnd, Limits
 from .stats import Counters
 from .turn import Turn
@@ -101,12 +101,12 @@ class Sockets:
         """When the shell must call `outgoing` again even if nothing else happens; inf where it need not."""
         return self.link.send_at(self._buffer) if self.link else math.inf
 
-    def live_s(self, now: float) -> tuple[float, float]:
-        """As `Link.live_s`, and no more than there is room for; 0 if something else goes first."""
+    def live(self, now: float) -> Allowance:
+        """As `Link.live`, and no more than there is room for; nothing if something else goes first."""
         if self.link is None or self._buffer.has_backlog or self.input.has_come:
-            return 0.0, math.inf
-        seconds, until_ping_s = self.link.live_s(self.options, now)
-        return min(seconds, max(0.0, self._limits.buffer_s - self._buffer.held_s)), until_ping_s
+            return Allowance()
+        allowance, room_s = self.link.live(self.options, now), self._limits.buffer_s - self._buffer.held_s
+        return allowance if allowance.seconds <= room_s else allowance._replace(seconds=max(0.0, room_s))
 
     @property
     def wants_link(self) -> bool:

@@ -12,7 +12,7 @@ import functools
 import math
 from array import array
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,9 +47,16 @@ _KEPT = round(KEPT_S / SLICE_S)
 _BLOCK = 10
 """How many slices share one minimum, so that the floor costs next to nothing."""
 
-Heard: TypeAlias = tuple[bool, float, float]
-"""What is heard in a piece of audio: whether there may be voice in it, the power of the last slice that has ended, and
-the seconds of audio since the last voice. A plain tuple, since there is one for each frame of a call."""
+
+class Heard(NamedTuple):
+    """What is heard in several pieces of audio, a value for each. Lists, since there is a piece for each frame."""
+
+    voiced: list[bool]
+    """Whether there may be voice in it."""
+    powers: list[float]
+    """The power of the last slice that has ended."""
+    quiet: list[float]
+    """How many slices there are since the last voice."""
 
 
 class Activity:
@@ -61,7 +68,7 @@ class Activity:
     def __init__(self) -> None:
         self._rest = b""
         self._size = 0
-        self._hum = np.zeros((0, 0))
+        self._hum, self._weights = np.zeros((0, 0)), np.zeros(0)
         self._times, self._powers = array("d"), array("d")
         """When each of the last slices ended, and its power."""
         # Before the first audio the room counts as quiet.
@@ -82,32 +89,28 @@ class Activity:
         if pcm:
             self.push_all([pcm], [now], len(pcm) / seconds)
 
-    def push_all(self, pieces: Sequence[bytes], times: Sequence[float], byte_rate: float) -> list[Heard]:
-        """Notes several pieces as `push` does. All are measured at once, which is much faster.
+    def push_all(self, pieces: Sequence[bytes], times: Sequence[float], byte_rate: float) -> Heard:
+        """Notes several pieces as `push` does, and returns what is heard in them.
 
-        Returns:
-            What is heard in each of them.
+        All are measured at once, which is much faster. They have one length; only the last may be shorter.
         """
         if not self._size:
-            self._begin(max(1, round(byte_rate / 2 * SLICE_S)))
-        size, held = self._size, len(self._rest)
+            self._begin(byte_rate)
+        ends, counts = self._slices(pieces, times, byte_rate)
         pcm = b"".join([self._rest, *pieces])
-        whole = len(pcm) - len(pcm) % size
-        powers, self._rest = self._powers_of(pcm[:whole]), pcm[whole:]
-        since_voice, power = [self._quiet, *self._follow(powers)], [self.power, *powers]
-        ends, heard = list[float](), list[Heard]()
-        for part, now in zip(pieces, times, strict=True):
-            held += len(part)
-            while held >= size:
-                held -= size
-                ends.append(now - held / byte_rate)
-            quiet = since_voice[len(ends)]
-            heard.append((quiet * size < len(part), power[len(ends)], quiet * SLICE_S))
-        self._quiet, self.power = since_voice[-1], power[-1]
-        self._times.extend(ends)
-        self._powers.extend(powers)
+        whole = len(ends) * self._size
+        measured, self._rest = self._powers_of(pcm[:whole]), pcm[whole:]
+        # An array takes another array much faster than a list.
+        self._times += array("d", ends)
+        self._powers.frombytes(measured.tobytes())
         del self._times[:-_KEPT], self._powers[:-_KEPT]
-        return heard
+        powers = measured.tolist()
+        since_voice, power = [self._quiet, *self._follow(powers)], [self.power, *powers]
+        self._quiet, self.power = since_voice[-1], power[-1]
+        quiet, longest = [since_voice[count] for count in counts], len(pieces[0]) / self._size
+        voiced = [slices < longest for slices in quiet]
+        voiced[-1] = quiet[-1] * self._size < len(pieces[-1])
+        return Heard(voiced, [power[count] for count in counts], quiet)
 
     def voice_began(self, now: float, *, within_s: float) -> float | None:
         """When the last stretch of voice began, if that is at most `within_s` seconds ago."""
@@ -145,33 +148,53 @@ class Activity:
         voiced &= powers > loud * _TRAILING
         return float(times[voiced][-1])
 
-    def _begin(self, samples: int) -> None:
+    def _begin(self, byte_rate: float) -> None:
         """Sets the length of a slice, once the sample rate is known."""
+        samples = max(1, round(byte_rate / 2 * SLICE_S))
         self._size = 2 * samples
-        self._hum = _hum(samples)
+        self._hum, self._weights = _hum(samples), np.full(samples, 1 / samples)
 
-    def _powers_of(self, pcm: bytes) -> list[float]:
+    def _slices(
+        self, pieces: Sequence[bytes], times: Sequence[float], byte_rate: float
+    ) -> tuple[Sequence[float], Sequence[int]]:
+        """When each slice ends, and how many have ended by the end of each piece."""
+        size, held = self._size, len(self._rest)
+        if not held and len(pieces[0]) == len(pieces[-1]) == size:
+            # Each piece is a slice, as in a call with frames of 20 ms, which need not pay for the others.
+            return times, range(1, len(pieces) + 1)
+        ends, counts = list[float](), list[int]()
+        for piece, now in zip(pieces, times, strict=True):
+            held += len(piece)
+            while held >= size:
+                held -= size
+                ends.append(now - held / byte_rate)
+            counts.append(len(ends))
+        return ends, counts
+
+    def _powers_of(self, pcm: bytes) -> NDArray[np.float64]:
         """The power of each slice of the audio, without offset and hum."""
         slices = np.frombuffer(pcm, _PCM).astype(_FLOAT).reshape(-1, self._size // 2)
-        hum = slices.dot(self._hum.T)
-        powers = np.einsum("ij,ij->i", slices, slices) - np.einsum("ij,ij->i", hum, hum)
-        told: list[float] = (powers / slices.shape[1]).tolist()
-        return told
+        hum = self._hum.dot(slices.T)
+        # Multiplied and added up like this, it takes half as long as with `einsum`.
+        powers: NDArray[np.float64] = (slices * slices).dot(self._weights) - self._weights[: len(hum)].dot(hum * hum)
+        return powers
 
     def _follow(self, powers: Sequence[float]) -> list[float]:
         """Takes the powers of the next slices; returns for each how many slices there are since the last voice."""
         floor, minimum, left, quiet = self._floor, self._minimum, self._left, self._quiet
-        since_voice = list[float]()
+        since_voice, loudest_noise = list[float](), max(_QUIETEST, floor * _ABOVE_FLOOR)
         for power in powers:
-            quiet = 0 if power > _QUIETEST and power > floor * _ABOVE_FLOOR else quiet + 1
+            quiet = 0 if power > loudest_noise else quiet + 1
             since_voice.append(quiet)
             if power < minimum:
                 minimum = power
-                floor = min(floor, power)
+                if power < floor:
+                    floor, loudest_noise = power, max(_QUIETEST, power * _ABOVE_FLOOR)
             left -= 1
             if not left:
                 self._minima = [*self._minima[1 - _FLOOR // _BLOCK :], minimum]
                 floor, minimum, left = min(self._minima), math.inf, _BLOCK
+                loudest_noise = max(_QUIETEST, floor * _ABOVE_FLOOR)
         self._floor, self._minimum, self._left = floor, minimum, left
         return since_voice
 

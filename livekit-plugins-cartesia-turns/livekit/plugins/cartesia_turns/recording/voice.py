@@ -52,12 +52,7 @@ def _powers(pcm: bytes, rate: int) -> NDArray[np.float64]:
     if len(starts) < 2:
         return np.zeros(0)
     pieces = [pcm[at : at + size] for at in starts]
-    activity = Activity()
-    # The first piece tells the length of a slice.
-    activity.push(pieces[0], SLICE_S, 0.0)
-    first = activity.power
-    heard = activity.push_all(pieces[1:], [at / 2 / rate for at in starts[1:]], 2 * rate)
-    powers = [first, *(power for _, power, _ in heard)]
+    powers = Activity().push_all(pieces, [at / 2 / rate for at in starts], 2 * rate).powers
     padded = np.array([powers[0], *powers, powers[-1]])
     return np.asarray(np.median([padded[:-2], padded[1:-1], padded[2:]], axis=0))
 
