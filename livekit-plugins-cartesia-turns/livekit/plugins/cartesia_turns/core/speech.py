@@ -114,7 +114,7 @@ class Activity:
 
     def voice_began(self, now: float, *, within_s: float) -> float | None:
         """When the last stretch of voice began, if that is at most `within_s` seconds ago."""
-        times, powers = self._remembered()
+        times, powers = self._remembered(within_s + LONGEST_GAP_S + FLOOR_S)
         # Digital silence says nothing about the noise of a room, since a microphone may just have been switched on.
         before = _least_before(np.where(powers > _QUIETEST / 100, powers, math.inf))
         floor = np.minimum(before, _least_since(powers))
@@ -139,7 +139,7 @@ class Activity:
 
     def voice_stopped(self, now: float, *, within_s: float, until: float = math.inf) -> float | None:
         """As `voice_ended`, but only where voice before the time `until` stands out from what followed it."""
-        times, powers = self._remembered()
+        times, powers = self._remembered(within_s)
         voiced = powers > np.maximum(_least_since(powers) * _ABOVE_NOISE, _QUIETEST)
         voiced &= (times >= now - within_s) & (times <= until)
         if not voiced.any():
@@ -198,9 +198,10 @@ class Activity:
         self._floor, self._minimum, self._left = floor, minimum, left
         return since_voice
 
-    def _remembered(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """When each slice ended, and its power without clicks."""
-        times, powers = np.array(self._times), np.array(self._powers)
+    def _remembered(self, seconds: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """When each slice of the last `seconds` seconds ended, or of somewhat more, and its power without clicks."""
+        count = min(_KEPT, math.ceil(seconds / SLICE_S) + 2)
+        times, powers = np.array(self._times[-count:]), np.array(self._powers[-count:])
         if not times.size:
             return times, powers
         # Late audio comes in one burst. A slice was spoken at least its length before the slice that follows it.
