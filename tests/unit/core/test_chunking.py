@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 
 import pytest
@@ -23,7 +24,7 @@ def cut(*audio: bytes) -> list[Chunk]:
     return [chunk for part in audio for chunk, _ in chunker.cut(part, 0.0)]
 
 
-def lengths(stretches: list[Stretch]) -> list[tuple[bool, float]]:
+def lengths(stretches: Sequence[Chunk | Stretch]) -> list[tuple[bool, float]]:
     """How long each run of stretches of one kind is, in seconds."""
     runs = groupby(stretches, lambda stretch: stretch.voiced)
     return [(voiced, sum(stretch.samples for stretch in run) / RATE) for voiced, run in runs]
@@ -59,13 +60,12 @@ def test_a_chunk_is_voice_wherever_in_it_somebody_is_heard() -> None:
 def test_audio_is_booked_as_speech_and_pause_in_slices_however_long_its_pieces_are() -> None:
     whole, parts = Chunker(RATE), Chunker(RATE)
     audio, size = pcm(0.45) + pcm(0.55, SILENCE) + pcm(0.3), 2 * RATE // 50
-    coarse = [stretch for _, stretches in whole.cut(audio, 1.3) for stretch in stretches]
-    fine = [
-        stretch
-        for at in range(0, len(audio), size)
-        for _, stretches in parts.cut(audio[at : at + size], (at + size) / 2 / RATE)
-        for stretch in stretches
-    ]
+    coarse, fine = list[Chunk | Stretch](), list[Chunk | Stretch]()
+    for chunk, stretches in whole.cut(audio, 1.3):
+        coarse += stretches or [chunk]
+    for at in range(0, len(audio), size):
+        for chunk, stretches in parts.cut(audio[at : at + size], (at + size) / 2 / RATE):
+            fine += stretches or [chunk]
     assert [voiced for voiced, _ in lengths(coarse)] == [voiced for voiced, _ in lengths(fine)]
     for (_, some_s), (_, other_s) in zip(lengths(coarse), lengths(fine), strict=True):
         assert abs(some_s - other_s) <= 2 * LONGEST_SLICE_S

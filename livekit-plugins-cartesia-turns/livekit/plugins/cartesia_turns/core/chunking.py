@@ -38,7 +38,7 @@ class Chunker:
         """When there was voice in the audio."""
 
     def cut(self, pcm: bytes, now: float) -> Iterator[tuple[Chunk, list[Stretch]]]:
-        """The chunks of audio of any length, each with its stretches with and without voice."""
+        """The chunks of audio of any length, each with its stretches with and without voice; none if it is one."""
         for start in range(0, len(pcm), self._longest):
             part = pcm[start : start + self._longest]
             size = self._slice if len(part) > self._longest_slice else self._longest_slice
@@ -48,7 +48,7 @@ class Chunker:
             yield self._chunk(part, size, self.activity.push_all(pieces, times, self._byte_rate))
 
     def joined(self, pieces: Pieces) -> Iterator[tuple[Chunk, list[Stretch]]]:
-        """The chunks of audio that was sent already, each with its stretches with and without voice.
+        """The chunks of audio that was sent already, with stretches as those of `cut`.
 
         Args:
             pieces: the audio. They are LONGEST_SLICE_S long at most.
@@ -57,29 +57,33 @@ class Chunker:
         count = self._longest // size
         voiced, powers, quiet = self.activity.push_all(pieces.pcm, pieces.times, self._byte_rate)
         for start in range(0, len(pieces.pcm), count):
-            end = start + count
-            heard = Heard(voiced[start:end], powers[start:end], quiet[start:end])
-            chunk, stretches = self._chunk(b"".join(pieces.pcm[start:end]), size, heard)
-            chunk.piece, chunk.times = size // 2, pieces.times[start:end]
+            part = slice(start, start + count)
+            heard = Heard(voiced[part], powers[part], quiet[part])
+            chunk, stretches = self._chunk(b"".join(pieces.pcm[part]), size, heard)
+            chunk.piece, chunk.times = size // 2, pieces.times[part]
             chunk.sent_at = chunk.times[-1]
             yield chunk, stretches
 
     def _chunk(self, pcm: bytes, size: int, heard: Heard) -> tuple[Chunk, list[Stretch]]:
         """A chunk of pieces of `size` bytes, the last of which may be shorter, and its stretches."""
-        stretches, end = list[Stretch](), 0
-        for voiced, run in groupby(heard.voiced):
-            begin, end = end, end + len(list(run))
-            length = min(end * size, len(pcm)) - begin * size
-            power = max(heard.powers[begin:end])
-            stretches.append(Stretch(length // 2, length / self._byte_rate, voiced, power))
-        seconds, quiet_s = len(pcm) / self._byte_rate, heard.quiet[-1] * MEASURED_S
+        voices, quiet_s = heard.voiced, heard.quiet[-1] * MEASURED_S
+        # Most chunks are one stretch.
+        stretches = [] if voices.count(voices[0]) == len(voices) else self._stretches(len(pcm), size, heard)
         chunk = Chunk(
             pcm,
-            seconds,
-            # Stretches with and without voice take turns.
-            voiced=len(stretches) > 1 or stretches[0].voiced,
+            len(pcm) / self._byte_rate,
+            voiced=bool(stretches) or voices[0],
             power=max(heard.powers),
             droppable=quiet_s > QUIET_S,
             is_pause=quiet_s > PAUSE_KEPT_S,
         )
         return chunk, stretches
+
+    def _stretches(self, whole: int, size: int, heard: Heard) -> list[Stretch]:
+        stretches, end = list[Stretch](), 0
+        for voiced, run in groupby(heard.voiced):
+            begin, end = end, end + len(list(run))
+            length = min(end * size, whole) - begin * size
+            power = max(heard.powers[begin:end])
+            stretches.append(Stretch(length // 2, length / self._byte_rate, voiced, power))
+        return stretches

@@ -75,19 +75,19 @@ class Feed:
             self._append(chunk, stretches)
         return buffer.lost_s > lost_s and self._is_first_loss(lost_s)
 
-    def push_sent(self, pieces: Pieces) -> list[Stretch]:
+    def push_sent(self, pieces: Pieces) -> list[Chunk | Stretch]:
         """Takes the user's audio that the socket was given already. There must be no backlog.
 
         Args:
             pieces: as for `Chunker.joined`.
 
         Returns:
-            Its stretches with and without voice.
+            Its stretches with and without voice, a chunk where that is one stretch.
         """
-        sent: list[Stretch] = []
+        sent: list[Chunk | Stretch] = []
         for chunk, stretches in self._chunker.joined(pieces):
             self._append(chunk, stretches)
-            sent += stretches
+            sent += stretches or [chunk]
         piece = len(pieces.pcm[0]) // 2
         samples = piece * len(pieces.pcm)
         self.pushed_s = piece / self._sample_rate

@@ -162,7 +162,7 @@ class Pacer:
         if not self._catches_up:
             self._began_at, self._began_s = self._at, self._sent_s
 
-    def spend_live(self, stretches: Iterable[Stretch], lead_s: float, now: float) -> None:
+    def spend_live(self, stretches: Iterable[Chunk | Stretch], lead_s: float, now: float) -> None:
         """Live audio went out as `live` allowed, the last of it now and then `lead_s` ahead of real time."""
         for stretch in stretches:
             self._pause_s = 0.0 if stretch.voiced else self._pause_s + stretch.seconds

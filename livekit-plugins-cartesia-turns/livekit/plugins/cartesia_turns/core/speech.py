@@ -44,6 +44,7 @@ _ABOVE_NOISE = 10 ** (ABOVE_NOISE_DB / 10)
 _TRAILING = 10 ** (-TRAILING_DB / 10)
 _FLOOR = round(FLOOR_S / SLICE_S)
 _KEPT = round(KEPT_S / SLICE_S)
+_LENGTHS = np.arange(_KEPT) * SLICE_S
 _BLOCK = 10
 """How many slices share one minimum, so that the floor costs next to nothing."""
 
@@ -205,9 +206,10 @@ class Activity:
         if not times.size:
             return times, powers
         # Late audio comes in one burst. A slice was spoken at least its length before the slice that follows it.
-        lengths = np.arange(times.size) * SLICE_S
+        lengths = _LENGTHS[: times.size]
         times = np.minimum.accumulate((times - lengths)[::-1])[::-1] + lengths
-        before, after = np.concatenate([powers[:1], powers[:-1]]), np.concatenate([powers[1:], powers[-1:]])
+        padded = np.concatenate([powers[:1], powers, powers[-1:]])
+        before, after = padded[:-2], padded[2:]
         # The median of the three: of the lesser and the greater of two, it lies between.
         low, high = np.minimum(before, after), np.maximum(before, after)
         return times, np.minimum(np.maximum(low, powers), high)
