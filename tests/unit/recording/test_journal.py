@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import threading
@@ -9,7 +10,7 @@ import pytest
 from livekit.plugins.cartesia_turns.core.events import Kind, Notice, TurnEvent
 from livekit.plugins.cartesia_turns.core.stats import Stats
 from livekit.plugins.cartesia_turns.recording import journal as module
-from livekit.plugins.cartesia_turns.recording.journal import Columns, Journal, Lines
+from livekit.plugins.cartesia_turns.recording.journal import RESIZED, Columns, Journal, Lines
 from livekit.plugins.cartesia_turns.recording.steps import Step, steps_of
 from livekit.plugins.cartesia_turns.wire.messages import TurnEagerEnd, Unknown
 
@@ -35,7 +36,7 @@ def test_calls_of_each_frame_are_read_as_they_were_made() -> None:
     step(journal, "z", 1 / 3, sent=[640, 640])
     step(journal, "s", 1 / 3)
     step(journal, "g", 2.5, pongs=[b"7"])
-    step(journal, "ll", 3.0, 3.05, pcm=[b"\3\4", b"\5\6"])
+    step(journal, RESIZED + "ll", 3.0, 3.05, pcm=[b"\3\4", b"\5\6"])
     step(journal, "g", 3.06, pongs=[b"\xff"])
     step(journal, "b", 3.2)
     (line,), audio = written(journal)
@@ -56,10 +57,24 @@ def test_calls_of_each_frame_are_read_as_they_were_made() -> None:
 
 def test_pieces_of_one_length_have_one_number() -> None:
     journal = Journal()
-    step(journal, "lll", 1.0, 2.0, 3.0, pcm=[b"ab"] * 3)
+    step(journal, RESIZED + "lll", 1.0, 2.0, 3.0, pcm=[b"ab"] * 3)
+    step(journal, "l", 4.0, pcm=[b"ab"])
     (line,), _ = written(journal)
     assert line["pushed"] == [2]
-    assert [one.pushed for one in steps_of(line)] == [2, 2, 2]
+    assert [one.pushed for one in steps_of(line)] == [2, 2, 2, 2]
+
+
+def test_pieces_of_another_length_are_told_apart_wherever_the_thread_takes() -> None:
+    noted = [("l", b"ab"), (RESIZED, b""), ("l", b"abcd"), ("l", b"efgh"), (RESIZED, b""), ("l", b"ab")]
+    for taken in itertools.product([False, True], repeat=len(noted)):
+        journal, sizes = Journal(), list[int]()
+        step(journal, RESIZED)
+        for (letter, pcm), is_taken in zip(noted, taken, strict=True):
+            step(journal, letter, *[1.0] * len(pcm[:1]), pcm=[pcm] if pcm else [])
+            if is_taken:
+                sizes += [one.pushed for line in written(journal)[0] for one in steps_of(line)]
+        sizes += [one.pushed for line in written(journal)[0] for one in steps_of(line)]
+        assert sizes == [2, 4, 4, 2]
 
 
 @pytest.mark.parametrize("transcripts", [True, False])

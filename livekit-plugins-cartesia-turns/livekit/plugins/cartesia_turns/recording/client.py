@@ -37,6 +37,7 @@ class RecordedClient(NotingClient):
     def push_audio(self, pcm: bytes, now: float) -> None:
         """As TurnsClient."""
         self._catch_up()
+        self._note_size(len(pcm))
         self._journal.columns.pcm.append(pcm)
         self._step(PUSHED, now)
         self._journal.audio_noted(len(pcm))

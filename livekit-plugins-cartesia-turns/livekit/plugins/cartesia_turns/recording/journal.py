@@ -43,6 +43,8 @@ Noted: TypeAlias = Fields | list[ClientEvent] | Stats | ServerMessage
 """What a line of its own tells: its fields, events, the counters, or a message that was received."""
 Column = TypeVar("Column")
 
+RESIZED = "/"
+"""Stands among the letters before audio of another length than that before it, and is not written."""
 BETWEEN, BREAK = '}, {"at": ', '}\n{"at": '
 """What stands between two lines that were encoded as one list, and what stands there in the file."""
 _encode = json.JSONEncoder(check_circular=False).encode
@@ -124,7 +126,7 @@ class Journal:
         counted = letters.count
         return Columns(
             [letters],
-            _cut(kept.times, len(letters) - counted(NOTED)),
+            _cut(kept.times, len(letters) - counted(NOTED) - counted(RESIZED)),
             _cut(kept.pcm, counted(LIVE) + counted(PUSHED)),
             _cut(kept.sent, 2 * (counted(OFFERED) + counted(SILENCE))),
             _cut(kept.pongs, counted(ANSWERED)),
@@ -167,13 +169,15 @@ class Lines:
 
     def of(self, taken: Columns) -> tuple[str, bytes]:
         """The lines, each with a line break, and the audio that was pushed."""
-        (letters,) = taken.letters
+        (noted,) = taken.letters
+        letters = noted.replace(RESIZED, "")
         steps = letters.lstrip(NOTED)
         lines = [self._line(at, what) for at, what in taken.notes]
         # The lines that come before all steps stand before the line of these, and the others behind it.
         before = len(letters) - len(steps)
         pcm = b"".join(taken.pcm)
-        told = self._steps_line(steps, taken, len(pcm)) if steps else ""
+        sizes = _sizes(taken.pcm, may_differ=RESIZED in noted)
+        told = self._steps_line(steps, taken, sizes) if steps else ""
         return _written(lines[:before]) + told + _written(lines[before:]), pcm
 
     def _line(self, at: float, what: Noted) -> Fields:
@@ -187,13 +191,11 @@ class Lines:
             line = {"at": at, "call": "receive", "message": message_to(what)}
         return line if self._transcripts else without_words(line)
 
-    def _steps_line(self, steps: str, taken: Columns, pushed: int) -> str:
-        """The line, of which `pushed` bytes of audio are told."""
+    def _steps_line(self, steps: str, taken: Columns, sizes: list[int]) -> str:
+        """The line; `sizes` are those of the audio."""
         line: Fields = {}
-        if taken.pcm:
-            sizes = [*map(len, taken.pcm)]
-            # All are as long as the longest.
-            line["pushed"] = sizes[:1] if max(sizes) * len(sizes) == pushed else sizes
+        if sizes:
+            line["pushed"] = sizes
         if taken.sent:
             line["sent"] = taken.sent
         if taken.pongs:
@@ -208,6 +210,12 @@ class Lines:
         times = b2a_base64(pack(f"<{len(taken.times)}d", *taken.times), newline=False).decode()
         rest = f", {_encode(line)[1:]}" if line else "}"
         return f'{{"at": {taken.times[0]!r}, "steps": "{steps}", "times": "{times}"{rest}\n'
+
+
+def _sizes(pcm: list[bytes], *, may_differ: bool) -> list[int]:
+    """How many bytes each piece has; one number if all have the same."""
+    sizes = [*map(len, pcm if may_differ else pcm[:1])]
+    return sizes[:1] if len(set(sizes)) == 1 else sizes
 
 
 def _written(lines: list[Fields]) -> str:

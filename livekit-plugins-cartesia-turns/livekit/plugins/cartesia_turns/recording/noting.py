@@ -15,7 +15,7 @@ from ..core.pacing import Pace
 from ..core.requests import Limits
 from ..wire.messages import ServerMessage, TurnUpdate
 from ..wire.options import Options
-from .journal import Journal, Noted
+from .journal import RESIZED, Journal, Noted
 from .schema import CAME, LIVE, TOLD, UPDATED, Fields, told_to
 from .steps import says_only
 
@@ -55,6 +55,8 @@ class NotingClient(TurnsClient):
         """Events that wait to be taken, and how many of them are noted already."""
         self._noted_live = 0
         """How many pieces of live audio that are not booked yet are noted already."""
+        self._piece = -1
+        """How many bytes the last piece of audio has that is noted."""
         self._counted_at = now
         self._received: Received | None = None
         """The last message, until it is noted."""
@@ -70,16 +72,17 @@ class NotingClient(TurnsClient):
 
     def _step(self, letter: str, now: float) -> None:
         """Notes one of STEPS. What else belongs to it is in the columns already; its audio behind live audio."""
-        if self._received or self.told or len(self.live.pieces.pcm) > self._noted_live:
-            self._catch_up()
+        self._catch_up()
         columns = self._journal.columns
         columns.times.append(now)
         columns.letters.append(letter)
 
     def _catch_up(self) -> None:
         """Notes all that happened and is not noted yet: the last message, what was told, and live audio."""
-        self._note_message()
-        self._note_live_to(len(self.live.pieces.pcm))
+        if self._received or self.told:
+            self._note_message()
+        if (count := len(self.live.pieces.pcm)) > self._noted_live:
+            self._note_live_to(count)
 
     def _note_message(self) -> None:
         """Notes the last message and what was told, as far as they are not noted yet."""
@@ -109,10 +112,18 @@ class NotingClient(TurnsClient):
         pcm, times = self.live.pieces
         if count > (noted := self._noted_live):
             columns = self._journal.columns
+            # All that the lane holds have one length.
+            self._note_size(len(pcm[noted]))
             columns.pcm.extend(pcm[noted:count])
             columns.times.extend(times[noted:count])
             columns.letters.append(LIVE * (count - noted))
             self._noted_live = count
+
+    def _note_size(self, size: int) -> None:
+        """Notes that the next pieces of audio have this length, in bytes."""
+        if size != self._piece:
+            self._piece = size
+            self._journal.columns.letters.append(RESIZED)
 
     def _note_received(self, message: ServerMessage, now: float, live: int, events: list[ClientEvent]) -> None:
         self._note_live_to(live)
