@@ -5,16 +5,16 @@ import math
 import pytest
 from livekit.plugins.cartesia_turns.core.chunking import LONGEST_SLICE_S
 from livekit.plugins.cartesia_turns.core.live_lane import LiveLane
-from livekit.plugins.cartesia_turns.core.pacing import FAST_S, LIVE_SPEED, Allowance
+from livekit.plugins.cartesia_turns.core.pacing import BURST_S, FAST_S, LIVE_SPEED, Allowance, Lead
 from livekit.plugins.cartesia_turns.core.settling import PROBE_S
 
 RATE = 16_000
 PIECE, PIECE_S = bytes(640), 0.02
 
 
-def opened(pieces: float, *, until_ping: float = math.inf) -> LiveLane:
+def opened(pieces: float, *, until_ping: float = math.inf, rate: float = LIVE_SPEED) -> LiveLane:
     lane = LiveLane(RATE)
-    lane.open(Allowance(pieces * PIECE_S, until_ping * PIECE_S))
+    lane.open(Allowance(pieces * PIECE_S, until_ping * PIECE_S, rate, Lead(BURST_S, 0.0, 0.0, -math.inf)))
     return lane
 
 
@@ -90,13 +90,12 @@ def test_a_lane_that_is_closed_wants_no_ping() -> None:
     assert not lane.wants_ping
 
 
-def test_audio_that_is_too_far_ahead_of_real_time_waits_for_a_decision() -> None:
+def test_no_more_than_a_burst_goes_out_at_once() -> None:
     lane = opened(100)
     taken = 0
     while lane.take(PIECE, 5.0):
         taken += 1
-    assert taken * PIECE_S == pytest.approx(FAST_S)
-    assert lane.lead_s == pytest.approx(FAST_S)
+    assert taken * PIECE_S == pytest.approx(BURST_S)
     assert not lane.take(PIECE, 5.0 + 0.9 * PIECE_S / LIVE_SPEED)
     assert lane.take(PIECE, 5.0 + 1.1 * PIECE_S / LIVE_SPEED)
 
@@ -104,19 +103,29 @@ def test_audio_that_is_too_far_ahead_of_real_time_waits_for_a_decision() -> None
 def test_audio_in_real_time_is_never_too_early() -> None:
     lane = opened(1000)
     assert all(lane.take(PIECE, number * PIECE_S) for number in range(1000))
-    assert lane.lead_s == PIECE_S
+    assert lane.lead.ahead_s == PIECE_S
+    assert lane.lead.fast_at == -math.inf
 
 
-def test_the_lead_of_the_audio_before_counts_and_shrinks() -> None:
+def test_when_audio_was_last_too_far_ahead_of_real_time_is_known() -> None:
+    lane = opened(1000)
+    for _ in range(round(FAST_S / PIECE_S) + 1):
+        lane.take(PIECE, 5.0)
+    assert lane.take(PIECE, 6.0)
+    assert lane.lead.fast_at == 5.0
+
+
+def test_the_lead_of_the_audio_before_counts() -> None:
     lane = LiveLane(RATE)
-    lane.open(Allowance(1.0, lead_s=FAST_S, lead_at=3.0))
+    lane.open(Allowance(1.0, rate=2.0, lead=Lead(0.0, 1.0, 3.0, -math.inf)))
     assert not lane.take(PIECE, 3.0)
-    assert lane.take(PIECE, 3.0 + 1.1 * PIECE_S / LIVE_SPEED)
+    assert lane.take(PIECE, 3.0 + 1.1 * PIECE_S / 2)
+    assert lane.lead.ahead_s == pytest.approx(1.0 - 1.1 * PIECE_S + PIECE_S)
 
 
-def test_closing_a_lane_forgets_neither_what_went_out_nor_its_lead() -> None:
+def test_a_closed_lane_forgets_neither_what_went_out_nor_its_lead() -> None:
     lane = opened(10)
     lane.take(PIECE, 0.0)
     lane.close()
     assert not lane.take(PIECE, 0.02)
-    assert (lane.samples, lane.lead_s) == (320, PIECE_S)
+    assert (lane.samples, lane.lead.ahead_s) == (320, PIECE_S)

@@ -216,3 +216,19 @@ def test_pieces_are_heard_the_same_one_by_one_and_several_at_once(rate: int, pie
     for told in (Activity.voice_began, Activity.voice_ended):
         assert told(at_once, 2.0, within_s=60.0) == pytest.approx(told(one_by_one, 2.0, within_s=60.0))
         assert told(at_once, 2.0, within_s=60.0) is not None
+
+
+@pytest.mark.parametrize("within_s", [0.1, 0.15, 0.25])
+def test_the_end_of_speech_is_known_however_short_a_time_is_asked_about(within_s: float) -> None:
+    activity = Activity()
+    push(activity, -60, 2.0, 0.0)
+    push(activity, -20, 0.2, 2.0)
+    assert activity.voice_stopped(2.2, within_s=within_s) == pytest.approx(2.2)
+
+
+def test_a_pause_of_the_longest_gap_is_one_stretch_at_any_time() -> None:
+    for began_at in (0.0, *np.arange(1000.0, 1050.0, 0.7137)):
+        activity = Activity()
+        for dbfs, seconds, at in ((-60, 2.0, 0.0), (-20, 0.4, 2.0), (-60, LONGEST_GAP_S, 2.4), (-20, 0.5, 3.0)):
+            push(activity, dbfs, seconds, began_at + at)
+        assert activity.voice_began(began_at + 3.5, within_s=3.0) == pytest.approx(began_at + 2.0)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
+from . import speech
 from .chunk import Chunk, Pieces, Stretch
-from .speech import SLICE_S as MEASURED_S
 from .speech import Activity, Heard
 
 LONGEST_CHUNK_S = 0.2
@@ -38,7 +38,10 @@ class Chunker:
         """When there was voice in the audio."""
 
     def cut(self, pcm: bytes, now: float) -> Iterator[tuple[Chunk, list[Stretch]]]:
-        """The chunks of audio of any length, each with its stretches with and without voice; none if it is one."""
+        """The chunks of audio of any length, each with its stretches with and without voice.
+
+        A chunk has no stretches where there is voice in all of it, or in none.
+        """
         for start in range(0, len(pcm), self._longest):
             part = pcm[start : start + self._longest]
             size = self._slice if len(part) > self._longest_slice else self._longest_slice
@@ -66,7 +69,7 @@ class Chunker:
 
     def _chunk(self, pcm: bytes, size: int, heard: Heard) -> tuple[Chunk, list[Stretch]]:
         """A chunk of pieces of `size` bytes, the last of which may be shorter, and its stretches."""
-        voices, quiet_s = heard.voiced, heard.quiet[-1] * MEASURED_S
+        voices, quiet_s = heard.voiced, heard.quiet[-1] * speech.SLICE_S
         # Most chunks are one stretch.
         stretches = [] if voices.count(voices[0]) == len(voices) else self._stretches(len(pcm), size, heard)
         chunk = Chunk(

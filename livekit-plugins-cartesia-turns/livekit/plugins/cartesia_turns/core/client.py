@@ -90,7 +90,7 @@ class TurnsClient:
             stretches, link, piece_s = self._feed.push_sent(pieces), self.sockets.link, self._feed.pushed_s
             self._hangs.audio_sent(stretches, pieces.times[-1], link, piece_s=piece_s)
             if link:
-                link.pacer.spend_live(stretches, self.live.lead_s, pieces.times[-1])
+                link.pacer.spend_live(stretches, self.live.lead)
 
     def end_input(self) -> None:
         """No more audio comes. `outgoing` then returns the rest of the audio and a `Close`."""

@@ -10,7 +10,7 @@ import math
 
 from .chunk import Pieces
 from .chunking import LONGEST_SLICE_S
-from .pacing import FAST_S, LIVE_SPEED, Allowance
+from .pacing import BURST_S, FAST_S, LIVE_SPEED, Allowance, Lead
 from .settling import PROBE_S
 
 
@@ -22,13 +22,14 @@ class LiveLane:
     """
 
     __slots__ = (
+        "_ahead_s",
+        "_at",
         "_byte_rate",
-        "_lead",
-        "_lead_at",
+        "_credit_s",
+        "_fast_at",
         "_left",
         "_longest",
-        "_most",
-        "_shrinks",
+        "_rate",
         "_size",
         "_until_ping",
         "pieces",
@@ -36,7 +37,6 @@ class LiveLane:
 
     def __init__(self, sample_rate: int) -> None:
         self._byte_rate = 2 * sample_rate
-        self._shrinks, self._most = LIVE_SPEED * self._byte_rate, FAST_S * self._byte_rate
         self._longest = 2 * round(LONGEST_SLICE_S * sample_rate)
         self.pieces: Pieces = Pieces([], [])
         """What went out and is not booked yet."""
@@ -76,15 +76,16 @@ class LiveLane:
         return self._until_ping < 2
 
     @property
-    def lead_s(self) -> float:
+    def lead(self) -> Lead:
         """How far the audio was ahead of real time when the last piece went out."""
-        return self._lead / self._byte_rate
+        return Lead(self._credit_s, self._ahead_s, self._at, self._fast_at)
 
     def open(self, allowance: Allowance) -> None:
-        """Lets so much audio out."""
+        """Lets out as much audio as is allowed, in place of what was allowed before."""
         self._left = 2 * round(allowance.seconds * self._byte_rate / 2)
         self._until_ping = allowance.until_ping_s * self._byte_rate
-        self._lead, self._lead_at = allowance.lead_s * self._byte_rate, allowance.lead_at
+        self._rate = allowance.rate
+        self._credit_s, self._ahead_s, self._at, self._fast_at = allowance.lead
 
     def close(self) -> None:
         """Lets nothing more out, and wants no ping."""
@@ -97,9 +98,9 @@ class LiveLane:
     def take(self, pcm: bytes, now: float) -> bool:
         """Takes a piece of the user's audio as `TurnsClient.push_audio` does, if it can be sent without a decision.
 
-        It can while nothing waits to be sent and no ping, setting or other decision is due, if the piece is no longer
-        than LONGEST_SLICE_S and not too far ahead of real time. The client books several pieces at a time, before it is
-        asked anything that depends on them, so that a piece costs next to nothing.
+        It can while nothing waits to be sent and no ping, setting or other decision is due. The piece must be no longer
+        than LONGEST_SLICE_S, and the pace must allow it (see `Pacer`). The client books several pieces at a time,
+        before it is asked anything that depends on them, so that a piece costs next to nothing.
 
         Returns:
             True: the shell must give these bytes to the socket at once. Then it calls `outgoing` if this `wants_ping`,
@@ -108,12 +109,18 @@ class LiveLane:
         size = len(pcm)
         if not 0 < size <= self._left or size > self._longest or (self._size and size != self._size):
             return False
-        lead = self._lead - (now - self._lead_at) * self._shrinks
-        # A call of `max` would take longer, and this is done for every piece of a call.
-        lead = (lead if lead > 0.0 else 0.0) + size
-        if lead > self._most:
+        # This is what `Pacer.spend` does with a piece. Calls of `min` and `max` would take longer, and there is a piece
+        # for each frame of a call.
+        seconds, passed_s = size / self._byte_rate, now - self._at
+        credit_s, ahead_s = self._credit_s + passed_s * self._rate, self._ahead_s - passed_s * LIVE_SPEED
+        credit_s = (credit_s if credit_s < BURST_S else BURST_S) - seconds
+        # Sums of seconds have rounding errors.
+        if credit_s < -1e-9:
             return False
-        self._lead, self._lead_at = lead, now
+        ahead_s = (ahead_s if ahead_s > 0.0 else 0.0) + seconds
+        if ahead_s > FAST_S:
+            self._fast_at = now
+        self._credit_s, self._ahead_s, self._at = credit_s, ahead_s, now
         self._left -= size
         self._until_ping -= size
         self._size = size

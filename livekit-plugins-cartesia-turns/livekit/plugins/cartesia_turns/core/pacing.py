@@ -48,17 +48,30 @@ WINDOW_S = 8.0
 """At most this much of a backlog is on its way at once, since pings and pongs wait behind it."""
 
 
+class Lead(NamedTuple):
+    """How far audio is ahead of real time."""
+
+    credit_s: float
+    """How much more audio may go out at once."""
+    ahead_s: float
+    """How much more audio went out than real time has passed."""
+    at: float
+    """When the last audio went out. Both values are those of that time."""
+    fast_at: float
+    """When audio last went out too far ahead of real time."""
+
+
 class Allowance(NamedTuple):
-    """Which live audio may go out without a decision."""
+    """How much live audio may go out without a decision."""
 
     seconds: float = 0.0
-    """How much of it."""
+    """This much in all."""
     until_ping_s: float = math.inf
-    """After how many seconds of it a ping is due."""
-    lead_s: float = 0.0
-    """How far what went out before is ahead of real time. The lead shrinks at LIVE_SPEED, and may be FAST_S at most."""
-    lead_at: float = 0.0
-    """When it was so far ahead."""
+    """A ping is due after this much of it."""
+    rate: float = 1.0
+    """How many seconds of it may go out in a second, besides a burst of BURST_S."""
+    lead: Lead = Lead(0.0, 0.0, 0.0, -math.inf)
+    """That of the audio which went out before."""
 
 
 class Pace:
@@ -139,7 +152,8 @@ class Pacer:
         if self._catches_up:
             return Allowance()
         until_ping_s = PROBE_S - (self._sent_s - self._pinged_s) if probes else math.inf
-        return Allowance(BOOKED_S, until_ping_s, max(self._ahead_s, BURST_S - self._credit_s), self._at)
+        lead = Lead(self._credit_s, self._ahead_s, self._at, self._fast_at)
+        return Allowance(BOOKED_S, until_ping_s, self._rate, lead)
 
     def spend(self, chunk: Chunk, now: float, waiting_s: float) -> None:
         """Audio went out, and `waiting_s` seconds of audio wait behind it."""
@@ -162,14 +176,13 @@ class Pacer:
         if not self._catches_up:
             self._began_at, self._began_s = self._at, self._sent_s
 
-    def spend_live(self, stretches: Iterable[Chunk | Stretch], lead_s: float, now: float) -> None:
-        """Live audio went out as `live` allowed, the last of it now and then `lead_s` ahead of real time."""
+    def spend_live(self, stretches: Iterable[Chunk | Stretch], lead: Lead) -> None:
+        """Live audio went out as `live` allowed, and has this lead since."""
         for stretch in stretches:
             self._pause_s = 0.0 if stretch.voiced else self._pause_s + stretch.seconds
             self._sent_s += stretch.seconds
-        # Exact or too cautious, since live audio goes out at LIVE_SPEED or faster.
-        self._ahead_s, self._credit_s, self._at = lead_s, BURST_S - lead_s, now
-        self._began_at, self._began_s = now, self._sent_s
+        self._credit_s, self._ahead_s, self._at, self._fast_at = lead
+        self._began_at, self._began_s = self._at, self._sent_s
 
     def is_blamed(self, now: float) -> bool:
         """Whether the speed of the audio may be the reason for an end of the socket now."""

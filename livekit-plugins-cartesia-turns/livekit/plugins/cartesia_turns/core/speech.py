@@ -50,14 +50,14 @@ _BLOCK = 10
 
 
 class Heard(NamedTuple):
-    """What is heard in several pieces of audio, a value for each. Lists, since there is a piece for each frame."""
+    """What is heard in several pieces of audio: in each list, a value for each piece."""
 
     voiced: list[bool]
     """Whether there may be voice in it."""
     powers: list[float]
-    """The power of the last slice that has ended."""
+    """The power of the last slice that has ended by the end of the piece."""
     quiet: list[float]
-    """How many slices there are since the last voice."""
+    """How many slices have ended since the last voice by then; inf before the first voice."""
 
 
 class Activity:
@@ -93,7 +93,8 @@ class Activity:
     def push_all(self, pieces: Sequence[bytes], times: Sequence[float], byte_rate: float) -> Heard:
         """Notes several pieces as `push` does, and returns what is heard in them.
 
-        All are measured at once, which is much faster. They have one length; only the last may be shorter.
+        All are measured at once, which is much faster. There is at least one, and all have one length; only the last
+        may be shorter.
         """
         if not self._size:
             self._begin(byte_rate)
@@ -125,7 +126,7 @@ class Activity:
         spoken = times[voiced]
         if not spoken.size:
             return None
-        pauses = np.flatnonzero(np.diff(spoken) > LONGEST_GAP_S + SLICE_S)
+        pauses = np.flatnonzero(np.diff(spoken) > LONGEST_GAP_S + 1.5 * SLICE_S)
         began_at = float(spoken[pauses[-1] + 1 if pauses.size else 0]) - SLICE_S
         return began_at if now - began_at <= within_s else None
 
@@ -140,7 +141,7 @@ class Activity:
 
     def voice_stopped(self, now: float, *, within_s: float, until: float = math.inf) -> float | None:
         """As `voice_ended`, but only where voice before the time `until` stands out from what followed it."""
-        times, powers = self._remembered(within_s)
+        times, powers = self._remembered(max(within_s, SHORTEST_NOISE_S))
         voiced = powers > np.maximum(_least_since(powers) * _ABOVE_NOISE, _QUIETEST)
         voiced &= (times >= now - within_s) & (times <= until)
         if not voiced.any():
@@ -161,7 +162,7 @@ class Activity:
         """When each slice ends, and how many have ended by the end of each piece."""
         size, held = self._size, len(self._rest)
         if not held and len(pieces[0]) == len(pieces[-1]) == size:
-            # Each piece is a slice, as in a call with frames of 20 ms, which need not pay for the others.
+            # Each piece is a slice, as in a call with frames of 20 ms.
             return times, range(1, len(pieces) + 1)
         ends, counts = list[float](), list[int]()
         for piece, now in zip(pieces, times, strict=True):
@@ -200,7 +201,7 @@ class Activity:
         return since_voice
 
     def _remembered(self, seconds: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """When each slice of the last `seconds` seconds ended, or of somewhat more, and its power without clicks."""
+        """When each slice of the last `seconds` seconds of audio ended, and its power without clicks."""
         count = min(_KEPT, math.ceil(seconds / SLICE_S) + 2)
         times, powers = np.array(self._times[-count:]), np.array(self._powers[-count:])
         if not times.size:
