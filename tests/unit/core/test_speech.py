@@ -218,8 +218,8 @@ def test_pieces_are_heard_the_same_one_by_one_and_several_at_once(rate: int, pie
         assert told(at_once, 2.0, within_s=60.0) is not None
 
 
-@pytest.mark.parametrize("within_s", [0.1, 0.15, 0.25])
-def test_the_end_of_speech_is_known_however_short_a_time_is_asked_about(within_s: float) -> None:
+@pytest.mark.parametrize("within_s", [0.1, 0.15, 0.25, math.inf])
+def test_the_end_of_speech_is_known_however_short_or_long_a_time_is_asked_about(within_s: float) -> None:
     activity = Activity()
     push(activity, -60, 2.0, 0.0)
     push(activity, -20, 0.2, 2.0)

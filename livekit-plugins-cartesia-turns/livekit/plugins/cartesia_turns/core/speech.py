@@ -202,7 +202,7 @@ class Activity:
 
     def _remembered(self, seconds: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """When each slice of the last `seconds` seconds of audio ended, and its power without clicks."""
-        count = min(_KEPT, math.ceil(seconds / SLICE_S) + 2)
+        count = math.ceil(min(seconds, KEPT_S) / SLICE_S) + 2
         times, powers = np.array(self._times[-count:]), np.array(self._powers[-count:])
         if not times.size:
             return times, powers

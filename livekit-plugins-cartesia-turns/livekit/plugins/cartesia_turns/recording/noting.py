@@ -22,7 +22,7 @@ from .steps import says_only
 if TYPE_CHECKING:
     from livekit.agents import stt
 
-COUNTED_EVERY_S = 10.0
+COUNTED_EVERY_S = 30.0
 """The counters are noted with the first events after this time, in seconds."""
 
 SPEECH_START, SPEECH_END = "speech_start_time", "speech_end_time"
