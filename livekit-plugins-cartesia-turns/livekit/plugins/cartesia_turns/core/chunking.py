@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from . import speech
 from .chunk import Chunk, Pieces, Stretch
 from .speech import Activity, Heard
 
@@ -69,7 +68,7 @@ class Chunker:
 
     def _chunk(self, pcm: bytes, size: int, heard: Heard) -> tuple[Chunk, list[Stretch]]:
         """A chunk of pieces of `size` bytes, the last of which may be shorter, and its stretches."""
-        voices, quiet_s = heard.voiced, heard.quiet[-1] * speech.SLICE_S
+        voices, quiet_s = heard.voiced, heard.quiet_s
         # Most chunks are one stretch.
         stretches = [] if voices.count(voices[0]) == len(voices) else self._stretches(len(pcm), size, heard)
         chunk = Chunk(
@@ -83,6 +82,7 @@ class Chunker:
         return chunk, stretches
 
     def _stretches(self, whole: int, size: int, heard: Heard) -> list[Stretch]:
+        """The stretches of such pieces, `whole` bytes together."""
         stretches, end = list[Stretch](), 0
         for voiced, run in groupby(heard.voiced):
             begin, end = end, end + len(list(run))

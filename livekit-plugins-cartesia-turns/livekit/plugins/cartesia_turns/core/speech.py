@@ -59,6 +59,11 @@ class Heard(NamedTuple):
     quiet: list[float]
     """How many slices have ended since the last voice by then; inf before the first voice."""
 
+    @property
+    def quiet_s(self) -> float:
+        """Seconds of audio since the last voice, at the end of the last piece."""
+        return self.quiet[-1] * SLICE_S
+
 
 class Activity:
     """Follows the energy of pushed audio.
@@ -111,7 +116,7 @@ class Activity:
         self._quiet, self.power = since_voice[-1], power[-1]
         quiet, longest = [since_voice[count] for count in counts], len(pieces[0]) / self._size
         voiced = [slices < longest for slices in quiet]
-        voiced[-1] = quiet[-1] * self._size < len(pieces[-1])
+        voiced[-1] = quiet[-1] * self._size < len(pieces[-1])  # It may be shorter.
         return Heard(voiced, [power[count] for count in counts], quiet)
 
     def voice_began(self, now: float, *, within_s: float) -> float | None:
@@ -162,7 +167,7 @@ class Activity:
         """When each slice ends, and how many have ended by the end of each piece."""
         size, held = self._size, len(self._rest)
         if not held and len(pieces[0]) == len(pieces[-1]) == size:
-            # Each piece is a slice, as in a call with frames of 20 ms.
+            # Each piece is a slice, as in a call with frames of 20 ms. The other way takes eight times as long.
             return times, range(1, len(pieces) + 1)
         ends, counts = list[float](), list[int]()
         for piece, now in zip(pieces, times, strict=True):
@@ -177,7 +182,7 @@ class Activity:
         """The power of each slice of the audio, without offset and hum."""
         slices = np.frombuffer(pcm, _PCM).astype(_FLOAT).reshape(-1, self._size // 2)
         hum = self._hum.dot(slices.T)
-        # Multiplied and added up like this, it takes half as long as with `einsum`.
+        # Multiplied and added up like this, it takes three quarters as long as with `einsum`.
         powers: NDArray[np.float64] = (slices * slices).dot(self._weights) - self._weights[: len(hum)].dot(hum * hum)
         return powers
 
@@ -210,9 +215,8 @@ class Activity:
         lengths = _LENGTHS[: times.size]
         times = np.minimum.accumulate((times - lengths)[::-1])[::-1] + lengths
         padded = np.concatenate([powers[:1], powers, powers[-1:]])
-        before, after = padded[:-2], padded[2:]
-        # The median of the three: of the lesser and the greater of two, it lies between.
-        low, high = np.minimum(before, after), np.maximum(before, after)
+        # The median of three: of the lesser and the greater of its neighbours, it lies between.
+        low, high = np.minimum(padded[:-2], padded[2:]), np.maximum(padded[:-2], padded[2:])
         return times, np.minimum(np.maximum(low, powers), high)
 
 

@@ -44,7 +44,8 @@ Noted: TypeAlias = Fields | list[ClientEvent] | Stats | ServerMessage
 Column = TypeVar("Column")
 
 RESIZED = "/"
-"""Stands among the letters before audio of another length than that before it, and is not written."""
+"""Stands among the letters before audio of another length than that before it, so that the thread looks at each length
+only there. It is not written."""
 BETWEEN, BREAK = '}, {"at": ', '}\n{"at": '
 """What stands between two lines that were encoded as one list, and what stands there in the file."""
 _encode = json.JSONEncoder(check_circular=False).encode

@@ -72,17 +72,16 @@ class NotingClient(TurnsClient):
 
     def _step(self, letter: str, now: float) -> None:
         """Notes one of STEPS. What else belongs to it is in the columns already; its audio behind live audio."""
-        self._catch_up()
+        if self._received or self.told or len(self.live.pieces.pcm) > self._noted_live:
+            self._catch_up()
         columns = self._journal.columns
         columns.times.append(now)
         columns.letters.append(letter)
 
     def _catch_up(self) -> None:
         """Notes all that happened and is not noted yet: the last message, what was told, and live audio."""
-        if self._received or self.told:
-            self._note_message()
-        if (count := len(self.live.pieces.pcm)) > self._noted_live:
-            self._note_live_to(count)
+        self._note_message()
+        self._note_live_to(len(self.live.pieces.pcm))
 
     def _note_message(self) -> None:
         """Notes the last message and what was told, as far as they are not noted yet."""
