@@ -9,7 +9,7 @@ from livekit.plugins.cartesia_turns.core.audio_queue import ReplayBuffer
 from livekit.plugins.cartesia_turns.core.chunk import Chunk
 from livekit.plugins.cartesia_turns.core.link import DRAIN_S, LONGEST_DRAIN_S, HangUp, Link, Outgoing, Ping
 from livekit.plugins.cartesia_turns.core.liveness import DEAD_AFTER_S
-from livekit.plugins.cartesia_turns.core.pacing import BURST_S, CATCH_UP_SPEED, WINDOW_S
+from livekit.plugins.cartesia_turns.core.pacing import BURST_S, CATCH_UP_SPEED, IN_FLIGHT_S
 from livekit.plugins.cartesia_turns.core.settling import SERVER_LAG_S
 from livekit.plugins.cartesia_turns.wire.messages import (
     Close,
@@ -76,7 +76,7 @@ def test_a_backlog_waits_for_a_peer_that_has_not_yet_received_what_it_was_sent()
     for _ in range(60):
         sent += send_all(subject, audio, now)
         now = round(now + 0.1, 1)
-    assert 0.1 * kinds(sent).count(Chunk) == pytest.approx(WINDOW_S, abs=0.1)
+    assert 0.1 * kinds(sent).count(Chunk) == pytest.approx(IN_FLIGHT_S, abs=0.1)
     assert subject.send_at(audio) >= now - 0.1
     pings = [item for item in sent if isinstance(item, Ping)]
     subject.pong(pings[-1].payload, now)

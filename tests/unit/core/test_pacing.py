@@ -14,10 +14,10 @@ from livekit.plugins.cartesia_turns.core.pacing import (
     BLAMED_FOR_S,
     BURST_S,
     CATCH_UP_SPEED,
+    IN_FLIGHT_S,
     REMEMBERED_S,
     SLOWEST_CATCH_UP,
     SUSPECTED_S,
-    WINDOW_S,
     Lead,
     Pace,
     Pacer,
@@ -48,7 +48,7 @@ def test_a_backlog_goes_out_many_times_faster_than_real_time_after_a_burst() -> 
 
 def test_so_much_is_on_its_way_at_most() -> None:
     pacer = Pacer(0.0)
-    spend(pacer, [VOICE] * round(WINDOW_S / 0.1) + [SILENCE])
+    spend(pacer, [VOICE] * round(IN_FLIGHT_S / 0.1) + [SILENCE])
     assert pacer.ready_at(VOICE) == math.inf
     pacer.ping_sent(5.0)
     pacer.arrived(5.0, 6.0)

@@ -160,7 +160,7 @@ async def test_a_proxy_that_wants_a_password_is_a_problem(monkeypatch: pytest.Mo
 
 async def test_a_server_that_is_far_away_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handshake, "FAR_S", 0.0)
-    monkeypatch.setattr(handshake, "SLOW_S", 0.0)
+    monkeypatch.setattr(handshake, "SLOW_CONNECT_S", 0.0)
     async with server() as local:
         verdicts = await shaken(local.url, monkeypatch, local.key)
     assert advised(called("round trip", verdicts))[0] == "warning"

@@ -108,7 +108,7 @@ async def test_name_servers_that_do_not_answer_are_not_waited_for(monkeypatch: p
 
 
 async def test_a_slow_lookup_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network, "SLOW_S", 0.0)
+    monkeypatch.setattr(network, "SLOW_STEP_S", 0.0)
     async with tcp_peer(nothing) as url:
         verdict = called("dns", await way_to(url))
     assert advised(verdict)[0] == "warning"

@@ -60,7 +60,7 @@ def test_a_file_whose_format_changes_is_refused_with_the_place(kind: str, tmp_pa
 
 
 def test_of_a_long_file_only_the_beginning_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recording, "LONGEST_S", 1.0)
+    monkeypatch.setattr(recording, "READ_AT_MOST_S", 1.0)
     assert 1.0 <= load(AUDIO / "sense-0870.wav").duration_s < 2.0
 
 

@@ -44,7 +44,7 @@ async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LocalServer]:
         monkeypatch.setenv("CARTESIA_API_KEY", local.key)
         monkeypatch.setattr(runs, "AGAIN_AFTER_S", 0.01)
         # On a busy machine a run may be late, and would be made anew.
-        monkeypatch.setattr(plan, "LATE_S", math.inf)
+        monkeypatch.setattr(plan, "LATE_RUN_S", math.inf)
         yield local
 
 
@@ -185,7 +185,7 @@ def test_without_matplotlib_nothing_is_spent(
 async def test_it_says_which_runs_can_not_be_trusted(
     server: LocalServer, calls: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(plan, "LATE_S", -1.0)
+    monkeypatch.setattr(plan, "LATE_RUN_S", -1.0)
     assert await tune(server, calls, "--yes", "--no-picture") == 0
     assert "4 runs fell behind real time" in capsys.readouterr().out
 

@@ -11,7 +11,7 @@ from .wire.checks import shown
 from .wire.messages import Config, TurnSettings
 from .wire.options import Options, fitting_keyterms, merge, whole
 
-KEPT = 8
+CHANGES_KEPT = 8
 """How many of the user's last changes can be undone if the server rejects one."""
 PROFILES: dict[str, TurnSettings] = {
     "yes_no": TurnSettings(eager_end_threshold=0.55, end_threshold=0.4, end_timeout_ms=1200),
@@ -77,7 +77,7 @@ class UserOptions:
         """
         for call in calls:
             call.check(options)
-        self._bases = [*self._bases[-KEPT:], options]
+        self._bases = [*self._bases[-CHANGES_KEPT:], options]
 
     def reject(self, rejected: Rejected) -> None:
         """Undoes the change that the server rejected, if it was one of the user's."""

@@ -13,8 +13,8 @@ from .speech import Activity, Heard
 
 LONGEST_CHUNK_S = 0.2
 """Audio pushed in longer pieces is cut into pieces of this length, which are sent, kept and dropped one by one."""
-SLICE_S, LONGEST_SLICE_S = 0.04, 0.05
-"""A piece is booked as speech or pause in slices of SLICE_S; a piece of up to LONGEST_SLICE_S is one slice."""
+BOOKED_SLICE_S, LONGEST_SLICE_S = 0.04, 0.05
+"""A piece is booked as speech or pause in slices of BOOKED_SLICE_S; a piece of up to LONGEST_SLICE_S is one slice."""
 QUIET_S = 1.0
 """Silence beyond this is dropped first when too much audio waits."""
 PAUSE_KEPT_S = 0.6
@@ -31,7 +31,8 @@ class Chunker:
 
     def __init__(self, sample_rate: int) -> None:
         self._byte_rate = 2 * sample_rate
-        self._slice, self._longest_slice = 2 * round(SLICE_S * sample_rate), 2 * round(LONGEST_SLICE_S * sample_rate)
+        self._slice = 2 * round(BOOKED_SLICE_S * sample_rate)
+        self._longest_slice = 2 * round(LONGEST_SLICE_S * sample_rate)
         self._longest = 2 * round(LONGEST_CHUNK_S * sample_rate)
         self.activity: Activity = Activity()
         """When there was voice in the audio."""

@@ -28,7 +28,7 @@ ANSWER_S = 5.0
 CLOSE_FOLLOWS_S = 1.0
 """If the socket ends within this time after an error, the error was about the socket and not about a config."""
 LONGEST_END_TIMEOUT_MS = TURN_RANGES[0].value["end_timeout_ms"].high
-KEPT = 4
+CONFIGS_KEPT = 4
 """How many configs are remembered. They are CONFIG_SPACING_S apart, so no error is about an earlier one."""
 
 
@@ -127,7 +127,7 @@ class Configs:
 
     def sent(self, config: Config, now: float) -> None:
         """The socket has taken a config."""
-        self._sent = (*self._sent[1 - KEPT :], _Sent(config, self.in_force, now))
+        self._sent = (*self._sent[1 - CONFIGS_KEPT :], _Sent(config, self.in_force, now))
         self.in_force = merged(self.in_force, config)
 
     def receive(self, error: ErrorMessage, now: float, *, rtt_s: float, shortest_rtt_s: float) -> bool:

@@ -10,7 +10,7 @@ DEAD_AFTER_S = 9.0
 LATE_VERDICT_S = 1.0
 """A verdict this late shows that this process was held up, and proves nothing about the peer."""
 
-SLOW_S = 0.2
+QUEUED_S = 0.2
 """A round trip this much longer than the shortest one shows that data waits on the way."""
 LATE_PONG_S = 0.5
 """A pong that takes longer than this is late."""
@@ -39,7 +39,7 @@ class Liveness:
         The last round trip took much longer than the shortest one, or a ping has waited that long for its answer.
         """
         waiting_s = now - next(iter(self._sent.values())) if self._sent else 0.0
-        return max(self.rtt_s or 0.0, waiting_s) > self.shortest_rtt_s + SLOW_S
+        return max(self.rtt_s or 0.0, waiting_s) > self.shortest_rtt_s + QUEUED_S
 
     @property
     def dead_at(self) -> float:

@@ -44,7 +44,7 @@ BOOKED_S = 4 * PROBE_S
 after the onset of speech, and a server that says nothing more in mid-turn is noticed later."""
 PROBED_S = 0.6
 """Pings follow live audio for this long after the last voice, since a turn starts and ends later than its voice."""
-WINDOW_S = 8.0
+IN_FLIGHT_S = 8.0
 """At most this much of a backlog is on its way at once, since pings and pongs wait behind it."""
 
 
@@ -230,7 +230,7 @@ class Pacer:
         ready_at = self._at if self._credit_s > 0 else self._at - self._credit_s / self._rate
         if not self._catches_up:
             return ready_at
-        if self._sent_s - self._arrived_s >= WINDOW_S:
+        if self._sent_s - self._arrived_s >= IN_FLIGHT_S:
             return math.inf
         if self._ends_pause(chunk):
             heard_at = self._arrived_at + SERVER_LAG_S if self._arrived_s == self._sent_s else math.inf

@@ -18,7 +18,7 @@ from ..net.tasks import finish
 from ..stt import STT
 
 E = TypeVar("E")
-LOOK_EVERY_S = 0.05
+CHECK_EVERY_S = 0.05
 """How often to look at a condition that no event announces, such as a counter."""
 
 
@@ -123,7 +123,7 @@ class Call:
         """Waits until the condition holds, the stream is over, or the time is up; returns whether it holds."""
         until = time.monotonic() + timeout_s
         while not condition() and not self.is_over and (left_s := until - time.monotonic()) > 0:
-            await finish(asyncio.create_task(self._changed.wait()), min(left_s, LOOK_EVERY_S))
+            await finish(asyncio.create_task(self._changed.wait()), min(left_s, CHECK_EVERY_S))
             self._changed.clear()
         return bool(condition())
 

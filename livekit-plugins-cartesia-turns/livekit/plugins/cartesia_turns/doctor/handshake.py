@@ -18,7 +18,7 @@ from .verdict import Verdict, ok, printable, problem, skipped, warning
 
 FAR_S = 0.3
 """A round trip that takes longer than this is felt in each reply."""
-SLOW_S = 2.0
+SLOW_CONNECT_S = 2.0
 """A connection that takes longer than this delays the caller's first words."""
 PONG_S = 3.0
 """How long to wait for the answer to the first ping."""
@@ -106,7 +106,7 @@ def plans() -> str:
 
 def _greeting(connect_s: float) -> Verdict:
     what = f"The server sent `connected` after {connect_s:.2f} s."
-    if connect_s > SLOW_S:
+    if connect_s > SLOW_CONNECT_S:
         return warning("connected", what, "Prewarm the STT before the call, as a session does.", connect_s=connect_s)
     return ok("connected", what, connect_s=connect_s)
 

@@ -25,7 +25,7 @@ from .verdict import Level, Verdict, ok, printable, problem, skipped, warning
 PORTS = {"ws": 80, "wss": 443}
 NOT_REACHED = "An earlier step failed."
 BY_PROXY = "The proxy does this; the handshake shows how it went."
-SLOW_S = 1.0
+SLOW_STEP_S = 1.0
 """A step that takes longer than this is slow."""
 
 
@@ -166,7 +166,7 @@ def _issuer(certificate: Any) -> str:
 
 
 def _timed(name: str, what: str, took_s: float, figure: str, advice: str) -> Verdict:
-    if took_s > SLOW_S:
+    if took_s > SLOW_STEP_S:
         return warning(name, f"{what} That took {took_s:.1f} s.", advice, **{figure: took_s})
     return ok(name, what, **{figure: took_s})
 

@@ -24,7 +24,7 @@ SPEEDS = (1.5, 2.0, CATCH_UP_SPEED)
 """From the gentlest to the plugin's own."""
 TRIED_S = 6.0
 """Audio that is sent at each speed."""
-DRAIN_S = 10.0
+TRIAL_END_S = 10.0
 """How long to wait for the end of a trial, beyond the time that the audio takes."""
 OFFENCE_S = 1.0
 """How long to wait for an error after the last audio."""
@@ -83,7 +83,7 @@ async def _try(server: Server, audio: bytes, speed: float) -> _Trial:
             return _Trial(is_connected=False, error=call.trouble)
         began = time.monotonic()
         call.push(audio, RATE)
-        await call.until(lambda: call.trouble or _is_sent(call), TRIED_S + DRAIN_S)
+        await call.until(lambda: call.trouble or _is_sent(call), TRIED_S + TRIAL_END_S)
         took_s = time.monotonic() - began
         # A server that refuses this speed says so a moment later.
         await call.until(lambda: call.trouble, OFFENCE_S)

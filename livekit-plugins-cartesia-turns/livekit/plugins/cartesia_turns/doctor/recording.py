@@ -11,7 +11,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-LONGEST_S = 60.0
+READ_AT_MOST_S = 60.0
 """So much of a file is read: enough to tell what is wrong with it."""
 SAMPLE_TEXT = "He was not an ill-disposed young man."
 """What is said in the sample: from a LibriVox reading of "Sense and Sensibility", which is in the public domain."""
@@ -74,7 +74,7 @@ def sample() -> Recording:
 
 
 def load(path: Path) -> Recording:
-    """Decodes the first LONGEST_S seconds of a file.
+    """Decodes the first READ_AT_MOST_S seconds of a file.
 
     Raises:
         UnreadableError: there is no such file, it holds no audio, or it is in no format that is known.
@@ -107,7 +107,7 @@ def _decode(container: av.container.InputContainer) -> tuple[int, list[NDArray[n
             for piece in to_16_bit.resample(frame):
                 pieces.append(piece.to_ndarray().astype(np.int16, copy=False))
                 read += piece.samples
-            if read >= LONGEST_S * rate:
+            if read >= READ_AT_MOST_S * rate:
                 break
     except (av.FFmpegError, ValueError):
         # The resampler raises a ValueError if the rate or the channels change.

@@ -13,7 +13,7 @@ from .verdict import Verdict, ok, problem, skipped, warning
 
 FULL = 32768.0
 FRAME_S = 0.02
-SHORTEST_S = 0.3
+SHORTEST_RECORDING_S = 0.3
 """A shorter recording, in seconds, has no word in it."""
 DIGITAL_SILENCE_DB = -120.0
 SILENT_DB = -60.0
@@ -27,7 +27,7 @@ STEEP = 0.02
 """A wave that was cut off reaches its flat top with a step of this part of the peak or more; a smooth one creeps up."""
 SOME_CLIPPED, MUCH_CLIPPED = 0.0005, 0.01
 """Parts of the samples that are cut off."""
-ALIKE, OPPOSITE = 0.98, -0.5
+SAME, OPPOSITE = 0.98, -0.5
 """Correlations of two channels."""
 BESIDE_DB = 30.0
 """A channel that is so much quieter than another has nothing in it."""
@@ -59,7 +59,7 @@ def has_sound(recording: Recording) -> bool:
 
 def why_not_spoken(recording: Recording) -> str:
     """Why there is no point in sending it to a server; empty where there is one."""
-    if recording.duration_s < SHORTEST_S or recording.sample_rate < LOWEST_RATE:
+    if recording.duration_s < SHORTEST_RECORDING_S or recording.sample_rate < LOWEST_RATE:
         return "The recording is too short, or its sample rate too low, to hold a word."
     return "" if has_sound(recording) else "There is no sound in the recording."
 
@@ -142,7 +142,7 @@ def _channels(recording: Recording) -> Verdict:
         )
         return warning("channels", what, advice)
     alike = min(_correlation(recording.samples[0], other) for other in recording.samples[1:])
-    if alike >= ALIKE:
+    if alike >= SAME:
         return ok("channels", "All channels are the same; the plugin mixes them down to one.", correlation=alike)
     if alike <= OPPOSITE:
         what = "The channels are of opposite polarity, and cancel each other out when they are mixed."

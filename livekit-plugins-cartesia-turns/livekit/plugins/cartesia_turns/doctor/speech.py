@@ -20,13 +20,13 @@ from .verdict import Verdict, ok, printable, problem, skipped, warning
 
 RATE = 16000
 FRAME_S = 0.02
-LONGEST_S = 15.0
+SPOKEN_S = 15.0
 """How much of the recording is spoken."""
 MORE_S = 2.0
 """How much later than its end timeout a turn may end, because of the way to the server and back."""
-QUIET_S = 1.0
+NO_TURN_S = 1.0
 """How long to wait for another turn after the speech, while no turn is open."""
-LATE_S = 1.2
+LATE_END_S = 1.2
 """An end of turn that comes later than this after the speech makes the agent seem slow."""
 HALF = 0.5
 """The part of the sample's words that must be heard."""
@@ -35,7 +35,7 @@ WORDS, DELAY = "words", "end of turn"
 
 async def check(server: Server, recording: Recording) -> list[Verdict]:
     """Speaks the recording, then stays silent until its turns are over."""
-    pcm = as_sent(recording)[: round(LONGEST_S * RATE) * 2]
+    pcm = as_sent(recording)[: round(SPOKEN_S * RATE) * 2]
     async with Call(server.stt(), server.timeout_s) as call:
         if not await call.connect():
             why = said(call.trouble) if call.trouble else NO_ANSWER
@@ -74,7 +74,7 @@ def _longest_wait_s() -> float:
 
 def _is_done(call: Call, silent_s: float) -> bool:
     starts, ends = call.all(TurnStartEvent), call.all(TurnEndEvent)
-    return bool(ends) and len(ends) >= len(starts) and silent_s >= QUIET_S
+    return bool(ends) and len(ends) >= len(starts) and silent_s >= NO_TURN_S
 
 
 def judge(told: list[Told], trouble: APIError | None, began: float, text: str = "") -> list[Verdict]:
@@ -136,7 +136,7 @@ def _delay(delays: list[float]) -> Verdict:
         return skipped(DELAY, "The server did not end a turn.")
     last_s = max(delays)
     what = f"A turn ended {last_s:.2f} s after the end of speech."
-    if last_s > LATE_S:
+    if last_s > LATE_END_S:
         advice = "Raise turn_end_threshold or lower turn_end_timeout_ms. A busy server can also be the reason."
-        return warning(DELAY, f"{what} More than {LATE_S} s makes an agent seem slow.", advice, delay_s=last_s)
+        return warning(DELAY, f"{what} More than {LATE_END_S} s makes an agent seem slow.", advice, delay_s=last_s)
     return ok(DELAY, what, delay_s=last_s)

@@ -12,10 +12,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-HOP_S, WINDOW_S, PITCH_S = 0.01, 0.064, 0.1
-LONGEST_S = 16.0
+HOP_S, SPECTRUM_S, PITCH_S = 0.01, 0.064, 0.1
+MEASURED_AT_MOST_S = 16.0
 """How much of the audio is measured, at most."""
-SHORTEST_S = 0.8
+MEASURED_AT_LEAST_S = 0.8
 LOWEST_RATE = 4000
 """A lower rate, in Hz, leaves nothing of speech."""
 LOUD = 0.05
@@ -41,8 +41,8 @@ def octaves_off(samples: NDArray[np.int16], rate: int) -> float | None:
 
     A speaker's own way of speaking accounts for up to half an octave.
     """
-    wave = samples[: round(LONGEST_S * rate)].astype(np.float64)
-    if wave.size < SHORTEST_S * rate or rate < LOWEST_RATE:
+    wave = samples[: round(MEASURED_AT_MOST_S * rate)].astype(np.float64)
+    if wave.size < MEASURED_AT_LEAST_S * rate or rate < LOWEST_RATE:
         return None
     power, frequencies = _spectrum(wave, rate)
     energy = power[:, frequencies > 40].sum(axis=1)
@@ -64,7 +64,7 @@ def _is_steady(energy: NDArray[np.float64]) -> bool:
 
 def _spectrum(wave: NDArray[np.float64], rate: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The power of each moment, by frequency, and the frequencies."""
-    size = round(rate * WINDOW_S)
+    size = round(rate * SPECTRUM_S)
     frames = np.lib.stride_tricks.sliding_window_view(wave, size)[:: round(rate * HOP_S)]
     power: NDArray[np.float64] = np.abs(np.fft.rfft(frames * np.hanning(size), axis=1)) ** 2
     frequencies = np.asarray(np.fft.rfftfreq(size, 1 / rate), np.float64)

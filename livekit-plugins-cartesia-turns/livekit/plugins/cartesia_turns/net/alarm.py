@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable
 
-LATE_S = 0.05
+LATE_ALARM_S = 0.05
 """An alarm that is so late shows that the event loop was held up."""
 READ_S = 0.01
 """How much longer such an alarm waits, once."""
@@ -62,7 +62,7 @@ class Alarm:
             self._clear()
 
     def _go_off(self) -> None:
-        if self._loop is not None and not self._has_waited and time.monotonic() > self._due_at + LATE_S:
+        if self._loop is not None and not self._has_waited and time.monotonic() > self._due_at + LATE_ALARM_S:
             self._has_waited = True
             self._timer = self._loop.call_later(READ_S, self._go_off, context=self._context)
             return

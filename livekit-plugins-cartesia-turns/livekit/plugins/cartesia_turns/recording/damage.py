@@ -13,7 +13,7 @@ from typing import Protocol
 from ..core.requests import Limits
 from .schema import Fields, SchemaError, error_of, limits_of, message_of, number_of, options_of
 
-LONGEST_S = 30 * 86_400.0
+LONGEST_CALL_S = 30 * 86_400.0
 """A time that is so far from the start of the call, in seconds, is none."""
 MOST = 10**16
 """A greater number is none of a call. Its counts and the numbers of its pings have at most 16 digits."""
@@ -65,7 +65,7 @@ def check_lines(lines: list[Fields], steps_of: Callable[[Fields], Iterable[_Step
 
 
 def _check_time(at: float, started_at: float) -> None:
-    if not abs(_number(at) - started_at) < LONGEST_S:
+    if not abs(_number(at) - started_at) < LONGEST_CALL_S:
         raise ValueError("no time of the call")
 
 

@@ -25,9 +25,9 @@ SCHEMA = 1
 PROPOSAL, PERSON = "proposal", "person"
 MOST_S = 1e9
 """No call is so long."""
-SPARE_S = 0.5
+BEYOND_END_S = 0.5
 """A stretch that ends this much later than the call is not of that call."""
-LEAD_S, TAIL_S = 0.3, 0.2
+LEAD_S, LAG_S = 0.3, 0.2
 """How much earlier and later than the plugin timed it the speech of a turn is looked for."""
 
 
@@ -86,7 +86,7 @@ def propose(recording: Recording) -> Labels:
 def _spans(story: Story) -> list[tuple[float, float]]:
     """Where the server heard words."""
     return [
-        (turn.speech_start - LEAD_S, (story.seconds if turn.speech_end is None else turn.speech_end) + TAIL_S)
+        (turn.speech_start - LEAD_S, (story.seconds if turn.speech_end is None else turn.speech_end) + LAG_S)
         for turn in story.turns
         if turn.words
     ]
@@ -125,7 +125,7 @@ def labels_of(written: Any, where: object) -> Labels:
     call, seconds = written.get("call"), _time(written.get("seconds"))
     if not isinstance(call, str) or seconds is None:
         raise LabelsError(f"{where}: `call`, the name of its folder, and `seconds`, its length, are expected")
-    if stretches and (end := stretches[-1].end) > seconds + SPARE_S:
+    if stretches and (end := stretches[-1].end) > seconds + BEYOND_END_S:
         raise LabelsError(
             f"{where}, stretch {len(stretches)}: it ends at {end} s, after the end of the call at {seconds} s"
         )

@@ -41,7 +41,7 @@ from .schema import (
 )
 from .steps import Step, steps_of
 
-LATE_S = 0.1
+OVERDUE_S = 0.1
 """If the recorded shell made calls this long after a deadline and did not keep it, its client had no such deadline."""
 LATEST_S = 2.0
 """Unless it called `tick` within this time: then the process was busy, and kept that deadline late."""
@@ -194,7 +194,7 @@ class Player:
             self._overdue_since = math.inf
             return
         self._overdue_since = min(self._overdue_since, at)
-        if at - self._overdue_since > LATE_S and self._next_tick(at) - self._overdue_since > LATEST_S:
+        if at - self._overdue_since > OVERDUE_S and self._next_tick(at) - self._overdue_since > LATEST_S:
             self._tick(at)
             self._listen(at)
 

@@ -30,7 +30,7 @@ from .schema import SchemaError
 
 AWAY_S = 2.0
 """A client that hung up by itself and connects again within so many seconds goes on with the call."""
-UNHEARD_S = 0.5
+TOLD_AT_END_S = 0.5
 """Asked to finish, the server says what comes in the next so many seconds of audio, and the rest of an open turn."""
 
 
@@ -217,7 +217,7 @@ class _Responder:
 
     async def finish(self) -> AsyncIterator[Frame]:
         """Yields what would come next: no more audio follows."""
-        while self._left and (self._in_turn or self._left[0].at_s <= self.heard_s + UNHEARD_S):
+        while self._left and (self._in_turn or self._left[0].at_s <= self.heard_s + TOLD_AT_END_S):
             yield self._take()
         self._playing.heard(self)
 

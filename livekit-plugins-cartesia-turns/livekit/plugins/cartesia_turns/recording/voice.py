@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..core.speech import ABOVE_NOISE_DB, FLOOR_S, QUIETEST_DBFS, SLICE_S, TRAILING_DB, Activity
 
-SHORTEST_PAUSE_S = 0.25
+SHORTEST_GAP_S = 0.25
 """No endpoint ends a turn sooner, so shorter gaps, such as those between two words, count as speech."""
 SHORTEST_SPEECH_S = 0.08
 """Anything shorter is a click."""
@@ -71,7 +71,7 @@ def _joined(voiced: NDArray[np.bool_]) -> Iterator[tuple[float, float]]:
     edges = np.flatnonzero(np.diff(np.concatenate([[False], voiced, [False]]).astype(np.int8)))
     stretches: list[tuple[float, float]] = []
     for start, end in edges.reshape(-1, 2) * SLICE_S:
-        if stretches and start - stretches[-1][1] < SHORTEST_PAUSE_S:
+        if stretches and start - stretches[-1][1] < SHORTEST_GAP_S:
             stretches[-1] = stretches[-1][0], float(end)
         else:
             stretches.append((float(start), float(end)))

@@ -18,7 +18,7 @@ from .vendor import Vendor
 
 CLOSE_WAIT_S = 1.0
 """How long the server waits for the client's close frame, in seconds."""
-SLICE_S = 0.1
+HEARD_AT_ONCE_S = 0.1
 """Audio is heard in slices of at most so many seconds, so that a minute in one frame delays nobody else."""
 
 
@@ -160,7 +160,7 @@ class Session:
             responder.close()
 
     async def _hear_all(self, responder: Responder, pcm: bytes) -> None:
-        size = round(self._stream.bytes_per_second * SLICE_S)
+        size = round(self._stream.bytes_per_second * HEARD_AT_ONCE_S)
         for start in range(0, len(pcm), size):
             await self._hear(responder, pcm[start : start + size])
             if start + size < len(pcm) or not self._inbox.is_empty:

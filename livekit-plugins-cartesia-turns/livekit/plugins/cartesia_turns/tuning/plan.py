@@ -16,7 +16,7 @@ from .results import Results
 from .runs import Job, Sample, key_of, sample_of
 from .score import Point, Score, score
 
-LATE_S = 1.0
+LATE_RUN_S = 1.0
 """If a run took so much longer than its audio, the machine is too busy to measure delays."""
 MOST_SHOWN = 5
 """So many calls that are left out are named."""
@@ -55,13 +55,13 @@ class Tuning:
 
     def _is_done(self, job: Job) -> bool:
         result = self.results.get(key_of(self.server, job))
-        return result is not None and result.late_s <= LATE_S
+        return result is not None and result.late_s <= LATE_RUN_S
 
     def late(self) -> list[float]:
         """How much longer than their audio those runs took that are part of the points and can't be trusted."""
         keys = [key_of(self.server, Job(sample, point.turn)) for point in self.points() for sample in self.samples]
         found = [result.late_s for key in keys if (result := self.results.get(key)) is not None]
-        return [late_s for late_s in found if late_s > LATE_S]
+        return [late_s for late_s in found if late_s > LATE_RUN_S]
 
     def _score(self, turn: TurnSettings) -> Score | None:
         total = Score()

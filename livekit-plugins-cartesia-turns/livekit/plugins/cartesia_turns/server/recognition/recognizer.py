@@ -161,8 +161,8 @@ class MoonshineTranscriber:
     SHIFTS = (0, 128, 256)
     """Thirds of a step of the model, which is 384 samples long. How the steps divide the audio makes it mishear a word
     now and then: "ill-disposed" as "ill-sposed" in one to five of 32 places."""
-    LEAD_S = 0.2
-    TAIL_S = 0.6
+    BEFORE_S = 0.2
+    BEHIND_S = 0.6
     """The silence put before and behind the audio, in seconds. The model was trained on whole utterances, and the last
     words suffer when an utterance is cut short."""
 
@@ -184,7 +184,7 @@ class MoonshineTranscriber:
 
     def __call__(self, audio: Samples) -> str:
         """The words in the audio. Any thread may call."""
-        padded = np.pad(audio, (round(self.LEAD_S * RATE), round(self.TAIL_S * RATE)))
+        padded = np.pad(audio, (round(self.BEFORE_S * RATE), round(self.BEHIND_S * RATE)))
         try:
             model = self._idle.get_nowait()
         except Empty:
