@@ -13,7 +13,7 @@ from functools import partial
 
 from livekit.plugins.cartesia_turns.core.chunk import Chunk
 from livekit.plugins.cartesia_turns.core.client import TurnsClient
-from livekit.plugins.cartesia_turns.core.events import ClientEvent, Kind, Notice, TurnEvent, Usage, are_text
+from livekit.plugins.cartesia_turns.core.events import ClientEvent, Kind, Notice, TurnEvent, Usage, are_inside_turn
 from livekit.plugins.cartesia_turns.core.link import Outgoing, Ping
 from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.core.stats import Stats
@@ -354,7 +354,7 @@ class SimulatedCall:
         due_at = self._due_at
         self.client.receive(message, now)
         events = self._note()
-        if events and are_text(events) and self.client.live.is_open:
+        if events and are_inside_turn(events) and self.client.live.is_open:
             assert self._due_at >= due_at, "the shell does not look at the deadline then"
 
     def _tell(self, socket: Socket, action: Callable[[float], None]) -> None:

@@ -71,7 +71,7 @@ class Reporter:
         self._odd_frames: dict[str, float] = {}
 
     def events(self, events: Sequence[ClientEvent], stats: Stats | None) -> None:
-        """Passes on events of the client. Its counters are `stats`; None where the events are new text alone."""
+        """Passes on events of the client. Its counters are `stats`; None for steps inside a turn."""
         if stats is not None:
             self._telemetry.counted(stats)
         for event in events:

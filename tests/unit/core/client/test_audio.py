@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 from livekit.plugins.cartesia_turns.core.client import TurnsClient
-from livekit.plugins.cartesia_turns.core.events import are_text
+from livekit.plugins.cartesia_turns.core.events import are_inside_turn
 from livekit.plugins.cartesia_turns.core.link import Ping
 from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.core.settling import PROBE_S
@@ -163,6 +163,6 @@ def test_text_with_which_the_servers_turn_begins_has_the_shell_look_at_the_deadl
     if starts:
         client.receive(TurnStart("r", "t"), 11.6)
     client.receive(TurnUpdate("r", "so it goes"), 11.6)
-    assert are_text(client.take_events())
+    assert are_inside_turn(client.take_events())
     assert not client.live.is_open
     assert client.deadline < 12.1

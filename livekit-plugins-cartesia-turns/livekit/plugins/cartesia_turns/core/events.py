@@ -70,12 +70,14 @@ class Usage:
     seconds: float
 
 
-def are_text(events: Sequence[ClientEvent]) -> bool:
-    """Whether the events are new text and nothing else, as most are. A snapshot of the counters is not needed then.
+def are_inside_turn(events: Sequence[ClientEvent]) -> bool:
+    """Whether the events are steps inside a turn (texts, eager ends, resumes) and nothing else, as most are.
 
-    It takes 10 microseconds, a third of the time in which a text is told.
+    A snapshot of the counters is not needed then. It takes 10 microseconds, a third of the time of a text.
     """
-    return all(isinstance(event, TurnEvent) and event.kind is Kind.UPDATE for event in events)
+    return all(
+        isinstance(event, TurnEvent) and event.kind is not Kind.START and event.kind is not Kind.END for event in events
+    )
 
 
 ClientEvent: TypeAlias = TurnEvent | Flushed | Notice | Rejected | Usage

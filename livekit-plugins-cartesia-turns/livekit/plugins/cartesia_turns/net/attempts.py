@@ -28,7 +28,7 @@ class Listener(Protocol):
     """Is told what happens by a driver."""
 
     def events(self, events: Sequence[ClientEvent], stats: Stats | None) -> None:
-        """The client has these events. Its counters are `stats`; None where the events are new text alone."""
+        """The client has these events. Its counters are `stats`; None for steps inside a turn."""
 
     def connected(self, request_id: str, connect_s: float, *, reused: bool, is_first: bool) -> None:
         """A socket is open and the server said so, `connect_s` seconds after it was asked for."""

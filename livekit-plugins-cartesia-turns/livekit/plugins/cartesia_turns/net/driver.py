@@ -14,7 +14,7 @@ from livekit.agents import APIError
 
 from ..core.backoff import RetryPolicy
 from ..core.client import TurnsClient
-from ..core.events import are_text
+from ..core.events import are_inside_turn
 from ..core.link import Outgoing
 from ..errors import DroppedError, ServerError
 from ..wire.messages import ServerMessage, Unknown
@@ -64,18 +64,14 @@ class Driver:
             APIError: another attempt to connect makes no sense.
         """
         self._alarm.start()
-        self._set_alarm()
+        self._alarm.set(self._due_at)
         try:
             await self._keep_linked(session)
         finally:
             self._alarm.stop()
 
     def push_now(self, pcm: bytes) -> bool:
-        """Sends the user's audio if that takes neither a decision nor a wait.
-
-        Returns:
-            Whether it did. If not, nothing was taken, and the audio is for `push`.
-        """
+        """Sends the user's audio if that takes neither a decision nor a wait; returns whether it took the audio."""
         now = time.monotonic()
         if not self._sender.send_live(pcm, now):
             return False
@@ -85,7 +81,7 @@ class Driver:
             self._client.live_sent(now)
             # In a turn it would always be too early, as silence is due some time after the last audio.
             self._alarm.put_off(now)
-            self._set_alarm()
+            self._alarm.set(self._due_at)
         return True
 
     def push(self, pcm: bytes) -> None:
@@ -125,12 +121,12 @@ class Driver:
         self._act()
 
     def _tell_events(self) -> bool:
-        """Passes on the client's events; returns whether they are new text and nothing else."""
+        """Passes on the client's events; returns whether they are steps inside a turn and nothing else."""
         if not (events := self._client.take_events()):
             return False
-        is_text = are_text(events)
-        self._listener.events(events, None if is_text else self._client.stats)
-        return is_text
+        are_inside = are_inside_turn(events)
+        self._listener.events(events, None if are_inside else self._client.stats)
+        return are_inside
 
     def _act(self) -> None:
         """Does what the client asks for now."""
@@ -143,15 +139,16 @@ class Driver:
             self._to_link.set()
         if sockets.finished and not self.over.done():
             self.over.set_result(None)
-        self._set_alarm()
+        self._alarm.set(self._due_at)
 
     def _end_socket(self) -> None:
         if not self._socket_over.done():
             self._socket_over.set_result(None)
 
-    def _set_alarm(self) -> None:
-        """Has the client called when it next must be. An alarm that is too early stays, and sets the next one."""
-        self._alarm.set(min(self._client.deadline, self._sender.send_at))
+    @property
+    def _due_at(self) -> float:
+        """When the client must next be called. An alarm that is set to an earlier time stays, and sets the next one."""
+        return min(self._client.deadline, self._sender.send_at)
 
     def _step(self, sent: Outgoing | None = None) -> None:
         """Does what is due by now. The alarm calls it, and so does the sender, once the socket has taken an item."""
@@ -159,6 +156,10 @@ class Driver:
             now = time.monotonic()
             if sent is not None:
                 self._client.sent(sent, now)
+            elif now < (due_at := self._due_at) and not self._client.sockets.may_send:
+                # In a turn the alarm is set to when silence would be due, and audio has come since.
+                self._alarm.set(due_at)
+                return
             if now >= self._client.deadline:
                 self._client.tick(now)
             self._sender.send_waiting()
@@ -231,7 +232,7 @@ class Driver:
                 # A pong may let a backlog go on. It only moves deadlines to later times, so the alarm stays.
                 if self._client.sockets.may_send:
                     self._sender.send_waiting()
-                    self._set_alarm()
+                    self._alarm.set(self._due_at)
             else:
                 self._take_message(message)
 
@@ -241,9 +242,9 @@ class Driver:
             self._listener.odd_frame("a message of an unknown type")
         self._attempts.heard(message, now, reused=reused)
         self._client.receive(message, now)
-        is_text = self._tell_events()
-        # New text asks for nothing now and for nothing sooner than before, unless a turn begins with it.
-        if not (is_text and self._client.live.is_open):
+        are_inside = self._tell_events()
+        # Such steps ask for nothing now and for nothing sooner than before, unless a turn begins with them.
+        if not (are_inside and self._client.live.is_open):
             self._act()
         if (failure := self._client.sockets.failure) is not None:
             raise ServerError(failure)
