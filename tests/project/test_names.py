@@ -1,4 +1,4 @@
-"""A length of time has a name of its own, so that a reader who knows it from one module is not wrong in another."""
+"""A number has a name of its own, so that a reader who knows it from one module is not wrong in another."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections import defaultdict
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "livekit-plugins-cartesia-turns/livekit/plugins/cartesia_turns"
-CONSTANTS = re.compile(r"^ *((?:[A-Z][A-Z0-9_]*_S, )*[A-Z][A-Z0-9_]*_S)(?:: float)? = ([-0-9._, ]+)$", re.MULTILINE)
-"""One constant or several with names that end with `_S`, and their numbers."""
+CONSTANTS = re.compile(r"^ *((?:[A-Z][A-Z0-9_]*, )*[A-Z][A-Z0-9_]*)(?:: \w+)? = ([-0-9._, ]+)$", re.MULTILINE)
+"""One constant or several, and their numbers."""
 
 
-def test_no_two_lengths_of_time_have_one_name() -> None:
+def test_no_two_numbers_have_one_name() -> None:
     values: dict[str, set[float]] = defaultdict(set)
     for path in PACKAGE.rglob("*.py"):
         for names, numbers in CONSTANTS.findall(path.read_text()):

@@ -4,7 +4,6 @@ import errno
 import json
 import logging
 import threading
-import time
 from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
@@ -14,6 +13,7 @@ from livekit.plugins.cartesia_turns.recording import writer as module
 from livekit.plugins.cartesia_turns.recording.audio_file import AudioFile, read_audio
 from livekit.plugins.cartesia_turns.recording.journal import Columns, Journal, Lines
 from livekit.plugins.cartesia_turns.recording.writer import CallWriter, Writer
+from support.waiting import wait_until
 
 ROOM = 10**9
 
@@ -148,7 +148,7 @@ def test_one_thread_writes_all_calls_and_ends_with_them(tmp_path: Path, monkeypa
         thread.finish(writer)
         assert writer.is_done.wait(10)
     assert all(read_audio(tmp_path / name) for name in "XY")
-    _until(lambda: threading.active_count() == before)
+    wait_until(lambda: threading.active_count() == before)
     journal, writer = call(tmp_path / "Z")
     thread.add(writer)
     thread.finish(writer)
@@ -170,14 +170,6 @@ def test_a_call_that_hangs_at_the_disk_keeps_the_process_for_a_moment_only(
     thread.add(writer)
     thread.finish(writer)
     # What is no daemon is waited for as the process ends.
-    _until(lambda: not [one for one in threading.enumerate() if "at exit" in one.name])
+    wait_until(lambda: not [one for one in threading.enumerate() if "at exit" in one.name])
     gate.set()
     assert writer.is_done.wait(10)
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if condition():
-            return
-        time.sleep(0.01)
-    raise AssertionError("not in time")

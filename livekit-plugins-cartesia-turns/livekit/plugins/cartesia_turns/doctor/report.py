@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from ..version import __version__
 from .verdict import Level, Verdict
 
-SCHEMA = 1
+REPORT_SCHEMA = 1
 """Goes up when a field of the JSON changes its meaning or is removed, not when fields or checks are added."""
 WIDTH = 110
 NAME_WIDTH, LEVEL_WIDTH = 30, 9
@@ -51,7 +51,7 @@ def is_well(verdicts: Sequence[Verdict]) -> bool:
 def as_json(verdicts: Sequence[Verdict]) -> str:
     """All verdicts as one JSON object."""
     document = {
-        "schema": SCHEMA,
+        "schema": REPORT_SCHEMA,
         "plugin": __version__,
         "ok": is_well(verdicts),
         "verdicts": [

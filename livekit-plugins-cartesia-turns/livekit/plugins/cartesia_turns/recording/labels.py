@@ -1,8 +1,9 @@
 """Where the user's turns really ended in a recorded call: proposed from what followed, corrected by a person.
 
-`labels.json` stands beside the call: `schema` (SCHEMA), `call` (the name of its folder), `by` ("proposal" or "person"),
-`seconds` (the length of the call) and `stretches`, the user's speech in order: each with `start` and `end`, in seconds
-since the start of the call, and `ends_turn`, which says whether the user was done then or only paused. It has no words.
+`labels.json` stands beside the call: `schema` (LABELS_SCHEMA), `call` (the name of its folder), `by` ("proposal" or
+"person"), `seconds` (the length of the call) and `stretches`, the user's speech in order: each with `start` and `end`,
+in seconds since the start of the call, and `ends_turn`, which says whether the user was done then or only paused. It
+has no words.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from .schema import Fields, SchemaError
 from .story import Story, story_of
 from .voice import spoken_in
 
-SCHEMA = 1
+LABELS_SCHEMA = 1
 """The version of the file. It changes when a reader of the version before would misread it."""
 PROPOSAL, PERSON = "proposal", "person"
 MOST_S = 1e9
@@ -99,7 +100,7 @@ def _is_over(story: Story, last_s: float) -> bool:
 
 def labels_to(labels: Labels) -> Fields:
     """Labels as JSON."""
-    return {"schema": SCHEMA, **asdict(labels), "stretches": [asdict(stretch) for stretch in labels.stretches]}
+    return {"schema": LABELS_SCHEMA, **asdict(labels), "stretches": [asdict(stretch) for stretch in labels.stretches]}
 
 
 def labels_of(written: Any, where: object) -> Labels:
@@ -114,8 +115,8 @@ def labels_of(written: Any, where: object) -> Labels:
     """
     if not isinstance(written, dict) or "schema" not in written or not isinstance(written.get("stretches"), list):
         raise LabelsError(f"{where} has no labels: `schema` and `stretches` are expected, as `label` writes them")
-    if written["schema"] != SCHEMA:
-        raise LabelsError(f"{where} has schema {written['schema']}: this version reads {SCHEMA}")
+    if written["schema"] != LABELS_SCHEMA:
+        raise LabelsError(f"{where} has schema {written['schema']}: this version reads {LABELS_SCHEMA}")
     stretches = tuple(_stretch(one, f"{where}, stretch {at}") for at, one in enumerate(written["stretches"], 1))
     for at, (before, after) in enumerate(pairwise(stretches), 1):
         if after.start < before.end:

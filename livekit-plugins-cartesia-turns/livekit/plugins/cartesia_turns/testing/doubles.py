@@ -11,7 +11,7 @@ from livekit import rtc
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions, llm, tts
 from livekit.agents.voice import io
 
-RATE = 24000
+VOICE_RATE = 24000
 """Of what the agent says, in Hz."""
 
 
@@ -40,7 +40,9 @@ class Speaker(io.AudioOutput):
     """
 
     def __init__(self, *, pausable: bool = True) -> None:
-        super().__init__(label="Speaker", capabilities=io.AudioOutputCapabilities(pause=pausable), sample_rate=RATE)
+        super().__init__(
+            label="Speaker", capabilities=io.AudioOutputCapabilities(pause=pausable), sample_rate=VOICE_RATE
+        )
         self.started_at: list[float] = []
         self.stopped_at: list[float] = []
         self.paused_at: list[float] = []
@@ -165,7 +167,7 @@ class FakeTTS(tts.TTS[str]):
     """
 
     def __init__(self, duration_s: float = 0.2) -> None:
-        super().__init__(capabilities=tts.TTSCapabilities(streaming=False), sample_rate=RATE, num_channels=1)
+        super().__init__(capabilities=tts.TTSCapabilities(streaming=False), sample_rate=VOICE_RATE, num_channels=1)
         self.duration_s = duration_s
 
     def synthesize(
@@ -177,7 +179,7 @@ class FakeTTS(tts.TTS[str]):
 
 class _Utterance(tts.ChunkedStream):
     async def _run(self, output_emitter: tts.AudioEmitter) -> None:
-        output_emitter.initialize(request_id="1", sample_rate=RATE, num_channels=1, mime_type="audio/pcm")
+        output_emitter.initialize(request_id="1", sample_rate=VOICE_RATE, num_channels=1, mime_type="audio/pcm")
         duration_s = self._tts.duration_s if isinstance(self._tts, FakeTTS) else 0.0
-        output_emitter.push(bytes(2 * round(RATE * duration_s)))
+        output_emitter.push(bytes(2 * round(VOICE_RATE * duration_s)))
         output_emitter.flush()

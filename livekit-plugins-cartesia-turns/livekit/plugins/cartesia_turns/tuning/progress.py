@@ -13,7 +13,7 @@ from .runs import Job, RunError
 
 BAR, SHORTEST_BAR = 30, 5
 """How wide the progress bar is, in characters, and how narrow where there is little room."""
-WIDEST = 78
+WIDEST_LINE = 78
 """The longest line."""
 
 
@@ -47,7 +47,7 @@ class Progress:
             # In the last column some terminals begin a new line.
             room = shutil.get_terminal_size().columns - 1
             # The line before may have been longer.
-            line = f"{bar(self._done, self._of, left_s, room):<{min(room, WIDEST)}}"
+            line = f"{bar(self._done, self._of, left_s, room):<{min(room, WIDEST_LINE)}}"
             sys.stderr.write(f"\r{line}{'' if self._done < self._of else chr(10)}")
             sys.stderr.flush()
             return
@@ -56,7 +56,7 @@ class Progress:
             sys.stderr.write(f"{text}\n")
 
 
-def bar(done: int, of: int, left_s: float, room: int = WIDEST) -> str:
+def bar(done: int, of: int, left_s: float, room: int = WIDEST_LINE) -> str:
     """A progress bar.
 
     Args:

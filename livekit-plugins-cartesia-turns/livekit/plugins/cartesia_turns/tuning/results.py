@@ -1,9 +1,9 @@
 """The results of runs in a file, one JSON object a line, so that a later run goes on where an earlier one ended.
 
-A line has `schema` (SCHEMA), `call` (the name of its folder), `audio` (a digest of what was sent), `endpoint`, `model`,
-`turn` (the settings), `heard_s` (seconds of the call that were sent), `sent_s` (all audio that the endpoint bills),
-`late_s` (how much longer than real time the run took) and `events`: what the endpoint told, each with the seconds of
-audio that had been sent. It has no words. Labels are not part of it, so results outlive corrections of them.
+A line has `schema` (RESULTS_SCHEMA), `call` (the name of its folder), `audio` (a digest of what was sent), `endpoint`,
+`model`, `turn` (the settings), `heard_s` (seconds of the call that were sent), `sent_s` (all audio that the endpoint
+bills), `late_s` (how much longer than real time the run took) and `events`: what the endpoint told, each with the
+seconds of audio that had been sent. It has no words. Labels are not part of it, so results outlive corrections of them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..wire.messages import TurnSettings
 from ..wire.options import check_turn
 from .score import Event
 
-SCHEMA = 1
+RESULTS_SCHEMA = 1
 """The version of the file. It changes when a reader of the version before would misread it."""
 
 
@@ -91,7 +91,7 @@ class Results:
 
 def _written(result: Result) -> dict[str, Any]:
     return {
-        "schema": SCHEMA,
+        "schema": RESULTS_SCHEMA,
         "call": result.call,
         **result.key._asdict(),
         "turn": asdict(result.key.turn),
@@ -110,7 +110,7 @@ def _read(lines: Iterable[str]) -> Iterator[tuple[Key, Result]]:
 def _result(line: str) -> Result | None:
     try:
         written: dict[str, Any] = json.loads(line)
-        if written["schema"] != SCHEMA:
+        if written["schema"] != RESULTS_SCHEMA:
             return None
         turn = TurnSettings(**written["turn"])
         check_turn(turn)

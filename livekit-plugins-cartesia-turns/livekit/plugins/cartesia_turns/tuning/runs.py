@@ -28,7 +28,7 @@ from ..recording.files import load
 from ..recording.labels import Labels
 from ..recording.story import story_of
 from ..wire.messages import TurnSettings
-from ..wire.options import Options, endpoint
+from ..wire.options import Options, complete, endpoint
 from .grid import arguments_of
 from .results import Key, Result
 from .score import EAGER_END, END, RESUME, START
@@ -181,7 +181,7 @@ async def _speak(call: Call, job: Job) -> list[float]:
     """
     rate, pushed_at = job.sample.options.sample_rate, list[float]()
     size = 2 * round(rate * FRAME_S)
-    tail_s = (job.turn.end_timeout_ms or 0) / 1000 + MORE_S
+    tail_s = complete(job.turn).end_timeout_ms / 1000 + MORE_S
     frames, most = len(job.sample.pcm) // size, round((job.sample.seconds + tail_s) / FRAME_S)
     tone = room_tone(job.sample.pcm, rate)
     last_s = max((one.end for one in job.sample.labels.stretches if one.ends_turn), default=None)
