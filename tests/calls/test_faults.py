@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import time
 import traceback
 from collections import Counter
 from pathlib import Path
@@ -22,6 +21,7 @@ from support import faults
 from support.calls import calling
 from support.exposed import exposed
 from support.faults import CELLS, FAULTS, HEADERS, KEYTERM, Fault, Outcome, Promise, State, run_all
+from support.waiting import wait_until
 
 PRIVATE = "lk.pii."
 SECRETS = ["local-", KEYTERM, *HEADERS.values(), "model=ink-2", "Bearer"]
@@ -48,11 +48,8 @@ class Matrix:
     def recording(self, cell: Cell) -> Recording:
         """Of a cell's call, once the thread that writes is done with it."""
         folder = faults.recordings_of(*cell, self._folder)
-        for _ in range(500):
-            if written := list(folder.glob("*/audio.flac")):
-                return load(written[0].parent)
-            time.sleep(0.01)
-        raise AssertionError(f"not written: {list(folder.rglob('*'))}")
+        written = wait_until(lambda: list(folder.glob("*/audio.flac")), what=f"a recording in {folder}")
+        return load(written[0].parent)
 
     def __getitem__(self, cell: Cell) -> Outcome:
         fault, state = cell

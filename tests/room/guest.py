@@ -18,6 +18,7 @@ import aiohttp
 import av
 from livekit import rtc
 from roomkit.grants import LivekitAccess, issue
+from support.waiting import until
 
 RATE = 16000
 FRAME_S = 0.02
@@ -222,10 +223,10 @@ class Guest:
 
     async def until(self, true: Callable[[], object], timeout_s: float, what: str) -> None:
         """Wait until `true()`, and say what did not happen where it does not."""
-        deadline = time.monotonic() + timeout_s
-        while not true():
-            assert time.monotonic() < deadline, f"within {timeout_s} s it did not come about that {what}: {self.diary}"
-            await asyncio.sleep(POLL_S)
+        try:
+            await until(true, within_s=timeout_s, what=what)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self.diary}") from None
 
     async def agent_is_here(self, timeout_s: float = 60) -> None:
         await self.until(self._agent_listens, timeout_s, "an agent joined and listened")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
+T = TypeVar("T")
 POLL_S = 0.002
 BOUND_S = 15.0
 
@@ -16,6 +18,15 @@ async def until(condition: Callable[[], object], *, within_s: float = 5.0, what:
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not come true within {within_s} s"
         await asyncio.sleep(POLL_S)
+
+
+def wait_until(condition: Callable[[], T], *, within_s: float = 5.0, what: str = "it") -> T:
+    """As `until`, where there is no event loop; returns what the condition returned."""
+    deadline = time.monotonic() + within_s
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"{what} did not come true within {within_s} s"
+        time.sleep(POLL_S)
+    return found
 
 
 async def eventually(condition: Callable[[], object], what: str = "it") -> None:

@@ -32,7 +32,7 @@ FRAME_BYTES = round(FRAME_S * speech.RATE) * 2
 
 
 @dataclass
-class Call:
+class ScriptedCall:
     """One stream of the whole call at real time."""
 
     messages: list[tuple[float, dict[str, str]]] = field(default_factory=list)
@@ -81,7 +81,7 @@ class Call:
         return gaps
 
 
-def show(name: str, calls: list[Call]) -> None:
+def show(name: str, calls: list[ScriptedCall]) -> None:
     said = speech.SPOKEN
     errors = [word_error_rate_of_all(said, call.texts()) for call in calls]
     print(f"\n{name}")
@@ -111,7 +111,7 @@ async def main() -> None:
     async with LocalServer(record=True) as server, aiohttp.ClientSession() as session:
         for number, (name, count) in enumerate(STREAMS.items()):
             working_on(f"{name}, half a minute", number, len(STREAMS))
-            calls = [Call() for _ in range(count)]
+            calls = [ScriptedCall() for _ in range(count)]
             used_s = time.process_time()
             await asyncio.gather(*(call.run(server, session) for call in calls))
             used_s = time.process_time() - used_s

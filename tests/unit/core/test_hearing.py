@@ -36,7 +36,7 @@ def frames(count: int) -> Pieces:
     return Pieces([bytes(640)] * count, [0.02 * number for number in range(1, count + 1)])
 
 
-class Call:
+class Hears:
     """A socket that is open, with everything that hears what comes in on it."""
 
     def __init__(self, *, is_open: bool = True) -> None:
@@ -60,14 +60,14 @@ class Call:
 
 
 def test_what_comes_in_without_a_socket_is_no_news() -> None:
-    call = Call(is_open=False)
+    call = Hears(is_open=False)
     assert call.hearing.news(TurnStart("r"), 1.0) is None
     assert call.hears(TurnStart("r")) == []
     assert call.hearing.pong(b"0", 1.0) is None
 
 
 def test_an_unknown_message_is_no_news_and_an_error_is_noted_with_the_socket() -> None:
-    call, error = Call(), ErrorMessage("No.", status_code=400)
+    call, error = Hears(), ErrorMessage("No.", status_code=400)
     assert call.hearing.news(Unknown("later"), 1.0) is None
     assert call.sockets.failure is None
     assert call.hearing.news(error, 1.0) is None
@@ -88,14 +88,14 @@ def test_an_unknown_message_is_no_news_and_an_error_is_noted_with_the_socket() -
 def test_only_new_text_in_a_turn_does_not_wait_for_the_booking_of_audio(
     message: News, between_turns: bool, in_turn: bool
 ) -> None:
-    call = Call()
+    call = Hears()
     assert call.hearing.needs_audio(message) is between_turns
     call.hears(TurnStart("r"))
     assert call.hearing.needs_audio(message) is in_turn
 
 
 def test_live_audio_needs_a_decision_as_soon_as_a_turn_starts_or_ends_and_not_at_new_text() -> None:
-    call = Call()
+    call = Hears()
     steps: list[tuple[News, bool]] = [
         (TurnStart("r"), False),
         (TurnUpdate("r", "so"), True),
@@ -109,7 +109,7 @@ def test_live_audio_needs_a_decision_as_soon_as_a_turn_starts_or_ends_and_not_at
 
 
 def test_the_steps_of_a_turn_are_told_with_the_name_of_the_socket() -> None:
-    call = Call()
+    call = Hears()
     told = call.hears(Connected("a"), TurnStart(""), TurnUpdate("b", "so"), TurnEnd("b", "so"))
     assert [(event.kind, event.request_id) for event in told] == [
         (Kind.START, "a"),
@@ -120,14 +120,14 @@ def test_the_steps_of_a_turn_are_told_with_the_name_of_the_socket() -> None:
 
 @pytest.mark.parametrize("message", [None, TurnStart("r"), TurnUpdate("r", "so")])
 def test_a_pong_lets_audio_be_forgotten_only_between_turns(message: News | None) -> None:
-    call = Call()
+    call = Hears()
     call.hears(Connected("r"), *([message] if message else []))
     call.ping(2.0)
     assert call.hearing.pong(b"0", 2.1) == (2.0 if message is None else None)
 
 
 def test_a_pong_of_a_socket_that_is_given_up_lets_no_audio_be_forgotten() -> None:
-    call = Call()
+    call = Hears()
     call.hears(Connected("r"))
     call.ping(2.0)
     call.sockets.hang_up_for(HangUp.STALLED)
@@ -135,7 +135,7 @@ def test_a_pong_of_a_socket_that_is_given_up_lets_no_audio_be_forgotten() -> Non
 
 
 def test_all_but_the_pre_roll_of_what_the_server_received_in_silence_is_forgotten() -> None:
-    call = Call()
+    call = Hears()
     call.hears(Connected("r"))
     call.feed.push_sent(frames(499))
     call.ping(10.0)
@@ -146,7 +146,7 @@ def test_all_but_the_pre_roll_of_what_the_server_received_in_silence_is_forgotte
 
 
 def test_audio_that_is_not_booked_yet_when_its_ping_is_answered_loses_no_pre_roll() -> None:
-    call = Call()
+    call = Hears()
     call.hears(Connected("r"))
     call.feed.push_sent(frames(250))
     assert call.sockets.link is not None

@@ -17,7 +17,7 @@ from ..contestants import lines
 from ..figures import FLOOR, OURS, quantile
 from ..load import Paced
 from ..processes import ENVIRONMENT
-from ..server_figures import Call, delays_s
+from ..server_figures import ScriptedCall, delays_s
 from ..stamps import last_word, now_ns
 
 FRAME_MS = 20
@@ -74,7 +74,7 @@ async def recognized(place: Place, *, streams: int) -> dict[str, float]:
     """So many recorded calls at once, with the packaged recognizer; the clients are in the same process."""
     del place
     async with LocalServer(record=True) as server, aiohttp.ClientSession() as session:
-        calls = [Call() for _ in range(streams)]
+        calls = [ScriptedCall() for _ in range(streams)]
         used_s = time.process_time()
         await asyncio.gather(*(call.run(server, session) for call in calls))
         used_s = time.process_time() - used_s
