@@ -35,7 +35,7 @@ class Instruments:
         count, measure = meter.create_counter, meter.create_histogram
         self.reconnects = count(f"{NAMESPACE}.reconnects", "{socket}", "Sockets opened after a stream's first")
         self.notices = count(f"{NAMESPACE}.notices", "{notice}", "What went wrong and was mended, by `kind`")
-        self.lost_audio = count(f"{NAMESPACE}.lost_audio", "s", "Audio dropped unsent")
+        self.lost_audio = count(f"{NAMESPACE}.lost_audio", "s", "Audio dropped unsent, or not there to be replayed")
         self.turns = count(f"{NAMESPACE}.turns", "{turn}", "Turns with words that ended")
         self.cut_offs = count(f"{NAMESPACE}.cut_offs", "{turn}", "Turns after whose end the user went on at once")
         self.eager_ends = count(f"{NAMESPACE}.eager_ends", "{eager_end}", "Eager ends, by `outcome`")

@@ -60,7 +60,7 @@ class Intake:
         self._is_waiting = False
         """All earlier input has been passed on, so a frame need not go through the channel."""
         self._taken_s = 0.0
-        """Since others last got a turn."""
+        """Seconds of audio since other tasks last got a turn."""
         self._failure: Exception | None = None
 
     def push_now(self, frame: rtc.AudioFrame) -> bool:

@@ -172,7 +172,7 @@ def _tag(name: str, language: str) -> LanguageCode:
 class StreamSettings(Limits):
     """The arguments of `STT` that a stream uses itself, and those that its client uses: the limits.
 
-    Two fields have their unit in the name: `watchdog_min_timeout_s` and `buffer_s`, which is the STT's `max_buffer`.
+    The limits have their units in their names: `buffer_s` is the STT's `max_buffer`.
 
     Raises:
         ValueError: one of them can't be right. The text names the argument, its value and what is allowed.

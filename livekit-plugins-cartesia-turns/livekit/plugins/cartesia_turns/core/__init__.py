@@ -16,7 +16,8 @@ the client and its `sockets` ask for. The client calls nobody back. The contract
 - Close the socket as soon as `sockets.hang_up` or `sockets.failure` is set. Report the end of a socket, whoever ended
   it, with `link_lost`.
 - After each call that reports something, look again at the properties above, and pass on what `take_events` returns.
-  `live.take`, `live_sent`, `book_live`, `outgoing`, `sent` and `pong` add no events.
+  `live.take`, `live_sent`, `book_live`, `outgoing`, `sent` and `pong` add no events. If all events of a `receive` are
+  steps inside a turn (`are_inside_turn`) and `live.is_open`, the properties need no look.
 - Once `sockets.finished` is true, nothing more comes. `report_usage` then tells the audio that was not reported yet.
 
 A client outlives its sockets: after `link_lost` it asks for the next one by `sockets.wants_link`.

@@ -1,4 +1,4 @@
-"""What the server says behind the end of a turn and without another turn.start: mostly what it has said before.
+"""Messages that come after a turn.end without another turn.start. Mostly they repeat what was said before.
 
 A repeated turn.end, or an update that comes late, must not be told as a turn of its own.
 """

@@ -18,8 +18,8 @@ BOOKED_SLICE_S, LONGEST_SLICE_S = 0.04, 0.05
 QUIET_S = 1.0
 """Silence beyond this is dropped first when too much audio waits."""
 PAUSE_KEPT_S = 0.6
-"""Silence beyond this is left out of a backlog that is sent at real time, while the server is in no turn that it could
-end. Longer: such a backlog takes minutes to send, and the next outage finds no room."""
+"""Silence beyond this is left out of a backlog that is sent at real time, while the server is in no turn, which the
+silence could end. Longer: such a backlog takes minutes to send, and the next outage finds no room."""
 
 
 class Chunker:

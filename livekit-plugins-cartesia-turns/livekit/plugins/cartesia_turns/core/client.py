@@ -119,7 +119,7 @@ class TurnsClient:
     # The socket.
 
     def link_opened(self, options: Options, now: float) -> None:
-        """The shell has opened a socket.
+        """The shell has opened a socket. It then calls `outgoing`.
 
         Args:
             options: what it was asked for with. `update` may have changed the client's own since.
@@ -227,13 +227,13 @@ class TurnsClient:
             self._events += self._mending.tick(now)
 
     def report_usage(self, now: float) -> None:
-        """Adds an event with how much audio was sent since the last report, as `tick` does every USAGE_EVERY_S."""
+        """Adds an event with how much audio was sent since the last report, as `tick` does. The shell then takes it."""
         self.book_live()
         if seconds := self._feed.take_usage(now):
             self._events.append(Usage(seconds))
 
     def close_turn(self, now: float) -> None:
-        """Ends an open turn with the text so far, without waiting for the server."""
+        """Ends an open turn with the text so far, without the server. The shell then takes the events."""
         self._close_live()
         self._events += self._turns.close(now)
 

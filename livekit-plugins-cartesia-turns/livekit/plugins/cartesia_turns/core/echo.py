@@ -93,7 +93,7 @@ def _likeness(text: str, other: str) -> float:
 
 
 class LastTurn:
-    """Which text a replay may repeat, although the turn was told: its audio may reach into the audio that is held."""
+    """The text of the last turn that was told. A replay may repeat it as long as audio of that turn is held."""
 
     def __init__(self) -> None:
         self._held_to = 0

@@ -73,7 +73,7 @@ class Usage:
 def are_inside_turn(events: Sequence[ClientEvent]) -> bool:
     """Whether the events are steps inside a turn (texts, eager ends, resumes) and nothing else, as most are.
 
-    A snapshot of the counters is not needed then. It takes 10 microseconds, a third of the time of a text.
+    A snapshot of the counters is not needed then. It takes 10 microseconds, and to report a text takes 30.
     """
     return all(
         isinstance(event, TurnEvent) and event.kind is not Kind.START and event.kind is not Kind.END for event in events
@@ -81,4 +81,4 @@ def are_inside_turn(events: Sequence[ClientEvent]) -> bool:
 
 
 ClientEvent: TypeAlias = TurnEvent | Flushed | Notice | Rejected | Usage
-"""What `take_events` returns. A TurnEvent has the request id, the time of its speech and the usage up to it."""
+"""What `TurnsClient.take_events` returns."""

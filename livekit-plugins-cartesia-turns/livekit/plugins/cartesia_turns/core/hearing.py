@@ -70,7 +70,7 @@ class Hearing:
         return link is None or not link.in_turn or isinstance(news, TurnEnd) or not isinstance(news, SpokenMessage)
 
     def take(self, news: News, now: float) -> Sequence[TurnEvent]:
-        """Takes the news. Returns the steps of the turn, which are then to be told; a START or END needs all audio."""
+        """Takes the news. Returns the steps of the turn to tell; for a START or an END, book all audio first."""
         link = self._sockets.link
         if link is None:
             return ()

@@ -42,7 +42,7 @@ class LiveLane:
         """What went out and is not booked yet."""
         self.open(Allowance())
         self._size = 0
-        """The length of these pieces, in bytes; 0 without any."""
+        """How many bytes each of these pieces has; 0 without any."""
 
     @property
     def samples(self) -> int:
@@ -66,7 +66,7 @@ class LiveLane:
 
     @property
     def is_full(self) -> bool:
-        """What went out is to be booked now: no other piece of the same length may follow it."""
+        """There is no room for another piece of this length, so what went out is to be booked now."""
         return self._left < self._size
 
     @property

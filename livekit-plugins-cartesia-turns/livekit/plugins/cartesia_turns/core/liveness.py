@@ -74,7 +74,7 @@ class Liveness:
         """The socket has taken the next ping.
 
         Returns:
-            The time by which this ping is known: `now`, or hardly later where the last one went out at that moment too.
+            The time by which this ping is known: `now`, or a little later if the last ping has that time.
         """
         self._pinged_at = max(now, math.nextafter(self._pinged_at, math.inf))
         self._sent[self.next_payload] = self._pinged_at

@@ -18,7 +18,7 @@ FLUSH_S = 1.0
 FLUSH_SILENCE_S = 1.5
 """How much silence a flush sends at once: enough for the server to hear that the user is done."""
 MOST_LOST_ENDS = 2
-"""How many sockets are replaced that are lost after the end of the input while no turn is open."""
+"""How many of the sockets that are lost after the end of the input, while no turn is open, are replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,8 @@ class Limits:
     catch_up_speed: float = CATCH_UP_SPEED
     """A backlog is sent at most this many times faster than real time."""
     early_preflight: int = 0
-    """How many speculative texts a turn may have if whole sentences make them too; with 0 only turn.eager_end does."""
+    """How many speculative texts a turn may have, those of turn.eager_end included. With 0 only turn.eager_end makes
+    some, without a limit."""
 
 
 class FlushRule:

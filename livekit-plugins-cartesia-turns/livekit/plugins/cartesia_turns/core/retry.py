@@ -59,7 +59,7 @@ class Ending:
     is_idle: bool = False
     """No turn is open and no speech waits for one."""
     with_less: bool = False
-    """The next socket leaves out what this one failed for: options, or speed. That can't go on without end."""
+    """The next socket leaves out what this one failed for: options, or speed. This can happen only a few times."""
     is_over: bool = False
     """The input has ended and no more events can come of it."""
 

@@ -49,7 +49,7 @@ LONGEST_LAG_S = 1.0
 USUAL_END_S = 0.5
 """How long after the end of speech a turn ends, by the vendor's word: "around half a second"."""
 JITTER_S = 0.1
-"""How much later than usual does not count as late."""
+"""A shorter delay than this does not count as late, since the tail is long enough for it."""
 SERVER_LAG_S = 0.3
 """How long the server may take over audio that it has received. Before a socket's first pong, audio that was sent this
 long ago counts as received."""

@@ -110,7 +110,7 @@ class Sockets:
 
     @property
     def wants_link(self) -> bool:
-        """The shell must have a socket open, or open one: at the start, and whenever something waits to be sent."""
+        """The shell must have a socket open, or open one: at the start, in a turn, and whenever audio waits for one."""
         if self.input.is_answered:
             return False
         return self._has_news or not (self._has_opened or self.input.has_come)

@@ -92,7 +92,7 @@ class Watchdog:
     def postpone(self, now: float) -> bool:
         """Whether to look again a moment later, as the audio may be late only because this process was held up.
 
-        So it is at the first look, and wherever a look is late. What came meanwhile is booked before the next one.
+        It is so at the first look, and at up to MOST_LOOKS late ones. What came meanwhile is booked before the next.
         """
         is_late = now >= self.deadline() + LATE_LOOK_S
         if self._looks and not (is_late and self._looks < MOST_LOOKS):

@@ -1,4 +1,4 @@
-"""The states of a turn and one table: what each message, and each incident that is none, does in each of them."""
+"""The states of a turn, and one table: what each message and each other incident does in each state."""
 
 from __future__ import annotations
 

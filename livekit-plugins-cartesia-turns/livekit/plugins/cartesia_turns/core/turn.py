@@ -59,7 +59,7 @@ class Turn:
 
     @property
     def length(self) -> int:
-        """How many characters are known of the server's turn, with those that `close` delivered; so `lost` counts."""
+        """How many characters of the server's turn are known, with those that `close` told. `lost` counts so too."""
         return self._known.length(self._shown)
 
     def receive(self, message: TurnMessage) -> list[TurnEvent]:

@@ -80,7 +80,7 @@ class Turns:
         if started := kinds.count(Kind.START):
             self._sockets.counters.add(turns=started)
             self._watchdog.turn_opened(now)
-        # The last one counts, since a message may end a turn that another turn.start has ended too.
+        # One message may end two turns. The last END is that of the turn which a turn.end ends.
         ended = next(step for step in reversed(steps) if step.kind is Kind.END) if Kind.END in kinds else None
         if isinstance(message, TurnEnd):
             self._settle(now, ended.transcript if ended else message.transcript, is_news=ended is not None)
@@ -184,6 +184,6 @@ class Turns:
         self.forget_closed()
 
     def _over(self, steps: Sequence[TurnEvent]) -> list[Flushed]:
-        """The server's turn is over: a socket may be replaced again. If it was told, a flush has its answer."""
+        """A turn is over: a socket may be replaced again. If its end was told, a flush has its answer."""
         self._sockets.replace_if_stale()
         return self.flushing.turn_ended(steps) if any(step.kind is Kind.END for step in steps) else []

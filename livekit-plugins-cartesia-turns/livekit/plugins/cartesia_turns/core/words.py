@@ -72,7 +72,7 @@ class KnownText:
         return len(before) + gap_length(before, shown) + len(shown) if before else len(shown)
 
     def begin(self) -> None:
-        """The server begins a turn, of which nothing is known."""
+        """The server begins a turn: what was known is forgotten, except text that is not settled."""
         unsettled = self._unsettled
         self.forget()
         self._unsettled = unsettled

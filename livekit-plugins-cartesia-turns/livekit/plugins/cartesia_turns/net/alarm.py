@@ -54,7 +54,7 @@ class Alarm:
             self._timer = self._loop.call_later(self._due_at - now, self._go_off, context=self._context)
 
     def put_off(self, now: float) -> None:
-        """Rings no more unless it is set anew or its time has come.
+        """Cancels the alarm unless its time has come.
 
         If an event loop that is held up again and again could put off an alarm that is due, it would never ring.
         """

@@ -47,7 +47,7 @@ class Listener(Protocol):
 
 
 class Attempts:
-    """Those of one stream.
+    """The attempts to connect of one stream.
 
     Args:
         client: the stream's.

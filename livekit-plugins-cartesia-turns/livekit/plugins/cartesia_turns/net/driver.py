@@ -1,7 +1,7 @@
 """The shell of a client: it runs the sockets, one after another, sends what may go out, and keeps the time.
 
-Everything is sent from the step of the event loop in which it may go out, so that a frame wakes nobody: that of the
-caller who pushes it, of a message, or of the timer. Only while the socket's own buffer is full a task waits for it.
+Everything is sent in the step of the event loop in which it may go out, so that a frame wakes nobody: in that of the
+caller who pushes it, of a message, or of the timer. A task waits only while the socket's own buffer is full.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Driver:
         self._tell()
 
     def update(self, options: Options) -> None:
-        """Takes over changed options. They go out as one change with others of the same step of the event loop."""
+        """Takes over changed options. Changes that are made in one step of the event loop go out together."""
         self._client.update(options)
         self._alarm.set(time.monotonic())
 
@@ -153,15 +153,15 @@ class Driver:
     def _step(self, sent: Outgoing | None = None) -> None:
         """Does what is due by now. The alarm calls it, and so does the sender, once the socket has taken an item."""
         try:
-            now = time.monotonic()
+            now, client = time.monotonic(), self._client
             if sent is not None:
-                self._client.sent(sent, now)
-            elif now < (due_at := self._due_at) and not self._client.sockets.may_send:
+                client.sent(sent, now)
+            elif now < (due_at := self._due_at) and not (client.sockets.may_send or client.live.wants_ping):
                 # In a turn the alarm is set to when silence would be due, and audio has come since.
                 self._alarm.set(due_at)
                 return
-            if now >= self._client.deadline:
-                self._client.tick(now)
+            if now >= client.deadline:
+                client.tick(now)
             self._sender.send_waiting()
             self._tell()
         except Exception as error:
@@ -229,7 +229,7 @@ class Driver:
                 continue
             if isinstance(message, Pong):
                 self._client.pong(message.payload, time.monotonic())
-                # A pong may let a backlog go on. It only moves deadlines to later times, so the alarm stays.
+                # A pong may let a backlog go on. Whether a server has stalled is looked at with the next audio.
                 if self._client.sockets.may_send:
                     self._sender.send_waiting()
                     self._alarm.set(self._due_at)

@@ -80,7 +80,7 @@ class Sender:
             self._lost()
 
     def _follow(self, connection: Connection, item: Outgoing | None, rest: asyncio.Task[None] | None) -> bool:
-        """Goes on once a send that has begun is over; returns whether it is over already."""
+        """Has `lost` or `has_room` called at the end of a send, unless it is over already; returns whether it is."""
         if rest is not None:
             rest.add_done_callback(partial(self._sent, connection, item))
         return rest is None
