@@ -303,6 +303,7 @@ async def test_a_session_that_trusts_the_environment_goes_through_its_proxy(
             connection = await Connection.open(session, "wss://cartesia.test/x", HEADERS, timeout_s=5.0)
             assert await connection.receive() == TurnStart("")
             await connection.close()
+            assert not connection.is_clear
     assert [head.split("\r\n")[0] for head in proxy.heard] == ["CONNECT cartesia.test:443 HTTP/1.1"]
     assert KEY not in "".join(proxy.heard)
 
