@@ -148,7 +148,7 @@ def test_one_thread_writes_all_calls_and_ends_with_them(tmp_path: Path, monkeypa
         thread.finish(writer)
         assert writer.is_done.wait(10)
     assert all(read_audio(tmp_path / name) for name in "XY")
-    wait_until(lambda: threading.active_count() == before)
+    wait_until(lambda: threading.active_count() == before, within_s=10)
     journal, writer = call(tmp_path / "Z")
     thread.add(writer)
     thread.finish(writer)
@@ -170,6 +170,6 @@ def test_a_call_that_hangs_at_the_disk_keeps_the_process_for_a_moment_only(
     thread.add(writer)
     thread.finish(writer)
     # What is no daemon is waited for as the process ends.
-    wait_until(lambda: not [one for one in threading.enumerate() if "at exit" in one.name])
+    wait_until(lambda: not [one for one in threading.enumerate() if "at exit" in one.name], within_s=10)
     gate.set()
     assert writer.is_done.wait(10)
