@@ -18,7 +18,7 @@ from .score import Point, Score, score
 
 LATE_RUN_S = 1.0
 """If a run took so much longer than its audio, the machine is too busy to measure delays."""
-MOST_SETTINGS = 5
+MOST_NAMED = 5
 """So many calls that are left out are named."""
 
 
@@ -85,9 +85,9 @@ class Calls:
         """What the user should know of them."""
         if self.left_out:
             yield f"{counted(len(self.left_out), 'call')} left out:"
-            yield from (f"    {why}" for why in self.left_out[:MOST_SETTINGS])
-            if len(self.left_out) > MOST_SETTINGS:
-                yield f"    and {len(self.left_out) - MOST_SETTINGS} more"
+            yield from (f"    {why}" for why in self.left_out[:MOST_NAMED])
+            if len(self.left_out) > MOST_NAMED:
+                yield f"    and {len(self.left_out) - MOST_NAMED} more"
         if self.proposed:
             yield (
                 f"{counted(self.proposed, 'call')} with proposed labels that nobody has confirmed: look at them with"
