@@ -17,7 +17,8 @@ from livekit.plugins.cartesia_turns.recording.audio_file import AudioFile, flac
 from livekit.plugins.cartesia_turns.recording.client import RecordedClient
 from livekit.plugins.cartesia_turns.recording.files import CALL_FILE, Recording, recording_of
 from livekit.plugins.cartesia_turns.recording.journal import Journal, Lines
-from livekit.plugins.cartesia_turns.recording.schema import PUSHED, SCHEMA, limits_to, options_to, stats_to
+from livekit.plugins.cartesia_turns.recording.letters import PUSHED
+from livekit.plugins.cartesia_turns.recording.schema import SCHEMA, limits_to, options_to, stats_to
 from livekit.plugins.cartesia_turns.wire.messages import Connected
 from livekit.plugins.cartesia_turns.wire.options import Options
 
@@ -87,7 +88,7 @@ def told(client: TurnsClient, request_id: str, text: str, language: str, now: fl
     assert isinstance(client, RecordedClient)
     said = [stt.SpeechData(language=LanguageCode(language), text=text)]
     kind = stt.SpeechEventType.INTERIM_TRANSCRIPT
-    client.told.append((now, stt.SpeechEvent(type=kind, request_id=request_id, alternatives=said)))
+    client.late.append((now, stt.SpeechEvent(type=kind, request_id=request_id, alternatives=said)))
 
 
 def written(folder: Path, pcm: bytes, turns: list[tuple[float, float]], *, rate: int = 16000) -> Path:

@@ -10,8 +10,8 @@ from livekit.plugins.cartesia_turns.core.pacing import Pace
 from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.recording.client import RecordedClient
 from livekit.plugins.cartesia_turns.recording.journal import Journal, Lines
+from livekit.plugins.cartesia_turns.recording.letters import PINGED, PUSHED
 from livekit.plugins.cartesia_turns.recording.player import replay
-from livekit.plugins.cartesia_turns.recording.schema import PINGED, PUSHED
 from livekit.plugins.cartesia_turns.wire.messages import (
     ErrorMessage,
     TurnEnd,
@@ -94,7 +94,7 @@ def test_a_refusal_of_options_that_changed_meanwhile_replays_the_same() -> None:
     assert replay(tape.recording()).is_same
 
 
-@pytest.mark.parametrize("payload", [b"0", b"12", b"007", b"", b"\xb2", b"9" * 40])
+@pytest.mark.parametrize("payload", [b"0", b"12", b"007", b"", b"\xb2", b"9" * 40, b"1,2"])
 def test_any_pong_is_replayed_as_it_came(payload: bytes) -> None:
     tape = Tape()
     client = opened(tape)
@@ -174,6 +174,27 @@ def test_a_ping_that_waits_for_the_socket_while_the_turn_ends_replays_the_same(i
     outcome = replay(recording)
     assert outcome.is_same, str(outcome)
     assert [step.at for step in recording.steps if step.letter == PINGED][-1] == now
+
+
+@pytest.mark.parametrize("later_s", [0.0, 0.001])
+def test_a_ping_that_goes_out_at_once_has_one_letter(later_s: float) -> None:
+    tape = Tape()
+    client = opened(tape)
+    client.receive(TurnStart("r", "t"), 1.15)
+    talk(client, LOUD, 1.2)
+    ping = None
+    for number in range(1, 40):
+        now = 1.2 + 0.02 * number
+        if not client.live.take(LOUD, now):
+            talk(client, LOUD, now)
+        elif client.live.wants_ping and (ping := client.outgoing(now)):
+            client.sent(ping, now + later_s)
+            client.pong(b"of another ping", now + 0.001)
+    assert ping
+    letters = "".join(tape.journal.columns.letters)
+    assert ("lqg" in letters, "lisg" in letters.split("p")[-1]) == (not later_s, bool(later_s))
+    outcome = replay(tape.recording())
+    assert outcome.is_same, str(outcome)
 
 
 @pytest.mark.parametrize("pushed", [[b""], [b"", LOUD], [LOUD, b"", LOUD[:320]]], ids=lambda pushed: str(len(pushed)))

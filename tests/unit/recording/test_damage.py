@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import copy
 import json
-from base64 import b64encode
+import math
+from base64 import b64decode, b64encode
 from pathlib import Path
-from struct import pack
+from struct import pack, unpack
 from typing import Any
 
 import pytest
@@ -29,6 +30,8 @@ def whole() -> list[dict[str, Any]]:
     client.link_opened(client.sockets.options, 1.0)
     for message in (Connected("r"), TurnStart("r"), TurnUpdate("r", "hi"), TurnEnd("r", "hi")):
         client.receive(message, 1.1)
+        if isinstance(message, TurnUpdate):
+            told(client, "r", "hi", "en", 1.1)
     client.pong(b"who asked?", 1.1)
     told(client, "r", "hi", "en", 1.1)
     for number in range(60):
@@ -67,7 +70,7 @@ def test_a_whole_recording_is_taken() -> None:
     recording = read(lines)
     assert replay(recording).is_same
     assert {"attempt_failed", "update", "outgoing", "link_lost"} <= {line.get("call") for line in lines}
-    assert set("ugntew") <= set(next(line["steps"] for line in lines if "steps" in line))
+    assert set("uehwkgnt") <= set(next(line["steps"] for line in lines if "steps" in line))
 
 
 @pytest.mark.parametrize("odd", [None, "x", [None], {"type": 5}])
@@ -121,6 +124,29 @@ def test_a_time_that_is_years_from_the_start_is_damage(at: float) -> None:
     ).decode()
     with pytest.raises(SchemaError, match=r"line \d+ is damaged"):
         read(lines)
+
+
+@pytest.mark.parametrize("number", [math.inf, math.nan, 1e300])
+def test_a_time_of_speech_that_is_none_is_damage(number: float) -> None:
+    lines = whole()
+    nth = next(nth for nth, line in enumerate(lines) if "steps" in line)
+    heard = unpack(f"<{len(b64decode(lines[nth]['heard'])) // 8}d", b64decode(lines[nth]["heard"]))
+    lines[nth]["heard"] = b64encode(pack(f"<{len(heard)}d", number, *heard[1:])).decode()
+    with pytest.raises(SchemaError, match=f"line {nth + 1} is damaged"):
+        read(lines)
+
+
+def test_a_line_without_a_time_is_damage_unless_its_place_is_in_the_line_before_it() -> None:
+    lines = whole()
+    nth = next(nth for nth, line in enumerate(lines) if "steps" in line)
+    noted = lines[nth]["steps"].count("n")
+    assert not any("at" in line for line in lines[nth + 1 : nth + 1 + noted])
+    with pytest.raises(SchemaError, match=f"line {nth + noted + 2} is damaged"):
+        read([*lines[: nth + 1 + noted], {"call": "flush"}])
+    # If a line is missing, the next one has its place.
+    with pytest.raises(SchemaError, match=f"line {nth + 2} is damaged"):
+        read([*lines[: nth + 1], *lines[nth:]])
+    assert read(lines[: nth + 2]).lines
 
 
 def test_the_line_is_named() -> None:

@@ -54,6 +54,24 @@ def test_a_call_of_schema_1_is_read(tmp_path: Path) -> None:
     assert (outcome.events, outcome.audio_s) == (7, 3.0)
 
 
+def test_a_call_of_schema_2_is_read(tmp_path: Path) -> None:
+    (tmp_path / "call.jsonl").write_bytes((Path(__file__).parent / "schema_2.jsonl").read_bytes())
+    (tmp_path / "audio.flac").write_bytes(flac(b"\x00\x40\x00\xc0" * 160 * 130, 16000))
+    recording = load(tmp_path)
+    recording.check_audio()
+    assert recording.is_complete
+    assert {step.letter for step in recording.steps} == set("lbpoaisgt")
+    assert [step.pong for step in recording.steps if step.pong is not None][:2] == [b"0", b"1"]
+    assert [line["text"] for line in recording.lines if "told" in line] == ["so", "so many", "so many words"]
+    assert any(step.sent and step.sent[2] for step in recording.steps)
+    story = story_of(recording)
+    assert [turn.text for turn in story.turns] == ["so many words more"]
+    assert story.replays
+    outcome = replay(recording)
+    assert (outcome.events, outcome.audio_s) == (10, 2.6)
+    assert outcome.is_same, outcome
+
+
 def test_audio_beside_it_is_read_too(tmp_path: Path) -> None:
     folder(tmp_path, HEADER)
     (tmp_path / "audio.flac").write_bytes(flac(b"\1\2" * 100, 16000))
@@ -73,7 +91,7 @@ def test_what_is_no_recording_is_refused(tmp_path: Path, lines: list[object]) ->
 
 
 def test_a_newer_schema_is_refused_by_its_number(tmp_path: Path) -> None:
-    with pytest.raises(SchemaError, match=f"has schema {SCHEMA + 1}: this version reads 1 and {SCHEMA}"):
+    with pytest.raises(SchemaError, match=f"has schema {SCHEMA + 1}: this version reads 1 to {SCHEMA}"):
         load(folder(tmp_path, {**HEADER, "schema": SCHEMA + 1}))
 
 

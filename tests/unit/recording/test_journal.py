@@ -83,7 +83,7 @@ def test_a_text_is_written_as_it_came(transcripts: bool) -> None:
     said = 'he said "no"\n\u2028'
     step(journal, "u", 1.5, updates=["r", "t", said])
     step(journal, "e", 1.5)
-    step(journal, "w", 1.6, languages=["en"])
+    step(journal, "w", 1.6, speech=["en"])
     journal.note(1.7, TurnEagerEnd("r", said, "t"))
     journal.note(1.8, Unknown("turn.dance"))
     (steps, *lines), _ = written(journal, transcripts=transcripts)
@@ -92,26 +92,27 @@ def test_a_text_is_written_as_it_came(transcripts: bool) -> None:
         Step("u", 1.5, update=("r", "t", text)),
         Step("e", 1.5),
         Step("w", 1.6, language="en"),
-        Step("n", 1.6),
-        Step("n", 1.6),
+        Step("n", 1.7),
+        Step("n", 1.8),
     ]
     fields = {"type": "turn.eager_end", "request_id": "r", "transcript": text, "turn_id": "t"}
     assert lines == [
-        {"at": 1.7, "call": "receive", "message": fields},
-        {"at": 1.8, "call": "receive", "message": {"type": "turn.dance"}},
+        {"call": "receive", "message": fields},
+        {"call": "receive", "message": {"type": "turn.dance"}},
     ]
 
 
 def test_lines_of_their_own_follow_the_steps_that_they_came_in() -> None:
     journal = Journal()
-    journal.note(0.5, {"schema": 2})
+    journal.note(0.5, {"schema": 3})
     step(journal, "p", 1.0, pcm=[b"ab"])
     journal.note(2.0, {"call": "flush"})
     journal.note(2.0, [Notice.FEEDING, TurnEvent(Kind.START, turn_id="t")])
     step(journal, "p", 3.0, pcm=[b"cd"])
     journal.note(4.0, Stats(turns=1))
     lines, audio = written(journal)
-    assert [line["at"] for line in lines] == [0.5, 1.0, 2.0, 2.0, 4.0]
+    assert [line.get("at") for line in lines] == [0.5, 1.0, None, None, None]
+    assert [one.at for one in steps_of(lines[1])] == [1.0, 2.0, 2.0, 3.0, 4.0]
     assert lines[1]["steps"] == "pnnpn"
     assert [event["event"] for event in lines[3]["events"]] == ["notice", "start"]
     assert lines[4]["stats"] == {"turns": 1}
@@ -120,12 +121,14 @@ def test_lines_of_their_own_follow_the_steps_that_they_came_in() -> None:
 
 def test_words_that_look_like_the_beginning_of_a_line_break_none() -> None:
     journal = Journal()
-    evil = 'so}, {"at": 1.0, "call": "flush"}\n{"at": '
+    evil = 'so}, "", {"call": "flush"}\n{"at": '
     step(journal, "u", 1.0, updates=["r", "t", evil])
-    journal.note(2.0, {"told": "interim_transcript", "text": evil})
+    for texts in ([evil], ["}", "", "{"], [{"text": "}"}, {}]):
+        journal.note(2.0, {"told": "interim_transcript", "text": evil, "texts": texts})
     lines, _ = written(journal)
-    assert [line["at"] for line in lines] == [1.0, 2.0]
-    assert lines[0]["updates"][2] == lines[1]["text"] == evil
+    assert [line.get("texts") for line in lines] == [None, [evil], ["}", "", "{"], [{"text": "}"}, {}]]
+    assert all(line["text"] == evil for line in lines[1:])
+    assert lines[0]["updates"][2] == evil
 
 
 def test_nothing_to_write_is_no_line() -> None:

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from livekit.agents import LanguageCode, stt
 from livekit.plugins.cartesia_turns.recording.client import RecordedClient
 from livekit.plugins.cartesia_turns.recording.files import recording_of
+from livekit.plugins.cartesia_turns.recording.letters import TOLD
 from livekit.plugins.cartesia_turns.recording.player import replay
-from livekit.plugins.cartesia_turns.recording.schema import TOLD
 from livekit.plugins.cartesia_turns.wire.messages import (
+    Connected,
     DetectedLanguage,
     ServerMessage,
     TurnEagerEnd,
@@ -83,6 +86,71 @@ def test_the_counters_are_noted_with_events_and_not_too_often() -> None:
         client.receive(TurnEnd("r", "hi", f"t{number}"), now + 0.5)
     counted = [(line["at"], line["stats"]["turns"]) for line in tape.recording().lines if "stats" in line]
     assert counted[:-1] == [(31.0, 30), (61.0, 60), (91.0, 90)]
+
+
+TYPES = stt.SpeechEventType
+TEXT = stt.SpeechData(language=LanguageCode("en"), text="hi")
+USAGE = stt.RecognitionUsage(audio_duration=2.5)
+
+
+def speech(kind: stt.SpeechEventType, request_id: str, *said: stt.SpeechData, **more: Any) -> stt.SpeechEvent:
+    """A speech event. Older versions of the framework do not know its times."""
+    event = stt.SpeechEvent(kind, request_id, [*said])
+    for name, value in more.items():
+        setattr(event, name, value)
+    return event
+
+
+@pytest.mark.parametrize("is_lined", [False, True], ids=["of a message", "of something else"])
+@pytest.mark.parametrize(
+    "event",
+    [
+        speech(TYPES.START_OF_SPEECH, "r"),
+        speech(TYPES.START_OF_SPEECH, "r", speech_start_time=1.7e9),
+        speech(TYPES.INTERIM_TRANSCRIPT, "r", TEXT),
+        speech(TYPES.PREFLIGHT_TRANSCRIPT, "r", TEXT),
+        speech(TYPES.FINAL_TRANSCRIPT, "r", TEXT),
+        speech(TYPES.FINAL_TRANSCRIPT, "r", TEXT, speech_start_time=1.7e9, speech_end_time=1.7e9 + 1 / 3),
+        speech(TYPES.FINAL_TRANSCRIPT, "r", stt.SpeechData(language=LanguageCode(""), text="hi")),
+        speech(TYPES.FINAL_TRANSCRIPT, "r", stt.SpeechData(language=LanguageCode("en"), text="ho")),
+        speech(TYPES.FINAL_TRANSCRIPT, "r2", TEXT),
+        speech(TYPES.RECOGNITION_USAGE, "r", recognition_usage=USAGE),
+        speech(TYPES.RECOGNITION_USAGE, "", recognition_usage=USAGE),
+        speech(TYPES.END_OF_SPEECH, "r", speech_end_time=0.0),
+    ],
+)
+@pytest.mark.parametrize("last", [TurnUpdate("r", "hi", "t"), TurnEagerEnd("r", "hi", "t"), TurnEnd("r", "hi", "t")])
+def test_each_speech_event_is_read_as_it_was(last: ServerMessage, event: stt.SpeechEvent, is_lined: bool) -> None:
+    tape = Tape()
+    client = opened(tape)
+    assert isinstance(client, RecordedClient)
+    for message in (TurnStart("r", "t"), TurnUpdate("r", "h", "t"), last):
+        client.receive(message, 1.2)
+    if is_lined:
+        client.receive(Connected("r"), 1.3)
+    client.late.append((1.4, event))
+    client.tick(1.5)
+    (line,) = [line for line in tape.recording().lines if "told" in line]
+    expected = {"at": 1.4, "told": event.type.value, "request_id": event.request_id}
+    if event.alternatives:
+        expected |= {"text": event.alternatives[0].text, "language": str(event.alternatives[0].language)}
+    if event.recognition_usage:
+        expected["audio_s"] = 2.5
+    for name in ("speech_start_time", "speech_end_time"):
+        if (value := getattr(event, name, None)) is not None:
+            expected[name] = value
+    assert line == expected
+
+
+def test_the_events_of_a_turn_have_no_lines_of_their_own() -> None:
+    tape = Tape()
+    client = opened(tape)
+    for message in (TurnStart("r", "t"), TurnUpdate("r", "hi", "t"), TurnEnd("r", "hi", "t")):
+        client.receive(message, 1.2)
+    content, audio = tape.content()
+    assert not any("events" in json.loads(line) for line in content)
+    lines = recording_of(content, audio, Path("tape")).lines
+    assert [event["event"] for line in lines for event in line.get("events", ())] == ["start", "update", "end"]
 
 
 def test_what_the_framework_got_is_noted_as_the_last_text_only_if_it_is() -> None:

@@ -135,8 +135,3 @@ def test_masking_finds_texts_however_deep_and_leaves_all_else() -> None:
         "events": [{"event": "end", "transcript": "xx xxxxxx"}],
         "options": {"model": "ink-2", "keyterms": ["xxxxxxx"]},
     }
-
-
-def test_each_letter_stands_for_one_call() -> None:
-    assert len(set(schema.STEPS)) == len(schema.STEPS)
-    assert all(len(letter) == 1 and letter.isascii() for letter in schema.STEPS)

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from ..server.faults import Faults
 from ..wire.messages import Connected, ErrorMessage, TurnEnd, TurnMessage
 from .files import Recording
-from .schema import ANSWERED, LIVE, OFFERED, PINGED, SENT, Fields, message_of
+from .letters import ANSWERED, LIVE, OFFERED, PINGED, SENT
+from .schema import Fields, message_of
 from .steps import steps_of
 
 SPARE_S = 1.0

@@ -5,12 +5,14 @@ Lines and fields that are not known are none, since a newer version may write th
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 from typing import Protocol
 
 from ..core.requests import Limits
+from .letters import NOTED, SPOKE
 from .schema import Fields, SchemaError, error_of, limits_of, message_of, number_of, options_of
 
 LONGEST_CALL_S = 30 * 86_400.0
@@ -40,7 +42,13 @@ def check_header(header: Fields) -> None:
 
 class _Step(Protocol):
     @property
+    def letter(self) -> str: ...
+
+    @property
     def at(self) -> float: ...
+
+    @property
+    def heard(self) -> tuple[float, ...]: ...
 
 
 def check_lines(lines: list[Fields], steps_of: Callable[[Fields], Iterable[_Step]], started_at: float) -> None:
@@ -54,19 +62,40 @@ def check_lines(lines: list[Fields], steps_of: Callable[[Fields], Iterable[_Step
     Raises:
         SchemaError: one is damaged; the text says which.
     """
-    number = 1
+    number, noted = 1, 0
     try:
         for number, line in enumerate(lines, 2):  # noqa: B007  # the error names it
             _check_line(line)
-            for at in (line["at"], *(step.at for step in (steps_of(line) if "steps" in line else ()))):
-                _check_time(at, started_at)
+            if "at" in line or not noted:
+                _check_time(line["at"], started_at)
+            if noted:
+                # Its place and its time are in the line of steps before it.
+                _check_is_noted(line)
+                noted -= 1
+            elif "steps" in line:
+                steps = [*steps_of(line)]
+                noted = sum(step.letter == NOTED for step in steps)
+                for step in steps:
+                    _check_time(step.at, started_at)
+                    _check_heard(step)
     except _WRONG:
         raise SchemaError(f"line {number} is damaged") from None
+
+
+def _check_is_noted(line: Fields) -> None:
+    if not line or "steps" in line:
+        raise ValueError("a line is missing before it")
 
 
 def _check_time(at: float, started_at: float) -> None:
     if not abs(_number(at) - started_at) < LONGEST_CALL_S:
         raise ValueError("no time of the call")
+
+
+def _check_heard(step: _Step) -> None:
+    for number in step.heard:
+        if step.letter != SPOKE or not math.isnan(number):
+            _number(number)
 
 
 def _check_line(line: Fields) -> None:
@@ -76,7 +105,7 @@ def _check_line(line: Fields) -> None:
     for pong in line.get("pongs", ()):
         if not isinstance(pong, str):
             _check_count(pong)
-    for name in ("updates", "languages"):
+    for name in ("updates", "languages", "speech"):
         for text in line.get(name, ()):
             _text(text)
     # Samples have two bytes.

@@ -16,7 +16,8 @@ from ..core.requests import Limits
 from ..wire.options import Options
 from .audio_file import FLAC, WAV, read_audio
 from .damage import check_header, check_lines
-from .schema import LIVE, PUSHED, SCHEMAS, Fields, SchemaError, limits_of, options_of
+from .letters import LIVE, PUSHED
+from .schema import SCHEMAS, Fields, SchemaError, limits_of, options_of
 from .steps import Step, steps_of, unfolded
 
 CALL_FILE = "call.jsonl"
@@ -171,10 +172,10 @@ def recording_of(lines: Iterable[str], audio: bytes | None, folder: Path) -> Rec
     """
     read = [_read(line) for line in lines]
     header = read[0] if read else {}
-    if "schema" not in header:
-        raise SchemaError(f"{folder} is not the record of a call: the first line has no `schema`")
+    if not {"schema", "at"} <= header.keys():
+        raise SchemaError(f"{folder} is not the record of a call: the first line has no `schema` or no `at`")
     if header["schema"] not in SCHEMAS:
-        known = " and ".join(map(str, SCHEMAS))
+        known = f"{SCHEMAS[0]} to {SCHEMAS[-1]}"
         raise SchemaError(f"{folder} has schema {header['schema']}: this version reads {known}")
     if not read[-1]:
         # If the process was killed, the last line may be incomplete.
@@ -193,6 +194,6 @@ def _read(line: str) -> Fields:
         fields: Any = json.loads(line)
     except (ValueError, RecursionError):
         return {}
-    at = fields.get("at") if isinstance(fields, dict) else None
+    at = fields.get("at", 0.0) if isinstance(fields, dict) else None
     # U+FFFD stands for bytes that are no UTF-8. The recorder itself writes ASCII.
     return fields if isinstance(at, int | float) and abs(at) < math.inf and "\ufffd" not in line else {}

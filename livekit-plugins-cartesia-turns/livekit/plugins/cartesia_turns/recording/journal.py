@@ -15,22 +15,8 @@ from typing import Any, TypeAlias, TypeVar
 from ..core.events import ClientEvent
 from ..core.stats import Stats
 from ..wire.messages import ServerMessage
-from .schema import (
-    ANSWERED,
-    LIVE,
-    NOTED,
-    OFFERED,
-    PUSHED,
-    SILENCE,
-    TOLD,
-    UPDATED,
-    Fields,
-    event_to,
-    masked,
-    message_to,
-    stats_to,
-    without_words,
-)
+from .letters import ANSWERED, HEARD, LIVE, NOTED, OFFERED, PUSHED, SILENCE, SPOKE, TOLD, UPDATED
+from .schema import Fields, event_to, masked, message_to, stats_to, without_words
 
 MANY_BYTES = 4 * 1024 * 1024
 """When this much audio waits to be written, the thread that writes is woken."""
@@ -46,8 +32,10 @@ Column = TypeVar("Column")
 RESIZED = "/"
 """Stands among the letters before audio of another length than that before it, so that the thread looks at each length
 only there. It is not written."""
-BETWEEN, BREAK = '}, {"at": ', '}\n{"at": '
-"""What stands between two lines that were encoded as one list, and what stands there in the file."""
+APART = ""
+"""Stands between two lines that are encoded as one list."""
+BETWEEN, BREAK = '}, "", {', "}\n{"
+"""What thus stands between them then, and what stands there in the file."""
 _encode = json.JSONEncoder(check_circular=False).encode
 
 
@@ -62,7 +50,7 @@ class Columns:
     letters: list[str] = field(default_factory=list)
     """Each is one letter or several."""
     times: list[float] = field(default_factory=list)
-    """Monotonic seconds, of each letter but NOTED."""
+    """Monotonic seconds, of each letter."""
     pcm: list[bytes] = field(default_factory=list)
     """The audio of LIVE and PUSHED."""
     sent: list[int] = field(default_factory=list)
@@ -71,10 +59,12 @@ class Columns:
     """The payloads of ANSWERED."""
     updates: list[str] = field(default_factory=list)
     """The request id, the turn id and the text of UPDATED."""
-    languages: list[str] = field(default_factory=list)
-    """The label of TOLD."""
-    notes: list[tuple[float, Noted]] = field(default_factory=list)
-    """The time and the content of NOTED."""
+    heard: list[float] = field(default_factory=list)
+    """The numbers of HEARD and SPOKE (see `letters`)."""
+    speech: list[str] = field(default_factory=list)
+    """The label of TOLD, and the label and the type of SPOKE."""
+    notes: list[Noted] = field(default_factory=list)
+    """The content of NOTED."""
 
 
 class Journal:
@@ -99,7 +89,8 @@ class Journal:
     def note(self, now: float, what: Noted) -> None:
         """Notes what a line of its own tells."""
         columns = self.columns
-        columns.notes.append((now, what))
+        columns.times.append(now)
+        columns.notes.append(what)
         columns.letters.append(NOTED)
         self.audio_noted(0)
 
@@ -127,12 +118,13 @@ class Journal:
         counted = letters.count
         return Columns(
             [letters],
-            _cut(kept.times, len(letters) - counted(NOTED) - counted(RESIZED)),
+            _cut(kept.times, len(letters) - counted(RESIZED)),
             _cut(kept.pcm, counted(LIVE) + counted(PUSHED)),
             _cut(kept.sent, 2 * (counted(OFFERED) + counted(SILENCE))),
             _cut(kept.pongs, counted(ANSWERED)),
             _cut(kept.updates, 3 * counted(UPDATED)),
-            _cut(kept.languages, counted(TOLD)),
+            _cut(kept.heard, 2 * counted(HEARD) + 3 * counted(SPOKE)),
+            _cut(kept.speech, counted(TOLD) + 2 * counted(SPOKE)),
             _cut(kept.notes, counted(NOTED)),
         )
 
@@ -173,44 +165,54 @@ class Lines:
         (noted,) = taken.letters
         letters = noted.replace(RESIZED, "")
         steps = letters.lstrip(NOTED)
-        lines = [self._line(at, what) for at, what in taken.notes]
-        # The lines that come before all steps stand before the line of these, and the others behind it.
+        lines = [self._line(what) for what in taken.notes]
+        # The lines that come before all steps stand before the line of these, with their times, and the others behind.
         before = len(letters) - len(steps)
+        first = [{"at": at, **line} for at, line in zip(taken.times, lines[:before], strict=False)]
         pcm = b"".join(taken.pcm)
         sizes = _sizes(taken.pcm, may_differ=RESIZED in noted)
-        told = self._steps_line(steps, taken, sizes) if steps else ""
-        return _written(lines[:before]) + told + _written(lines[before:]), pcm
+        told = self._steps_line(steps, taken.times[before:], taken, sizes) if steps else ""
+        return _written(first) + told + _written(lines[before:]), pcm
 
-    def _line(self, at: float, what: Noted) -> Fields:
+    def _line(self, what: Noted) -> Fields:
         if isinstance(what, dict):
-            line = {"at": at, **what}
+            line = what
         elif isinstance(what, list):
-            line = {"at": at, "events": [event_to(event) for event in what]}
+            line = {"events": [event_to(event) for event in what]}
         elif isinstance(what, Stats):
-            line = {"at": at, "stats": stats_to(what)}
+            line = {"stats": stats_to(what)}
         else:
-            line = {"at": at, "call": "receive", "message": message_to(what)}
+            line = {"call": "receive", "message": message_to(what)}
         return line if self._transcripts else without_words(line)
 
-    def _steps_line(self, steps: str, taken: Columns, sizes: list[int]) -> str:
-        """The line; `sizes` are those of the audio."""
+    def _steps_line(self, steps: str, times: list[float], taken: Columns, sizes: list[int]) -> str:
+        """The line; `times` are those of the steps, and `sizes` those of the audio."""
         line: Fields = {}
         if sizes:
             line["pushed"] = sizes
         if taken.sent:
             line["sent"] = taken.sent
         if taken.pongs:
-            line["pongs"] = [payload.decode("latin-1") for payload in taken.pongs]
+            line["pongs"] = _joined(taken.pongs)
         if taken.updates:
             if not self._transcripts:
                 taken.updates[2::3] = map(masked, taken.updates[2::3])
             line["updates"] = taken.updates
-        if taken.languages:
-            line["languages"] = taken.languages
-        # The encoder would look at each sign of the two long texts. None of theirs means anything in JSON.
-        times = b2a_base64(pack(f"<{len(taken.times)}d", *taken.times), newline=False).decode()
-        rest = f", {_encode(line)[1:]}" if line else "}"
-        return f'{{"at": {taken.times[0]!r}, "steps": "{steps}", "times": "{times}"{rest}\n'
+        if taken.speech:
+            line["speech"] = taken.speech
+        # The encoder would look at each sign of these long texts. None of theirs means anything in JSON.
+        long = f'"steps": "{steps}", "times": "{_packed(times)}", "heard": "{_packed(taken.heard)}"'
+        return f'{{"at": {times[0]!r}, {long}{f", {_encode(line)[1:]}" if line else "}"}\n'
+
+
+def _joined(pongs: list[bytes]) -> str | list[str]:
+    """The payloads as one text, since nearly all are numbers and a text each takes long; a list if one has a comma."""
+    joined = b",".join(pongs).decode("latin-1")
+    return joined if joined.count(",") == len(pongs) - 1 else [payload.decode("latin-1") for payload in pongs]
+
+
+def _packed(numbers: list[float]) -> str:
+    return b2a_base64(pack(f"<{len(numbers)}d", *numbers), newline=False).decode()
 
 
 def _sizes(pcm: list[bytes], *, may_differ: bool) -> list[int]:
@@ -223,5 +225,7 @@ def _written(lines: list[Fields]) -> str:
     """The lines as JSON, each with a line break. To encode all at once takes half the time of one by one."""
     if not lines:
         return ""
-    # Each line begins with `at`, and no object within a line does. In a text of JSON, quotes are escaped.
-    return _encode(lines)[1:-1].replace(BETWEEN, BREAK) + "\n"
+    # Nothing in a line looks like that: no list has texts and objects, and in a text quotes are escaped.
+    apart: list[Fields | str] = [APART] * (2 * len(lines) - 1)
+    apart[::2] = lines
+    return _encode(apart)[1:-1].replace(BETWEEN, BREAK) + "\n"

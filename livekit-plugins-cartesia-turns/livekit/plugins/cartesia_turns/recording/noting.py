@@ -7,29 +7,30 @@ framework was told of it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import nan
 from typing import TYPE_CHECKING, TypeAlias
 
 from ..core.client import TurnsClient
-from ..core.events import ClientEvent, TurnEvent
+from ..core.events import ClientEvent
 from ..core.pacing import Pace
 from ..core.requests import Limits
 from ..wire.messages import ServerMessage, TurnUpdate
 from ..wire.options import Options
 from .journal import RESIZED, Journal, Noted
-from .schema import CAME, LIVE, TOLD, UPDATED, Fields, told_to
-from .steps import says_only
+from .letters import CAME, HEARD, LIVE, PINGED, SPOKE, TOLD, TOLD_OF, UPDATED
+from .schema import Fields, told_to
+from .steps import AUDIO_S, SPEECH_END, SPEECH_START, says_only
 
 if TYPE_CHECKING:
     from livekit.agents import stt
 
 COUNTED_EVERY_S = 30.0
-"""The counters are noted with the first events after this time, in seconds."""
-
-SPEECH_START, SPEECH_END = "speech_start_time", "speech_end_time"
-"""The times of speech events, which older versions of the framework do not have."""
+"""The counters are noted with the first message or events after this time, in seconds."""
 
 Received: TypeAlias = tuple[ServerMessage, float, int, list[ClientEvent]]
 """A message, its time, how many pieces of live audio that is not booked yet came before it, and its events."""
+Told: TypeAlias = "tuple[float, stt.SpeechEvent]"
+"""When the framework got which speech event."""
 
 
 class NotingClient(TurnsClient):
@@ -58,12 +59,12 @@ class NotingClient(TurnsClient):
         self._piece = -1
         """How many bytes the last piece of audio has that is noted."""
         self._counted_at = now
-        self._received: Received | None = None
-        """The last message, until it is noted."""
-        self.told: list[tuple[float, stt.SpeechEvent]] = []
-        """When the framework got which speech events. They are noted later, since their reader has not run yet."""
-        self._text: TurnEvent | None = None
-        """The event of the last text, if it is noted as CAME."""
+        self.late: list[float | Received | Told] = []
+        """What happened and is not noted yet, in order: when a ping was offered (it is noted with what says that it was
+        sent, if that comes next), a message, and what the framework got (their reader has not run yet)."""
+        self._said: tuple[str | None, str, str] | None = None
+        """The type of the speech event that tells the text of the last message, the request id, and the text; None if
+        the event of that message is noted neither as CAME nor as HEARD."""
 
     def note(self, now: float, what: Noted) -> None:
         """Notes something that is not a call of the client, but that happens between two of them."""
@@ -72,51 +73,68 @@ class NotingClient(TurnsClient):
 
     def _step(self, letter: str, now: float) -> None:
         """Notes one of STEPS. What else belongs to it is in the columns already; its audio behind live audio."""
-        if self._received or self.told or len(self.live.pieces.pcm) > self._noted_live:
+        if self.late or len(self.live.pieces.pcm) > self._noted_live:
             self._catch_up()
+        # This is what `_write` does. To call it would take longer, and there are three of these calls for each ping.
+        columns = self._journal.columns
+        columns.times.append(now)
+        columns.letters.append(letter)
+
+    def _write(self, letter: str, now: float) -> None:
         columns = self._journal.columns
         columns.times.append(now)
         columns.letters.append(letter)
 
     def _catch_up(self) -> None:
-        """Notes all that happened and is not noted yet: the last message, what was told, and live audio."""
-        self._note_message()
-        self._note_live_to(len(self.live.pieces.pcm))
+        """Notes all that happened and is not noted yet."""
+        if self.late:
+            self._note_late()
+        if (count := len(self.live.pieces.pcm)) > self._noted_live:
+            self._note_live_to(count)
 
-    def _note_message(self) -> None:
-        """Notes the last message and what was told, as far as they are not noted yet."""
-        if received := self._received:
-            self._received = None
-            self._note_received(*received)
-        if told := self.told:
-            self.told = []
-            for now, event in told:
-                said = event.alternatives[0] if _is_interim(event) else None
-                if said is None or not self._note_told(event.request_id, said.text, said.language, now):
-                    # To write its fields out costs less than to keep the event for the other thread.
-                    self._journal.note(now, _speech(event))
+    def _note_late(self) -> None:
+        """Notes what is `late`, with the live audio before it."""
+        late, self.late = self.late, []
+        for what in late:
+            if not isinstance(what, tuple):
+                self._write(PINGED, what)
+            elif len(what) == 2:
+                self._note_told(*what)
+            else:
+                self._note_received(*what)
 
-    def _note_told(self, request_id: str, text: str, language: str, now: float) -> bool:
-        """Notes an interim transcript that the framework got, if it is that of the last text; returns whether it is."""
-        last = self._text
-        if last is None or text != last.transcript or request_id != last.request_id:
-            return False
-        columns = self._journal.columns
-        columns.languages.append(language)
-        columns.times.append(now)
-        columns.letters.append(TOLD)
-        return True
+    def _note_told(self, now: float, event: stt.SpeechEvent) -> None:
+        kind, request_id, text = self._said or (None, "", "")
+        said = event.alternatives[0] if event.alternatives else None
+        if self._said is None or event.request_id != request_id or (said and (said.text != text or not said.language)):
+            # To write its fields out costs less than to keep the event for the other thread.
+            self._journal.note(now, _speech(event))
+            return
+        columns, usage_s = self._journal.columns, None
+        if event.recognition_usage is not None:
+            usage_s = event.recognition_usage.audio_duration
+        # Older versions of the framework do not have these times.
+        start, end = getattr(event, SPEECH_START, None), getattr(event, SPEECH_END, None)
+        columns.speech.append(said.language if said else "")
+        if event.type == kind and start is end is usage_s is None:
+            self._write(TOLD, now)
+        else:
+            columns.speech.append(event.type)
+            columns.heard.extend(map(_number, (start, end, usage_s)))
+            self._write(SPOKE, now)
 
     def _note_live_to(self, count: int) -> None:
+        """Notes the first pieces of live audio that are not booked yet, as far as they are not noted yet."""
         pcm, times = self.live.pieces
-        if count > (noted := self._noted_live):
-            columns = self._journal.columns
-            # All that the lane holds have one length.
+        noted = self._noted_live
+        # All that the lane holds have one length.
+        if len(pcm[noted]) != self._piece:
             self._note_size(len(pcm[noted]))
-            columns.pcm.extend(pcm[noted:count])
-            columns.times.extend(times[noted:count])
-            columns.letters.append(LIVE * (count - noted))
-            self._noted_live = count
+        columns = self._journal.columns
+        columns.pcm.extend(pcm[noted:count])
+        columns.times.extend(times[noted:count])
+        columns.letters.append(LIVE * (count - noted))
+        self._noted_live = count
 
     def _note_size(self, size: int) -> None:
         """Notes that the next pieces of audio have this length, in bytes."""
@@ -125,18 +143,26 @@ class NotingClient(TurnsClient):
             self._journal.columns.letters.append(RESIZED)
 
     def _note_received(self, message: ServerMessage, now: float, live: int, events: list[ClientEvent]) -> None:
-        self._note_live_to(live)
-        if not isinstance(message, TurnUpdate) or message.languages:
-            self._journal.note(now, message)
-            self._note_events(now, events)
-            return
+        if live > self._noted_live:
+            self._note_live_to(live)
         columns = self._journal.columns
-        columns.updates.extend((message.request_id, message.turn_id, message.transcript))
-        event = events[0] if len(events) == 1 else None
-        self._text = event if event is not None and says_only(event, message) else None
-        columns.times.extend((now, now) if self._text else (now,))
-        columns.letters.append(UPDATED + CAME if self._text else UPDATED)
-        if not self._text:
+        event, came, self._said = events[0] if len(events) == 1 else None, "", None
+        if event is not None and says_only(event, message):
+            self._said = TOLD_OF.get(getattr(message, "TYPE", "")), event.request_id, event.transcript
+            came = CAME
+            if event.at is not None:
+                came = HEARD
+                columns.heard.extend((event.at, event.usage_s))
+        if isinstance(message, TurnUpdate) and not message.languages:
+            columns.updates.extend((message.request_id, message.turn_id, message.transcript))
+            came = UPDATED + came
+        else:
+            self._journal.note(now, message)
+            self._note_counters(now)
+        if came:
+            columns.times.extend([now] * len(came))
+            columns.letters.append(came)
+        if self._said is None:
             self._note_events(now, events)
 
     def _note(self, method: str, now: float, **arguments: object) -> None:
@@ -145,10 +171,13 @@ class NotingClient(TurnsClient):
         self._journal.note(now, {"call": method, **arguments})
 
     def _note_events(self, now: float, new: list[ClientEvent] | None = None) -> None:
-        """Notes these events, or those since the last time, and the counters every COUNTED_EVERY_S."""
-        if not (new := self._new_events() if new is None else new):
-            return
-        self._journal.note(now, new)
+        """Notes these events, or those since the last time, and the counters."""
+        if new := self._new_events() if new is None else new:
+            self._journal.note(now, new)
+            self._note_counters(now)
+
+    def _note_counters(self, now: float) -> None:
+        """Notes the counters every COUNTED_EVERY_S."""
         if now - self._counted_at >= COUNTED_EVERY_S:
             self._counted_at = now
             self._journal.note(now, self.stats)
@@ -161,21 +190,15 @@ class NotingClient(TurnsClient):
         return events[noted:] if events is known else events[:]
 
 
-def _is_interim(event: stt.SpeechEvent) -> bool:
-    """Whether it has a text that is not final, and no times of speech."""
-    return (
-        event.type == "interim_transcript"
-        and bool(event.alternatives)
-        and getattr(event, SPEECH_START, None) is None
-        and getattr(event, SPEECH_END, None) is None
-    )
+def _number(value: float | None) -> float:
+    return nan if value is None else value
 
 
 def _speech(event: stt.SpeechEvent) -> Fields:
     said = (event.alternatives[0].text, str(event.alternatives[0].language)) if event.alternatives else ()
     told = told_to(event.type, event.request_id, *said)
     if event.recognition_usage is not None:
-        told["audio_s"] = event.recognition_usage.audio_duration
+        told[AUDIO_S] = event.recognition_usage.audio_duration
     for name in (SPEECH_START, SPEECH_END):
         if (value := getattr(event, name, None)) is not None:
             told[name] = value

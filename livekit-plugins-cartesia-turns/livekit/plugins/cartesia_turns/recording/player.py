@@ -19,26 +19,8 @@ from ..core.link import Outgoing
 from ..core.pacing import Pace
 from .difference import SAME_S, Difference, Replay, Trace, compared, first_of
 from .files import Recording, load
-from .schema import (
-    ANSWERED,
-    ASKED,
-    BOOKED,
-    LIVE,
-    OFFERED,
-    PINGED,
-    PUSHED,
-    SENT,
-    TICKED,
-    Fields,
-    SchemaError,
-    error_of,
-    event_to,
-    item_to,
-    message_of,
-    number_of,
-    options_of,
-    stats_to,
-)
+from .letters import ANSWERED, ASKED, BOOKED, LIVE, OFFERED, PINGED, PUSHED, SENT, TICKED
+from .schema import Fields, SchemaError, error_of, event_to, item_to, message_of, number_of, options_of, stats_to
 from .steps import Step, steps_of
 
 OVERDUE_S = 0.1

@@ -9,7 +9,6 @@ import time
 import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import fields, is_dataclass
-from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from os import PathLike
 from pathlib import Path
@@ -150,7 +149,13 @@ class RecordedCall:
 
     def passing_on(self, send: Callable[[stt.SpeechEvent], None]) -> Callable[[stt.SpeechEvent], None]:
         """A function that notes the speech events and passes them on to `send`."""
-        return partial(self._told, send)
+        client = self.client
+
+        def told(event: stt.SpeechEvent) -> None:
+            send(event)
+            client.late.append((time.monotonic(), event))
+
+        return told
 
     def overhearing(self, owner: Owner) -> Owner:
         """An object that notes the STT's own events and passes them on to the STT."""
@@ -164,10 +169,6 @@ class RecordedCall:
         """The stream is over."""
         self._note({"end": True, "stats": stats_to(self.client.stats)})
         self._finish()
-
-    def _told(self, send: Callable[[stt.SpeechEvent], None], event: stt.SpeechEvent) -> None:
-        send(event)
-        self.client.told.append((time.monotonic(), event))
 
     def _note(self, fields: Fields) -> None:
         self.client.note(time.monotonic(), fields)

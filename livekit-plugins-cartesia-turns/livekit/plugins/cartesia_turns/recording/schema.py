@@ -2,14 +2,10 @@
 
 The first line describes the call: `schema` (SCHEMA), `versions`, `started` (wall clock, seconds since 1970), `at`
 (monotonic seconds; all other times are on that clock), `options` (of the first socket), `limits` of the client, and
-whether `audio` and `transcripts` are kept. Each other line has `at` and one of these:
+whether `audio` and `transcripts` are kept. Each other line has one of these:
 
-    steps     what happened up to the next line of this kind, as one letter each (STEPS). A line of another kind that
-              belongs in between follows, and its place is the letter NOTED. `times` are the times of the other letters
-              as float64, little endian, in base64. In the order of their letters, `pushed` has the bytes of each push
-              (one number: of all), `sent` the first sample and the bytes of each piece of audio that was offered to the
-              socket, `pongs` the payloads of pongs, `updates` the request id, the turn id and the text of each
-              TurnUpdate that was received, and `languages` the label of each text that the framework got
+    steps     what happened up to the next line of this kind, in columns (see `letters`). Lines of other kinds that
+              belong in between follow it
     call      the shell called the client: the method's name, and the arguments by name
     events    the client's events: turns (`heard_at` is when speech began or ended), notices, rejected options,
               flushes, and how much audio was sent
@@ -18,12 +14,13 @@ whether `audio` and `transcripts` are kept. Each other line has `at` and one of 
     stats     the counters that are not 0, every few seconds while something happens
     end       the stream is over
 
+A line whose place and time is in a line of `steps` has no `at`.
+
 Numbers that JSON can't write are the texts "inf", "-inf" and "nan". A replay needs only the calls and their times. A
 reader ignores lines and fields that it does not know. SCHEMA changes if a reader can't do that.
 
-In schema 1, each message, event and speech event has a line of its own, and the lines stand in the order in which
-things happened. `steps` has a time for each letter, `pushed` one number for each push, `pongs` are numbers, and
-`silent` tells which of the pieces in `sent` are silence.
+In schema 2, all lines have `at`. In schema 1, each message, event and speech event has a line of its own, and the lines
+stand in the order in which things happened.
 """
 
 from __future__ import annotations
@@ -53,30 +50,11 @@ from ..wire.messages import (
 from ..wire.options import Options
 from ..wire.protocol import error_from_fields, parse, serialize
 
-SCHEMA = 2
+SCHEMA = 3
 """The version of the files. It changes when a reader of the version before would misread them."""
-SCHEMAS = (1, SCHEMA)
+SCHEMAS = (1, 2, SCHEMA)
 """The versions that can be read."""
 
-LIVE, BOOKED, PUSHED, ASKED, OFFERED, SILENCE, PINGED, SENT, ANSWERED, TICKED = "lbpoazisgt"
-UPDATED, CAME, TOLD, NOTED = "uewn"
-STEPS = {
-    LIVE: "live.take, which let the audio out",
-    BOOKED: "live_sent",
-    PUSHED: "push_audio",
-    ASKED: "outgoing, with nothing to send",
-    OFFERED: "outgoing, with audio to send",
-    SILENCE: "outgoing, with silence of the client's own to send",
-    PINGED: "outgoing, with a ping to send",
-    SENT: "sent, with what was to send before it",
-    ANSWERED: "pong",
-    TICKED: "tick",
-    UPDATED: "receive, with a TurnUpdate that names no languages",
-    CAME: "the client's event of the last such text",
-    TOLD: "the interim transcript of that text, which the framework got",
-    NOTED: "the next of the lines that follow",
-}
-"""The letters of `steps`."""
 TEXTS = frozenset({"transcript", "text", "keyterms", "message", "title"})
 """Fields that may contain words of a call. A server's error may quote a key term."""
 

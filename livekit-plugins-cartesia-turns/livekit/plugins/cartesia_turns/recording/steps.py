@@ -3,37 +3,45 @@
 from __future__ import annotations
 
 import itertools
+import math
 from base64 import b64decode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from struct import unpack
 from typing import TypeGuard
 
 from ..core.events import ClientEvent, Kind, TurnEvent
-from ..wire.messages import TurnUpdate
-from .schema import (
+from ..wire.messages import ServerMessage, TurnMessage, TurnUpdate
+from .letters import (
     ANSWERED,
     CAME,
+    HEARD,
     LIVE,
     NOTED,
     OFFERED,
+    PING_SENT,
+    PINGED,
     PUSHED,
+    SENT,
     SILENCE,
+    SPOKE,
     TOLD,
+    TOLD_OF,
     UPDATED,
-    Fields,
-    event_to,
-    message_to,
-    told_to,
 )
+from .schema import Fields, event_to, message_to, told_to
 
-APART = frozenset({NOTED, UPDATED, CAME, TOLD})
+APART = frozenset({NOTED, UPDATED, CAME, HEARD, TOLD, SPOKE})
 """These letters stand for lines of their own."""
+_KINDS = {f"turn.{kind.value}": kind for kind in Kind}
+"""The kind of the event by the type of its message."""
+SPEECH_START, SPEECH_END, AUDIO_S = "speech_start_time", "speech_end_time", "audio_s"
+"""What the numbers of SPOKE are: times of the speech event, and the audio of its usage."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One of the calls that come with each frame: its letter (see `schema.STEPS`) and its monotonic time.
+    """One of the calls that come with each frame: its letter (see `letters.STEPS`) and its monotonic time.
 
     `pushed` is how many bytes of audio were pushed. `sent` is the start of the audio that went out, its number of
     samples, and whether it is silence of the client's own. `pong` is the payload of a pong.
@@ -46,32 +54,38 @@ class Step:
     pong: bytes | None = None
     update: tuple[str, str, str] = ("", "", "")
     """The request id, the turn id and the text of UPDATED."""
+    heard: tuple[float, ...] = ()
+    """The numbers of HEARD or SPOKE."""
     language: str = ""
-    """The label of TOLD."""
+    """The label of TOLD or SPOKE."""
+    kind: str = ""
+    """The type of SPOKE."""
 
 
-def says_only(event: ClientEvent, update: TurnUpdate) -> TypeGuard[TurnEvent]:
-    """Whether an event says what a message without languages does, and no more, so that CAME stands for it."""
+def says_only(event: ClientEvent, message: ServerMessage) -> TypeGuard[TurnEvent]:
+    """Whether an event says what a message does and no more, so that CAME stands for it, or HEARD if it has `at`."""
     return (
         isinstance(event, TurnEvent)
-        and event.kind is Kind.UPDATE
-        and event.transcript == update.transcript
-        and event.turn_id == update.turn_id
-        and event.request_id == update.request_id
-        and not (event.languages or event.at or event.usage_s)
+        and isinstance(message, TurnMessage)
+        and event.kind is _KINDS[message.TYPE]
+        and event.transcript == getattr(message, "transcript", "")
+        and event.turn_id == message.turn_id
+        and event.request_id == message.request_id
+        and not event.languages
+        and (event.at is not None or not event.usage_s)
     )
 
 
 def steps_of(line: Fields) -> Iterator[Step]:
     """What a line of `steps` stands for. In lines that are `unfolded`, these are calls alone."""
-    times, at = iter(_times_of(line)), float(line["at"])
     pushed = iter(line.get("pushed", ()))
     if len(line.get("pushed", ())) == 1:
         pushed = itertools.repeat(next(pushed))
     sent, silent, offered = iter(line.get("sent", ())), set(line.get("silent", ())), itertools.count()
-    pongs, updates, languages = (iter(line.get(name, ())) for name in ("pongs", "updates", "languages"))
-    for letter in line["steps"]:
-        at = at if letter == NOTED else next(times)
+    updates, speech = iter(line.get("updates", ())), iter(line.get("speech") or line.get("languages") or ())
+    pongs = iter(pongs.split(",") if isinstance(pongs := line.get("pongs", ()), str) else pongs)
+    heard = iter(_unpacked(line.get("heard", "")))
+    for letter, at in zip(line["steps"], _times_of(line), strict=True):
         if letter in (LIVE, PUSHED):
             yield Step(letter, at, pushed=next(pushed))
         elif letter in (OFFERED, SILENCE):
@@ -81,8 +95,15 @@ def steps_of(line: Fields) -> Iterator[Step]:
             yield Step(letter, at, pong=str(next(pongs)).encode("latin-1"))
         elif letter == UPDATED:
             yield Step(letter, at, update=(next(updates), next(updates), next(updates)))
+        elif letter == HEARD:
+            yield Step(letter, at, heard=(next(heard), next(heard)))
+        elif letter == SPOKE:
+            numbers = next(heard), next(heard), next(heard)
+            yield Step(letter, at, heard=numbers, language=next(speech), kind=next(speech))
+        elif letter == PING_SENT:
+            yield from (Step(PINGED, at), Step(SENT, at))
         else:
-            yield Step(letter, at, language=next(languages) if letter == TOLD else "")
+            yield Step(letter, at, language=next(speech) if letter == TOLD else "")
 
 
 def unfolded(lines: Iterable[Fields]) -> Iterator[Fields]:
@@ -91,9 +112,10 @@ def unfolded(lines: Iterable[Fields]) -> Iterator[Fields]:
     Of a file that ends too early, because the process was killed, it returns what is whole.
     """
     rest = iter(lines)
-    update = ("", "", "")
+    said: Fields = {"type": TurnUpdate.TYPE}
     for line in rest:
         if "steps" not in line:
+            said = _said(line) or said
             yield line
             continue
         for is_apart, steps in itertools.groupby(steps_of(line), lambda step: step.letter in APART):
@@ -101,11 +123,11 @@ def unfolded(lines: Iterable[Fields]) -> Iterator[Fields]:
                 yield _line_of([*steps])
                 continue
             for step in steps:
-                update = step.update if step.letter == UPDATED else update
-                known = next(rest, None) if step.letter == NOTED else _told(step, *update)
+                known = next(rest, None) if step.letter == NOTED else _told(step, said)
                 if known is None:
                     return
-                yield known
+                said = _said(known) or said
+                yield {"at": step.at, **known}
 
 
 def _line_of(steps: list[Step]) -> Fields:
@@ -125,20 +147,43 @@ def _line_of(steps: list[Step]) -> Fields:
     return line | {name: column for name, column in columns.items() if column}
 
 
-def _told(step: Step, request_id: str, turn_id: str, text: str) -> Fields:
-    """The line of a message with new text, of the client's event of it, or of what the framework was told of it."""
+def _said(line: Fields) -> Fields | None:
+    """The message about a turn that a line tells of, if it does."""
+    return line["message"] if line.get("call") == "receive" and line["message"]["type"] in _KINDS else None
+
+
+def _told(step: Step, said: Fields) -> Fields:
+    """A message with new text, the client's event of the last message, or what the framework was told of that."""
     if step.letter == UPDATED:
-        return {"at": step.at, "call": "receive", "message": message_to(TurnUpdate(request_id, text, turn_id))}
-    if step.letter == CAME:
-        return {"at": step.at, "events": [event_to(TurnEvent(Kind.UPDATE, text, turn_id, request_id=request_id))]}
-    return {"at": step.at, **told_to("interim_transcript", request_id, text, step.language)}
+        request_id, turn_id, text = step.update
+        return {"call": "receive", "message": message_to(TurnUpdate(request_id, text, turn_id))}
+    request_id, turn_id, text = (said.get(name, "") for name in ("request_id", "turn_id", "transcript"))
+    if step.letter == TOLD:
+        return told_to(TOLD_OF.get(said["type"], ""), request_id, text, step.language)
+    if step.letter == SPOKE:
+        told = told_to(step.kind, request_id, *((text, step.language) if step.language else ()))
+        return told | {
+            name: number
+            for name, number in zip((SPEECH_START, SPEECH_END, AUDIO_S), step.heard, strict=True)
+            if not math.isnan(number)
+        }
+    at, usage_s = step.heard or (None, 0.0)
+    return {"events": [event_to(TurnEvent(_KINDS[said["type"]], text, turn_id, (), request_id, at, usage_s))]}
 
 
-def _times_of(line: Fields) -> Iterable[float]:
+def _times_of(line: Fields) -> Sequence[float]:
     """When each of the steps was made."""
-    times, count = line["times"], len(line["steps"]) - line["steps"].count(NOTED)
-    if isinstance(times, str):
-        return unpack(f"<{count}d", b64decode(times))
-    if len(times) != count:
+    steps, times = line["steps"], line["times"]
+    times = _unpacked(times) if isinstance(times, str) else list(times)
+    if len(times) == len(steps):
+        return times
+    # In schema 2, each line of NOTED tells its time itself.
+    if len(times) != len(steps) - steps.count(NOTED):
         raise ValueError("not a time for each step")
-    return list(times)
+    rest, at = iter(times), line["at"]
+    return [at := at if letter == NOTED else next(rest) for letter in steps]
+
+
+def _unpacked(written: str) -> Sequence[float]:
+    data = b64decode(written)
+    return unpack(f"<{len(data) // 8}d", data)

@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from ..core.events import Notice
 from .files import Recording
-from .schema import LIVE, Fields
+from .letters import LIVE
+from .schema import Fields
 from .steps import steps_of
 
 
