@@ -108,6 +108,7 @@ def speech(kind: stt.SpeechEventType, request_id: str, *said: stt.SpeechData, **
         speech(TYPES.START_OF_SPEECH, "r"),
         speech(TYPES.START_OF_SPEECH, "r", speech_start_time=1.7e9),
         speech(TYPES.INTERIM_TRANSCRIPT, "r", TEXT),
+        speech(TYPES.INTERIM_TRANSCRIPT, "r"),
         speech(TYPES.PREFLIGHT_TRANSCRIPT, "r", TEXT),
         speech(TYPES.FINAL_TRANSCRIPT, "r", TEXT),
         speech(TYPES.FINAL_TRANSCRIPT, "r", TEXT, speech_start_time=1.7e9, speech_end_time=1.7e9 + 1 / 3),

@@ -116,7 +116,7 @@ class NotingClient(TurnsClient):
         # Older versions of the framework do not have these times.
         start, end = getattr(event, SPEECH_START, None), getattr(event, SPEECH_END, None)
         columns.speech.append(said.language if said else "")
-        if event.type == kind and start is end is usage_s is None:
+        if said and event.type == kind and start is end is usage_s is None:
             self._write(TOLD, now)
         else:
             columns.speech.append(event.type)
