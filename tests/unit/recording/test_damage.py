@@ -126,6 +126,22 @@ def test_a_time_that_is_years_from_the_start_is_damage(at: float) -> None:
         read(lines)
 
 
+@pytest.mark.parametrize("odd", [5, 1.5, True, [], {}])
+@pytest.mark.parametrize("name", ["request_id", "turn_id", "transcript"])
+def test_a_message_with_another_thing_in_place_of_a_text_is_damage(name: str, odd: object) -> None:
+    lines = whole()
+    nth = next(nth for nth, line in enumerate(lines) if line.get("message", {}).get("type") == "turn.end")
+    lines[nth]["message"][name] = odd
+    with pytest.raises(SchemaError, match=f"line {nth + 1} is damaged"):
+        read(lines)
+
+
+@pytest.mark.parametrize("odd", [[[]], [5], 5, {}])
+def test_steps_that_are_no_letters_are_damage(odd: object) -> None:
+    with pytest.raises(SchemaError, match="line 2 is damaged"):
+        read([whole()[0], {"at": 1.0, "steps": odd, "times": [1.0]}])
+
+
 @pytest.mark.parametrize("number", [math.inf, math.nan, 1e300])
 def test_a_time_of_speech_that_is_none_is_damage(number: float) -> None:
     lines = whole()

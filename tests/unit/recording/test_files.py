@@ -62,13 +62,14 @@ def test_a_call_of_schema_2_is_read(tmp_path: Path) -> None:
     assert recording.is_complete
     assert {step.letter for step in recording.steps} == set("lbpoaisgt")
     assert [step.pong for step in recording.steps if step.pong is not None][:2] == [b"0", b"1"]
-    assert [line["text"] for line in recording.lines if "told" in line] == ["so", "so many", "so many words"]
+    assert [line["text"] for line in recording.lines if "told" in line] == ["so", "so", "so many", "so many words"]
+    assert {line["told"] for line in recording.lines if "told" in line} == {"interim_transcript"}
     assert any(step.sent and step.sent[2] for step in recording.steps)
     story = story_of(recording)
     assert [turn.text for turn in story.turns] == ["so many words more"]
     assert story.replays
     outcome = replay(recording)
-    assert (outcome.events, outcome.audio_s) == (10, 2.6)
+    assert (outcome.events, outcome.audio_s) == (12, 2.6)
     assert outcome.is_same, outcome
 
 

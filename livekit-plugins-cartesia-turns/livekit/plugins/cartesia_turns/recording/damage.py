@@ -117,7 +117,7 @@ def _check_line(line: Fields) -> None:
         _CALLS[line["call"]](line)
     if "stats" in line or "end" in line:
         _check_stats(line["stats"])
-    for name in ("told", "announced", "text", "reason", "cause"):
+    for name in ("steps", "told", "announced", "text", "reason", "cause"):
         _text(line.get(name, ""))
 
 
@@ -169,8 +169,14 @@ def _check_failed(line: Fields) -> None:
         _check_options(line["options"])
 
 
+def _check_received(line: Fields) -> None:
+    message_of(line["message"])
+    for name in ("request_id", "turn_id", "transcript"):
+        _text(line["message"].get(name, ""))
+
+
 _CALLS: dict[str, Callable[[Fields], object]] = {
-    "receive": lambda line: message_of(line["message"]),
+    "receive": _check_received,
     "link_opened": _check_opened,
     "link_lost": _check_lost,
     "update": lambda line: _check_options(line["options"]),

@@ -41,7 +41,7 @@ _encode = json.JSONEncoder(check_circular=False).encode
 
 @dataclass(slots=True)
 class Columns:
-    """What was noted, in order: letters, and in the other lists what belongs to them (see `schema`).
+    """What was noted, in order: letters, and in the other lists what belongs to them (see `letters`).
 
     All but `notes` hold texts, bytes and numbers, which the garbage collector need not follow. What belongs to a letter
     is appended before the letter, so that the thread, which goes by the letters, finds all of it.
@@ -225,7 +225,7 @@ def _written(lines: list[Fields]) -> str:
     """The lines as JSON, each with a line break. To encode all at once takes half the time of one by one."""
     if not lines:
         return ""
-    # Nothing in a line looks like that: no list has texts and objects, and in a text quotes are escaped.
+    # Nothing in a line looks like BETWEEN: no list has texts and objects, and in a text quotes are escaped.
     apart: list[Fields | str] = [APART] * (2 * len(lines) - 1)
     apart[::2] = lines
     return _encode(apart)[1:-1].replace(BETWEEN, BREAK) + "\n"

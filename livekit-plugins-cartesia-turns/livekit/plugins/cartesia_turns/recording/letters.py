@@ -11,7 +11,7 @@ The other columns have what belongs to the letters, in their order:
               wall clock, and the usage in seconds of audio, of each SPOKE (nan where it does not say)
     speech    the label of each TOLD; the label ("" without a text) and the type of each SPOKE
 
-In schema 2, `times` has none of NOTED, CAME and TOLD only come behind UPDATED, and the labels are in `languages`. In
+In schema 2, `times` has none of NOTED, CAME and TOLD are of the last UPDATED, and the labels are in `languages`. In
 schema 1, `pushed` has one number for each push, `pongs` are numbers, and `silent` tells which pieces in `sent` are
 silence.
 """

@@ -1,7 +1,7 @@
 """A client that keeps notes of what happens in it, in order.
 
-What must not wait is done first, and noted with whatever is noted next: live audio, the last message, and what the
-framework was told of it.
+What must not wait is done first, and noted with whatever is noted next: live audio, a ping, the last message, and what
+the framework was told of it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from livekit.agents import stt
 
 COUNTED_EVERY_S = 30.0
-"""The counters are noted with the first message or events after this time, in seconds."""
+"""The counters are noted with the first message or events after this time, in seconds, that have a line."""
 
 Received: TypeAlias = tuple[ServerMessage, float, int, list[ClientEvent]]
 """A message, its time, how many pieces of live audio that is not booked yet came before it, and its events."""

@@ -11,7 +11,7 @@ whether `audio` and `transcripts` are kept. Each other line has one of these:
               flushes, and how much audio was sent
     told      a speech event that the framework got
     announced one of the STT's own events about sockets and options
-    stats     the counters that are not 0, every few seconds while something happens
+    stats     the counters that are not 0, every half minute while something happens
     end       the stream is over
 
 A line whose place and time is in a line of `steps` has no `at`.

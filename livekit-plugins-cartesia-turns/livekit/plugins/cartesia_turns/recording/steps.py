@@ -113,6 +113,7 @@ def unfolded(lines: Iterable[Fields]) -> Iterator[Fields]:
     """
     rest = iter(lines)
     said: Fields = {"type": TurnUpdate.TYPE}
+    updated = said
     for line in rest:
         if "steps" not in line:
             said = _said(line) or said
@@ -123,10 +124,13 @@ def unfolded(lines: Iterable[Fields]) -> Iterator[Fields]:
                 yield _line_of([*steps])
                 continue
             for step in steps:
-                known = next(rest, None) if step.letter == NOTED else _told(step, said)
+                # In schema 2, TOLD is the text of the last UPDATED, whatever came in between.
+                is_old = step.letter == TOLD and "languages" in line
+                known = next(rest, None) if step.letter == NOTED else _told(step, updated if is_old else said)
                 if known is None:
                     return
                 said = _said(known) or said
+                updated = said if step.letter == UPDATED else updated
                 yield {"at": step.at, **known}
 
 
