@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from livekit.plugins.cartesia_turns.core.requests import Limits
 from livekit.plugins.cartesia_turns.recording.audio_file import flac
-from livekit.plugins.cartesia_turns.recording.files import calls_of, load, replace_text
+from livekit.plugins.cartesia_turns.recording.files import Recording, calls_of, load, replace_text
 from livekit.plugins.cartesia_turns.recording.player import replay
 from livekit.plugins.cartesia_turns.recording.schema import SCHEMA, SchemaError, limits_to, options_to
 from livekit.plugins.cartesia_turns.recording.story import story_of
@@ -35,12 +35,18 @@ def test_a_call_is_read_by_its_folder_or_its_file(tmp_path: Path) -> None:
         assert recording.audio is None
 
 
-def test_a_call_of_schema_1_is_read(tmp_path: Path) -> None:
-    (tmp_path / "call.jsonl").write_bytes((Path(__file__).parent / "schema_1.jsonl").read_bytes())
-    (tmp_path / "audio.flac").write_bytes(flac(b"\x00\x40\x00\xc0" * 160 * 150, 16000))
-    recording = load(tmp_path)
+def stored(path: Path, name: str, frames: int) -> Recording:
+    """A call that an earlier version recorded, with so many frames of audio."""
+    (path / "call.jsonl").write_bytes((Path(__file__).parent / name).read_bytes())
+    (path / "audio.flac").write_bytes(flac(b"\x00\x40\x00\xc0" * 160 * frames, 16000))
+    recording = load(path)
     recording.check_audio()
     assert recording.is_complete
+    return recording
+
+
+def test_a_call_of_schema_1_is_read(tmp_path: Path) -> None:
+    recording = stored(tmp_path, "schema_1.jsonl", 150)
     assert {step.letter for step in recording.steps} == set("lbpoaisgt")
     assert [step.pong for step in recording.steps if step.pong is not None][:2] == [b"0", b"1"]
     assert [line["payload"] for line in recording.lines if line.get("call") == "pong"] == ["who asked?"]
@@ -55,11 +61,7 @@ def test_a_call_of_schema_1_is_read(tmp_path: Path) -> None:
 
 
 def test_a_call_of_schema_2_is_read(tmp_path: Path) -> None:
-    (tmp_path / "call.jsonl").write_bytes((Path(__file__).parent / "schema_2.jsonl").read_bytes())
-    (tmp_path / "audio.flac").write_bytes(flac(b"\x00\x40\x00\xc0" * 160 * 130, 16000))
-    recording = load(tmp_path)
-    recording.check_audio()
-    assert recording.is_complete
+    recording = stored(tmp_path, "schema_2.jsonl", 130)
     assert {step.letter for step in recording.steps} == set("lbpoaisgt")
     assert [step.pong for step in recording.steps if step.pong is not None][:2] == [b"0", b"1"]
     assert [line["text"] for line in recording.lines if "told" in line] == ["so", "so", "so many", "so many words"]

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import fields
-from typing import Protocol
 
 from ..core.requests import Limits
 from .letters import NOTED, SPOKE
 from .schema import Fields, SchemaError, error_of, limits_of, message_of, number_of, options_of
+from .steps import Step, steps_of
 
 LONGEST_CALL_S = 30 * 86_400.0
 """A time that is so far from the start of the call, in seconds, is none."""
@@ -40,23 +40,11 @@ def check_header(header: Fields) -> None:
         raise SchemaError("the first line is damaged") from None
 
 
-class _Step(Protocol):
-    @property
-    def letter(self) -> str: ...
-
-    @property
-    def at(self) -> float: ...
-
-    @property
-    def heard(self) -> tuple[float, ...]: ...
-
-
-def check_lines(lines: list[Fields], steps_of: Callable[[Fields], Iterable[_Step]], started_at: float) -> None:
+def check_lines(lines: list[Fields], started_at: float) -> None:
     """Checks the other lines.
 
     Args:
         lines: all of them.
-        steps_of: reads a line of steps.
         started_at: when the call began, in monotonic seconds.
 
     Raises:
@@ -92,7 +80,7 @@ def _check_time(at: float, started_at: float) -> None:
         raise ValueError("no time of the call")
 
 
-def _check_heard(step: _Step) -> None:
+def _check_heard(step: Step) -> None:
     for number in step.heard:
         if step.letter != SPOKE or not math.isnan(number):
             _number(number)

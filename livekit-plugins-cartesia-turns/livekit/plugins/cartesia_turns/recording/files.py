@@ -182,7 +182,7 @@ def recording_of(lines: Iterable[str], audio: bytes | None, folder: Path) -> Rec
         read.pop()
     try:
         check_header(header)
-        check_lines(read[1:], steps_of, float(header["at"]))
+        check_lines(read[1:], float(header["at"]))
     except SchemaError as error:
         raise SchemaError(f"{folder}: {error}") from None
     return Recording(folder, header, [*unfolded(read[1:])], audio)

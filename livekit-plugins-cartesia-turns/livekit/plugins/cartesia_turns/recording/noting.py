@@ -128,8 +128,7 @@ class NotingClient(TurnsClient):
         pcm, times = self.live.pieces
         noted = self._noted_live
         # All that the lane holds have one length.
-        if len(pcm[noted]) != self._piece:
-            self._note_size(len(pcm[noted]))
+        self._note_size(len(pcm[noted]))
         columns = self._journal.columns
         columns.pcm.extend(pcm[noted:count])
         columns.times.extend(times[noted:count])

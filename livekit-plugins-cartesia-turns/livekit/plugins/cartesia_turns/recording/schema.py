@@ -14,7 +14,7 @@ whether `audio` and `transcripts` are kept. Each other line has one of these:
     stats     the counters that are not 0, every half minute while something happens
     end       the stream is over
 
-A line whose place and time is in a line of `steps` has no `at`.
+A line whose place and time are in a line of `steps` has no `at`.
 
 Numbers that JSON can't write are the texts "inf", "-inf" and "nan". A replay needs only the calls and their times. A
 reader ignores lines and fields that it does not know. SCHEMA changes if a reader can't do that.

@@ -67,7 +67,7 @@ def says_only(event: ClientEvent, message: ServerMessage) -> TypeGuard[TurnEvent
     return (
         isinstance(event, TurnEvent)
         and isinstance(message, TurnMessage)
-        and event.kind is _KINDS[message.TYPE]
+        and event.kind is _KINDS.get(message.TYPE)
         and event.transcript == getattr(message, "transcript", "")
         and event.turn_id == message.turn_id
         and event.request_id == message.request_id
